@@ -1,0 +1,26 @@
+/* launch.h -- start the embedded warden executable as nobody's child.
+**
+** Two clones, the first of which never executes (docs/design.md, "Start"): the
+** host gets no SIGCHLD and its waitpid(-1) finds nothing. Blocks the calling
+** thread until the exec, about 60 microseconds whatever the host's size.
+*/
+#ifndef CELL_LAUNCH_H
+#define CELL_LAUNCH_H
+
+#include "error.h"
+
+#include <sys/types.h>
+
+struct cell_launched {
+  pid_t pid;
+  int pidfd;   /* owned by the caller; readable once it has ended */
+  int channel; /* our end of a SOCK_SEQPACKET pair, non-blocking, owned */
+};
+
+/* role: argv[0], "codecell-stem" or "codecell-relay". extra: up to two more
+** descriptors it gets as 5 and 6 (-1: none).
+*/
+int cell_launch(struct cell_launched *launched, const char *role,
+                const int extra[2], struct cell_error *error);
+
+#endif

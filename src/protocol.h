@@ -1,0 +1,188 @@
+/* protocol.h -- what host, stem and warden say to each other.
+**
+** Every message is one frame (frame.h) in one SOCK_SEQPACKET message, at most
+** CELL_MESSAGE_MAX of payload, its values packed as pack.h does in the order
+** given here. `[fd]` are descriptors passed by SCM_RIGHTS with the message.
+** Host, stem and warden are always of one build, so there is no version.
+** The host trusts no byte and no descriptor that comes from a warden.
+**
+** An answer has the request number of its question. errno 0 means success;
+** with another errno the rest of the payload may be missing.
+*/
+#ifndef CELL_PROTOCOL_H
+#define CELL_PROTOCOL_H
+
+/* The channel is this descriptor in the stem and in every warden. */
+#define CELL_CHANNEL 3
+
+/* Shape of the sandbox that host and warden agree on. */
+#define CELL_ID_SIZE 22 /* "i", 20 of [a-z0-9], NUL */
+#define CELL_HOME "/home/user"
+#define CELL_INSIDE_UID 1000
+#define CELL_FILE_INLINE_MAX (64u * 1024u)
+#define CELL_PATH_MAX 4096
+
+enum cell_message {
+  /* ---- host to stem ---- */
+  /* First message. u32 flags (0), u32 count, then per bind: string absolute
+  ** host path, bound read-only at the same path (interpreters outside /usr). */
+  CELL_STEM_SETUP = 1,
+  /* request: number of the sandbox, never reused.
+  ** string id, u64 memory, u32 processes, u32 cpu_milli (0: all)
+  ** [channel: the warden's end] */
+  CELL_STEM_CREATE,
+  /* u32: 1 stay although there is no sandbox (pool, check); 0 end by yourself
+  ** one second after the last one */
+  CELL_STEM_KEEP,
+
+  /* ---- stem to host ---- */
+  /* Prepared, or not: u32 errno, string stage, string detail.
+  ** After an error the stem ends. */
+  CELL_STEM_READY = 32,
+  /* request: of CREATE. u32 errno, string stage  [pidfd of the warden] */
+  CELL_STEM_CREATED,
+  /* request: of CREATE. The warden was reaped and its cgroup removed: nothing
+  ** of the sandbox is left. u32 wait status, u32 oom kills seen,
+  ** u64 peak of memory (0: unknown) */
+  CELL_STEM_ENDED,
+
+  /* ---- host to warden ---- */
+  /* First message, request 0; answered by HELLO or FAILED.
+  ** u64 milliseconds to the deadline, u32 uid inside (1000, or 0: root view),
+  ** u64 memory, u64 disk, u32 processes, u32 files, u32 network (0: none) */
+  CELL_CONFIGURE = 64,
+  /* u32 kind (enum cell_spawn_kind), u32 flags (enum cell_spawn_flag),
+  ** u32 rows, u32 columns, string cwd ("": home), u32 count + strings argv,
+  ** u32 count + strings environment ("NAME=value", complete)
+  ** argv[0] without a slash is looked up on the PATH of that environment.
+  ** COMMAND: [stdin, if CELL_SPAWN_STDIN] [stdout] [stderr]; else /dev/null
+  ** KERNEL:  the same, then [its channel], which becomes descriptor 3
+  ** TERMINAL: none */
+  CELL_SPAWN,
+  /* u64 request of the SPAWN (0: everything that the code started),
+  ** u32 signal, u32 scope (enum cell_signal_scope). Answer: DONE; ESRCH when
+  ** it has ended. */
+  CELL_SIGNAL,
+  /* u64 request of a TERMINAL's SPAWN, u32 rows, u32 columns. Answer: DONE */
+  CELL_RESIZE,
+  /* u64 milliseconds from now. Answer: DONE */
+  CELL_DEADLINE,
+  /* Answer: METRICS_ARE */
+  CELL_METRICS,
+  /* u32 port. Connect to 127.0.0.1:port, else [::1]:port, inside.
+  ** Answer: DONE [connected socket] */
+  CELL_DIAL,
+  /* Files. A path is relative to CELL_HOME unless absolute; "~" and "~/..."
+  ** mean CELL_HOME. Resolved by the warden inside, always.
+  **
+  ** string path, u32 follow (0: describe a link itself). Answer: ENTRY */
+  CELL_FILE_STAT,
+  /* string path, u32 depth (1: its own entries), u32 most.
+  ** Answer: any number of ENTRIES, then DONE; E2BIG past `most` */
+  CELL_FILE_LIST,
+  /* string path, u64 offset, u64 length (UINT64_MAX: to the end).
+  ** Only regular files: EISDIR, EINVAL else. Answer: CONTENT */
+  CELL_FILE_READ,
+  /* string path, u32 mode (0: keep, or 0644 for a new one), u32 flags
+  ** (enum cell_write_flag), u64 length, bytes inline (empty with [source])
+  ** Makes missing parents. Replaces the content, keeps the inode.
+  ** [source: readable from its offset 0, `length` bytes of it are copied]
+  ** Answer: ENTRY of the file */
+  CELL_FILE_WRITE,
+  /* string path, u32 mode. With parents. Answer: DONE; EEXIST if it is there
+  ** as a directory, ENOTDIR if something else is */
+  CELL_FILE_MKDIR,
+  /* string path. Recursive, never follows a link. Answer: DONE */
+  CELL_FILE_REMOVE,
+  /* string old, string new. Makes parents of new. Answer: ENTRY of new */
+  CELL_FILE_RENAME,
+  /* string path, string target. Makes parents. Answer: DONE */
+  CELL_FILE_LINK,
+  /* End now. No answer. */
+  CELL_GOODBYE,
+
+  /* ---- warden to host ---- */
+  /* Ready. Per limit memory, processes, cpu, disk, files: u32 mechanism
+  ** (enum cell_mechanism); u32 Landlock ABI (0: none);
+  ** u32 groups kept from outside */
+  CELL_HELLO = 128,
+  /* u32 errno, string stage. The warden ends. */
+  CELL_FAILED,
+  /* u32 errno, string stage ("program", "cwd", "limits", ...), u32 pid as the
+  ** code sees it  [TERMINAL: the master] */
+  CELL_SPAWNED,
+  /* request: of the SPAWN, after SPAWNED. u32 wait status, u32 1 if it was
+  ** killed for memory, u64 CPU microseconds, u64 peak of memory in bytes */
+  CELL_EXITED,
+  /* u32 errno */
+  CELL_DONE,
+  /* u32 errno, then one entry */
+  CELL_ENTRY,
+  /* u32 count, then so many entries. An entry:
+  ** string path (relative to what was asked; "" for itself), u32 type
+  ** (enum cell_entry_type), u32 permission bits, u64 size,
+  ** u64 modified (nanoseconds since 1970), u32 uid, u32 gid,
+  ** string target of a link */
+  CELL_ENTRIES,
+  /* u32 errno, u64 size of the file, u32 1 if [fd] follows (opened for
+  ** reading; the host reads offset and length from it), bytes inline */
+  CELL_CONTENT,
+  /* u64 CPU microseconds, u32 processes, u32 most processes, u64 memory now,
+  ** u64 most memory, u64 disk used, u64 disk total */
+  CELL_METRICS_ARE
+};
+
+enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
+enum cell_spawn_flag { CELL_SPAWN_STDIN = 1 };
+enum cell_signal_scope {
+  CELL_SCOPE_PROCESS, /* the process itself */
+  CELL_SCOPE_GROUP    /* its whole session's first group */
+};
+enum cell_write_flag { CELL_WRITE_EXCLUSIVE = 1 /* EEXIST if it is there */ };
+enum cell_entry_type {
+  CELL_ENTRY_FILE,
+  CELL_ENTRY_DIRECTORY,
+  CELL_ENTRY_LINK,
+  CELL_ENTRY_OTHER
+};
+enum cell_mechanism {
+  CELL_BY_NONE,
+  CELL_BY_CGROUP2,
+  CELL_BY_CGROUP1,
+  CELL_BY_RLIMIT,
+  CELL_BY_WATCHDOG,
+  CELL_BY_TMPFS
+};
+
+/* How a warden ends by its own decision (exit status of PID 1). */
+enum cell_warden_exit {
+  CELL_EXIT_GOODBYE = 0,  /* asked to, or the host is gone */
+  CELL_EXIT_DEADLINE = 3, /* its time was up */
+  CELL_EXIT_FAILED = 4,   /* could not prepare; said so in FAILED */
+  CELL_EXIT_REAPER = 5    /* the reaper died: no process can start any more */
+};
+
+/* ---- kernels: frames on a stream socket, request random per cell ----
+**
+** Payloads are parts: repeated (string name, bytes value), as pack.h has it.
+*/
+enum cell_kernel_message {
+  /* host to kernel */
+  CELL_KERNEL_PROGRAM = 1, /* what the bootstrap runs; before everything */
+  CELL_KERNEL_EXECUTE = 2, /* code, and if given: stdin, and env (each
+                           ** "NAME=value", set for this cell alone) */
+  CELL_KERNEL_ENV = 3,     /* env parts that stay from now on */
+  /* kernel to host */
+  CELL_KERNEL_READY = 16,  /* request 0. version, ... */
+  CELL_KERNEL_RESULT = 17, /* one display or value: a part per MIME name
+                           ** ("text", "png", "json", ... ; any other name is
+                           ** a MIME type for `extra`), and "main" = "1" for
+                           ** the value of the last expression.
+                           ** json, data, chart are JSON text; png, jpeg, pdf
+                           ** raw bytes; the rest is UTF-8 text */
+  CELL_KERNEL_ERROR = 18,  /* name, value, traceback, line (decimal) */
+  CELL_KERNEL_DONE = 19    /* execution_count (decimal), ...; everything that
+                           ** the cell printed is in the pipes by now */
+};
+
+#endif

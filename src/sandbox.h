@@ -1,0 +1,98 @@
+/* sandbox.h -- one local sandbox: its warden, its channel, its end.
+**
+** Reference counted: the binding's object holds one reference, every process,
+** stream and unanswered question of it another. cell_sandbox_close ends it at
+** once (goodbye and SIGKILL by pidfd) and never waits. In a forked copy of the
+** host it only closes descriptors.
+**
+** Nothing here blocks. Every byte and descriptor from the warden is checked; one
+** that is not as protocol.h says ends the sandbox with CELL_PROTOCOL.
+*/
+#ifndef CELL_SANDBOX_H
+#define CELL_SANDBOX_H
+
+#include "pack.h"
+#include "protocol.h"
+#include "reactor.h"
+#include "stem.h"
+
+#include <stddef.h>
+
+struct cell_sandbox;
+
+struct cell_sandbox_options {
+  char id[CELL_ID_SIZE];
+  int64_t timeout_ms;
+  uint64_t memory;
+  uint64_t disk;
+  uint32_t processes;
+  uint32_t files;
+  uint32_t cpu_milli; /* 0: all */
+  uint32_t network;   /* 0: none */
+  int root_view;
+};
+
+enum cell_sandbox_state {
+  CELL_SANDBOX_STARTING, /* create was sent, no hello yet */
+  CELL_SANDBOX_RUNNING,
+  CELL_SANDBOX_ENDING, /* killed, its processes not known to be gone */
+  CELL_SANDBOX_GONE    /* no process of it is left */
+};
+
+/* Send the create and the configuration; hello comes later. */
+struct cell_sandbox *cell_sandbox_create(
+  struct cell_stem *stem, const struct cell_sandbox_options *options,
+  struct cell_error *error);
+struct cell_sandbox *cell_sandbox_keep(struct cell_sandbox *sandbox);
+void cell_sandbox_release(struct cell_sandbox *sandbox);
+
+enum cell_sandbox_state cell_sandbox_state(const struct cell_sandbox *sandbox);
+/* Why it failed to start or ended: kind CELL_OK while it lives. SANDBOX_GONE,
+** OUT_OF_MEMORY, TIMEOUT (its deadline), CANCELLED (closed here), UNSUPPORTED
+** or SYSTEM (start), PROTOCOL.
+*/
+const struct cell_error *cell_sandbox_error(const struct cell_sandbox *sandbox);
+/* What the warden's hello said. */
+struct cell_hello {
+  uint32_t memory_by, processes_by, cpu_by, disk_by, files_by;
+  uint32_t landlock_abi;
+  uint32_t groups_kept;
+};
+const struct cell_hello *cell_sandbox_hello(const struct cell_sandbox *sandbox);
+struct cell_reactor *cell_sandbox_reactor(struct cell_sandbox *sandbox);
+/* Posted at hello, at the end, and at the answer to any question. */
+uint32_t cell_sandbox_token(const struct cell_sandbox *sandbox);
+
+/* Ends it. Idempotent. */
+void cell_sandbox_close(struct cell_sandbox *sandbox);
+
+/* The deadline, kept by the warden and one second later by the host. */
+int cell_sandbox_set_deadline(struct cell_sandbox *sandbox,
+                              int64_t timeout_ms, struct cell_error *error);
+
+/* A question to the warden. Payload and descriptors are copied (the caller
+** keeps its own). Sent at once or queued (bounded: LIMIT_EXCEEDED). Returns the
+** request number, 0 on failure. May be asked while STARTING.
+*/
+uint64_t cell_sandbox_ask(struct cell_sandbox *sandbox, uint32_t type,
+                          const struct cell_packer *payload, const int *fds,
+                          size_t count, struct cell_error *error);
+
+/* An answer. Owned by the caller once taken; free with cell_answer_clear. */
+struct cell_answer {
+  uint32_t type; /* of the last message: DONE, ENTRY, CONTENT, ... */
+  unsigned char *payload; /* of all its messages, one after the other */
+  size_t length;
+  uint32_t messages; /* how many: ENTRIES come before their DONE */
+  int fd;            /* passed descriptor, owned, or -1 */
+};
+/* 1: *answer is filled, the request is forgotten. 0: not yet. -1: there will be
+** none, because the sandbox has ended.
+*/
+int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,
+                        struct cell_answer *answer, struct cell_error *error);
+/* Not interested any more; a late answer and its descriptor are dropped. */
+void cell_sandbox_forget(struct cell_sandbox *sandbox, uint64_t request);
+void cell_answer_clear(struct cell_answer *answer);
+
+#endif

@@ -1,0 +1,29 @@
+/* stem.h -- the host's side of the process that makes all its sandboxes.
+**
+** One a reactor, started at the first create, remade when it has gone. Its end
+** says nothing about the sandboxes it made. Nothing here blocks but the launch.
+*/
+#ifndef CELL_STEM_H
+#define CELL_STEM_H
+
+#include "reactor.h"
+
+#include <stddef.h>
+
+struct cell_stem;
+struct cell_sandbox;
+
+struct cell_stem *cell_stem_new(struct cell_reactor *reactor,
+                                struct cell_error *error);
+void cell_stem_free(struct cell_stem *stem);
+/* Directories outside /usr to bind read-only in every later sandbox. A change
+** makes a new stem at the next create.
+*/
+int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
+                        size_t count, struct cell_error *error);
+/* Start it now, so that the first create is fast. */
+int cell_stem_start(struct cell_stem *stem, struct cell_error *error);
+/* Keep it although there is no sandbox. */
+int cell_stem_hold(struct cell_stem *stem, int hold, struct cell_error *error);
+
+#endif

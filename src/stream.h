@@ -1,0 +1,60 @@
+/* stream.h -- output of a process, read with bounded memory.
+**
+** The reactor drains the descriptor into a head and a tail, half of the limit
+** each; what lies between is dropped and counted, so the writer never waits for
+** a reader that does not come. A reader with a position in the stream gets
+** every byte that is still there. Held (a slow callback): the descriptor is
+** left alone while more than 64 KiB are unread, so the writer waits instead.
+*/
+#ifndef CELL_STREAM_H
+#define CELL_STREAM_H
+
+#include "reactor.h"
+
+#include <stddef.h>
+
+#define CELL_STREAM_BLOCK (64u * 1024u)
+
+struct cell_stream {
+  struct cell_reactor *reactor; /* borrowed */
+  struct cell_source source;
+  int fd;                    /* owned; -1 at the end of file */
+  size_t limit;              /* bytes kept, head and tail together */
+  unsigned char *head;       /* first bytes, head_used of them */
+  size_t head_used, head_size;
+  unsigned char *tail;       /* ring of the last bytes */
+  size_t tail_used, tail_size, tail_start;
+  uint64_t total;            /* bytes that came, dropped ones included */
+  uint64_t position;         /* of the reader */
+  uint64_t mark;             /* start of the current cell (kernels) */
+  int held;
+  int failed;                /* out of memory: the rest is dropped, counted */
+  void (*news)(struct cell_stream *stream); /* bytes or the end have come */
+  void *owner;
+};
+
+/* Takes fd, makes it non-blocking, watches it. */
+int cell_stream_open(struct cell_stream *stream, struct cell_reactor *reactor,
+                     int fd, size_t limit, struct cell_error *error);
+void cell_stream_close(struct cell_stream *stream);
+/* Read what is there now, at most `most` bytes. Returns 1 if any came. */
+int cell_stream_drain(struct cell_stream *stream, size_t most);
+/* Forget everything so far and start counting anew (the next cell). */
+void cell_stream_restart(struct cell_stream *stream);
+
+/* Unread bytes: copies at most `size` into buffer and moves on. When nothing
+** is kept unread, reads from the descriptor straight into buffer. With `text`,
+** an incomplete UTF-8 character at the end of what is known is left for the
+** next call, until the end of file. Returns the count, 0: nothing now (*end
+** says whether for ever). *skipped: bytes that were dropped unread before them.
+*/
+size_t cell_stream_read(struct cell_stream *stream, void *buffer, size_t size,
+                        int text, int *end, uint64_t *skipped);
+/* The kept bytes as two pieces; with dropped bytes between them each is cut at
+** a UTF-8 boundary. Pointers live until the next drain.
+*/
+void cell_stream_kept(struct cell_stream *stream, const unsigned char **head,
+                      size_t *head_length, unsigned char **tail_copy,
+                      size_t *tail_length, uint64_t *total);
+
+#endif

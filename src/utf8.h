@@ -1,0 +1,14 @@
+/* utf8.h -- where a UTF-8 text may be cut. */
+#ifndef CELL_UTF8_H
+#define CELL_UTF8_H
+
+#include <stddef.h>
+
+/* Length of the longest prefix that does not end inside a character. At most
+** three bytes are left out; bytes that are not UTF-8 count as characters.
+*/
+size_t cell_utf8_prefix(const unsigned char *bytes, size_t length);
+/* How many continuation bytes (at most 3) stand at the start. */
+size_t cell_utf8_suffix(const unsigned char *bytes, size_t length);
+
+#endif
