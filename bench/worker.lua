@@ -1,0 +1,186 @@
+-- worker.lua -- codecell's side of the benchmark: one command a line, one line of nanoseconds back.
+--
+-- bench/run.py drives it, so that every figure is taken in turn with its peer.
+
+local codecell = require "codecell"
+local core = require "codecell.core"
+
+local reactor = codecell.reactor()
+local function now()
+  return reactor:now()
+end
+
+local function nanoseconds(seconds)
+  return string.format("%.0f", seconds * 1e9)
+end
+
+local function create(options)
+  return codecell.assert(codecell.create(options))
+end
+
+-- Close, and step until no process of it is left.
+local function close(sandbox)
+  sandbox:close()
+  while sandbox:_state() ~= "gone" do
+    codecell.assert(reactor:step(1))
+  end
+end
+
+local verbs, kept = {}, {}
+
+-- "create closed": to the warden's hello, and from close to nothing left.
+function verbs.create()
+  local start = now()
+  local sandbox = create()
+  local created = now()
+  close(sandbox)
+  return nanoseconds(created - start) .. " " .. nanoseconds(now() - created)
+end
+
+-- Longest time that one call of the engine held the thread during a create.
+function verbs.stall()
+  local start = now()
+  local sandbox = codecell.assert(core.sandbox(reactor, {
+    id = "i" .. core.random_id(20), timeout = 60, memory = 2 ^ 30, disk = 2 ^ 29,
+    processes = 256, files = 1024, cpu = 0, network = 0, root_view = false,
+  }))
+  local longest = now() - start
+  while sandbox:_state() == "starting" do
+    start = now()
+    reactor:try_step(0)
+    local length = now() - start
+    if length > longest then
+      longest = length
+    end
+  end
+  close(sandbox)
+  return nanoseconds(longest)
+end
+
+function verbs.first()
+  local start = now()
+  local sandbox = create()
+  local execution = codecell.assert(sandbox:run_code("1+1"))
+  local done = now()
+  assert(execution.text == "2")
+  close(sandbox)
+  return nanoseconds(done - start)
+end
+
+local function living()
+  if not kept.living then
+    kept.living = create({ timeout = 3600 })
+    codecell.assert(kept.living:run_code("1+1"))
+  end
+  return kept.living
+end
+
+local function each(count, action)
+  local times = {}
+  for i = 1, count do
+    local start = now()
+    action()
+    times[i] = nanoseconds(now() - start)
+  end
+  return table.concat(times, " ")
+end
+
+function verbs.cell(count)
+  local sandbox = living()
+  return each(count, function()
+    sandbox:run_code("1+1")
+  end)
+end
+
+verbs["true"] = function(count)
+  local commands = living().commands
+  return each(count, function()
+    local result = codecell.assert(commands:run({ "true" }))
+    assert(result.exit_code == 0)
+  end)
+end
+
+function verbs.fresh()
+  local start = now()
+  local sandbox = create()
+  codecell.assert(sandbox.commands:run({ "true" }))
+  close(sandbox)
+  return nanoseconds(now() - start)
+end
+
+-- Sandboxes made and ended with `width` of them under way: "count nanoseconds".
+function verbs.rate(seconds, width)
+  local start, count, tasks = now(), 0, {}
+  for i = 1, width do
+    tasks[i] = codecell.async(function()
+      while now() - start < seconds do
+        create():close()
+        count = count + 1
+      end
+    end)
+  end
+  for i = 1, width do
+    codecell.assert(tasks[i]:wait(seconds + 30))
+  end
+  return count .. " " .. nanoseconds(now() - start)
+end
+
+-- Add idle sandboxes: "milliseconds of the last create".
+function verbs.idle(count)
+  local last
+  for _ = 1, count do
+    local start = now()
+    kept[#kept + 1] = create({ timeout = 3600 })
+    last = now() - start
+  end
+  return nanoseconds(last)
+end
+
+function verbs.drop()
+  for i = #kept, 1, -1 do
+    close(kept[i])
+    kept[i] = nil
+  end
+  return "0"
+end
+
+function verbs.file(size)
+  local files, data = living().files, string.rep("x", size)
+  local start = now()
+  codecell.assert(files:write("/tmp/bench", data))
+  local written = now()
+  local back = codecell.assert(files:read("/tmp/bench"))
+  local done = now()
+  assert(#back == size)
+  return nanoseconds(written - start) .. " " .. nanoseconds(done - written)
+end
+
+-- A stream to a Lua callback: "nanoseconds bytes".
+function verbs.stream(mebibytes)
+  local got, sandbox = 0, living()
+  local start = now()
+  codecell.assert(sandbox.commands:run(
+    { "dd", "if=/dev/zero", "bs=64k", "count=" .. mebibytes * 16, "status=none" },
+    { on_stdout = function(chunk)
+      got = got + #chunk
+    end }))
+  return nanoseconds(now() - start) .. " " .. got
+end
+
+-- Let this host hold so much touched memory.
+function verbs.grow(mebibytes)
+  kept.ballast = {}
+  for i = 1, mebibytes do
+    kept.ballast[i] = string.rep(string.char(i % 256), 2 ^ 20)
+  end
+  return "0"
+end
+
+io.stdout:setvbuf("line")
+for line in io.lines() do
+  local words = {}
+  for word in line:gmatch("%S+") do
+    words[#words + 1] = tonumber(word) or word
+  end
+  io.write(verbs[tostring(words[1])](words[2], words[3]), "\n")
+end
