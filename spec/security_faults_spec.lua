@@ -1,0 +1,235 @@
+-- Faults of the host: killed, forked, closed in odd ways, short of descriptors.
+
+local attack = require "spec.support.attack"
+local codecell = require "codecell"
+
+local function quoted(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- Run a Lua program in a process of its own; returns what it wrote.
+local function run(program, before)
+  return attack.host((before or "") .. " " .. attack.interpreter() .. " -e " .. quoted(program) .. " 2>&1")
+end
+
+local function gone(id)
+  local deadline = os.time() + 4
+  while attack.left_of(id) > 0 do
+    if os.time() > deadline then
+      return false
+    end
+    attack.host("sleep 0.05")
+  end
+  return true
+end
+
+local opening = [[
+local codecell = require "codecell"
+local function create() return codecell.assert(codecell.create({ timeout = 60 })) end
+]]
+
+describe("a host that ends", function()
+  for name, ending in pairs({
+    ["by SIGKILL"] = [[io.stdout:flush(); os.execute("kill -9 $PPID")]],
+    ["by SIGTERM"] = [[io.stdout:flush(); os.execute("kill -15 $PPID")]],
+    ["by os.exit"] = [[os.exit(0)]],
+    ["by os.exit with close"] = [[os.exit(0, true)]],
+    ["by an error"] = [[error("stop")]],
+    ["by falling off its end"] = "",
+    ["with an error in a finalizer"] = [[
+      keep = newproxy and newproxy(true) or setmetatable({}, { __gc = function() error("in gc") end })
+      if newproxy then getmetatable(keep).__gc = function() error("in gc") end end]],
+    ["inside a coroutine"] = [[coroutine.wrap(function() create(); os.exit(0, true) end)()]],
+    ["with a process open"] = [[process = codecell.assert(first.commands:run("sleep 1000", { background = true }))]],
+  }) do
+    it(name .. " leaves nothing #S124 #S126 #D15 #D17 #I05 #I16", function()
+      local text = run(opening .. [[
+        first = create() local second = create()
+        first.commands:run("setsid sleep 1000 >/dev/null 2>&1 & true")
+        print(first.id) print(second.id)
+      ]] .. ending)
+      local count = 0
+      for id in text:gmatch("(i[a-z0-9]+)\n") do
+        if #id == 21 then
+          count = count + 1
+          assert.is_true(gone(id))
+        end
+      end
+      assert.equal(2, count, text)
+    end)
+  end
+
+  it("in the middle of a create leaves nothing #S124", function()
+    for delay = 0, 9 do
+      local text = run(opening .. ([[
+        io.stdout:setvbuf("no")
+        os.execute("(sleep 0.0%d; kill -9 $PPID) >/dev/null 2>&1 &")
+        while true do local s = create() io.write(s.id, "\n") s:close() end
+      ]]):format(delay))
+      for id in text:gmatch("(i[a-z0-9]+)\n") do
+        if #id == 21 then
+          assert.is_true(gone(id))
+        end
+      end
+    end
+  end)
+end)
+
+describe("a host that stays", function()
+  it("keeps its descriptors, children and signals #S133 #I16", function()
+    local text = run([[
+      local function count(what)
+        local pipe = io.popen(what) local text = pipe:read("*a") pipe:close() return text
+      end
+      local signals = "grep -E 'Sig(Blk|Ign|Cgt)' /proc/$PPID/status"
+      local before = count(signals)
+    ]] .. opening .. [[
+      local function cycle()
+        local sandbox = create()
+        sandbox:run_code("print(1)")
+        sandbox.commands:run("echo x")
+        sandbox:close()
+        while sandbox:_state() ~= "gone" do codecell.step(1) end
+      end
+      cycle()
+      local descriptors = count("ls /proc/$PPID/fd")
+      for _ = 1, 5 do cycle() end
+      print(count("ls /proc/$PPID/fd") == descriptors)
+      print(count(signals) == before)
+      print(count("cat /proc/$PPID/task/*/children | wc -w"):match("%d+"))
+      print(count("ls /proc/$PPID/task | wc -l"):match("%d+"))
+    ]])
+    assert.equal("true\ntrue\n1\n1\n", text) -- the one child is the shell that counts
+  end)
+
+  it("is told when its descriptors are used up, and loses none #S127", function()
+    local text = run(opening .. [[
+      local count = 0
+      local kept = {}
+      local err
+      while count < 200 do
+        local sandbox
+        sandbox, err = codecell.create({ timeout = 60 })
+        if not sandbox then break end
+        count = count + 1
+        kept[count] = sandbox
+      end
+      print(count > 0, err and err.kind, err and err.errno, tostring(err))
+      kept[1]:close() kept[2]:close() kept[3]:close() kept[4]:close()
+      for _ = 1, 100 do codecell.step(0.01) end
+      print(codecell.create({ timeout = 60 }) ~= nil)
+    ]], "ulimit -n 40;")
+    assert.matches("^true\tsystem\t24\t[^\n]*descriptor[^\n]*\ntrue\n$", text)
+  end)
+
+  it("works with its standard streams closed #S133", function()
+    local result = os.tmpname()
+    run(([[
+      local codecell = require "codecell"
+      local sandbox = codecell.create()
+      local execution = sandbox and sandbox:run_code("6 * 7")
+      local file = io.open(%q, "w")
+      file:write(execution and execution.text or "failed")
+      file:close()
+    ]]):format(result) .. " ", "exec 0<&- 1>&- 2>&-;")
+    local file = assert(io.open(result))
+    assert.equal("42", file:read("*a"))
+    file:close()
+    os.remove(result)
+  end)
+
+  it("learns of a killed first process at once, in every kind of call #S130", function()
+    for _, call in ipairs({
+      "sandbox:run_code('import time; time.sleep(30)')",
+      "sandbox.commands:run('sleep 30')",
+      "sandbox.commands:run('sleep 30', {background = true}):wait(20)",
+    }) do
+      local text = run(opening .. ([[
+        local sandbox = create()
+        sandbox:run_code("1")
+        os.execute("(sleep 0.3; for p in $(grep -lsa '^codecell-sandbox " .. sandbox.id ..
+          "' /proc/[0-9]*/cmdline); do kill -9 $(basename $(dirname $p)); done) >/dev/null 2>&1 &")
+        local start = codecell.reactor():now()
+        local value, err = %s
+        print(value == nil and err.kind or (value.error and value.error.name) or value.signal)
+        print(codecell.reactor():now() - start < 10, sandbox:is_running())
+        local again, why = sandbox:run_code("1")
+        print(again, why.kind)
+        print(create():run_code("6 * 7").text)
+      ]]):format(call))
+      assert.matches("^sandbox_gone\ntrue\tfalse\nnil\tsandbox_gone\n42\n$", text)
+    end
+  end)
+
+  it("keeps its sandboxes when the stem is killed, and makes more #S130", function()
+    local text = run(opening .. [[
+      local sandbox = create()
+      sandbox:run_code("x = 41")
+      os.execute("for p in $(grep -lsa '^codecell-stem' /proc/[0-9]*/cmdline); do q=$(basename $(dirname $p)); "
+        .. "grep -qs 'codecell-stem' /proc/$q/cmdline && kill -9 $q; done; sleep 0.2")
+      print(sandbox:run_code("x + 1").text)
+      print(create():run_code("6 * 7").text)
+    ]])
+    assert.equal("42\n42\n", text)
+  end)
+
+  it("needs no file of its own once it is loaded #S135", function()
+    local text = run(opening .. [[
+      local sandbox = create()
+      local path = io.open("/proc/self/maps"):read("*a"):match("(/%S+/codecell/core%.so)")
+      print(path ~= nil)
+      package.cpath = "" package.path = package.path
+      print(create():run_code("6 * 7").text)
+    ]])
+    assert.equal("true\n42\n", text)
+  end)
+
+  it("may ignore SIGCHLD and block signals #S133", function()
+    local text = attack.host("/usr/bin/python3 -c " .. quoted([[
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM})
+os.execvp(sys.argv[1], sys.argv[1:])
+]]) .. " " .. attack.interpreter() .. " -e " .. quoted(opening .. [[
+      local sandbox = create()
+      print(sandbox.commands:run("exit 3").exit_code, sandbox:run_code("6 * 7").text)
+    ]]) .. " 2>&1")
+    assert.equal("3\t42\n", text)
+  end)
+
+  it("ends what it collects #D15 #I16", function()
+    local id
+    local function drop()
+      local sandbox = assert(codecell.create({ timeout = 60 }))
+      id = sandbox.id
+      assert.equal(1, math.min(1, attack.left_of(id)))
+    end
+    drop()
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(gone(id))
+  end)
+
+  it("that never steps still gets its deadlines kept #D17 #D19 #I09", function()
+    local sandbox = assert(codecell.create({ timeout = 1 }))
+    assert(sandbox.commands:run("setsid sleep 1000 >/dev/null 2>&1 & true"))
+    assert.is_true(gone(sandbox.id))
+    local execution, err = sandbox:run_code("1")
+    assert.is_nil(execution)
+    assert.equal("sandbox_gone", err.kind)
+    sandbox:close()
+  end)
+
+  it("can stop a limit of sandboxes and says so #S134", function()
+    local text = run(opening .. [[
+      codecell.setup({ max_sandboxes = 3 })
+      local kept = { create(), create(), create() }
+      local sandbox, err = codecell.create()
+      print(sandbox, err.kind)
+      kept[1]:close()
+      print(codecell.create() ~= nil)
+    ]])
+    assert.equal("nil\tlimit_exceeded\ntrue\n", text)
+  end)
+end)

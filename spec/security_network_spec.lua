@@ -1,0 +1,113 @@
+-- A sandbox without a network, and what of the host it could still reach.
+
+local attack = require "spec.support.attack"
+
+local set, outcomes, within = attack.set, attack.outcomes, attack.within
+
+describe("network none", function()
+  it("has no way out, by any protocol #S091 #I04", function()
+    within(function(sandbox)
+      local found = outcomes(sandbox, [[
+for address in ("192.0.2.1", "10.0.0.1", "169.254.169.254", "255.255.255.255"):
+    report("tcp:" + address, attempt(lambda: socket.create_connection((address, 80), 2)))
+    report("udp:" + address, attempt(lambda: socket.socket(2, 2).connect((address, 53))))
+report("tcp6", attempt(lambda: socket.create_connection(("2001:db8::1", 80), 2)))
+report("udp6", attempt(lambda: socket.socket(10, 2).connect(("2001:db8::1", 53))))
+fast = socket.socket()
+report("fastopen", attempt(lambda: fast.sendto(b"x", 0x20000000, ("192.0.2.1", 80))))
+report("sctp", attempt(lambda: socket.socket(2, 1, 132)))
+report("mptcp", attempt(lambda: socket.socket(2, 1, 262).connect(("192.0.2.1", 80))))
+report("interfaces", ",".join(name for _, name in socket.if_nameindex()))
+]])
+      assert.equal("lo", found.interfaces)
+      found.interfaces = nil
+      assert.is_nil(attack.unexpected(found, set("ENETUNREACH", "EACCES", "EPROTONOSUPPORT", "ENOPROTOOPT", "EPERM",
+        "EADDRNOTAVAIL")))
+    end)
+  end)
+
+  it("answers names at once instead of hanging", function()
+    within(function(sandbox)
+      local result = attack.python(sandbox, [[
+start = time.time()
+try:
+    socket.getaddrinfo("example.com", 80)
+except socket.gaierror as error:
+    print("gaierror", time.time() - start < 2)
+]])
+      assert.equal("gaierror True\n", result.stdout)
+    end)
+  end)
+
+  it("does not reach services of the host on loopback #S092 #I04", function()
+    local port = 20000 + math.random(20000)
+    local ready = os.tmpname()
+    local listener = assert(io.popen(("exec /usr/bin/python3 -c '%s' %d %s"):format(
+      'import socket,sys; s=socket.create_server(("0.0.0.0",int(sys.argv[1]))); open(sys.argv[2],"w").write("up"); '
+        .. 's.settimeout(6)\ntry:\n  s.accept(); print("reached")\nexcept OSError: print("quiet")', port, ready)))
+    local deadline = os.time() + 5
+    repeat
+      local file = io.open(ready)
+      local text = file and file:read("*a") or ""
+      if file then
+        file:close()
+      end
+    until text == "up" or os.time() > deadline
+    within(function(sandbox)
+      local found = outcomes(sandbox, ([[
+for address in ("127.0.0.1", "127.8.8.8", "0.0.0.0", "::1", "::ffff:127.0.0.1"):
+    report(address, attempt(lambda: socket.create_connection((address, %d), 2)))
+]]):format(port))
+      assert.is_nil(attack.unexpected(found, set("ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL")))
+    end)
+    assert.equal("quiet\n", listener:read("*a"))
+    listener:close()
+    os.remove(ready)
+  end)
+
+  it("does not reach abstract sockets of the host #S093", function()
+    local name = "codecell-attack-" .. math.random(10 ^ 9)
+    local listener = assert(io.popen(("exec /usr/bin/python3 -c '%s' %s"):format(
+      'import socket,sys; s=socket.socket(1); s.bind("\\0"+sys.argv[1]); s.listen(); s.settimeout(4)\n'
+        .. 'try:\n  s.accept(); print("reached")\nexcept OSError: print("quiet")', name)))
+    within(function(sandbox)
+      local found = outcomes(sandbox, ([[
+for _ in range(20):
+    outcome = attempt(lambda: socket.socket(1).connect("\0%s"))
+    if outcome == "ok": break
+    time.sleep(0.05)
+report("connect", outcome)
+]]):format(name))
+      assert.is_nil(attack.unexpected(found, set("ECONNREFUSED", "EPERM")))
+    end)
+    assert.equal("quiet\n", listener:read("*a"))
+    listener:close()
+  end)
+
+  it("sees no service socket by path #S094", function()
+    within(function(sandbox)
+      local found = outcomes(sandbox, [[
+for top, folders, files in os.walk("/"):
+    folders[:] = [f for f in folders if os.path.join(top, f) not in ("/proc", "/usr")]
+    for name in files:
+        if stat.S_ISSOCK(os.lstat(os.path.join(top, name)).st_mode):
+            report(os.path.join(top, name), "socket")
+report("walked", "ok")
+]])
+      assert.same({ walked = "ok" }, found)
+    end)
+  end)
+
+  it("has a loopback of its own that works", function()
+    within(function(sandbox)
+      local result = attack.python(sandbox, [[
+server = socket.create_server(("127.0.0.1", 8080))
+client = socket.create_connection(("127.0.0.1", 8080))
+peer, _ = server.accept()
+client.sendall(b"hello")
+print(peer.recv(5).decode())
+]])
+      assert.equal("hello\n", result.stdout)
+    end)
+  end)
+end)

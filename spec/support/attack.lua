@@ -1,0 +1,129 @@
+-- attack.lua -- runs attacking programs inside a sandbox and watches the host meanwhile.
+
+local codecell = require "codecell"
+
+local attack = {}
+
+-- What every attacking Python program begins with: raw system calls by number.
+attack.prelude = [[
+import ctypes, errno, os, signal, socket, stat, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    "outcome of a raw system call: 'ok' or the name of the errno"
+    ctypes.set_errno(0)
+    words = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    if libc.syscall(ctypes.c_long(number), *words) != -1:
+        return "ok"
+    return errno.errorcode.get(ctypes.get_errno(), str(ctypes.get_errno()))
+def attempt(action, *arguments):
+    "outcome of a Python call: 'ok' or the name of the errno"
+    try:
+        action(*arguments)
+        return "ok"
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error.errno))
+def report(name, outcome):
+    print(str(name).replace(" ", "_"), outcome, flush=True)
+]]
+
+--- Run a Python program in the sandbox; raises unless it could be started.
+function attack.python(sandbox, code, options)
+  return codecell.assert(
+    sandbox.commands:run({ "python3", "-I", "-S", "-c", attack.prelude .. code }, options))
+end
+
+--- The lines "name outcome" that the program reported, as a table.
+function attack.outcomes(sandbox, code, options)
+  local result = attack.python(sandbox, code, options)
+  local outcomes, count = {}, 0
+  for name, outcome in result.stdout:gmatch("(%S+) (%S+)\n") do
+    outcomes[name] = outcome
+    count = count + 1
+  end
+  assert(count > 0, "the attack reported nothing: " .. result.stderr)
+  return outcomes, result
+end
+
+--- First outcome that is not among `allowed` (a set), as "name outcome"; nil when all are.
+function attack.unexpected(outcomes, allowed)
+  for name, outcome in pairs(outcomes) do
+    if not allowed[outcome] then
+      return name .. " " .. outcome
+    end
+  end
+end
+
+function attack.set(...)
+  local set = {}
+  for _, value in ipairs({ ... }) do
+    set[value] = true
+  end
+  return set
+end
+
+--- Output of a shell command on the host.
+function attack.host(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read("*a")
+  pipe:close()
+  return text
+end
+
+--- Host processes whose command line names this sandbox.
+function attack.left_of(id)
+  return tonumber(attack.host("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\000' '\\n' | grep -c '"
+    .. "[c]odecell-sandbox " .. id .. "'"))
+end
+
+--- Open descriptors of this process (the pipe of the count itself included, always).
+function attack.descriptors()
+  return tonumber(attack.host("ls /proc/$PPID/fd | wc -l"))
+end
+
+--- Children of this process.
+function attack.children()
+  return attack.host("cat /proc/$PPID/task/*/children | tr ' ' '\\n' | grep -vx $$ | sort")
+end
+
+--- Is this test run by real root?
+function attack.root()
+  return attack.host("id -u"):match("%d+") == "0"
+end
+
+--- Machine name as uname has it; system call numbers below are those of x86_64.
+function attack.machine()
+  return (attack.host("uname -m"):match("%S+"))
+end
+
+--- Name of the interpreter that runs the tests.
+function attack.interpreter()
+  return os.getenv("CODECELL_LUA") or "lua5.4"
+end
+
+--- A sandbox for the body of a test, ended whatever happens; then the three things that must
+--- hold after every case: nothing of it is left, the host is as it was, a new sandbox works.
+function attack.within(body, options)
+  local warm = codecell.assert(codecell.create({ timeout = 60 }))
+  warm:close()
+  codecell.step(0)
+  collectgarbage()
+  collectgarbage()
+  local sandbox = codecell.assert(codecell.create(options))
+  local id = sandbox.id
+  local ok, problem = xpcall(body, debug.traceback, sandbox)
+  sandbox:close()
+  local deadline = os.time() + 5
+  while attack.left_of(id) > 0 and os.time() < deadline do
+    codecell.step(0.05)
+  end
+  if not ok then
+    error(problem, 0)
+  end
+  assert(attack.left_of(id) == 0, "processes of the sandbox are left")
+  local fresh = codecell.assert(codecell.create({ timeout = 60 }))
+  local execution = codecell.assert(fresh:run_code("6 * 7"))
+  fresh:close()
+  assert(execution.text == "42", "the next sandbox does not work")
+end
+
+return attack
