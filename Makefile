@@ -1,4 +1,20 @@
-# codecell: `make help` lists what can be typed.
+# codecell's build. `make help` prints the lines that begin with "#:".
+#
+#: make demo       install what is missing, build, run examples/quickstart.lua
+#: make test       install what is missing, build, run the tests (offline afterwards)
+#: make deps       only install what is missing
+#: make            only build, into build/LUA_VERSION/
+#: make check      the long gate: lint, every Lua, sanitizers, fuzzing
+#: make fuzz       only fuzzing, FUZZ_SECONDS=60 a target
+#: make bench      one table of speed, next to what else is installed
+#: make docs       docs/reference.md from the annotations
+#: make install    into PREFIX=/usr/local (DESTDIR= for packagers)
+#: make env        lines for eval: PATH, LUA_PATH and LUA_CPATH of this build
+#: make format     lay out the C files
+#: make clean      remove build/
+#:
+#: LUA_VERSION=5.1, 5.2, 5.3, 5.4 (the default) or luajit goes with each of them;
+#: LUA_VERSION=all with `make deps`.
 #
 # One folder a Lua in build/: the engine and the warden are compiled once, the
 # binding once for each version of Lua. LUA_VERSION=luajit is the build for 5.1
@@ -79,7 +95,7 @@ engine: $(ENGINE_OBJECTS)
 LUA_CFLAGS ?= $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell \
 	pkg-config --cflags lua$(LUA_ABI) 2>/dev/null || \
 	pkg-config --cflags lua-$(LUA_ABI) 2>/dev/null || \
-	pkg-config --cflags $(LUA_VERSION) 2>/dev/null))
+	echo -I/usr/include/lua$(LUA_ABI)))
 
 $(BUILD)/engine/%.o: src/%.c | tools
 	@mkdir -p $(@D)
@@ -115,8 +131,9 @@ $(BUILD)/warden/filter_generator: src/warden/filter_generator.c | tools
 	@mkdir -p $(@D)
 	$(HOST_CC) $(DIALECT) $(WARNINGS) -Isrc -O1 -o $@ $<
 
-$(BUILD)/warden/filter.h: src/warden/filter.table $(BUILD)/warden/filter_generator
-	$(BUILD)/warden/filter_generator $< > $@
+$(BUILD)/warden/filter.h: src/warden/filter.table src/warden/filter_names.h \
+		$(BUILD)/warden/filter_generator
+	$(CC) -E -dM src/warden/filter_names.h | $(BUILD)/warden/filter_generator $< > $@
 
 $(BUILD)/embed/embed_warden.c: $(WARDEN) src/embed.sh
 	@mkdir -p $(@D)
@@ -152,9 +169,9 @@ deps:
 tools:
 	@.ci/deps look "$(LUA_VERSION)" build
 
-# ---- tests ----
+# ---- the demonstration and the tests ----
 
-.PHONY: demo test test-engine test-lua test-user check lint check-luas sanitize fuzz bench
+.PHONY: demo test test-engine test-lua test-user
 LUA_ENVIRONMENT = LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;' \
 	LUA_CPATH='$(abspath $(BUILD))/$(LUA_ABI)/?.so;;' CODECELL_BUILD='$(abspath $(BUILD))' \
 	CODECELL_LUA='$(LUA)' CODECELL_COMMAND='$(abspath $(COMMAND))'
@@ -162,35 +179,141 @@ RESULTS ?= $(BUILD)/results/test
 SUITE = RESULTS='$(RESULTS)' .ci/suite
 BUSTED_OPTIONS ?= --exclude-tags=slow
 AGAIN = $(MAKE) --no-print-directory
+JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 demo:
 	@.ci/deps install "$(LUA_VERSION)" build demo
-	@$(AGAIN) all
+	@$(AGAIN) -s -j$(JOBS) all
 	@$(LUA_ENVIRONMENT) $(LUA) examples/quickstart.lua
 
 test:
 	@.ci/deps install "$(LUA_VERSION)" build demo test
-	@$(AGAIN) all $(TEST_PROGRAMS)
+	@$(AGAIN) -s -j$(JOBS) all $(TEST_PROGRAMS)
 	@rm -rf $(RESULTS)
 	@$(AGAIN) -k test-engine test-lua test-user; status=$$?; .ci/sum $(RESULTS); exit $$status
 
 test-engine: $(TEST_PROGRAMS)
 	@status=0; for program in $(TEST_PROGRAMS); do \
-	  $(SUITE) tap "engine-$$(basename $$program)" $$program || status=1; \
+	  $(LUA_ENVIRONMENT) $(SUITE) counts $(ENGINE_SUITE)$$(basename $$program) $$program || status=1; \
 	done; exit $$status
+ENGINE_SUITE := engine-
 
 test-lua: all
-	@$(LUA_ENVIRONMENT) $(SUITE) busted lua-$(LUA_VERSION) \
+	@$(LUA_ENVIRONMENT) $(SUITE) counts lua-$(LUA_VERSION) \
 	  $(LUA) "$$(command -v busted)" $(BUSTED_OPTIONS) spec
+
+# The specifications tagged #user again, as an ordinary user when this is root,
+# and the other way round.
+test-user: all
+	@BUILD='$(BUILD)' $(SUITE) counts other-user .ci/other-user \
+	  $(AGAIN) test-busted LUA_VERSION=$(LUA_VERSION) BUSTED_OPTIONS=--tags=user
+
+.PHONY: test-busted
+test-busted: all
+	@$(LUA_ENVIRONMENT) $(LUA) "$$(command -v busted)" $(BUSTED_OPTIONS) spec
 
 $(BUILD)/tests/%: spec/engine/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) $(LINK_TESTS)
+$(BUILD)/tests/filter_test: LINK_TESTS = -lseccomp
 
-# ---- the rest ----
+# ---- the long gate ----
 
-.PHONY: env clean help
-env: all
+.PHONY: check lint lint-lua lint-format lint-tidy lint-gcc lint-clang format check-luas sanitize fuzz
+C_FILES = $(shell find src spec fuzz -name '*.[ch]')
+check: RESULTS := $(BUILD)/results/check
+check:
+	@.ci/deps install all build demo test check
+	@rm -rf $(RESULTS)
+	@$(AGAIN) -k RESULTS=$(RESULTS) lint check-luas sanitize fuzz; status=$$?; \
+	  .ci/sum $(RESULTS); exit $$status
+
+lint: lint-lua lint-format lint-tidy lint-gcc lint-clang
+lint-lua:
+	@$(SUITE) step luacheck luacheck --quiet --no-cache lua spec examples docs rockspecs bench fuzz \
+	  --include-files '**/*.lua'
+lint-format:
+	@$(SUITE) step clang-format clang-format --dry-run -Werror $(C_FILES)
+lint-tidy: $(BUILD)/warden/filter.h
+	@$(SUITE) step clang-tidy sh -c 'printf "%s\n" $(ENGINE_SOURCES) $(BINDING_SOURCES) $(WARDEN_SOURCES) | \
+	  sort -u | xargs -P $(JOBS) -n 4 sh -c '\''clang-tidy --quiet "$$@" -- $(DIALECT) -Isrc \
+	  -I$(BUILD)/warden $(LUA_CFLAGS) 2>/dev/null'\'' tidy'
+lint-gcc:
+	@$(SUITE) step warnings-gcc $(AGAIN) -s -j$(JOBS) all CC=gcc BUILD=$(BUILD)/gcc \
+	  CFLAGS='-O2 -Werror' WARDEN_EXTRA=-Werror
+# The warden too, and so linked with a static glibc, as where musl is missing.
+lint-clang:
+	@$(SUITE) step warnings-clang $(AGAIN) -s -j$(JOBS) all CC=clang WARDEN_CC=clang \
+	  BUILD=$(BUILD)/clang CFLAGS='-O2 -Werror' WARDEN_EXTRA=-Werror
+
+format:
+	clang-format -i $(C_FILES)
+
+check-luas:
+	@status=0; for version in $(ALL_LUAS); do \
+	  $(AGAIN) -s -j$(JOBS) all LUA_VERSION=$$version && \
+	  $(AGAIN) test-lua LUA_VERSION=$$version BUSTED_OPTIONS= || status=1; \
+	done; exit $$status
+
+sanitize:
+	@$(AGAIN) -s -j$(JOBS) test-engine ENGINE_SUITE=sanitized- BUILD=$(BUILD)/sanitize \
+	  SANITIZE=address,undefined RESULTS=$(abspath $(RESULTS))
+
+# Each target for FUZZ_SECONDS, from the seeds in fuzz/corpus/.
+FUZZ_SECONDS ?= 60
+fuzz: all
+	@status=0; for target in $(wildcard fuzz/*_fuzz.c); do \
+	  name=$$(basename $$target .c); \
+	  $(AGAIN) -s -j$(JOBS) $(BUILD)/fuzz/tests/$$name BUILD=$(BUILD)/fuzz CC=clang \
+	    SANITIZE=address,undefined CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' && \
+	  mkdir -p $(BUILD)/corpus/$$name && \
+	  $(SUITE) step $$name $(BUILD)/fuzz/tests/$$name -max_total_time=$(FUZZ_SECONDS) \
+	    -print_final_stats=1 -verbosity=0 $(BUILD)/corpus/$$name $$(ls -d fuzz/corpus/$${name%_fuzz} 2>/dev/null) || status=1; \
+	done; for target in $(wildcard fuzz/*_fuzz.lua); do \
+	  name=$$(basename $$target .lua); \
+	  $(LUA_ENVIRONMENT) $(SUITE) step $$name $(LUA) $$target $(FUZZ_SECONDS) fuzz/corpus/$${name%_fuzz} || status=1; \
+	done; exit $$status
+
+$(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
+	@mkdir -p $(@D)
+	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS)
+
+# ---- figures, manual, installation ----
+
+.PHONY: bench docs install env clean help
+BENCH_OPTIONS ?=
+bench:
+	@.ci/deps install "$(LUA_VERSION)" build demo bench
+	@$(AGAIN) -s -j$(JOBS) all
+	@$(LUA_ENVIRONMENT) /usr/bin/python3 bench/run.py $(BENCH_OPTIONS)
+
+docs:
+	$(LUA) docs/generate.lua > docs/reference.md.new
+	mv docs/reference.md.new docs/reference.md
+
+INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
+INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
+INST_BINDIR ?= $(PREFIX)/bin
+INST_MANDIR ?= $(PREFIX)/share/man/man1
+INST_DOCDIR ?= $(PREFIX)/share/doc/codecell
+# Where the installed command looks first; empty for LuaRocks, which wraps it.
+COMMAND_FOLDERS ?= '$(INST_LUADIR)' '$(INST_LIBDIR)'
+
+install: all
+	@for file in $(LUA_FILES:lua/%=%); do \
+	  install -D -m 644 "lua/$$file" "$(DESTDIR)$(INST_LUADIR)/$$file" || exit 1; \
+	done
+	install -D -m 755 $(CORE) "$(DESTDIR)$(INST_LIBDIR)/codecell/core.so"
+	install -d "$(DESTDIR)$(INST_BINDIR)"
+	sh src/command.sh "$$(command -v $(LUA))" $(COMMAND_FOLDERS) > "$(DESTDIR)$(INST_BINDIR)/codecell"
+	chmod 755 "$(DESTDIR)$(INST_BINDIR)/codecell"
+	install -D -m 644 docs/codecell.1 "$(DESTDIR)$(INST_MANDIR)/codecell.1"
+	install -d "$(DESTDIR)$(INST_DOCDIR)"
+	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$(DESTDIR)$(INST_DOCDIR)"
+
+# For eval: messages of the build go to standard error.
+env:
+	@$(AGAIN) -s all >&2
 	@echo 'export PATH="$(abspath $(BUILD))/$(LUA_VERSION)/bin:$$PATH"'
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
 	@echo 'export LUA_CPATH="$(abspath $(BUILD))/$(LUA_ABI)/?.so;;"'
@@ -198,4 +321,7 @@ env: all
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+help:
+	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+
+-include $(shell find $(BUILD)/engine $(BUILD)/warden $(BUILD)/$(LUA_ABI) $(BUILD)/tests -name '*.d' 2>/dev/null)
