@@ -73,10 +73,5 @@ static const luaL_Reg functions[] = {
 
 void lcell_open_census(lua_State *L)
 {
-  const luaL_Reg *function;
-
-  for (function = functions; function->name != NULL; function++) {
-    lua_pushcfunction(L, function->func);
-    lua_setfield(L, -2, function->name);
-  }
+  luaL_setfuncs(L, functions, 0);
 }

@@ -1,0 +1,215 @@
+--- What `codecell doctor` looks at. A check is `{name =, status =, detail =,
+--- remedy =}`; status is "ok", "missing" (needed and not there), "failed" (there
+--- and not working) or "optional" (would add something, is not needed).
+---
+--- Whether a sandbox can be made is found by making one: settings and version
+--- numbers only explain a failure.
+local checks = {}
+
+-- How to install a package by the name that each family of systems has for it.
+local INSTALLERS = {
+  { command = "apt install", systems = { "debian", "ubuntu" },
+    packages = { pandas = "python3-pandas", matplotlib = "python3-matplotlib",
+      numpy = "python3-numpy", python = "python3", json = "lua-cjson" } },
+  { command = "dnf install", systems = { "fedora", "rhel", "centos" },
+    packages = { pandas = "python3-pandas", matplotlib = "python3-matplotlib",
+      numpy = "python3-numpy", python = "python3", json = "lua-cjson" } },
+  { command = "pacman -S", systems = { "arch" },
+    packages = { pandas = "python-pandas", matplotlib = "python-matplotlib",
+      numpy = "python-numpy", python = "python", json = "lua-cjson" } },
+  { command = "apk add", systems = { "alpine" },
+    packages = { pandas = "py3-pandas", matplotlib = "py3-matplotlib",
+      numpy = "py3-numpy", python = "python3", json = "lua5.4-cjson" } },
+}
+
+local function read_line(path)
+  local handle = io.open(path, "r")
+  local line = handle and handle:read "*l"
+  if handle then
+    handle:close()
+  end
+  return line
+end
+
+local function is_system(names)
+  local handle = io.open("/etc/os-release", "r")
+  local text = handle and handle:read "*a" or ""
+  if handle then
+    handle:close()
+  end
+  local words = " " .. (text:match '\nID_LIKE="?([^"\n]*)' or "") .. " "
+    .. (("\n" .. text):match '\nID="?([^"\n]*)' or "") .. " "
+  for _, name in ipairs(names) do
+    if words:find(" " .. name .. " ", 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+--- What to type to install something here.
+---@param what "python"|"numpy"|"pandas"|"matplotlib"|"json"
+---@return string
+function checks.install(what)
+  for _, installer in ipairs(INSTALLERS) do
+    if is_system(installer.systems) then
+      return installer.command .. " " .. installer.packages[what]
+    end
+  end
+  return "install " .. INSTALLERS[1].packages[what] .. " with this system's package manager"
+end
+
+local function json_check()
+  if pcall(require, "cjson") then
+    return { name = "lua-cjson", status = "ok", detail = "JSON for results with data" }
+  end
+  return { name = "lua-cjson", status = "missing", detail = "JSON for results with data",
+    remedy = checks.install "json" .. ", or luarocks install lua-cjson" }
+end
+
+--- The Lua that runs this, and what it needs.
+---@return table[] checks
+function checks.host()
+  local jit = rawget(_G, "jit")
+  local interpreter = jit and jit.version or _VERSION
+  return {
+    { name = "lua", status = "ok", detail = interpreter },
+    json_check(),
+    { name = "kernel", status = "ok",
+      detail = "Linux " .. (read_line "/proc/sys/kernel/osrelease" or "unknown") },
+  }
+end
+
+-- The program that an AppArmor profile would have to name.
+local function host_program()
+  local line = read_line "/proc/self/maps"
+  return line and line:match "%s(/%S.*)$"
+end
+
+local function apparmor_remedy()
+  local program = host_program() or "/usr/bin/lua5.4"
+  return ("write /etc/apparmor.d/codecell with these lines, then run"
+    .. " 'apparmor_parser -r /etc/apparmor.d/codecell' as root:\n"
+    .. "abi <abi/4.0>,\nprofile codecell %s flags=(unconfined) {\n  userns,\n}"):format(program)
+end
+
+-- Settings that are known to forbid namespaces, asked only after a failure.
+local SETTINGS = {
+  { path = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", forbids = "1",
+    remedy = apparmor_remedy },
+  { path = "/proc/sys/kernel/unprivileged_userns_clone", forbids = "0",
+    remedy = "sysctl kernel.unprivileged_userns_clone=1" },
+  { path = "/proc/sys/user/max_user_namespaces", forbids = "0",
+    remedy = "sysctl user.max_user_namespaces=10000" },
+  { path = "/proc/sys/vm/memfd_noexec", forbids = "2",
+    remedy = "sysctl vm.memfd_noexec=1" },
+}
+
+local function explain(err)
+  for _, setting in ipairs(SETTINGS) do
+    if read_line(setting.path) == setting.forbids then
+      local remedy = setting.remedy
+      return type(remedy) == "function" and remedy() or remedy
+    end
+  end
+  return err.hint
+end
+
+--- Whether a sandbox could be made.
+---@param sandbox codecell.Sandbox?
+---@param err codecell.Error? why not
+---@return table check
+function checks.isolation(sandbox, err)
+  if sandbox then
+    return { name = "sandbox", status = "ok",
+      detail = "namespaces, seccomp and limits: isolation by the "
+        .. sandbox:get_info().isolation }
+  end
+  local where = err.stage and (" (step %q%s)"):format(err.stage,
+    err.errno and ", errno " .. err.errno or "") or ""
+  return { name = "sandbox", status = "failed", detail = tostring(err) .. where,
+    remedy = explain(err) }
+end
+
+local LIMITS = { "memory", "processes", "cpu", "disk", "files" }
+local EXACT = { cgroup2 = true, cgroup1 = true, rlimit = true, tmpfs = true }
+
+--- How each limit is kept.
+---@param sandbox codecell.Sandbox
+---@return table[] checks
+function checks.limits(sandbox)
+  local found = {}
+  local limits = sandbox:get_info().limits
+  for _, name in ipairs(LIMITS) do
+    local limit = limits[name]
+    local by = limit and limit.by or "none"
+    local check = { name = "limit " .. name, status = EXACT[by] and "ok" or "optional",
+      detail = by == "none" and "not kept" or "kept by " .. by }
+    if not EXACT[by] then
+      check.remedy = "for a limit kept by the kernel run the host as root, or in a systemd"
+        .. " service with Delegate=yes"
+    end
+    found[#found + 1] = check
+  end
+  return found
+end
+
+--- Landlock, the second wall around files.
+---@param sandbox codecell.Sandbox
+---@return table check
+function checks.landlock(sandbox)
+  local hello = sandbox:_hello()
+  local version = hello and hello.landlock_abi or 0
+  if version > 0 then
+    return { name = "landlock", status = "ok", detail = "version " .. version }
+  end
+  return { name = "landlock", status = "optional",
+    detail = "the kernel has none; the other walls stand",
+    remedy = "a kernel from 5.13 on with landlock in the boot option lsm=" }
+end
+
+-- Without importing anything: an import of pandas would take a second.
+local PROBE = [[
+import importlib.util, sys
+print(sys.version.split()[0])
+for name in ("numpy", "pandas", "matplotlib"):
+    print(name, importlib.util.find_spec(name) is not None)
+]]
+
+--- The languages' interpreters and libraries, asked inside the sandbox.
+---@param sandbox codecell.Sandbox
+---@return table[] checks
+function checks.inside(sandbox)
+  local execution, err = sandbox:run_code(PROBE)
+  local output = execution and table.concat(execution.logs.stdout) or ""
+  local version = output:match "^%S+"
+  if not execution or execution.error or not version then
+    local problem = err or execution.error
+    local missing = err and err.kind == "not_found"
+    return { { name = "python", status = missing and "missing" or "failed",
+      detail = err and tostring(err) or problem and problem.name or "no answer",
+      remedy = err and err.hint or checks.install "python" } }
+  end
+  local found = { { name = "python", status = "ok", detail = "Python " .. version } }
+  for name, there in output:gmatch "(%l+) (%u%l+)" do
+    if there == "True" then
+      found[#found + 1] = { name = name, status = "ok", detail = "can be imported inside" }
+    else
+      found[#found + 1] = { name = name, status = "optional",
+        detail = "cannot be imported inside", remedy = checks.install(name) }
+    end
+  end
+  return found
+end
+
+--- What other backends would need; the local one needs none of it.
+---@return table[] checks
+function checks.others()
+  return {
+    { name = "container engine", status = "optional", detail = "not needed: no docker, no daemon" },
+    { name = "E2B account", status = "optional", detail = "not needed: no key, no network" },
+    { name = "libcurl", status = "optional", detail = "not needed: nothing is fetched" },
+  }
+end
+
+return checks

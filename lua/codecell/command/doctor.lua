@@ -1,0 +1,140 @@
+--- `codecell doctor`: what this machine can do, what is missing, what to type.
+local codecell = require "codecell"
+local checks = require "codecell.command.checks"
+local command = require "codecell.command"
+local json = require "codecell.json"
+local launch = require "codecell.command.launch"
+local terminal = require "codecell.command.terminal"
+
+local doctor = {
+  summary = "say what this machine can do, what is missing and how to mend it",
+  usage = "codecell doctor [--probe] [--json]",
+  description = "Makes a sandbox and looks at what it stands on. Status 0 when code can run.\n",
+  options = {
+    { name = "json", help = "print {ok, isolation, checks, limits} as JSON" },
+    { name = "probe", help = "time create, run and kill as well" },
+    { name = "backend", value = "BACKEND", help = "what to look at (default local)" },
+    { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
+  },
+}
+
+local function append(list, more)
+  for _, item in ipairs(more) do
+    list[#list + 1] = item
+  end
+end
+
+-- "missing" and "failed" stand in the way; "optional" does not.
+local function is_well(found)
+  for _, check in ipairs(found) do
+    if check.status == "missing" or check.status == "failed" then
+      return false
+    end
+  end
+  return true
+end
+
+--- Every check, and the sandbox's own account of itself.
+---@param backend string
+---@return table report {ok, isolation, checks, limits}
+function doctor.examine(backend)
+  local report = { isolation = "none", checks = checks.host(), limits = {} }
+  local sandbox, err = codecell.create { backend = backend, timeout = 60 }
+  append(report.checks, { checks.isolation(sandbox, err) })
+  if sandbox then
+    local info = sandbox:get_info()
+    report.isolation, report.limits = info.isolation, info.limits
+    append(report.checks, { checks.landlock(sandbox) })
+    append(report.checks, checks.limits(sandbox))
+    append(report.checks, checks.inside(sandbox))
+    sandbox:close()
+  end
+  append(report.checks, checks.others())
+  report.ok = is_well(report.checks)
+  return report
+end
+
+local function timed(work)
+  local reactor = codecell.reactor()
+  local before = reactor:now()
+  local value, err = work()
+  return value, err, reactor:now() - before
+end
+
+--- How long the life of a sandbox takes here, step by step.
+---@param backend string
+---@return table? probe {create, run, kill} in seconds
+---@return codecell.Error? err
+function doctor.probe(backend)
+  local probe = {}
+  local sandbox, execution, err
+  sandbox, err, probe.create = timed(function()
+    return codecell.create { backend = backend, timeout = 60 }
+  end)
+  if not sandbox then
+    return nil, err
+  end
+  execution, err, probe.run = timed(function()
+    return sandbox:run_code "1 + 1"
+  end)
+  if not execution then
+    return nil, err
+  elseif execution.text ~= "2" then
+    return nil, codecell.errors.new("system", "1 + 1 gave " .. tostring(execution.text))
+  end
+  local killed
+  killed, err, probe.kill = timed(function()
+    return sandbox:kill()
+  end)
+  if killed == nil then
+    return nil, err
+  end
+  return probe
+end
+
+local COLOURS = { ok = "green", missing = "red", failed = "red", optional = "yellow" }
+
+local function print_report(report, out)
+  for _, check in ipairs(report.checks) do
+    out:write(out:style(COLOURS[check.status], ("%-8s"):format(check.status)), " ",
+      ("%-16s"):format(check.name), " ", check.detail, "\n")
+    if check.remedy and check.remedy ~= "" then
+      out:write((" "):rep(26), "-> ", (check.remedy:gsub("\n", "\n" .. (" "):rep(29))), "\n")
+    end
+  end
+  for _, step in ipairs { "create", "run", "kill" } do
+    if report.probe then
+      out:write(("%-8s %-16s %.1f ms\n"):format("time", step, report.probe[step] * 1000))
+    end
+  end
+  local verdict = report.ok and "Code can run here, isolated by the " .. report.isolation .. "."
+    or "Code cannot run here until what is named above is mended."
+  out:write("\n", out:style("bold", verdict), "\n")
+end
+
+function doctor.run(options, arguments)
+  if arguments[1] then
+    return nil, "takes no arguments"
+  end
+  local backend, message = launch.backend(options)
+  if not backend then
+    return nil, message
+  end
+  local report = doctor.examine(backend)
+  if options.probe and report.ok then
+    local probe, err = doctor.probe(backend)
+    if not probe then
+      return launch.fail("doctor", err)
+    end
+    report.probe = probe
+  end
+  if options.json then
+    report.checks = json.list(report.checks)
+    io.stdout:write(json.encode(report), "\n")
+  else
+    print_report(report, terminal.open(io.stdout, 1))
+  end
+  return report.ok and command.status.success or command.status.code_failed
+end
+
+return doctor

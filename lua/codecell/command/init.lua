@@ -1,0 +1,141 @@
+--- The `codecell` command: finds the command that is asked for, reads its
+--- options, and answers with an exit status.
+local nearest = require "codecell.nearest"
+local options = require "codecell.command.options"
+
+local command = {}
+
+--- Exit statuses, the same for every command.
+command.status = {
+  success = 0,
+  code_failed = 1,
+  usage = 2,
+  timed_out = 124,
+  failed = 125,
+  interrupted = 130,
+  out_of_memory = 137,
+}
+
+-- In the order in which the help lists them; each is a module of this folder.
+local NAMES = { "run", "interpret", "doctor", "ls", "kill", "languages", "errors", "selftest" }
+
+local HELP = { name = "help", short = "h", help = "show this help" }
+
+local function load_command(name)
+  for _, known in ipairs(NAMES) do
+    if known == name then
+      return require("codecell.command." .. name)
+    end
+  end
+end
+
+local function complain(text)
+  io.stderr:write("codecell", text, "\n")
+  return command.status.usage
+end
+
+local function with_help(found)
+  local all = {}
+  for i, option in ipairs(found.options) do
+    all[i] = option
+  end
+  all[#all + 1] = HELP
+  return all
+end
+
+local function show_overview()
+  local lines = {
+    "codecell runs code that a language model wrote, in a sandbox on this machine.\n",
+    "\nusage: codecell COMMAND [OPTIONS]\n\n",
+  }
+  for _, name in ipairs(NAMES) do
+    lines[#lines + 1] = ("  %-10s %s\n"):format(name, load_command(name).summary)
+  end
+  lines[#lines + 1] = "\n'codecell COMMAND --help' has the options of one; 'codecell --version'.\n"
+    .. "Exit status: 0; 1 the code failed; 2 bad usage; 124 out of time;\n"
+    .. "125 codecell itself failed; 137 out of memory.\n"
+  io.stdout:write(table.concat(lines))
+  return command.status.success
+end
+
+local function show_help(found)
+  io.stdout:write("usage: ", found.usage, "\n\n", found.description, "\n",
+    options.help(with_help(found)), found.notes and "\n" .. found.notes or "")
+  return command.status.success
+end
+
+local function unknown_command(name)
+  local near = nearest(name, NAMES)
+  return complain((": unknown command %q%s; 'codecell --help' lists all"):format(name,
+    near and ", did you mean " .. near .. "?" or ""))
+end
+
+-- What was typed before the first command: `--help`, `--version`, nothing.
+local function global(word)
+  if word == nil then
+    return complain(": give a command; 'codecell --help' lists all")
+  elseif word == "--help" or word == "-h" then
+    return show_overview()
+  elseif word == "--version" or word == "-V" then
+    local codecell = require "codecell"
+    io.stdout:write(codecell._NAME, " ", codecell._VERSION, "\n")
+    return command.status.success
+  end
+  return complain((": unknown option %s before a command; 'codecell --help' lists all")
+    :format(word))
+end
+
+local function dispatch(words)
+  local name = words[1]
+  if name == nil or name:sub(1, 1) == "-" then
+    return global(name)
+  elseif name == "help" then
+    local found = words[2] and load_command(words[2])
+    if words[2] and not found then
+      return unknown_command(words[2])
+    end
+    return found and show_help(found) or show_overview()
+  end
+  local found = load_command(name)
+  if not found then
+    return unknown_command(name)
+  end
+  local rest = {}
+  for i = 2, #words do
+    rest[#rest + 1] = words[i]
+  end
+  local given, arguments = options.parse(with_help(found), rest)
+  if not given then
+    return complain((" %s: %s; see 'codecell %s --help'"):format(name, arguments, name))
+  elseif given.help then
+    return show_help(found)
+  end
+  local status, message = found.run(given, arguments)
+  if not status then
+    return complain((" %s: %s; see 'codecell %s --help'"):format(name, message, name))
+  end
+  return status
+end
+
+--- Run one command line. Ends nothing: the caller passes the status to os.exit.
+---@param words string[] the words behind the program's name
+---@return integer status 0, 1 the code failed, 2 bad usage, 124 out of time, 125 codecell failed,
+--- 130 interrupted, 137 out of memory
+function command.main(words)
+  local done, status = xpcall(function() return dispatch(words) end, function(problem)
+    -- The interpreter's own handler of Ctrl-C raises this.
+    if tostring(problem):find("interrupted!", 1, true) then
+      return command.status.interrupted
+    end
+    return debug.traceback("codecell failed: " .. tostring(problem), 2)
+  end)
+  if done then
+    return status
+  elseif status == command.status.interrupted then
+    return status
+  end
+  io.stderr:write(status, "\n")
+  return command.status.failed
+end
+
+return command

@@ -1,0 +1,114 @@
+--- `codecell interpret`: the code blocks of a model's answer, run one after the
+--- other in one sandbox.
+local blocks = require "codecell.agent.blocks"
+local command = require "codecell.command"
+local json = require "codecell.json"
+local launch = require "codecell.command.launch"
+local run = require "codecell.command.run"
+local show = require "codecell.command.show"
+
+local interpret = {
+  summary = "run the code blocks of a model's answer (Markdown)",
+  usage = "codecell interpret [OPTIONS] ANSWER.md | -",
+  description = "Finds the fenced code in an answer and runs it in order in one sandbox, so that\n"
+    .. "later blocks see what earlier ones made. Stops at the first block that fails.\n"
+    .. "Blocks that are no code (output, text, data) are left alone.\n",
+  options = {
+    { name = "list", help = "say what would run and run nothing" },
+    { name = "save", value = "DIR", help = "keep pictures as files there" },
+    { name = "json", help = "print the list of Executions, bytes in base64" },
+  },
+}
+for _, option in ipairs(launch.options) do
+  interpret.options[#interpret.options + 1] = option
+end
+
+local function title(block, number)
+  return ("block %d, %s"):format(number, block.language or (block.info ~= "" and block.info)
+    or "no language")
+end
+
+local function list(found)
+  for i, block in ipairs(found) do
+    io.stdout:write(title(block, i), ": ",
+      block.runnable and "runs" or "does not run: " .. (block.why or "not code"), "\n")
+  end
+  return command.status.success
+end
+
+-- Runs what can run. Returns the Executions and the exit status of the last.
+local function run_blocks(sandbox, found, options, view)
+  local executions, status = {}, command.status.success
+  for i, block in ipairs(found) do
+    if block.runnable then
+      if view and view.err.is_terminal then
+        view.err:write(view.err:style("dim", "-- " .. title(block, i)), "\n")
+      end
+      local how = view and show.stream(view) or {}
+      how.language, how.timeout = block.language, options.timeout
+      local execution, err = sandbox:run_code(block.code, how)
+      if not execution then
+        return nil, launch.fail("interpret", err)
+      end
+      if view then
+        show.finish(view, execution)
+      end
+      executions[#executions + 1] = show.as_table(execution)
+      status = run.status(execution)
+      if status ~= command.status.success then
+        break
+      end
+    end
+  end
+  return executions, status
+end
+
+local function check(options, arguments)
+  if #arguments ~= 1 then
+    return nil, "give one file with an answer, or - for standard input"
+  end
+  if options.save then
+    local there, message = show.check_folder(options.save)
+    if not there then
+      return nil, message
+    end
+  end
+  return run.read_all(arguments[1])
+end
+
+local function has_code(found)
+  for _, block in ipairs(found) do
+    if block.runnable then
+      return true
+    end
+  end
+  return false
+end
+
+function interpret.run(options, arguments)
+  local text, message = check(options, arguments)
+  if not text then
+    return nil, message
+  end
+  local found = blocks.scan(text)
+  if options.list then
+    return list(found)
+  elseif not has_code(found) then
+    io.stderr:write("codecell interpret: no code to run in this answer\n")
+    io.stdout:write(options.json and "[]\n" or "")
+    return command.status.success
+  end
+  local sandbox, status, why = launch.create(options)
+  if not sandbox then
+    return status, why
+  end
+  local view = not options.json and show.open(sandbox, options.save) or nil
+  local executions, outcome = run_blocks(sandbox, found, options, view)
+  sandbox:close()
+  if options.json and executions then
+    io.stdout:write(json.encode(json.list(executions)), "\n")
+  end
+  return outcome
+end
+
+return interpret

@@ -1,0 +1,107 @@
+--- The sandbox that a command works in: its options, its creation, its failures.
+local codecell = require "codecell"
+local command = require "codecell.command"
+
+local launch = {}
+
+-- What a sandbox may outlive the code's own time by.
+local MARGIN = 30
+local TIMEOUT_DEFAULT, TIMEOUT_MAX = 300, 86400
+
+--- The options that every command with a sandbox takes.
+launch.options = {
+  { name = "timeout", value = "SECONDS", kind = "seconds",
+    help = "time for the code (default 300), then status 124" },
+  { name = "env", value = "NAME=VALUE", kind = "pair", repeated = true,
+    help = "a variable for the code; may be repeated" },
+  { name = "network", value = "none", help = "what the code may reach (default none)" },
+  { name = "name", value = "NAME", help = "a name for the sandbox" },
+  { name = "backend", value = "BACKEND", help = "where it runs (default local)" },
+  { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
+}
+
+-- The words of configuration files and variables for the backends.
+local MODES = {
+  container = "docker",
+  docker = "docker",
+  e2b = "e2b",
+  kernel = "local",
+  ["local"] = "local",
+  mock = "mock",
+  podman = "docker",
+  production = "e2b",
+}
+
+-- A backend is a module; one that is not part of this build cannot be asked for.
+local function has_backend(name)
+  return name:find "^%w+$" ~= nil and pcall(require, "codecell.backend." .. name)
+end
+
+--- The backend that the words and E2B_MODE ask for.
+---@param options table as options.parse gave them
+---@return string? backend
+---@return string? message when there is none of that name
+function launch.backend(options)
+  if options.backend and options.mode then
+    return nil, "give --backend or --mode, not both"
+  end
+  local mode, from = options.mode, "--mode"
+  if not options.backend and not mode then
+    mode, from = os.getenv "E2B_MODE", "E2B_MODE"
+  end
+  if mode == "" then
+    mode = nil
+  end
+  local backend = options.backend or mode and MODES[mode] or not mode and "local"
+  if not backend or not has_backend(backend) then
+    return nil, ("%s %s is not there; this build has: local"):format(
+      options.backend and "--backend" or from, options.backend or mode)
+  end
+  return backend
+end
+
+--- Say on standard error why codecell failed, and how to mend it.
+---@param what string the command
+---@param err codecell.Error
+---@return integer status 125, or 2 for what was asked wrongly
+function launch.fail(what, err)
+  io.stderr:write("codecell ", what, ": ", tostring(err), "\n")
+  if err.hint and err.hint ~= "" then
+    io.stderr:write("  ", err.hint, "\n")
+  end
+  if err.kind == "unsupported" then
+    io.stderr:write("  'codecell doctor' says what this machine can do.\n")
+  end
+  return err.kind == "invalid_argument" and command.status.usage or command.status.failed
+end
+
+--- Make the sandbox that the options ask for.
+---@param options table as options.parse gave them
+---@return codecell.Sandbox? sandbox
+---@return integer? status of what failed; nil for bad usage
+---@return string? message of bad usage
+function launch.create(options)
+  local backend, message = launch.backend(options)
+  if not backend then
+    return nil, nil, message
+  end
+  local envs
+  for _, pair in ipairs(options.env or {}) do
+    envs = envs or {}
+    envs[pair[1]] = pair[2]
+  end
+  local timeout = math.min((options.timeout or TIMEOUT_DEFAULT) + MARGIN, TIMEOUT_MAX)
+  local sandbox, err = codecell.create {
+    backend = backend,
+    timeout = timeout,
+    envs = envs,
+    network = options.network,
+    name = options.name,
+  }
+  if not sandbox then
+    return nil, launch.fail("run", err)
+  end
+  return sandbox
+end
+
+return launch

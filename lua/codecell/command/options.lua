@@ -1,0 +1,139 @@
+--- Options of a command line: their table read against the words typed, and
+--- their help.
+---
+--- A command describes each option as `{ name =, short =, value =, kind =,
+--- repeated =, help = }`. Without `value` it is a flag. `kind` says what the value
+--- must be: "text" (default), "seconds" or "pair" (NAME=VALUE).
+local nearest = require "codecell.nearest"
+
+local options = {}
+
+local SECONDS_MAX = 86400
+
+local read = {}
+
+function read.text(word)
+  return word
+end
+
+function read.seconds(word)
+  local number = tonumber(word)
+  if not number or not (number > 0 and number <= SECONDS_MAX) then
+    return nil, "needs seconds above 0 and at most " .. SECONDS_MAX
+  end
+  return number
+end
+
+function read.pair(word)
+  local name, value = word:match("^([^=]+)=(.*)$")
+  if not name then
+    return nil, "needs NAME=VALUE"
+  end
+  return { name, value }
+end
+
+local function find(specification, key, name)
+  for _, option in ipairs(specification) do
+    if option[key] == name then
+      return option
+    end
+  end
+end
+
+local function unknown(specification, word)
+  local names = {}
+  for _, option in ipairs(specification) do
+    names[#names + 1] = "--" .. option.name
+  end
+  local near = nearest(word, names)
+  return "unknown option " .. word .. (near and "; did you mean " .. near .. "?" or "")
+end
+
+local function store(result, option, spelled, word)
+  local value, message = read[option.kind or "text"](word)
+  if value == nil then
+    return nil, ("%s %s, not %q"):format(spelled, message, word)
+  end
+  if option.repeated then
+    result[option.name] = result[option.name] or {}
+    table.insert(result[option.name], value)
+  elseif result[option.name] ~= nil then
+    return nil, spelled .. " is given twice"
+  else
+    result[option.name] = value
+  end
+  return true
+end
+
+-- The option that a word spells, and the value that is in the same word.
+local function recognize(specification, word)
+  local name, value = word:match("^%-%-([^=]+)=(.*)$")
+  if name then
+    return find(specification, "name", name), "--" .. name, value
+  end
+  if word:sub(1, 2) == "--" then
+    return find(specification, "name", word:sub(3)), word
+  end
+  local option = find(specification, "short", word:sub(2, 2))
+  return option, word:sub(1, 2), #word > 2 and word:sub(3) or nil
+end
+
+--- Read the words behind a command's name.
+---@param specification table[] the command's options
+---@param words string[]
+---@return table<string, any>? given option values by long name; flags are true
+---@return string[]|string arguments what is no option, or what is wrong
+function options.parse(specification, words)
+  local given, arguments = {}, {}
+  local i = 1
+  while i <= #words do
+    local word = words[i]
+    if word == "--" then
+      for j = i + 1, #words do
+        arguments[#arguments + 1] = words[j]
+      end
+      break
+    elseif word == "-" or word:sub(1, 1) ~= "-" then
+      arguments[#arguments + 1] = word
+    else
+      local option, spelled, value = recognize(specification, word)
+      if not option then
+        return nil, unknown(specification, spelled)
+      elseif not option.value then
+        if value then
+          return nil, spelled .. " takes no value"
+        end
+        given[option.name] = true
+      else
+        if not value then
+          i = i + 1
+          value = words[i]
+        end
+        if not value then
+          return nil, spelled .. " needs a value: " .. option.value
+        end
+        local stored, message = store(given, option, spelled, value)
+        if not stored then
+          return nil, message
+        end
+      end
+    end
+    i = i + 1
+  end
+  return given, arguments
+end
+
+--- The lines of a command's help that list its options.
+---@param specification table[]
+---@return string
+function options.help(specification)
+  local lines = {}
+  for _, option in ipairs(specification) do
+    local spelled = (option.short and "-" .. option.short .. ", " or "    ")
+      .. "--" .. option.name .. (option.value and " " .. option.value or "")
+    lines[#lines + 1] = ("  %-26s %s\n"):format(spelled, option.help)
+  end
+  return table.concat(lines)
+end
+
+return options

@@ -1,0 +1,109 @@
+--- `codecell run`: one piece of code in a sandbox of its own.
+local command = require "codecell.command"
+local json = require "codecell.json"
+local launch = require "codecell.command.launch"
+local show = require "codecell.command.show"
+
+local run = {
+  summary = "run code from a file, the command line or standard input",
+  usage = "codecell run [OPTIONS] [FILE | -c CODE | -]",
+  description = "Runs code in a sandbox of its own: no network, nothing of this machine but its\n"
+    .. "programs. Output comes as it is written, then displays, then the value of the\n"
+    .. "last expression.\n",
+  options = {
+    { name = "code", short = "c", value = "CODE", help = "the code itself" },
+    { name = "language", short = "l", value = "LANGUAGE", help = "default: by the file's name" },
+    { name = "save", value = "DIR", help = "keep pictures as files there" },
+    { name = "json", help = "print the whole Execution, bytes in base64" },
+  },
+}
+for _, option in ipairs(launch.options) do
+  run.options[#run.options + 1] = option
+end
+
+local BY_SUFFIX = { bash = "bash", js = "javascript", lua = "lua", py = "python", sh = "bash" }
+
+--- The whole of a file, or of standard input for "-".
+---@param path string
+---@return string? text
+---@return string? message
+function run.read_all(path)
+  if path == "-" then
+    return io.stdin:read "*a"
+  end
+  local handle, message = io.open(path, "rb")
+  if not handle then
+    return nil, "cannot read " .. message
+  end
+  local text, why = handle:read "*a"
+  handle:close()
+  if not text then
+    return nil, ("cannot read %s: %s"):format(path, why or "it is no file")
+  end
+  return text
+end
+
+-- The code and where it is from; or nil and what is wrong with the words.
+local function find_code(options, arguments)
+  if options.code and #arguments > 0 then
+    return nil, "give a FILE or -c CODE, not both"
+  elseif options.code then
+    return options.code
+  elseif #arguments > 1 then
+    return nil, "give one FILE, not " .. #arguments
+  elseif not arguments[1] and require("codecell.core").isatty(0) then
+    return nil, "nothing to run: give a FILE, -c CODE, or - for standard input"
+  end
+  return run.read_all(arguments[1] or "-")
+end
+
+local function language_of(options, path)
+  local suffix = path and path:match "%.(%w+)$"
+  return options.language or suffix and BY_SUFFIX[suffix:lower()]
+end
+
+--- The exit status that an Execution amounts to.
+---@param execution codecell.Execution
+---@return integer
+function run.status(execution)
+  if execution.timed_out then
+    return command.status.timed_out
+  elseif execution.out_of_memory then
+    return command.status.out_of_memory
+  end
+  return execution.error and command.status.code_failed or command.status.success
+end
+
+function run.run(options, arguments)
+  local code, message = find_code(options, arguments)
+  if not code then
+    return nil, message
+  end
+  if options.save then
+    local there, why = show.check_folder(options.save)
+    if not there then
+      return nil, why
+    end
+  end
+  local sandbox, status, why = launch.create(options)
+  if not sandbox then
+    return status, why
+  end
+  local view = show.open(sandbox, options.save)
+  local how = options.json and {} or show.stream(view)
+  how.language = language_of(options, arguments[1])
+  how.timeout = options.timeout
+  local execution, err = sandbox:run_code(code, how)
+  if not execution then
+    return launch.fail("run", err)
+  end
+  if options.json then
+    io.stdout:write(json.encode(show.as_table(execution)), "\n")
+  else
+    show.finish(view, execution)
+  end
+  sandbox:close()
+  return run.status(execution)
+end
+
+return run

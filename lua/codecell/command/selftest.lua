@@ -1,0 +1,31 @@
+--- `codecell selftest`: the shortest proof that code runs here.
+local launch = require "codecell.command.launch"
+local run = require "codecell.command.run"
+local show = require "codecell.command.show"
+
+local selftest = {
+  summary = "run print(\"Hello World\") in a sandbox",
+  usage = "codecell selftest [OPTIONS]",
+  description = "Runs print(\"Hello World\") in a sandbox; status 0 when it was printed.\n",
+  options = launch.options,
+}
+
+function selftest.run(options, arguments)
+  if arguments[1] then
+    return nil, "takes no arguments"
+  end
+  local sandbox, status, message = launch.create(options)
+  if not sandbox then
+    return status, message
+  end
+  local view = show.open(sandbox)
+  local execution, err = sandbox:run_code('print("Hello World")', show.stream(view))
+  if not execution then
+    return launch.fail("selftest", err)
+  end
+  show.finish(view, execution)
+  sandbox:close()
+  return run.status(execution)
+end
+
+return selftest
