@@ -284,8 +284,17 @@ $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 BENCH_OPTIONS ?=
 bench:
 	@.ci/deps install "$(LUA_VERSION)" build demo bench
-	@$(AGAIN) -s -j$(JOBS) all
-	@$(LUA_ENVIRONMENT) /usr/bin/python3 bench/run.py $(BENCH_OPTIONS)
+	@$(AGAIN) -s -j$(JOBS) all $(BUILD)/bench/floor $(BUILD)/bench/floor-inside
+	@$(LUA_ENVIRONMENT) /usr/bin/python3 bench/run.py --lua $(LUA) --floor $(BUILD)/bench/floor \
+	  $(BENCH_OPTIONS)
+
+$(BUILD)/bench/floor: bench/floor.c | tools
+	@mkdir -p $(@D)
+	$(CC) $(DIALECT) $(WARNINGS) -O2 -o $@ $< -lpthread
+
+$(BUILD)/bench/floor-inside: bench/floor.c | tools
+	@mkdir -p $(@D)
+	$(WARDEN_CC) $(DIALECT) $(WARNINGS) -O2 -static -DINSIDE -o $@ $<
 
 docs:
 	$(LUA) docs/generate.lua > docs/reference.md.new
