@@ -30,7 +30,7 @@ local function load_command(name)
 end
 
 local function complain(text)
-  io.stderr:write("codecell", text, "\n")
+  io.stderr:write("codecell", (text:gsub("%c", "?")), "\n")
   return command.status.usage
 end
 
@@ -66,8 +66,8 @@ end
 
 local function unknown_command(name)
   local near = nearest(name, NAMES)
-  return complain((": unknown command %q%s; 'codecell --help' lists all"):format(name,
-    near and ", did you mean " .. near .. "?" or ""))
+  return complain(": unknown command " .. name .. "; "
+    .. (near and "did you mean " .. near .. "?" or "'codecell --help' lists all"))
 end
 
 -- What was typed before the first command: `--help`, `--version`, nothing.

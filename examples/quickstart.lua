@@ -1,0 +1,105 @@
+-- quickstart.lua [FOLDER] -- three answers of a language model become text, a
+-- table and a chart. Their code runs in one sandbox on this machine; the chart
+-- is saved in FOLDER (default: here) and drawn where the terminal can.
+local codecell = require "codecell"
+
+local HERE = arg[0]:match "^(.*)/[^/]*$" or "."
+local FOLDER = arg[1] or "."
+
+local function read(name)
+  local file = assert(io.open(HERE .. "/answers/" .. name, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function now()
+  return codecell.reactor():now()
+end
+
+local function say(text, ...)
+  io.stdout:write(text:format(...), "\n")
+  io.stdout:flush()
+end
+
+-- Python is there, but not what the code imports.
+local function advise(execution)
+  local problem = execution.error
+  if problem and problem.name == "ModuleNotFoundError" then
+    say("This machine's Python lacks a module. On Debian or Ubuntu type:\n"
+      .. "  apt install python3-pandas python3-matplotlib")
+  end
+end
+
+local function save(execution, name)
+  for _, result in ipairs(execution.results) do
+    if result.png then
+      local path = FOLDER .. "/" .. name
+      local file = assert(io.open(path, "wb"))
+      file:write(result.png)
+      file:close()
+      return path, result.png
+    end
+  end
+end
+
+local function draw(sandbox, png)
+  local terminal = codecell.media.terminal()
+  if terminal.protocol == "none" then
+    return
+  end
+  local pixels
+  if terminal.protocol ~= "kitty" and terminal.protocol ~= "iterm2" then
+    pixels = codecell.media.thumbnail(sandbox, png, 78, 20)
+  end
+  local drawing = codecell.media.draw(png, { protocol = terminal.protocol, pixels = pixels })
+  if drawing then
+    say("%s", drawing)
+  end
+end
+
+-- Runs the code of one answer. Returns the last Execution and its seconds.
+local function interpret(sandbox, name)
+  local execution
+  local started = now()
+  for _, block in ipairs(codecell.blocks.scan(read(name))) do
+    if block.runnable then
+      execution = codecell.assert(sandbox:run_code(block.code, { language = block.language }))
+      say("%s", codecell.format(execution, { style = "ansi" }))
+      advise(execution)
+      if execution.error then
+        return execution, now() - started
+      end
+    end
+  end
+  return assert(execution, "no code in " .. name), now() - started
+end
+
+local started = now()
+local sandbox = codecell.assert(codecell.create())
+local created = now() - started
+codecell.assert(sandbox.files:write("sales.csv", read "sales.csv"))
+
+say("Fibonacci numbers up to 10")
+local failed = interpret(sandbox, "fibonacci.md").error
+say("  %.1f ms to create, %.1f ms to the first answer\n", created * 1000, (now() - started) * 1000)
+
+say "Statistics of a CSV file"
+local execution, seconds = interpret(sandbox, "statistics.md")
+failed = failed or execution.error
+say("  %.0f ms\n", seconds * 1000)
+
+say "Sine and cosine"
+execution, seconds = interpret(sandbox, "chart.md")
+failed = failed or execution.error
+local path, png = save(execution, "chart.png")
+if png then
+  draw(sandbox, png)
+  say("  %.0f ms, saved as %s\n", seconds * 1000, path)
+end
+sandbox:close()
+
+if failed then
+  say("One of the answers failed: %s", failed.name)
+  os.exit(1, true)
+end
