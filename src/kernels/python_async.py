@@ -1,0 +1,39 @@
+# Cells and asyncio. A cell runs as if inside a running loop, so that await
+# works at its top level and asyncio.create_task() anywhere; the loop itself
+# only runs while a cell awaits. kernel and part are given by the core.
+import asyncio
+
+
+def loop():
+    if kernel.loop is None or kernel.loop.is_closed():
+        kernel.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(kernel.loop)
+    return kernel.loop
+
+
+def enter():
+    """The loop counts as running from now on."""
+    asyncio._set_running_loop(loop())
+
+
+def leave():
+    asyncio._set_running_loop(None)
+
+
+def run(coroutine):
+    """Run a cell that awaits, to its end."""
+    running = loop()
+    leave()
+    task = running.create_task(coroutine)
+    try:
+        return running.run_until_complete(task)
+    except BaseException:
+        if not task.done():  # interrupted: the task must not go on later
+            task.cancel()
+            try:
+                running.run_until_complete(task)
+            except BaseException:
+                pass
+        raise
+    finally:
+        enter()

@@ -1,0 +1,76 @@
+# matplotlib: what is drawn in a cell is shown at plt.show() and at the end of
+# the cell, as PNG.
+# kernel and part are given by the core.
+import sys
+
+NAME = 'codecell_figures'
+FIGURES_MAX = 50  # open at the end of a cell; more are closed unseen
+
+
+def new_figure_manager(number, *arguments, FigureClass=None, **options):
+    if FigureClass is None:
+        from matplotlib.figure import Figure as FigureClass
+    return new_figure_manager_given_figure(number,
+                                           FigureClass(*arguments, **options))
+
+
+def new_figure_manager_given_figure(number, figure):
+    from matplotlib.backend_bases import FigureManagerBase
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    return FigureManagerBase(FigureCanvasAgg(figure), number)
+
+
+def show(*arguments, **options):
+    show_all()
+
+
+def fill(module):
+    """Make the module that pyplot imports as its backend."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    module.FigureCanvas = FigureCanvasAgg
+    module.show = show
+    module.new_figure_manager = new_figure_manager
+    module.new_figure_manager_given_figure = new_figure_manager_given_figure
+
+
+def choose(matplotlib):
+    """matplotlib was imported: be its backend unless one is wished for."""
+    import os
+    if not os.environ.get('MPLBACKEND'):
+        matplotlib.rcParams['backend'] = 'module://' + NAME
+        kernel.figures = show_all
+
+
+def show_all():
+    """Show the open figures in order, then close them."""
+    pyplot = sys.modules.get('matplotlib.pyplot')
+    helper = sys.modules.get('matplotlib._pylab_helpers')
+    if pyplot is None or helper is None:
+        return
+    if pyplot.rcParams['backend'] != 'module://' + NAME:
+        return
+    try:
+        managers = helper.Gcf.get_all_fig_managers()
+        for manager in managers[:FIGURES_MAX]:
+            kernel.display(manager.canvas.figure)
+        if len(managers) > FIGURES_MAX:
+            kernel.truncated = True
+    finally:
+        pyplot.close('all')
+
+
+def formats(figure):
+    """The picture of a figure; one without anything in it has none."""
+    if not figure.axes and not figure.lines:
+        return {}
+    import io
+    file = io.BytesIO()
+    canvas = figure.canvas
+    if canvas is None or not hasattr(canvas, 'print_png'):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        canvas = FigureCanvasAgg(figure)
+    canvas.print_figure(file, format='png', dpi=figure.dpi,
+                        facecolor=figure.get_facecolor(),
+                        edgecolor=figure.get_edgecolor(),
+                        bbox_inches='tight')
+    return {'png': file.getvalue()}

@@ -1,0 +1,153 @@
+# What happens when certain modules are imported, and what is tried when one
+# is not found. Loaded at the first such import. kernel and part are given by
+# the core.
+import sys
+
+_external = sys.modules['_frozen_importlib_external']
+state = {'late': False}
+
+
+def find_hooked(finder, name, path):
+    """The module's own spec, with our work done after it was executed."""
+    for other in sys.meta_path:
+        if other is finder or not hasattr(other, 'find_spec'):
+            continue
+        spec = other.find_spec(name, path)
+        if spec is not None:
+            break
+    else:
+        return None
+    execute = getattr(spec.loader, 'exec_module', None)
+    if execute is not None and not isinstance(spec.loader, type):
+        def exec_module(module):
+            spec.loader.exec_module = execute
+            execute(module)
+            AFTER[name](module)
+        spec.loader.exec_module = exec_module
+    return spec
+
+
+def after_linecache(module):
+    for name, code in kernel.sources.items():
+        remember(module, name, code)
+
+
+def remember(linecache, name, code):
+    """Let tracebacks, warnings and inspect find the source of a cell."""
+    cache = getattr(linecache, 'cache', None)
+    if isinstance(cache, dict):
+        lines = code.replace('\r\n', '\n').replace('\r', '\n').split('\n')
+        cache[name] = (len(code), None, [line + '\n' for line in lines], name)
+
+
+def after_asyncio(module):
+    part('python_async')['enter']()
+
+
+def after_matplotlib(module):
+    part('python_figure')['choose'](module)
+
+
+def after_image(module):
+    """An image that is saved to a path is also shown, as clients expect."""
+    save = module.Image.save
+
+    def save_and_show(self, fp, format=None, **options):
+        save(self, fp, format, **options)
+        if isinstance(fp, str):
+            kernel.display(self)
+
+    save_and_show.__doc__ = save.__doc__
+    module.Image.save = save_and_show
+
+
+def after_display(module):
+    """The real IPython.display: its own display() finds no shell here."""
+    names = part('python_ipython')
+    for name in ('display', 'clear_output', 'update_display',
+                 'DisplayHandle'):
+        setattr(module, name, names[name])
+
+
+AFTER = {'linecache': after_linecache, 'asyncio': after_asyncio,
+         'matplotlib': after_matplotlib, 'PIL.Image': after_image,
+         'IPython.display': after_display}
+
+
+class Maker:
+    """Loader of a module that we make; fill(module) gives it its names."""
+
+    def __init__(self, fill):
+        self.fill = fill
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        self.fill(module)
+
+
+def made(name, fill, is_package=False):
+    from _frozen_importlib import ModuleSpec
+    return ModuleSpec(name, Maker(fill), is_package=is_package)
+
+
+def find_late(name, path):
+    """Nobody has the module: look at the .pth files, which a start does not
+    read, at directories made since, and at what stands in for IPython."""
+    if name == 'codecell_figures':
+        return made(name, part('python_figure')['fill'])
+    if not state['late']:
+        state['late'] = True
+        before = len(sys.path)
+        for place in list(kernel.places):
+            read_paths(place)
+        if len(sys.path) > before:
+            look_again()
+            spec = _external.PathFinder.find_spec(name, path)
+            if spec is not None:
+                return spec
+    if name == 'IPython' or name.startswith('IPython.'):
+        return part('python_ipython')['find'](name)
+    return None
+
+
+def read_paths(place):
+    """The .pth files of a directory of packages: paths, and lines of code."""
+    import os
+    try:
+        names = sorted(os.listdir(place))
+    except OSError:
+        return
+    for name in names:
+        if not name.endswith('.pth') or name.startswith('.'):
+            continue
+        try:
+            with open(place + '/' + name, encoding='utf-8') as file:
+                lines = file.read().split('\n')
+        except (OSError, ValueError):
+            continue
+        for line in lines:
+            if line.startswith(('import ', 'import\t')):
+                try:
+                    exec(line, {})
+                except Exception:
+                    pass  # as site has it: a broken line is not the code's
+            elif line.strip() and not line.startswith('#'):
+                entry = os.path.join(place, line.strip())
+                if entry not in sys.path and os.path.exists(entry):
+                    sys.path.append(entry)
+
+
+def look_again():
+    """Forget what was not there: it may have been installed since."""
+    import os
+    for place in kernel.places:
+        if place not in sys.path and os.path.isdir(place):
+            sys.path.append(place)
+            state['late'] = False
+    for name, finder in list(sys.path_importer_cache.items()):
+        if finder is None:
+            del sys.path_importer_cache[name]
+        elif hasattr(finder, 'invalidate_caches'):
+            finder.invalidate_caches()
