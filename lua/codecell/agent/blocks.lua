@@ -1,0 +1,103 @@
+--- Code in what a language model wrote: found, named, judged, never run.
+---
+---     for _, block in ipairs(codecell.blocks.scan(answer)) do
+---       if block.runnable then
+---         sandbox:run_code(block.code, { language = block.language })
+---       else
+---         print(block.why)
+---       end
+---     end
+---
+--- Fences follow CommonMark, with three departures for what models get wrong: a fence that closes
+--- inside a literal of the program is looked past (`ambiguous`); a fence that names a language
+--- ends a program that was never closed; and code in a list item may lack its indentation.
+--- The time is linear in the length of the text.
+local Machine = require "codecell.agent.blocks.machine"
+local Parser = require "codecell.agent.blocks.parser"
+local language = require "codecell.agent.blocks.language"
+local options = require "codecell.agent.options"
+
+---@class codecell.Block
+---@field code string the program: indentation of the fence and final newline removed, CRLF made LF
+---@field language? string canonical name ("python" for "py3"), nil if none is given or known
+---@field info string the whole info string
+---@field attrs table `title`, `filename`, `lines`, `id`, `classes` and every `key=value` of it
+---@field closed boolean false: something else ended it
+---@field first integer byte range in the source, from the first byte of the opening fence
+---@field last integer to the last byte of the closing fence's line
+---@field first_line integer line of the opening fence
+---@field last_line integer
+---@field form "fence"|"tag"|"call" what it was written as
+---@field runnable boolean whether its language is known and can run, and nothing forbids it
+---@field why? string why it is not runnable
+---@field expected? string the output that the text says it has
+---@field raw? string the text that prompts or JSON were taken from
+---@field nested? codecell.Block[] blocks inside this one, if it is a text with blocks
+---@field ambiguous? boolean a fence inside it could have closed it
+---@field warnings? string[] typographic quotes, NUL, invalid UTF-8 and the like in the code
+
+---@class codecell.BlockOptions
+---@field role? "assistant"|"user"|"tool" who wrote the text ("assistant"); blocks of others are
+---  listed and not runnable
+---@field languages? table|fun(name: string): boolean, string? what can run: a list, a set, or a
+---  function that may say why not (python, javascript, typescript, bash, lua)
+---@field aliases? table<string, string> further words for languages
+---@field untagged? string the language of blocks that name none (nil: they do not run)
+---@field unclosed? "run"|"refuse" a block that the text's end cut (by the stop reason)
+---@field stop_reason? string why the model stopped: "stop_sequence", "length", ...
+---@field nested? "run"|"list" blocks inside a block ("list": they do not run)
+---@field tags? boolean|string find `<code>`; a string is the language of a tag that names none
+---@field calls? boolean find JSON objects with a `language` and a `code`
+---@field parses? fun(code: string, language: string): boolean? whether a program is complete;
+---  nil: unknown. Asked at closing fences
+
+local blocks = {}
+
+local KNOWN = {
+  aliases = "table", calls = "boolean", languages = "table|function", nested = "string",
+  parses = "function", role = "string", stop_reason = "string", tags = "boolean|string",
+  unclosed = "string", untagged = "string",
+}
+
+local function check(given, verb)
+  local opts = {}
+  for key, value in pairs(options.check(given, KNOWN, verb, 3)) do
+    opts[key] = value
+  end
+  options.one_of(opts.role or "assistant", { "assistant", "user", "tool" }, "role", 3)
+  options.one_of(opts.unclosed or "run", { "run", "refuse" }, "unclosed", 3)
+  options.one_of(opts.nested or "list", { "run", "list" }, "nested", 3)
+  if opts.untagged then
+    opts.untagged = language.resolve(opts.untagged, opts.aliases) or opts.untagged
+  end
+  return opts
+end
+
+--- Find the blocks of a text. Raises on a wrong option.
+---@param text string
+---@param opts codecell.BlockOptions?
+---@return codecell.Block[] blocks in order
+function blocks.scan(text, opts)
+  if type(text) ~= "string" then
+    error(("blocks.scan: the text must be a string, not a %s"):format(type(text)), 2)
+  end
+  opts = check(opts, "blocks.scan")
+  return Machine.new(opts, 0, true):whole(text, opts.stop_reason)
+end
+
+--- A parser for a text that arrives in parts: `feed(chunk)`, `finish(stop_reason?)`, both answer a
+--- list of events; `blocks` has those found so far. Raises on a wrong option.
+---@param opts codecell.BlockOptions?
+---@return codecell.BlockParser
+function blocks.parser(opts)
+  return Parser.new(check(opts, "blocks.parser"))
+end
+
+--- The canonical name of a language by any of its names: "python" for "py3".
+---@param word string
+---@return string? name nil when the word means nothing
+function blocks.language(word)
+  return (language.resolve(word))
+end
+
+return blocks
