@@ -67,7 +67,9 @@ BINDING_SOURCES := $(wildcard src/lua_*.c)
 ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c))
 WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
 	src/frame.c src/pack.c
-KERNELS := $(wildcard src/kernels/*)
+KERNELS := $(wildcard src/kernels/*.*)
+# The interpreter that sandboxes run, if there is one: see .ci/marshal_kernels.
+PYTHON := $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3 2>/dev/null))
 LUA_FILES := $(shell find lua -name '*.lua')
 ENGINE_TESTS := $(wildcard spec/engine/*_test.c)
 
@@ -139,9 +141,11 @@ $(BUILD)/embed/embed_warden.c: $(WARDEN) src/embed.sh
 	@mkdir -p $(@D)
 	sh src/embed.sh warden $(WARDEN) > $@
 
-$(BUILD)/embed/embed_kernels.c: $(KERNELS) src/embed.sh
-	@mkdir -p $(@D)
-	sh src/embed.sh kernels $(KERNELS) > $@
+$(BUILD)/embed/embed_kernels.c: $(KERNELS) src/embed.sh $(wildcard .ci/marshal_kernels)
+	@rm -rf $(BUILD)/kernels
+	@mkdir -p $(@D) $(BUILD)/kernels
+	[ -z "$(PYTHON)" ] || $(PYTHON) -I -S .ci/marshal_kernels src/kernels $(BUILD)/kernels > /dev/null
+	sh src/embed.sh kernels $(KERNELS) $$(find $(BUILD)/kernels -type f | sort) > $@
 
 # ---- the command ----
 

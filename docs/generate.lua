@@ -1,0 +1,194 @@
+--- Make docs/reference.md of the annotations: lua docs/generate.lua > docs/reference.md
+---
+--- Run it in the top folder. What is public is the list of chapters in docs/chapters.lua. Of their
+--- files every documented function without an underscore is shown, and every class with its fields.
+local chapters = dofile("docs/chapters.lua")
+
+local closing = { ["("] = ")", ["{"] = "}", ["<"] = ">", ["["] = "]" }
+
+-- A type ends at the first blank that is not inside brackets or quotes, nor beside a "|".
+local function split_type(text)
+  local depth, quote, i = 0, nil, 1
+  while i <= #text do
+    local char = text:sub(i, i)
+    if quote then
+      quote = char ~= quote and quote or nil
+    elseif char == '"' or char == "'" then
+      quote = char
+    elseif closing[char] then
+      depth = depth + 1
+    elseif char:find("[%)}%]]") or char == ">" and text:sub(i - 1, i - 1) ~= "-" then
+      depth = depth - 1
+    elseif char:find("%s") and depth == 0 and not text:sub(1, i - 1):find("[|,:]%s*$")
+        and not text:find("^%s*|", i) then
+      break
+    end
+    i = i + 1
+  end
+  return text:sub(1, i - 1), (text:sub(i):gsub("^%s*#?%s*", ""))
+end
+
+local function read_tag(block, tag, rest)
+  if tag == "param" then
+    local name, more = rest:match("^(%S+)%s+(.*)$")
+    local type_text, text = split_type(more or "any")
+    block.params[#block.params + 1] = { name = name or rest, type = type_text, text = text }
+  elseif tag == "return" then
+    local type_text, text = split_type(rest)
+    block.returns[#block.returns + 1] = { type = type_text, text = text }
+  elseif tag == "field" then
+    if not rest:find("^private ") and not rest:find("^package ") and not rest:find("^_") then
+      local name, more = rest:match("^(%[.-%]%??)%s+(.*)$")
+      if not name then
+        name, more = rest:gsub("^public ", ""):match("^(%S+)%s+(.*)$")
+      end
+      local type_text, text = split_type(more)
+      block.fields[#block.fields + 1] = { name = name, type = type_text, text = text }
+    end
+  elseif tag == "class" then
+    block.class = rest:match("^%(?[%w]*%)?%s*([%w_.]+)") or rest
+  elseif tag == "alias" then
+    local name, more = rest:match("^(%S+)%s*(.*)$")
+    block.alias, block.alias_type = name, more
+  else
+    block[tag] = rest == "" and true or rest
+  end
+end
+
+local function new_block()
+  return { text = {}, params = {}, returns = {}, fields = {} }
+end
+
+--- The documented things of one file, in order.
+local function read(path)
+  local entries, block, first = {}, nil, true
+  local function finish(line)
+    local name, arguments = line:match("^function ([%w_.:]+)%s*(%b())")
+    if not name then
+      name, arguments = line:match("^([%w_.]+) = function%s*(%b())")
+    end
+    if name or block and (block.class or block.alias or first) then
+      local entry = block or new_block()
+      entry.name, entry.arguments, entry.path = name, arguments, path
+      entry.module = first and not name and not entry.class and not entry.alias
+      entries[#entries + 1] = entry
+    end
+    block, first = nil, false
+  end
+  for line in io.lines(path) do
+    local comment = line:match("^%-%-%-(.*)$")
+    if comment then
+      block = block or new_block()
+      local tag, rest = comment:match("^%s*@(%a+)%s*(.*)$")
+      if tag then
+        read_tag(block, tag, rest)
+      elseif comment:find("^%s*|") then
+        block.alias_type = (block.alias_type or "") .. " " .. comment:match("^%s*(.-)%s*$")
+      else
+        block.text[#block.text + 1] = comment:match("^%s?(.-)%s*$")
+      end
+    else
+      finish(line)
+    end
+  end
+  return entries
+end
+
+local function cell(text)
+  return (text:gsub("|", "\\|"))
+end
+
+local function prose(entry)
+  return (table.concat(entry.text, "\n"):gsub("^%s+", ""):gsub("%s+$", ""))
+end
+
+local function signature(entry, chapter)
+  local owner, mark, verb = entry.name:match("^(.*)([.:])([%w_]+)$")
+  if not owner then
+    return entry.name .. entry.arguments
+  end
+  owner = chapter.receivers and chapter.receivers[owner] or chapter.receiver or owner
+  return owner .. mark .. verb .. entry.arguments
+end
+
+local function public(entry)
+  return not entry.private and not entry.package
+    and not (entry.name and (entry.name:find("[.:]_") or entry.name:find("^_")))
+end
+
+local function write_function(out, entry, chapter)
+  out("### `" .. signature(entry, chapter) .. "`\n\n" .. prose(entry) .. "\n")
+  for _, param in ipairs(entry.params) do
+    local text = param.text ~= "" and ": " .. param.text or ""
+    out(("- `%s` (`%s`)%s"):format(param.name, param.type, text))
+  end
+  for _, value in ipairs(entry.returns) do
+    out(("- returns `%s`%s"):format(value.type, value.text ~= "" and " " .. value.text or ""))
+  end
+  out(#entry.params + #entry.returns > 0 and "" or nil)
+end
+
+local function write_class(out, entry)
+  out("### " .. entry.class .. "\n")
+  local text = prose(entry)
+  out(text ~= "" and text .. "\n" or nil)
+  if #entry.fields > 0 then
+    out("| field | type | |\n| --- | --- | --- |")
+    for _, field in ipairs(entry.fields) do
+      out(("| `%s` | `%s` | %s |"):format(field.name, cell(field.type), cell(field.text)))
+    end
+    out("")
+  end
+end
+
+local function write_entry(out, entry, chapter)
+  if entry.class then
+    write_class(out, entry)
+  elseif entry.alias then
+    out("### " .. entry.alias .. "\n\n" .. prose(entry))
+    out("One of: `" .. entry.alias_type:gsub("^[%s|]+", ""):gsub("%s*|%s*", "`, `") .. "`\n")
+  elseif entry.module then
+    out(not chapter.text and prose(entry) .. "\n" or nil)
+  elseif #entry.text > 0 or #entry.params + #entry.returns > 0 then
+    write_function(out, entry, chapter)
+  end
+end
+
+local function write_chapter(out, chapter)
+  out("## " .. chapter.title .. "\n")
+  out(chapter.text and chapter.text .. "\n" or nil)
+  for _, path in ipairs(chapter.files) do
+    for _, entry in ipairs(read(path)) do
+      if public(entry) then
+        write_entry(out, entry, chapter)
+      end
+    end
+  end
+end
+
+local function anchor(title)
+  return (title:lower():gsub("[^%w%s-]", ""):gsub("%s", "-"))
+end
+
+local function generate()
+  local lines = {}
+  local function out(line)
+    lines[#lines + 1] = line
+  end
+  out("# Reference\n")
+  out("<!-- Made by `make docs` of the annotations in lua/codecell/. Change them, not this. -->\n")
+  out(chapters.introduction .. "\n")
+  for _, chapter in ipairs(chapters) do
+    out(("- [%s](#%s)"):format(chapter.title, anchor(chapter.title)))
+  end
+  out("")
+  for _, chapter in ipairs(chapters) do
+    write_chapter(out, chapter)
+  end
+  return (table.concat(lines, "\n"):gsub("\n\n\n+", "\n\n"):gsub("\n*$", "\n"))
+end
+
+if arg and arg[0] and arg[0]:find("generate%.lua$") then
+  io.write(generate())
+end
+return { generate = generate, read = read, public = public, chapters = chapters }
