@@ -10,16 +10,16 @@ local checks = {}
 local INSTALLERS = {
   { command = "apt install", systems = { "debian", "ubuntu" },
     packages = { pandas = "python3-pandas", matplotlib = "python3-matplotlib",
-      numpy = "python3-numpy", python = "python3", json = "lua-cjson" } },
+      numpy = "python3-numpy", python = "python3" } },
   { command = "dnf install", systems = { "fedora", "rhel", "centos" },
     packages = { pandas = "python3-pandas", matplotlib = "python3-matplotlib",
-      numpy = "python3-numpy", python = "python3", json = "lua-cjson" } },
+      numpy = "python3-numpy", python = "python3" } },
   { command = "pacman -S", systems = { "arch" },
     packages = { pandas = "python-pandas", matplotlib = "python-matplotlib",
-      numpy = "python-numpy", python = "python", json = "lua-cjson" } },
+      numpy = "python-numpy", python = "python" } },
   { command = "apk add", systems = { "alpine" },
     packages = { pandas = "py3-pandas", matplotlib = "py3-matplotlib",
-      numpy = "py3-numpy", python = "python3", json = "lua5.4-cjson" } },
+      numpy = "py3-numpy", python = "python3" } },
 }
 
 local function read_line(path)
@@ -48,7 +48,7 @@ local function is_system(names)
 end
 
 --- What to type to install something here.
----@param what "python"|"numpy"|"pandas"|"matplotlib"|"json"
+---@param what "python"|"numpy"|"pandas"|"matplotlib"
 ---@return string
 function checks.install(what)
   for _, installer in ipairs(INSTALLERS) do
@@ -59,22 +59,14 @@ function checks.install(what)
   return "install " .. INSTALLERS[1].packages[what] .. " with this system's package manager"
 end
 
-local function json_check()
-  if pcall(require, "cjson") then
-    return { name = "lua-cjson", status = "ok", detail = "JSON for results with data" }
-  end
-  return { name = "lua-cjson", status = "missing", detail = "JSON for results with data",
-    remedy = checks.install "json" .. ", or luarocks install lua-cjson" }
-end
-
---- The Lua that runs this, and what it needs.
+--- The Lua that runs this, and the system under it.
 ---@return table[] checks
 function checks.host()
   local jit = rawget(_G, "jit")
   local interpreter = jit and jit.version or _VERSION
   return {
     { name = "lua", status = "ok", detail = interpreter },
-    json_check(),
+    { name = "lua-cjson", status = "optional", detail = "not needed: JSON is built in" },
     { name = "kernel", status = "ok",
       detail = "Linux " .. (read_line "/proc/sys/kernel/osrelease" or "unknown") },
   }

@@ -130,7 +130,7 @@ function doctor.run(options, arguments)
   end
   if options.json then
     report.checks = json.list(report.checks)
-    io.stdout:write(json.encode(report), "\n")
+    command.print_json(report)
   else
     print_report(report, terminal.open(io.stdout, 1))
   end

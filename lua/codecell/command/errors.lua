@@ -35,7 +35,7 @@ errors.kinds = {
 }
 
 local function print_kind(kind)
-  io.stdout:write(("%-18s %s: %s.\n"):format(kind[1], kind[2], kind[3]))
+  command.write(("%-18s %s: %s.\n"):format(kind[1], kind[2], kind[3]))
 end
 
 local function find(name)
@@ -67,7 +67,7 @@ function errors.run(options, arguments)
     for i, kind in ipairs(shown) do
       list[i] = { kind = kind[1], meaning = kind[2], remedy = kind[3] }
     end
-    io.stdout:write(json.encode(json.list(list)), "\n")
+    command.print_json(json.list(list))
     return command.status.success
   end
   for _, kind in ipairs(shown) do

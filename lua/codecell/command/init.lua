@@ -21,6 +21,31 @@ local NAMES = { "run", "interpret", "doctor", "ls", "kill", "languages", "errors
 
 local HELP = { name = "help", short = "h", help = "show this help" }
 
+--- Give up: one line for the user, and status 125.
+---@param message string
+function command.abort(message)
+  error({ abort = message }, 0)
+end
+
+--- One line of JSON on standard output.
+---@param value any
+function command.print_json(value)
+  local text, err = require("codecell.json").encode(value)
+  if not text then
+    command.abort(tostring(err))
+  end
+  command.write(text, "\n")
+end
+
+--- Text on standard output. Raises when nobody can take it.
+---@param ... string
+function command.write(...)
+  local done, message = io.stdout:write(...)
+  if not done then
+    command.abort("cannot write the output: " .. tostring(message))
+  end
+end
+
 local function load_command(name)
   for _, known in ipairs(NAMES) do
     if known == name then
@@ -54,12 +79,12 @@ local function show_overview()
   lines[#lines + 1] = "\n'codecell COMMAND --help' has the options of one; 'codecell --version'.\n"
     .. "Exit status: 0; 1 the code failed; 2 bad usage; 124 out of time;\n"
     .. "125 codecell itself failed; 137 out of memory.\n"
-  io.stdout:write(table.concat(lines))
+  command.write(table.concat(lines))
   return command.status.success
 end
 
 local function show_help(found)
-  io.stdout:write("usage: ", found.usage, "\n\n", found.description, "\n",
+  command.write("usage: ", found.usage, "\n\n", found.description, "\n",
     options.help(with_help(found)), found.notes and "\n" .. found.notes or "")
   return command.status.success
 end
@@ -78,7 +103,7 @@ local function global(word)
     return show_overview()
   elseif word == "--version" or word == "-V" then
     local codecell = require "codecell"
-    io.stdout:write(codecell._NAME, " ", codecell._VERSION, "\n")
+    command.write(codecell._NAME, " ", codecell._VERSION, "\n")
     return command.status.success
   end
   return complain((": unknown option %s before a command; 'codecell --help' lists all")
@@ -122,20 +147,25 @@ end
 ---@return integer status 0, 1 the code failed, 2 bad usage, 124 out of time, 125 codecell failed,
 --- 130 interrupted, 137 out of memory
 function command.main(words)
-  local done, status = xpcall(function() return dispatch(words) end, function(problem)
-    -- The interpreter's own handler of Ctrl-C raises this.
-    if tostring(problem):find("interrupted!", 1, true) then
-      return command.status.interrupted
+  local function work()
+    local status = dispatch(words)
+    local flushed, message = io.stdout:flush()
+    if not flushed then
+      command.abort("cannot write the output: " .. tostring(message))
     end
-    return debug.traceback("codecell failed: " .. tostring(problem), 2)
-  end)
-  if done then
-    return status
-  elseif status == command.status.interrupted then
     return status
   end
-  io.stderr:write(status, "\n")
-  return command.status.failed
+  local _, status = xpcall(work, function(problem)
+    if type(problem) == "table" and problem.abort then
+      complain(": " .. problem.abort)
+      return command.status.failed
+    elseif tostring(problem):find("interrupted!", 1, true) then
+      return command.status.interrupted -- so the interpreter's own handler of Ctrl-C says it
+    end
+    io.stderr:write(debug.traceback("codecell failed: " .. tostring(problem), 2), "\n")
+    return command.status.failed
+  end)
+  return status
 end
 
 return command

@@ -30,7 +30,7 @@ end
 
 local function list(found)
   for i, block in ipairs(found) do
-    io.stdout:write(title(block, i), ": ",
+    command.write(title(block, i), ": ",
       block.runnable and "runs" or "does not run: " .. (block.why or "not code"), "\n")
   end
   return command.status.success
@@ -95,7 +95,7 @@ function interpret.run(options, arguments)
     return list(found)
   elseif not has_code(found) then
     io.stderr:write("codecell interpret: no code to run in this answer\n")
-    io.stdout:write(options.json and "[]\n" or "")
+    command.write(options.json and "[]\n" or "")
     return command.status.success
   end
   local sandbox, status, why = launch.create(options)
@@ -106,7 +106,7 @@ function interpret.run(options, arguments)
   local executions, outcome = run_blocks(sandbox, found, options, view)
   sandbox:close()
   if options.json and executions then
-    io.stdout:write(json.encode(json.list(executions)), "\n")
+    command.print_json(json.list(executions))
   end
   return outcome
 end

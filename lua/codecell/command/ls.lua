@@ -34,15 +34,15 @@ function ls.run(options, arguments)
     return command.status.failed
   end
   if options.json then
-    io.stdout:write(json.encode(json.list(found)), "\n")
+    command.print_json(json.list(found))
     return command.status.success
   end
   -- A pipe gets rows alone, so that the first column can be cut out of it.
   if core.isatty(1) then
-    io.stdout:write(#found > 0 and "ID                    PID      AGE\n" or "no sandboxes\n")
+    command.write(#found > 0 and "ID                    PID      AGE\n" or "no sandboxes\n")
   end
   for _, sandbox in ipairs(found) do
-    io.stdout:write(("%s %-8d %s\n"):format(sandbox.id, sandbox.pid,
+    command.write(("%s %-8d %s\n"):format(sandbox.id, sandbox.pid,
       age(os.time() - sandbox.started)))
   end
   return command.status.success

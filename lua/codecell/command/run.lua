@@ -1,6 +1,5 @@
 --- `codecell run`: one piece of code in a sandbox of its own.
 local command = require "codecell.command"
-local json = require "codecell.json"
 local launch = require "codecell.command.launch"
 local show = require "codecell.command.show"
 
@@ -98,7 +97,7 @@ function run.run(options, arguments)
     return launch.fail("run", err)
   end
   if options.json then
-    io.stdout:write(json.encode(show.as_table(execution)), "\n")
+    command.print_json(show.as_table(execution))
   else
     show.finish(view, execution)
   end

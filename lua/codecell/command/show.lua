@@ -1,5 +1,6 @@
 --- An Execution as the command line gives it: to a person, to a pipe, as JSON.
 local base64 = require "codecell.base64"
+local command = require "codecell.command"
 local core = require "codecell.core"
 local json = require "codecell.json"
 local media = require "codecell.agent.media"
@@ -70,12 +71,12 @@ local function save(view, format, bytes)
   until not exists(path)
   local handle, message = io.open(path, "wb")
   if not handle then
-    error("cannot save a picture: " .. message, 0)
+    command.abort("cannot save a picture: " .. message)
   end
   local written, why = handle:write(bytes)
   local closed = handle:close()
   if not written or not closed then
-    error("cannot save " .. path .. ": " .. tostring(why or "the disk is full"), 0)
+    command.abort("cannot save " .. path .. ": " .. tostring(why or "the disk is full"))
   end
   view.err:write(view.err:style("dim", "saved " .. path), "\n")
 end

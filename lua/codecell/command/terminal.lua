@@ -2,6 +2,7 @@
 ---
 --- On a terminal text from a sandbox keeps its colours and loses every other
 --- control sequence; into a pipe it goes byte for byte.
+local command = require "codecell.command"
 local core = require "codecell.core"
 local safe = require "codecell.agent.terminal"
 
@@ -31,7 +32,7 @@ end
 function Output:write(...)
   local done, message = self.stream:write(...)
   if not done then
-    error("cannot write the output: " .. tostring(message), 0)
+    command.abort("cannot write the output: " .. tostring(message))
   end
 end
 
