@@ -15,8 +15,8 @@ static uint32_t get32(const unsigned char *from)
          (uint32_t)from[3] << 24;
 }
 
-void cell_frame_header(unsigned char header[CELL_FRAME_HEADER],
-                       uint32_t length, uint32_t type, uint64_t request)
+void cell_frame_header(unsigned char header[CELL_FRAME_HEADER], uint32_t length,
+                       uint32_t type, uint64_t request)
 {
   put32(header, length);
   put32(header + 4, type);

@@ -25,8 +25,8 @@ struct cell_frame {
 };
 
 /* Write the header of a frame whose payload has `length` bytes. */
-void cell_frame_header(unsigned char header[CELL_FRAME_HEADER],
-                       uint32_t length, uint32_t type, uint64_t request);
+void cell_frame_header(unsigned char header[CELL_FRAME_HEADER], uint32_t length,
+                       uint32_t type, uint64_t request);
 
 /* Look at the first frame in bytes[0..size).
 ** Returns its whole size (header and payload) when it is complete, 0 when

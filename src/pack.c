@@ -124,6 +124,10 @@ void cell_unpack_string(struct cell_unpacker *unpacker, char *buffer,
   size_t length;
   const unsigned char *at = cell_unpack_bytes(unpacker, &length);
 
+  if (size == 0) {
+    unpacker->failed = 1;
+    return;
+  }
   if (length >= size || memchr(at, 0, length) != NULL) {
     unpacker->failed = 1;
     length = 0;
