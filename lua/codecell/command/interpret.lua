@@ -3,6 +3,7 @@
 local blocks = require "codecell.agent.blocks"
 local command = require "codecell.command"
 local json = require "codecell.json"
+local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
 local run = require "codecell.command.run"
 local show = require "codecell.command.show"
@@ -21,6 +22,12 @@ local interpret = {
 }
 for _, option in ipairs(launch.options) do
   interpret.options[#interpret.options + 1] = option
+end
+
+-- What blocks.scan asks of each language that it meets.
+local function can_run(name)
+  local program, err = languages.program(name)
+  return program ~= nil, err and err.message
 end
 
 local function title(block, number)
@@ -90,7 +97,7 @@ function interpret.run(options, arguments)
   if not text then
     return nil, message
   end
-  local found = blocks.scan(text)
+  local found = blocks.scan(text, { languages = can_run })
   if options.list then
     return list(found)
   elseif not has_code(found) then

@@ -172,7 +172,7 @@ end
 
 local function result_table(result)
   local copy = { is_main_result = result.is_main_result == true }
-  for _, format in ipairs(result.formats()) do
+  for _, format in ipairs(result:formats()) do
     local value = result[format]
     copy[format] = BINARY[format] and base64.encode(value) or value
   end
