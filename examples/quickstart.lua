@@ -22,6 +22,19 @@ local function say(text, ...)
   io.stdout:flush()
 end
 
+-- A failure of the machine, not of the code: what is missing and what helps.
+local function must(value, err)
+  if value then
+    return value
+  end
+  say("%s", tostring(err))
+  if err.hint then
+    say("  %s", err.hint)
+  end
+  say("'codecell doctor' says what this machine can do.")
+  os.exit(1, true)
+end
+
 -- Python is there, but not what the code imports.
 local function advise(execution)
   local problem = execution.error
@@ -64,7 +77,7 @@ local function interpret(sandbox, name)
   local started = now()
   for _, block in ipairs(codecell.blocks.scan(read(name))) do
     if block.runnable then
-      execution = codecell.assert(sandbox:run_code(block.code, { language = block.language }))
+      execution = must(sandbox:run_code(block.code, { language = block.language }))
       say("%s", codecell.format(execution, { style = "ansi" }))
       advise(execution)
       if execution.error then
@@ -76,9 +89,9 @@ local function interpret(sandbox, name)
 end
 
 local started = now()
-local sandbox = codecell.assert(codecell.create())
+local sandbox = must(codecell.create())
 local created = now() - started
-codecell.assert(sandbox.files:write("sales.csv", read "sales.csv"))
+must(sandbox.files:write("sales.csv", read "sales.csv"))
 
 say("Fibonacci numbers up to 10")
 local failed = interpret(sandbox, "fibonacci.md").error

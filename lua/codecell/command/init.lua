@@ -59,6 +59,11 @@ local function complain(text)
   return command.status.usage
 end
 
+local function misused(name, message)
+  local joint = message:sub(-1) == "?" and " " or "; "
+  return complain((" %s: %s%ssee 'codecell %s --help'"):format(name, message, joint, name))
+end
+
 local function with_help(found)
   local all = {}
   for i, option in ipairs(found.options) do
@@ -131,13 +136,13 @@ local function dispatch(words)
   end
   local given, arguments = options.parse(with_help(found), rest)
   if not given then
-    return complain((" %s: %s; see 'codecell %s --help'"):format(name, arguments, name))
+    return misused(name, arguments)
   elseif given.help then
     return show_help(found)
   end
   local status, message = found.run(given, arguments)
   if not status then
-    return complain((" %s: %s; see 'codecell %s --help'"):format(name, message, name))
+    return misused(name, message)
   end
   return status
 end
