@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define CELL_FDS_MAX 8 /* in a message of ours */
+
 /* Close and forget; -1 is fine. errno is kept. */
 void cell_fd_close(int *fd);
 /* Give away: returns *fd and leaves -1. */
@@ -16,16 +18,22 @@ int cell_fd_take(int *fd);
 /* Returns fd, or a copy of it above 2 with fd closed, or -1 (fd closed too). */
 int cell_fd_above_stdio(int fd);
 int cell_fd_nonblocking(int fd);
-int cell_fd_pipe(int ends[2]); /* [0] non-blocking on demand of the caller */
-int cell_fd_pair(int type, int ends[2]); /* AF_UNIX, CLOEXEC */
+int cell_fd_pipe(int ends[2]); /* [0] to read, [1] to write; blocking */
+int cell_fd_pair(int type, int ends[2]); /* AF_UNIX, CLOEXEC, blocking */
 
-/* One message with up to `count` descriptors. As sendmsg: bytes, or -1. */
+/* write(2) that raises no SIGPIPE in the host, whatever fd is. */
+long cell_fd_write(int fd, const void *bytes, size_t size);
+
+/* One message with up to CELL_FDS_MAX descriptors, without blocking and
+** without SIGPIPE. As sendmsg: bytes, or -1.
+*/
 long cell_fd_send(int socket, const void *header, size_t header_size,
                   const void *payload, size_t payload_size, const int *fds,
                   size_t count);
 /* Receives one message, and at most `most` descriptors (close-on-exec, above
 ** 2). *count is how many came; *lost is 1 if descriptors were cut off. Those
-** past `most` are closed. As recvmsg: bytes, 0 at the end, -1 and errno.
+** past `most` are closed. As recvmsg without blocking: bytes (of the whole
+** message, which may be more than `size`), 0 at the end, -1 and errno.
 */
 long cell_fd_receive(int socket, void *bytes, size_t size, int *fds,
                      size_t most, size_t *count, int *lost);

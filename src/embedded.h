@@ -1,4 +1,5 @@
-/* embedded.h -- files that are built into the module (generated as C arrays). */
+/* embedded.h -- files that are built into the module (generated as C arrays).
+ */
 #ifndef CELL_EMBEDDED_H
 #define CELL_EMBEDDED_H
 

@@ -18,9 +18,14 @@ struct cell_launched {
 };
 
 /* role: argv[0], "codecell-stem" or "codecell-relay". extra: up to two more
-** descriptors it gets as 5 and 6 (-1: none).
+** descriptors it gets as 5 and 6; the first -1 ends them.
 */
 int cell_launch(struct cell_launched *launched, const char *role,
                 const int extra[2], struct cell_error *error);
+
+/* To be called once a pidfd is readable. A host that is PID 1 or a subreaper
+** inherits what we orphan and owes the reaping; for any other it is nothing.
+*/
+void cell_launch_reap(int pidfd);
 
 #endif

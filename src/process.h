@@ -38,9 +38,10 @@ struct cell_exit {
   uint64_t memory_peak;
 };
 
-struct cell_process *cell_process_spawn(
-  struct cell_sandbox *sandbox, const struct cell_process_options *options,
-  struct cell_error *error);
+struct cell_process *
+cell_process_spawn(struct cell_sandbox *sandbox,
+                   const struct cell_process_options *options,
+                   struct cell_error *error);
 void cell_process_free(struct cell_process *process);
 /* Let go without killing it. */
 void cell_process_release(struct cell_process *process);
@@ -59,7 +60,9 @@ const struct cell_exit *cell_process_exit(const struct cell_process *process);
 int cell_process_finished(const struct cell_process *process);
 uint32_t cell_process_token(const struct cell_process *process);
 
-/* 0 stdout (or the terminal), 1 stderr; NULL when there is none. */
+/* 0 stdout (or the terminal), 1 stderr; NULL when there is none. Its news and
+** owner are the process's own; its token is posted.
+*/
 struct cell_stream *cell_process_stream(struct cell_process *process,
                                         int which);
 
@@ -68,7 +71,7 @@ struct cell_stream *cell_process_stream(struct cell_process *process,
 */
 long cell_process_write(struct cell_process *process, const void *bytes,
                         size_t length, struct cell_error *error);
-/* After what was queued. */
+/* After what was queued. A terminal gets its end-of-file character. */
 void cell_process_close_input(struct cell_process *process);
 
 /* Questions; answered through cell_sandbox_answer. */
@@ -83,10 +86,13 @@ uint64_t cell_process_resize(struct cell_process *process, uint32_t rows,
 int cell_process_send(struct cell_process *process, uint32_t type,
                       uint64_t request, const void *payload, size_t length,
                       struct cell_error *error);
-/* The next whole frame; valid until the next call on this process. 1, 0 (not
-** yet), or -1: the wire is closed or was broken (then PROTOCOL).
+/* The next whole frame; valid until the next receive on this process. 1, 0 (not
+** yet), or -1: the wire is closed (UNAVAILABLE, or why the sandbox ended) or
+*was
+** broken (PROTOCOL). With a CELL_KERNEL_DONE everything that was printed before
+** it is in the streams.
 */
-int cell_process_receive(struct cell_process *process,
-                         struct cell_frame *frame, struct cell_error *error);
+int cell_process_receive(struct cell_process *process, struct cell_frame *frame,
+                         struct cell_error *error);
 
 #endif

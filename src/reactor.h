@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct cell_reactor;
@@ -38,7 +39,13 @@ struct cell_reactor *cell_reactor_keep(struct cell_reactor *reactor);
 void cell_reactor_release(struct cell_reactor *reactor);
 /* 1 if the calling process made it. */
 int cell_reactor_owned(const struct cell_reactor *reactor);
-struct cell_clock *cell_reactor_clock(struct cell_reactor *reactor);
+const struct cell_clock *cell_reactor_clock(const struct cell_reactor *reactor);
+/* For tests: nanoseconds to add to CLOCK_MONOTONIC from now on. */
+void cell_reactor_move_clock(struct cell_reactor *reactor, int64_t offset);
+/* A buffer that lives as long as the reactor, large enough for any message to
+** or from a warden. Its content is lost when the next callback starts.
+*/
+unsigned char *cell_reactor_scratch(struct cell_reactor *reactor, size_t *size);
 
 /* Readable whenever a step would do something: sources and timers. */
 int cell_reactor_pollfd(const struct cell_reactor *reactor);

@@ -1,11 +1,12 @@
 /* sandbox.h -- one local sandbox: its warden, its channel, its end.
 **
-** Reference counted: the binding's object holds one reference, every process,
-** stream and unanswered question of it another. cell_sandbox_close ends it at
+** Reference counted: the binding's object holds one reference, every process of
+** it another; the last one closes it. cell_sandbox_close ends it at
 ** once (goodbye and SIGKILL by pidfd) and never waits. In a forked copy of the
 ** host it only closes descriptors.
 **
-** Nothing here blocks. Every byte and descriptor from the warden is checked; one
+** Nothing here blocks. Every byte and descriptor from the warden is checked;
+*one
 ** that is not as protocol.h says ends the sandbox with CELL_PROTOCOL.
 */
 #ifndef CELL_SANDBOX_H
@@ -36,13 +37,22 @@ enum cell_sandbox_state {
   CELL_SANDBOX_STARTING, /* create was sent, no hello yet */
   CELL_SANDBOX_RUNNING,
   CELL_SANDBOX_ENDING, /* killed, its processes not known to be gone */
-  CELL_SANDBOX_GONE    /* no process of it is left */
+  CELL_SANDBOX_ENDED   /* no process of it is left */
 };
 
 /* Send the create and the configuration; hello comes later. */
-struct cell_sandbox *cell_sandbox_create(
-  struct cell_stem *stem, const struct cell_sandbox_options *options,
-  struct cell_error *error);
+struct cell_sandbox *
+cell_sandbox_create(struct cell_stem *stem,
+                    const struct cell_sandbox_options *options,
+                    struct cell_error *error);
+/* The same over a channel to a warden that runs already. Takes both
+*descriptors,
+** also on failure. pidfd may be -1: then the channel's end is its end.
+*/
+struct cell_sandbox *
+cell_sandbox_attach(struct cell_reactor *reactor,
+                    const struct cell_sandbox_options *options, int channel,
+                    int pidfd, struct cell_error *error);
 struct cell_sandbox *cell_sandbox_keep(struct cell_sandbox *sandbox);
 void cell_sandbox_release(struct cell_sandbox *sandbox);
 
@@ -67,8 +77,8 @@ uint32_t cell_sandbox_token(const struct cell_sandbox *sandbox);
 void cell_sandbox_close(struct cell_sandbox *sandbox);
 
 /* The deadline, kept by the warden and one second later by the host. */
-int cell_sandbox_set_deadline(struct cell_sandbox *sandbox,
-                              int64_t timeout_ms, struct cell_error *error);
+int cell_sandbox_set_deadline(struct cell_sandbox *sandbox, int64_t timeout_ms,
+                              struct cell_error *error);
 
 /* A question to the warden. Payload and descriptors are copied (the caller
 ** keeps its own). Sent at once or queued (bounded: LIMIT_EXCEEDED). Returns the
@@ -80,7 +90,7 @@ uint64_t cell_sandbox_ask(struct cell_sandbox *sandbox, uint32_t type,
 
 /* An answer. Owned by the caller once taken; free with cell_answer_clear. */
 struct cell_answer {
-  uint32_t type; /* of the last message: DONE, ENTRY, CONTENT, ... */
+  uint32_t type;          /* of the last message: DONE, ENTRY, CONTENT, ... */
   unsigned char *payload; /* of all its messages, one after the other */
   size_t length;
   uint32_t messages; /* how many: ENTRIES come before their DONE */
@@ -94,5 +104,27 @@ int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,
 /* Not interested any more; a late answer and its descriptor are dropped. */
 void cell_sandbox_forget(struct cell_sandbox *sandbox, uint64_t request);
 void cell_answer_clear(struct cell_answer *answer);
+
+/* ---- for process.c ---- */
+
+/* Who hears what becomes of a SPAWN, inside a step. It may ask nothing there,
+** and must not release the sandbox.
+*/
+struct cell_listener {
+  /* SPAWNED or EXITED, as protocol.h says and checked. *fd: a terminal's
+  ** master, to be taken, or -1. After a SPAWNED with an errno and after EXITED
+  ** nothing more is heard.
+  */
+  void (*heard)(struct cell_listener *listener, uint32_t type,
+                struct cell_unpacker *payload, int *fd);
+  /* The sandbox has ended first. */
+  void (*ended)(struct cell_listener *listener);
+};
+
+/* Ask a SPAWN. The listener hears until cell_sandbox_forget of the request. */
+uint64_t cell_sandbox_spawn(struct cell_sandbox *sandbox,
+                            struct cell_listener *listener, int terminal,
+                            const struct cell_packer *payload, const int *fds,
+                            size_t count, struct cell_error *error);
 
 #endif

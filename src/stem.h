@@ -15,7 +15,9 @@ struct cell_sandbox;
 
 struct cell_stem *cell_stem_new(struct cell_reactor *reactor,
                                 struct cell_error *error);
+/* Sandboxes of it live on, until their own channels are closed. */
 void cell_stem_free(struct cell_stem *stem);
+struct cell_reactor *cell_stem_reactor(struct cell_stem *stem);
 /* Directories outside /usr to bind read-only in every later sandbox. A change
 ** makes a new stem at the next create.
 */

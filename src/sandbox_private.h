@@ -1,0 +1,45 @@
+/* sandbox_private.h -- a sandbox from within: for sandbox.c (its life and its
+** end) and conversation.c (what is asked and said) alone.
+*/
+#ifndef CELL_SANDBOX_PRIVATE_H
+#define CELL_SANDBOX_PRIVATE_H
+
+#include "birth.h"
+#include "channel.h"
+#include "question.h"
+#include "sandbox.h"
+
+#define CELL_HOST_GRACE_MS 1000 /* after the warden's deadline */
+
+struct cell_sandbox {
+  int references;
+  enum cell_sandbox_state state;
+  struct cell_reactor *reactor; /* kept */
+  struct cell_sandbox_options options;
+  struct cell_channel channel;
+  struct cell_birth birth;
+  struct cell_source ending; /* the pidfd */
+  int pidfd;                 /* -1: not known yet, or gone */
+  struct cell_timer deadline;
+  struct cell_timer settling;
+  struct cell_questions questions;
+  struct cell_hello hello;
+  struct cell_error error;
+  uint32_t token;
+  int repeated;    /* the create was sent a second time */
+  int status_told; /* by the stem: */
+  uint32_t wait_status, oom_kills;
+};
+
+/* Wake who waits for it. */
+void cell_sandbox_post(struct cell_sandbox *sandbox);
+/* End it now, whatever it does. The error, if there is one, is set before. */
+void cell_sandbox_begin_end(struct cell_sandbox *sandbox);
+/* The warden has sent what it must not. */
+void cell_sandbox_violated(struct cell_sandbox *sandbox, const char *what,
+                           uint32_t type);
+/* A message of the warden. */
+void cell_sandbox_heard(struct cell_channel *channel,
+                        struct cell_delivery *delivery);
+
+#endif

@@ -1,0 +1,271 @@
+/* wire.c -- see wire.h. */
+#include "wire.h"
+
+#include "descriptor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define BLOCK (64u * 1024u)
+#define BLOCKS 16 /* read in a row, so that others have their turn */
+#define FIRST_SIZE 4096u
+#define OUT_MAX (CELL_KERNEL_FRAME_MAX + 1048576u) /* bytes that may wait */
+#define KEPT_MAX (256u * 1024u) /* a larger buffer is given back when empty */
+
+/* ---- buffers ---- */
+
+static void buffer_clear(struct cell_wire_buffer *buffer)
+{
+  free(buffer->bytes);
+  *buffer = (struct cell_wire_buffer){NULL, 0, 0, 0};
+}
+
+static void buffer_drop(struct cell_wire_buffer *buffer, size_t count)
+{
+  buffer->start += count;
+  buffer->used -= count;
+  if (buffer->used > 0)
+    return;
+  buffer->start = 0;
+  if (buffer->size > KEPT_MAX)
+    buffer_clear(buffer);
+}
+
+/* Room for at least `count` more bytes behind those that wait. */
+static int buffer_reserve(struct cell_wire_buffer *buffer, size_t count)
+{
+  size_t size = buffer->size > 0 ? buffer->size : FIRST_SIZE;
+  unsigned char *bytes;
+
+  if (buffer->start + buffer->used + count <= buffer->size)
+    return 0;
+  if (buffer->start > 0 && buffer->used > 0)
+    memmove(buffer->bytes, buffer->bytes + buffer->start, buffer->used);
+  buffer->start = 0;
+  while (size < buffer->used + count)
+    size *= 2;
+  if (size == buffer->size)
+    return 0;
+  bytes = realloc(buffer->bytes, size);
+  if (bytes == NULL)
+    return -1;
+  buffer->bytes = bytes;
+  buffer->size = size;
+  return 0;
+}
+
+/* ---- the socket ---- */
+
+static void want(struct cell_wire *wire, uint32_t in)
+{
+  cell_source_want(wire->reactor, &wire->source,
+                   in | (wire->out.used > 0 ? EPOLLOUT : 0u));
+}
+
+static void stop(struct cell_wire *wire)
+{
+  cell_source_remove(wire->reactor, &wire->source);
+  cell_fd_close(&wire->fd);
+}
+
+static long parse(const struct cell_wire *wire, struct cell_frame *frame)
+{
+  if (wire->in.used == 0)
+    return 0;
+  return cell_frame_parse(wire->in.bytes + wire->in.start, wire->in.used,
+                          CELL_KERNEL_FRAME_MAX, frame);
+}
+
+/* How much to ask for next: little at first, then as much as has come. */
+static size_t read_size(const struct cell_wire *wire)
+{
+  if (wire->in.used < FIRST_SIZE)
+    return FIRST_SIZE;
+  return wire->in.used < BLOCK ? wire->in.used : BLOCK;
+}
+
+/* 1: bytes came. 0: none now. -1: the end. */
+static int read_some(struct cell_wire *wire)
+{
+  size_t size = read_size(wire);
+  long got;
+
+  if (buffer_reserve(&wire->in, size) < 0)
+    return -1;
+  got = recv(wire->fd, wire->in.bytes + wire->in.start + wire->in.used, size,
+             MSG_DONTWAIT);
+  if (got > 0) {
+    wire->in.used += (size_t)got;
+    return (size_t)got == size ? 1 : 0;
+  }
+  return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+}
+
+/* Read until there is a whole frame. As cell_frame_parse; the end of the wire
+** closes it.
+*/
+static long advance(struct cell_wire *wire, struct cell_frame *frame)
+{
+  long whole = parse(wire, frame);
+  int blocks;
+
+  for (blocks = 0; whole == 0 && wire->fd >= 0 && blocks < BLOCKS; blocks++) {
+    int more = read_some(wire);
+
+    if (more < 0)
+      stop(wire);
+    whole = parse(wire, frame);
+    if (more <= 0)
+      break;
+  }
+  if (whole < 0) {
+    wire->broken = 1;
+    stop(wire);
+  }
+  return whole;
+}
+
+static void drop_taken(struct cell_wire *wire)
+{
+  if (wire->taken == 0)
+    return;
+  buffer_drop(&wire->in, wire->taken);
+  wire->taken = 0;
+}
+
+static void flush(struct cell_wire *wire)
+{
+  while (wire->out.used > 0) {
+    long sent = send(wire->fd, wire->out.bytes + wire->out.start,
+                     wire->out.used, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent < 0 && errno == EINTR)
+      continue;
+    if (sent < 0 && errno == EAGAIN)
+      break;
+    /* A peer that is gone shows at the read. */
+    buffer_drop(&wire->out, sent < 0 ? wire->out.used : (size_t)sent);
+  }
+}
+
+static void ready(struct cell_source *source, uint32_t events)
+{
+  struct cell_wire *wire =
+    (struct cell_wire *)((char *)source - offsetof(struct cell_wire, source));
+  struct cell_frame frame;
+
+  if (events & EPOLLOUT) {
+    flush(wire);
+    want(wire, wire->source.events & EPOLLIN);
+  }
+  /* A frame that is in use must not move, and one that waits is enough. Silent
+  ** only now, not when it came: most are taken before more comes. */
+  if (wire->taken > 0 || parse(wire, &frame) > 0)
+    want(wire, 0);
+  else if (advance(wire, &frame) == 0 && wire->fd >= 0)
+    return;
+  wire->news(wire);
+}
+
+int cell_wire_open(struct cell_wire *wire, struct cell_reactor *reactor, int fd,
+                   struct cell_error *error)
+{
+  wire->reactor = reactor;
+  wire->fd = fd;
+  wire->source = (struct cell_source){fd, EPOLLIN, ready, 0};
+  if (cell_source_add(reactor, &wire->source, error) == 0)
+    return 0;
+  cell_fd_close(&wire->fd);
+  return -1;
+}
+
+void cell_wire_close(struct cell_wire *wire)
+{
+  if (wire->reactor == NULL)
+    return;
+  stop(wire);
+  buffer_clear(&wire->in);
+  buffer_clear(&wire->out);
+  wire->taken = 0;
+}
+
+static int fail_closed(const struct cell_wire *wire, struct cell_error *error)
+{
+  if (wire->broken)
+    return cell_fail(error, CELL_PROTOCOL, 0,
+                     "the kernel sent a frame of more than %u bytes",
+                     CELL_KERNEL_FRAME_MAX);
+  return cell_fail(error, CELL_UNAVAILABLE, 0, "the kernel has ended");
+}
+
+/* Room is reserved before. */
+static void queue(struct cell_wire *wire, const void *bytes, size_t length)
+{
+  struct cell_wire_buffer *out = &wire->out;
+
+  if (length == 0)
+    return;
+  memcpy(out->bytes + out->start + out->used, bytes, length);
+  out->used += length;
+}
+
+int cell_wire_send(struct cell_wire *wire, uint32_t type, uint64_t request,
+                   const void *payload, size_t length, struct cell_error *error)
+{
+  unsigned char header[CELL_FRAME_HEADER];
+  size_t sent = 0;
+  size_t in_header, left;
+
+  if (wire->fd < 0)
+    return fail_closed(wire, error);
+  if (!cell_reactor_owned(wire->reactor))
+    return cell_fail(error, CELL_CANCELLED, 0,
+                     "a forked copy of the host cannot use its kernels");
+  if (length > CELL_KERNEL_FRAME_MAX ||
+      wire->out.used + length + sizeof header > OUT_MAX)
+    return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
+                     "a kernel takes at most %u bytes at a time",
+                     CELL_KERNEL_FRAME_MAX);
+  cell_frame_header(header, (uint32_t)length, type, request);
+  if (wire->out.used == 0) {
+    long count =
+      cell_fd_send(wire->fd, header, sizeof header, payload, length, NULL, 0);
+
+    if (count < 0 && errno != EAGAIN)
+      return fail_closed(wire, error);
+    sent = count > 0 ? (size_t)count : 0;
+  }
+  in_header = sent < sizeof header ? sent : sizeof header;
+  sent -= in_header;
+  left = sizeof header - in_header + length - sent;
+  if (left == 0)
+    return 0;
+  if (buffer_reserve(&wire->out, left) < 0) {
+    stop(wire); /* half a frame would break the stream */
+    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "send to a kernel");
+  }
+  queue(wire, header + in_header, sizeof header - in_header);
+  queue(wire, (const unsigned char *)payload + sent, length - sent);
+  want(wire, wire->source.events & EPOLLIN);
+  return 0;
+}
+
+int cell_wire_receive(struct cell_wire *wire, struct cell_frame *frame,
+                      struct cell_error *error)
+{
+  long whole;
+
+  drop_taken(wire);
+  whole = advance(wire, frame);
+  if (whole > 0) {
+    wire->taken = (size_t)whole;
+    return 1;
+  }
+  if (wire->fd < 0)
+    return fail_closed(wire, error);
+  want(wire, EPOLLIN);
+  return 0;
+}
