@@ -146,18 +146,30 @@ function checks.limits(sandbox)
   return found
 end
 
---- Landlock, the second wall around files.
----@param sandbox codecell.Sandbox
----@return table check
-function checks.landlock(sandbox)
-  local hello = sandbox:_hello()
-  local version = hello and hello.landlock_abi or 0
+local function landlock(version)
   if version > 0 then
     return { name = "landlock", status = "ok", detail = "version " .. version }
   end
   return { name = "landlock", status = "optional",
     detail = "the kernel has none; the other walls stand",
     remedy = "a kernel from 5.13 on with landlock in the boot option lsm=" }
+end
+
+local function groups(count)
+  if count == 0 then
+    return { name = "groups", status = "ok", detail = "none of the host's stay with the code" }
+  end
+  return { name = "groups", status = "optional",
+    detail = ("%d of the host's stay with the code; only root can drop them"):format(count),
+    remedy = "run the host as root, or as a user without further groups" }
+end
+
+--- What the first process inside found.
+---@param sandbox codecell.Sandbox
+---@return table[] checks
+function checks.walls(sandbox)
+  local hello = sandbox:_hello()
+  return { landlock(hello.landlock_abi), groups(hello.groups_kept) }
 end
 
 -- Without importing anything: an import of pandas would take a second.

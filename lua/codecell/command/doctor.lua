@@ -44,7 +44,7 @@ function doctor.examine(backend)
   if sandbox then
     local info = sandbox:get_info()
     report.isolation, report.limits = info.isolation, info.limits
-    append(report.checks, { checks.landlock(sandbox) })
+    append(report.checks, checks.walls(sandbox))
     append(report.checks, checks.limits(sandbox))
     append(report.checks, checks.inside(sandbox))
     sandbox:close()
