@@ -1,0 +1,20 @@
+/* identity.h -- whose processes these are, outside and inside. */
+#ifndef CELL_IDENTITY_H
+#define CELL_IDENTITY_H
+
+/* The uid and gid that the code of a root host has outside. */
+#define IDENTITY_PLAIN 200000
+
+/* 1: uid 0 of the machine; 0: an ordinary user, or uid 0 of a namespace. */
+int identity_is_root(void);
+/* From the machine's root to the plain uid, for good. */
+int identity_drop(void);
+/* Supplementary groups that could not be dropped. */
+unsigned identity_groups(void);
+/* Map the single id `inside` of the caller's new user namespace to `outside`,
+** its own id in the parent. process: a descriptor of its /proc/PID.
+*/
+int identity_map(int process, unsigned inside, unsigned outside_uid,
+                 unsigned outside_gid);
+
+#endif

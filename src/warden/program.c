@@ -1,0 +1,177 @@
+/* program.c -- see program.h. */
+#include "program.h"
+
+#include "calls.h"
+#include "warden.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define REPORT 4            /* where the report pipe is put, out of the way */
+#define OOM_SCORE "500"     /* to be chosen before the warden */
+#define OVERHEAD 2          /* warden and reaper count as processes */
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+
+const char *program_stage(int stage)
+{
+  static const char *const names[] = {"session",     "limits", "landlock",
+                                      "descriptors", "cwd",    "program"};
+
+  return names[stage];
+}
+
+static void give_up(int report, enum program_stage stage)
+{
+  struct program_failure failure;
+
+  failure.number = errno;
+  failure.stage = (int)stage;
+  if (write(report, &failure, sizeof failure) < 0)
+    _exit(126);
+  _exit(127);
+}
+
+static int limit(int resource, uint64_t value)
+{
+  struct rlimit present, wanted;
+
+  if (getrlimit(resource, &present) < 0)
+    return -1;
+  wanted.rlim_max = present.rlim_max < value ? present.rlim_max : value;
+  wanted.rlim_cur = wanted.rlim_max;
+  return setrlimit(resource, &wanted);
+}
+
+static int set_limits(const struct warden *warden)
+{
+  int fd = openat(warden->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+  if (fd >= 0) {
+    if (write(fd, OOM_SCORE, sizeof OOM_SCORE - 1) < 0)
+      errno = 0; /* the host's own score may be higher: that does too */
+    close(fd);
+  }
+  if (limit(RLIMIT_NOFILE, warden->files) < 0)
+    return -1;
+  if (warden->processes_by == CELL_BY_RLIMIT &&
+      limit(RLIMIT_NPROC, (uint64_t)warden->processes + OVERHEAD) < 0)
+    return -1;
+  if (warden->cgroup.by[CGROUP_MEMORY] == CELL_BY_NONE)
+    return limit(RLIMIT_DATA, warden->memory);
+  return 0;
+}
+
+static int start_session(const struct program *program)
+{
+  if (setsid() < 0)
+    return -1;
+  if (program->kind == CELL_TERMINAL)
+    return ioctl(program->fds[0], TIOCSCTTY, 0);
+  return 0;
+}
+
+/* Ours are all above 3, so no target is a source. */
+static int arrange(const struct program *program, int report)
+{
+  int i, source;
+
+  for (i = 0; i < 3; i++) {
+    source = program->kind == CELL_TERMINAL ? program->fds[0] : program->fds[i];
+    if (source >= 0 && dup2(source, i) < 0)
+      return -1;
+  }
+  if (program->fds[3] >= 0 && dup2(program->fds[3], CELL_CHANNEL) < 0)
+    return -1;
+  if (report != REPORT && dup3(report, REPORT, O_CLOEXEC) < 0)
+    return -1;
+  if (program->fds[3] < 0)
+    close(CELL_CHANNEL);
+  return call_close_range(REPORT + 1, ~0u);
+}
+
+static int enter(const char *cwd)
+{
+  char path[CELL_PATH_MAX + sizeof CELL_HOME + 1];
+
+  if (chdir(CELL_HOME) < 0)
+    return -1;
+  if (cwd[0] == '\0' || strcmp(cwd, "~") == 0)
+    return 0;
+  if (strncmp(cwd, "~/", 2) != 0)
+    return chdir(cwd);
+  snprintf(path, sizeof path, "%s/%s", CELL_HOME, cwd + 2);
+  return chdir(path);
+}
+
+static const char *search_path(char **envs)
+{
+  for (; *envs != NULL; envs++)
+    if (strncmp(*envs, "PATH=", 5) == 0)
+      return *envs + 5;
+  return DEFAULT_PATH;
+}
+
+/* As execvp, but an error that tells more than "not found" is kept. */
+static void execute(const struct program *program)
+{
+  const char *path, *end;
+  char file[2 * CELL_PATH_MAX];
+  int denied = 0;
+
+  if (strchr(program->argv[0], '/') != NULL) {
+    execve(program->argv[0], program->argv, program->envs);
+    return;
+  }
+  errno = ENOENT;
+  if (program->argv[0][0] == '\0' ||
+      strlen(program->argv[0]) >= CELL_PATH_MAX)
+    return;
+  for (path = search_path(program->envs);; path = end + 1) {
+    end = strchr(path, ':');
+    if (end == NULL)
+      end = path + strlen(path);
+    if (end - path < CELL_PATH_MAX - 2) {
+      snprintf(file, sizeof file, "%.*s%s%s", (int)(end - path), path,
+               end > path ? "/" : "./", program->argv[0]);
+      execve(file, program->argv, program->envs);
+      if (errno == EACCES)
+        denied = 1;
+      else if (errno != ENOENT && errno != ENOTDIR)
+        return;
+    }
+    if (*end == '\0')
+      break;
+  }
+  errno = denied ? EACCES : ENOENT;
+}
+
+void program_run(struct warden *warden, struct program *program, int report)
+{
+  uint32_t seen = (uint32_t)getpid();
+  sigset_t none;
+
+  warden_title(warden, "codecell-start", "");
+  if (write(report, &seen, sizeof seen) < 0)
+    _exit(126);
+  if (start_session(program) < 0)
+    give_up(report, PROGRAM_SESSION);
+  if (set_limits(warden) < 0)
+    give_up(report, PROGRAM_LIMITS);
+  if (warden->ruleset >= 0 && call_landlock_restrict(warden->ruleset) < 0)
+    give_up(report, PROGRAM_LANDLOCK);
+  if (arrange(program, report) < 0)
+    give_up(report, PROGRAM_DESCRIPTORS);
+  if (enter(program->cwd) < 0)
+    give_up(REPORT, PROGRAM_CWD);
+  umask(022);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  execute(program);
+  give_up(REPORT, PROGRAM_EXECUTE);
+}

@@ -1,0 +1,40 @@
+/* program.h -- the child between fork and exec. */
+#ifndef CELL_PROGRAM_H
+#define CELL_PROGRAM_H
+
+#include "../protocol.h"
+
+#include <stdint.h>
+
+struct warden;
+
+struct program {
+  enum cell_spawn_kind kind;
+  char cwd[CELL_PATH_MAX];
+  char **argv;
+  char **envs;
+  int fds[4]; /* 0, 1, 2 and a kernel's channel; a terminal's slave is fds[0] */
+  uint32_t rows, columns;
+};
+
+enum program_stage {
+  PROGRAM_SESSION,
+  PROGRAM_LIMITS,
+  PROGRAM_LANDLOCK,
+  PROGRAM_DESCRIPTORS,
+  PROGRAM_CWD,
+  PROGRAM_EXECUTE
+};
+
+/* What the child writes to its report pipe after its pid when it fails. */
+struct program_failure {
+  int number;
+  int stage; /* enum program_stage */
+};
+
+/* The name that goes into SPAWNED. */
+const char *program_stage(int stage);
+/* In the child: execute it, or write to `report` why not. Never returns. */
+void program_run(struct warden *warden, struct program *program, int report);
+
+#endif

@@ -1,0 +1,296 @@
+/* spawn.c -- see spawn.h. */
+#include "spawn.h"
+
+#include "program.h"
+#include "reaper.h"
+#include "terminal.h"
+#include "warden.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STRINGS_MAX (sizeof((struct jobs *)0)->strings / sizeof(char *))
+
+static struct job *find(struct warden *warden, uint64_t request)
+{
+  size_t i;
+
+  for (i = 0; i < warden->jobs.count; i++)
+    if (warden->jobs.list[i].request == request)
+      return &warden->jobs.list[i];
+  return NULL;
+}
+
+static void forget(struct warden *warden, struct job *job)
+{
+  if (job->report >= 0)
+    close(job->report);
+  if (job->master >= 0)
+    close(job->master);
+  *job = warden->jobs.list[--warden->jobs.count];
+}
+
+static void answer(struct warden *warden, uint64_t request, int number,
+                   const char *stage, uint32_t pid, int master)
+{
+  unsigned char bytes[64];
+  struct cell_packer packer;
+
+  cell_pack_start(&packer, bytes, sizeof bytes);
+  cell_pack_u32(&packer, (uint32_t)number);
+  cell_pack_string(&packer, stage);
+  cell_pack_u32(&packer, pid);
+  wire_send(warden->channel, CELL_SPAWNED, request, &packer, master);
+}
+
+/* Strings become pointers into the message; each is ended with a NUL once
+** nothing behind it is to be read any more.
+*/
+static char **read_strings(struct warden *warden,
+                           struct cell_unpacker *unpacker, size_t *used)
+{
+  char **first = &warden->jobs.strings[*used];
+  uint32_t count = cell_unpack_u32(unpacker);
+  size_t length;
+
+  while (count-- > 0 && !unpacker->failed) {
+    if (*used >= STRINGS_MAX - 2) {
+      unpacker->failed = 1;
+      break;
+    }
+    warden->jobs.strings[(*used)++] =
+      (char *)cell_unpack_bytes(unpacker, &length);
+  }
+  warden->jobs.strings[(*used)++] = NULL;
+  return first;
+}
+
+/* From the last to the first: the NUL of one falls on the length of the next. */
+static void terminate_strings(char **strings, size_t count)
+{
+  unsigned char *prefix;
+  size_t length;
+
+  while (count-- > 0) {
+    if (strings[count] == NULL)
+      continue;
+    prefix = (unsigned char *)strings[count] - 4;
+    length = (size_t)prefix[0] | (size_t)prefix[1] << 8 |
+             (size_t)prefix[2] << 16 | (size_t)prefix[3] << 24;
+    strings[count][length] = '\0';
+  }
+}
+
+static int read_request(struct warden *warden, struct program *program)
+{
+  struct cell_unpacker unpacker;
+  uint32_t flags;
+  size_t used = 0, next = 0;
+  int i;
+
+  memset(program, 0, sizeof *program);
+  cell_unpack_start(&unpacker, warden->message.frame.payload,
+                    warden->message.frame.length);
+  program->kind = (enum cell_spawn_kind)cell_unpack_u32(&unpacker);
+  flags = cell_unpack_u32(&unpacker);
+  program->rows = cell_unpack_u32(&unpacker);
+  program->columns = cell_unpack_u32(&unpacker);
+  cell_unpack_string(&unpacker, program->cwd, sizeof program->cwd);
+  program->argv = read_strings(warden, &unpacker, &used);
+  program->envs = read_strings(warden, &unpacker, &used);
+  if (!cell_unpack_done(&unpacker) || program->argv[0] == NULL)
+    return EINVAL;
+  terminate_strings(warden->jobs.strings, used);
+  for (i = 0; i < 4; i++)
+    program->fds[i] = -1;
+  if (program->kind == CELL_TERMINAL)
+    return 0;
+  if (flags & CELL_SPAWN_STDIN)
+    program->fds[0] = wire_take(&warden->message, next++);
+  program->fds[1] = wire_take(&warden->message, next++);
+  program->fds[2] = wire_take(&warden->message, next++);
+  if (program->kind == CELL_KERNEL)
+    program->fds[3] = wire_take(&warden->message, next++);
+  if (program->fds[2] < 0 ||
+      (program->kind == CELL_KERNEL && program->fds[3] < 0))
+    return warden->message.lost ? EMFILE : EINVAL;
+  return 0;
+}
+
+/* Returns an errno. */
+static int start(struct warden *warden, struct program *program,
+                 const char **stage)
+{
+  struct job *job = &warden->jobs.list[warden->jobs.count];
+  int report[2], number;
+
+  memset(job, 0, sizeof *job);
+  job->request = warden->message.frame.request;
+  job->report = job->master = -1;
+  *stage = "process";
+  if (warden->jobs.count == JOBS_MAX)
+    return EAGAIN;
+  if (reaper_wait_locked(warden) < 0)
+    return ECHILD;
+  if (program->kind == CELL_TERMINAL &&
+      terminal_open(&job->master, &program->fds[0], program->rows,
+                    program->columns) < 0) {
+    *stage = "terminal";
+    return errno;
+  }
+  if (pipe2(report, O_CLOEXEC) < 0) {
+    number = errno;
+    if (job->master >= 0)
+      close(job->master);
+    return number;
+  }
+  job->kills_before = warden_memory_kills(warden);
+  job->pid = fork();
+  if (job->pid == 0)
+    program_run(warden, program, report[1]);
+  number = errno;
+  close(report[1]);
+  job->report = report[0];
+  warden->jobs.count++;
+  if (job->pid > 0)
+    return 0;
+  forget(warden, job);
+  return number;
+}
+
+void spawn_start(struct warden *warden)
+{
+  struct program program;
+  const char *stage = "request";
+  uint64_t request = warden->message.frame.request;
+  int number = read_request(warden, &program), i;
+
+  if (number == 0)
+    number = start(warden, &program, &stage);
+  for (i = 0; i < 4; i++)
+    if (program.fds[i] > 2)
+      close(program.fds[i]);
+  if (number != 0)
+    answer(warden, request, number, stage, 0, -1);
+}
+
+/* The child writes its pid, then nothing (it executes) or why it failed. */
+void spawn_report(struct warden *warden, struct job *job)
+{
+  struct program_failure failure;
+  ssize_t length;
+
+  if (job->seen == 0) {
+    if (read(job->report, &job->seen, sizeof job->seen) == sizeof job->seen)
+      return;
+    job->seen = 0;
+  }
+  length = read(job->report, &failure, sizeof failure);
+  close(job->report);
+  job->report = -1;
+  if (length == (ssize_t)sizeof failure)
+    answer(warden, job->request, failure.number,
+           program_stage(failure.stage), 0, -1);
+  else
+    answer(warden, job->request, 0, "", job->seen, job->master);
+  if (length == (ssize_t)sizeof failure)
+    job->request = 0; /* known to nobody: its exit is not told */
+}
+
+static void send_exited(struct warden *warden, const struct job *job,
+                        int status, const struct rusage *usage)
+{
+  unsigned char bytes[24];
+  struct cell_packer packer;
+  int killed =
+    (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+    (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
+  uint64_t cpu = (uint64_t)usage->ru_utime.tv_sec * 1000000u +
+                 (uint64_t)usage->ru_utime.tv_usec +
+                 (uint64_t)usage->ru_stime.tv_sec * 1000000u +
+                 (uint64_t)usage->ru_stime.tv_usec;
+
+  cell_pack_start(&packer, bytes, sizeof bytes);
+  cell_pack_u32(&packer, (uint32_t)status);
+  cell_pack_u32(&packer,
+                killed && warden_memory_kills(warden) > job->kills_before);
+  cell_pack_u64(&packer, cpu);
+  cell_pack_u64(&packer, (uint64_t)usage->ru_maxrss * 1024u);
+  wire_send(warden->channel, CELL_EXITED, job->request, &packer, -1);
+}
+
+int spawn_reaped(struct warden *warden, pid_t pid, int status,
+                 const struct rusage *usage)
+{
+  struct job *job;
+  size_t i;
+
+  for (i = 0; i < warden->jobs.count; i++)
+    if (warden->jobs.list[i].pid == pid)
+      break;
+  if (i == warden->jobs.count)
+    return 0;
+  job = &warden->jobs.list[i];
+  while (job->report >= 0)
+    spawn_report(warden, job);
+  if (job->request != 0)
+    send_exited(warden, job, status, usage);
+  forget(warden, job);
+  return 1;
+}
+
+void spawn_signal(struct warden *warden)
+{
+  struct cell_unpacker unpacker;
+  uint64_t request;
+  uint32_t number, scope;
+  struct job *job;
+  int result = 0;
+
+  cell_unpack_start(&unpacker, warden->message.frame.payload,
+                    warden->message.frame.length);
+  request = cell_unpack_u64(&unpacker);
+  number = cell_unpack_u32(&unpacker);
+  scope = cell_unpack_u32(&unpacker);
+  job = request != 0 ? find(warden, request) : NULL;
+  if (!cell_unpack_done(&unpacker) || number > 64)
+    result = EINVAL;
+  else if (request == 0)
+    result = reaper_signal_all(warden, (int)number);
+  else if (job == NULL)
+    result = ESRCH;
+  else if (kill(scope == CELL_SCOPE_GROUP ? -job->pid : job->pid,
+                (int)number) < 0)
+    result = errno;
+  wire_send_number(warden->channel, CELL_DONE, warden->message.frame.request,
+                   result);
+}
+
+void spawn_resize(struct warden *warden)
+{
+  struct cell_unpacker unpacker;
+  struct job *job;
+  uint32_t rows, columns;
+  int result = 0;
+
+  cell_unpack_start(&unpacker, warden->message.frame.payload,
+                    warden->message.frame.length);
+  job = find(warden, cell_unpack_u64(&unpacker));
+  rows = cell_unpack_u32(&unpacker);
+  columns = cell_unpack_u32(&unpacker);
+  if (!cell_unpack_done(&unpacker))
+    result = EINVAL;
+  else if (job == NULL)
+    result = ESRCH;
+  else if (job->master < 0)
+    result = ENOTTY;
+  else if (terminal_resize(job->master, rows, columns) < 0)
+    result = errno;
+  wire_send_number(warden->channel, CELL_DONE, warden->message.frame.request,
+                   result);
+}

@@ -1,0 +1,525 @@
+/* stem.c -- see stem.h. */
+#include "stem.h"
+
+#include "calls.h"
+#include "identity.h"
+#include "network.h"
+#include "skeleton.h"
+#include "warden.h"
+#include "wire.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define POOL_MAX 3
+#define IDLE_MS 2       /* without a request, before the pool is refilled */
+#define LINGER_MS 1000  /* after the last sandbox */
+#define RETRY_MS 5      /* until a group whose processes have gone is empty */
+#define TRIES_MAX 400
+#define PEER_PIDFD 77   /* SO_PEERPIDFD, Linux 6.5 */
+
+#define NAMESPACES                                                            \
+  (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWCGROUP)
+
+struct child {
+  pid_t pid; /* 0: reaped, its group is still to be removed */
+  uint32_t group;
+  uint64_t request;
+  int status;
+  int tries; /* to remove the group */
+  uint32_t oom_kills;
+  uint64_t peak;
+};
+
+struct stem {
+  int channel; /* -1: the host has closed it */
+  int signals;
+  int host;    /* pidfd, or -1 */
+  int process; /* /proc/PID of our own */
+  int home;    /* network namespace without anything */
+  int pool[POOL_MAX];
+  size_t ready;
+  int fresh; /* IPC and UTS namespaces are unused */
+  int keep;
+  int refill_failed;
+  int64_t last; /* when the last sandbox ended; 0: there was none */
+  uint32_t groups_kept;
+  uint32_t number; /* of the last cgroup */
+  struct cgroup cgroup;
+  struct child *children;
+  size_t count, size;
+  struct skeleton_bind binds[SKELETON_BINDS_MAX];
+  size_t bind_count;
+  char *title;
+  size_t title_size;
+  struct wire_message message;
+};
+
+static int64_t now_ms(void)
+{
+  struct timespec time;
+
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static int watch_host(void)
+{
+  struct ucred peer;
+  socklen_t size = sizeof(int);
+  int fd = -1;
+
+  if (getsockopt(CELL_CHANNEL, SOL_SOCKET, PEER_PIDFD, &fd, &size) == 0)
+    return fd;
+  size = sizeof peer;
+  if (getsockopt(CELL_CHANNEL, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+    return -1;
+  return call_pidfd_open(peer.pid);
+}
+
+/* IPC and UTS namespaces are made here and inherited by one warden each. */
+static int make_fresh(struct stem *stem)
+{
+  if (unshare(CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+    return -1;
+  stem->fresh = 1;
+  return sethostname("sandbox", 7);
+}
+
+static int fill_pool(struct stem *stem)
+{
+  int fd = network_make(stem->process, stem->home);
+
+  if (fd < 0)
+    return -1;
+  stem->pool[stem->ready++] = fd;
+  return 0;
+}
+
+/* The binds keep pointing into the message, which is not read again before
+** they are attached.
+*/
+static int read_setup(struct stem *stem, struct failure *failure)
+{
+  struct cell_unpacker unpacker;
+  uint32_t i, count;
+  size_t length;
+  unsigned char *path;
+
+  if (wire_receive(stem->channel, &stem->message, 1) != 1 ||
+      stem->message.frame.type != CELL_STEM_SETUP)
+    return -1;
+  cell_unpack_start(&unpacker, stem->message.frame.payload,
+                    stem->message.frame.length);
+  cell_unpack_u32(&unpacker);
+  count = cell_unpack_u32(&unpacker);
+  for (i = 0; i < count && i < SKELETON_BINDS_MAX; i++) {
+    path = (unsigned char *)cell_unpack_bytes(&unpacker, &length);
+    if (length == 0 || path[0] != '/')
+      break;
+    stem->binds[i].path = (char *)path;
+    stem->binds[i].tree = -1;
+    /* Move it over its own length, which makes room for the NUL. */
+    memmove(path - 4, path, length);
+    stem->binds[i].path = (char *)path - 4;
+    path[length - 4] = '\0';
+  }
+  stem->bind_count = i;
+  if (i != count || !cell_unpack_done(&unpacker)) {
+    errno = EINVAL;
+    return fail(failure, "setup");
+  }
+  return 0;
+}
+
+static int take_identity(struct stem *stem, struct failure *failure)
+{
+  uid_t uid;
+  gid_t gid;
+
+  if (identity_is_root()) {
+    if (skeleton_open(stem->binds, stem->bind_count, failure) < 0)
+      return -1;
+    cgroup_open(&stem->cgroup, IDENTITY_PLAIN);
+    if (identity_drop() < 0)
+      return fail(failure, "drop uid");
+  } else {
+    cgroup_open(&stem->cgroup, geteuid());
+  }
+  stem->groups_kept = identity_groups();
+  uid = geteuid();
+  gid = getegid();
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
+              CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+    return fail(failure, "namespaces");
+  stem->process = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (stem->process < 0 ||
+      identity_map(stem->process, CELL_INSIDE_UID, uid, gid) < 0)
+    return fail(failure, "maps");
+  stem->home = openat(stem->process, "ns/net", O_RDONLY | O_CLOEXEC);
+  return stem->home < 0 ? fail(failure, "namespaces") : 0;
+}
+
+static int prepare(struct stem *stem, struct failure *failure)
+{
+  struct sched_param parameters = {0};
+  sigset_t set;
+
+  if (read_setup(stem, failure) < 0)
+    return -1;
+  /* Woken, it would otherwise pre-empt the host and clone on its CPU. */
+  sched_setscheduler(0, SCHED_BATCH, &parameters);
+  prctl(PR_SET_NAME, "codecell-stem", 0, 0, 0);
+  umask(0);
+  stem->host = watch_host();
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  stem->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (stem->signals < 0)
+    return fail(failure, "start");
+  if (take_identity(stem, failure) < 0 ||
+      skeleton_build(stem->binds, stem->bind_count, failure) < 0)
+    return -1;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    return fail(failure, "lock-down");
+  if (make_fresh(stem) < 0 || fill_pool(stem) < 0)
+    return fail(failure, "namespaces");
+  cgroup_prepare(&stem->cgroup, ++stem->number);
+  return 0;
+}
+
+static int send_ready(struct stem *stem, const struct failure *failure)
+{
+  unsigned char bytes[256];
+  struct cell_packer packer;
+
+  cell_pack_start(&packer, bytes, sizeof bytes);
+  cell_pack_u32(&packer, (uint32_t)failure->number);
+  cell_pack_string(&packer, failure->stage);
+  cell_pack_string(&packer, failure->detail);
+  return wire_send(stem->channel, CELL_STEM_READY, 0, &packer, -1);
+}
+
+/* As fork, with namespaces. Filters of containers answer clone3 with ENOSYS and
+** only clone tells the true errno.
+*/
+static pid_t clone_warden(int *pidfd, int group)
+{
+  struct call_clone_arguments arguments;
+  pid_t pid;
+
+  memset(&arguments, 0, sizeof arguments);
+  arguments.flags = NAMESPACES | CLONE_FLAG_PIDFD;
+  arguments.pidfd = (uint64_t)(uintptr_t)pidfd;
+  arguments.exit_signal = SIGCHLD;
+  if (group >= 0) {
+    arguments.flags |= CLONE_FLAG_INTO_CGROUP;
+    arguments.cgroup = (uint64_t)group;
+  }
+  pid = (pid_t)syscall(CALL_CLONE3, &arguments, sizeof arguments);
+  if (pid < 0 && errno == ENOSYS)
+    pid = (pid_t)syscall(SYS_clone, NAMESPACES | CLONE_FLAG_PIDFD | SIGCHLD, 0,
+                         pidfd, 0, 0);
+  return pid;
+}
+
+static struct child *reserve_child(struct stem *stem)
+{
+  struct child *grown;
+  size_t size;
+
+  if (stem->count == stem->size) {
+    size = stem->size > 0 ? 2 * stem->size : 16;
+    grown = realloc(stem->children, size * sizeof *grown);
+    if (grown == NULL)
+      return NULL;
+    stem->children = grown;
+    stem->size = size;
+  }
+  return &stem->children[stem->count];
+}
+
+static int read_create(struct stem *stem, struct birth *birth,
+                       uint64_t *memory, uint32_t *processes, uint32_t *cpu)
+{
+  struct cell_unpacker unpacker;
+
+  memset(birth, 0, sizeof *birth);
+  birth->channel = -1;
+  cell_unpack_start(&unpacker, stem->message.frame.payload,
+                    stem->message.frame.length);
+  cell_unpack_string(&unpacker, birth->id, sizeof birth->id);
+  *memory = cell_unpack_u64(&unpacker);
+  *processes = cell_unpack_u32(&unpacker);
+  *cpu = cell_unpack_u32(&unpacker);
+  if (!cell_unpack_done(&unpacker)) {
+    errno = EPROTO;
+    return -1;
+  }
+  birth->channel = wire_take(&stem->message, 0);
+  if (birth->channel < 0) {
+    errno = stem->message.lost ? EMFILE : EPROTO;
+    return -1;
+  }
+  birth->groups_kept = stem->groups_kept;
+  birth->title = stem->title;
+  birth->title_size = stem->title_size;
+  return 0;
+}
+
+/* Returns the pidfd, or -1 with errno and *stage. */
+static int create(struct stem *stem, const char **stage)
+{
+  struct child *child = reserve_child(stem);
+  struct birth birth;
+  uint64_t memory;
+  uint32_t processes, cpu;
+  int pidfd = -1, group = -1, number;
+  pid_t pid = -1;
+
+  *stage = "request";
+  if (child == NULL || read_create(stem, &birth, &memory, &processes, &cpu) < 0)
+    return -1;
+  *stage = "cgroup";
+  if (stem->cgroup.prepared == 0)
+    cgroup_prepare(&stem->cgroup, ++stem->number);
+  child->group = stem->cgroup.prepared;
+  if (cgroup_assign(&stem->cgroup, child->group, memory, processes, cpu,
+                    &birth.cgroup, &group) == 0) {
+    *stage = "namespaces";
+    if ((stem->fresh || make_fresh(stem) == 0) &&
+        (stem->ready > 0 || fill_pool(stem) == 0) &&
+        setns(stem->pool[stem->ready - 1], CLONE_NEWNET) == 0) {
+      close(stem->pool[--stem->ready]);
+      stem->fresh = 0;
+      pid = clone_warden(&pidfd, group);
+      if (pid == 0)
+        warden_run(&birth);
+    }
+  }
+  number = errno;
+  if (pid > 0) {
+    stem->cgroup.prepared = 0;
+    child->pid = pid;
+    child->request = stem->message.frame.request;
+    child->tries = 0;
+    stem->count++;
+  }
+  close(birth.channel);
+  cgroup_view_close(&birth.cgroup);
+  if (group >= 0)
+    close(group);
+  errno = number;
+  return pidfd;
+}
+
+static void serve_create(struct stem *stem)
+{
+  const char *stage = "";
+  int pidfd = create(stem, &stage);
+  unsigned char bytes[64];
+  struct cell_packer packer;
+
+  cell_pack_start(&packer, bytes, sizeof bytes);
+  cell_pack_u32(&packer, pidfd < 0 ? (uint32_t)errno : 0);
+  cell_pack_string(&packer, pidfd < 0 ? stage : "");
+  wire_send(stem->channel, CELL_STEM_CREATED, stem->message.frame.request,
+            &packer, pidfd);
+  if (pidfd >= 0)
+    close(pidfd);
+  setns(stem->home, CLONE_NEWNET);
+}
+
+static void serve(struct stem *stem)
+{
+  struct cell_unpacker unpacker;
+  int got = wire_receive(stem->channel, &stem->message, 0);
+
+  if (got < 0)
+    return;
+  if (got == 0) {
+    close(stem->channel);
+    stem->channel = -1;
+    return;
+  }
+  if (stem->message.frame.type == CELL_STEM_CREATE)
+    serve_create(stem);
+  if (stem->message.frame.type == CELL_STEM_KEEP) {
+    cell_unpack_start(&unpacker, stem->message.frame.payload,
+                      stem->message.frame.length);
+    stem->keep = cell_unpack_u32(&unpacker) != 0;
+    if (stem->last == 0)
+      stem->last = now_ms();
+  }
+  wire_clear(&stem->message);
+}
+
+static void send_ended(struct stem *stem, const struct child *child)
+{
+  unsigned char bytes[16];
+  struct cell_packer packer;
+
+  cell_pack_start(&packer, bytes, sizeof bytes);
+  cell_pack_u32(&packer, (uint32_t)child->status);
+  cell_pack_u32(&packer, child->oom_kills);
+  cell_pack_u64(&packer, child->peak);
+  if (stem->channel >= 0)
+    wire_send(stem->channel, CELL_STEM_ENDED, child->request, &packer, -1);
+}
+
+/* Remove the groups of those that were reaped, then tell the host. A group may
+** stay busy for a moment longer than its processes.
+*/
+static void bury(struct stem *stem)
+{
+  struct child *child;
+  size_t i = 0;
+
+  while (i < stem->count) {
+    child = &stem->children[i];
+    if (child->pid != 0 ||
+        (cgroup_remove(&stem->cgroup, child->group) < 0 &&
+         ++child->tries < TRIES_MAX)) {
+      i++;
+      continue;
+    }
+    send_ended(stem, child);
+    *child = stem->children[--stem->count];
+    stem->last = now_ms();
+  }
+}
+
+static void reap(struct stem *stem)
+{
+  struct signalfd_siginfo information;
+  int status;
+  pid_t pid;
+  size_t i;
+
+  while (read(stem->signals, &information, sizeof information) > 0)
+    ;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    for (i = 0; i < stem->count; i++)
+      if (stem->children[i].pid == pid) {
+        stem->children[i].pid = 0;
+        stem->children[i].status = status;
+        cgroup_inspect(&stem->cgroup, stem->children[i].group,
+                       &stem->children[i].oom_kills,
+                       &stem->children[i].peak);
+      }
+  bury(stem);
+}
+
+static void refill(struct stem *stem)
+{
+  if (stem->cgroup.prepared == 0)
+    cgroup_prepare(&stem->cgroup, ++stem->number);
+  if (!stem->fresh && make_fresh(stem) < 0)
+    stem->refill_failed = 1;
+  else if (stem->ready < POOL_MAX && fill_pool(stem) < 0)
+    stem->refill_failed = 1;
+}
+
+static int wants_refill(const struct stem *stem)
+{
+  return !stem->refill_failed && stem->channel >= 0 &&
+         (!stem->fresh || stem->ready < POOL_MAX);
+}
+
+static int buried_waits(const struct stem *stem)
+{
+  size_t i;
+
+  for (i = 0; i < stem->count; i++)
+    if (stem->children[i].pid == 0)
+      return 1;
+  return 0;
+}
+
+/* Milliseconds until something is due, 0 when the stem should end. */
+static int next_timeout(const struct stem *stem)
+{
+  int64_t left;
+
+  if (stem->channel < 0 && stem->count == 0)
+    return 0;
+  if (wants_refill(stem))
+    return IDLE_MS;
+  if (buried_waits(stem))
+    return RETRY_MS;
+  if (stem->keep || stem->count > 0 || stem->last == 0)
+    return -1;
+  left = stem->last + LINGER_MS - now_ms();
+  return left > 0 ? (int)left : 0;
+}
+
+static void kill_all(struct stem *stem)
+{
+  size_t i;
+
+  for (i = 0; i < stem->count; i++)
+    if (stem->children[i].pid != 0)
+      kill(stem->children[i].pid, SIGKILL);
+}
+
+static void loop(struct stem *stem)
+{
+  struct pollfd fds[3];
+  int timeout, count;
+
+  while ((timeout = next_timeout(stem)) != 0) {
+    fds[0].fd = stem->channel;
+    fds[1].fd = stem->signals;
+    fds[2].fd = stem->host;
+    fds[0].events = fds[1].events = fds[2].events = POLLIN;
+    fds[0].revents = fds[1].revents = fds[2].revents = 0;
+    count = poll(fds, 3, timeout);
+    if (fds[2].revents != 0) {
+      /* A forked copy of the host may hold the channels open. */
+      kill_all(stem);
+      close(stem->host);
+      stem->host = -1;
+      if (stem->channel >= 0)
+        close(stem->channel);
+      stem->channel = -1;
+      continue;
+    }
+    if (fds[0].revents != 0)
+      serve(stem);
+    if (fds[1].revents != 0)
+      reap(stem);
+    else if (buried_waits(stem))
+      bury(stem);
+    if (count == 0 && wants_refill(stem))
+      refill(stem);
+  }
+}
+
+int stem_run(char *title, size_t title_size)
+{
+  static struct stem stem; /* large: the message is in it */
+  struct failure failure = {0, "", ""};
+  int result;
+
+  stem.channel = CELL_CHANNEL;
+  stem.title = title;
+  stem.title_size = title_size;
+  fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
+  result = prepare(&stem, &failure);
+  send_ready(&stem, &failure);
+  if (result == 0)
+    loop(&stem);
+  cgroup_close(&stem.cgroup);
+  return result == 0 ? 0 : 1;
+}

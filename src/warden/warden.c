@@ -1,0 +1,394 @@
+/* warden.c -- see warden.h. */
+#include "warden.h"
+
+#include "calls.h"
+#include "identity.h"
+#include "lockdown.h"
+#include "metrics.h"
+#include "mount.h"
+#include "reaper.h"
+#include "store.h"
+#include "watchdog.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define DEADLINE_MAX_S (10 * 365 * 24 * 3600l)
+
+int64_t warden_now_ms(void)
+{
+  struct timespec time;
+
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+void warden_title(const struct warden *warden, const char *word,
+                  const char *id)
+{
+  size_t size = warden->birth->title_size;
+
+  if (size == 0)
+    return;
+  memset(warden->birth->title, 0, size);
+  snprintf(warden->birth->title, size, "%s%s%s", word, id[0] != '\0' ? " " : "",
+           id);
+}
+
+void warden_keep_only(int *fds, size_t count)
+{
+  size_t i, j;
+  unsigned first = CELL_CHANNEL;
+  int swap;
+
+  for (i = 0; i < count; i++)
+    for (j = i + 1; j < count; j++)
+      if (fds[j] < fds[i]) {
+        swap = fds[i];
+        fds[i] = fds[j];
+        fds[j] = swap;
+      }
+  for (i = 0; i < count; i++) {
+    if (fds[i] < (int)first)
+      continue;
+    if ((unsigned)fds[i] > first)
+      call_close_range(first, (unsigned)fds[i] - 1);
+    first = (unsigned)fds[i] + 1;
+  }
+  call_close_range(first, ~0u);
+}
+
+uint64_t warden_memory_kills(const struct warden *warden)
+{
+  return warden->watchdog_kills + cgroup_read_oom_kills(&warden->cgroup);
+}
+
+/* All of the sandbox ends with its PID 1, whatever that was doing. */
+static void deadline_came(int number)
+{
+  (void)number;
+  _exit(CELL_EXIT_DEADLINE);
+}
+
+static int set_deadline(uint64_t milliseconds)
+{
+  struct itimerval timer;
+
+  memset(&timer, 0, sizeof timer);
+  if (milliseconds / 1000 > (uint64_t)DEADLINE_MAX_S)
+    milliseconds = (uint64_t)DEADLINE_MAX_S * 1000;
+  if (milliseconds == 0)
+    milliseconds = 1;
+  timer.it_value.tv_sec = (time_t)(milliseconds / 1000);
+  timer.it_value.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
+  return setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* Everything of the stem must go before anything else is done. */
+static void leave_stem(struct warden *warden)
+{
+  int fds[5];
+
+  if (warden->birth->channel != CELL_CHANNEL)
+    dup3(warden->birth->channel, CELL_CHANNEL, O_CLOEXEC);
+  warden->channel = fds[0] = CELL_CHANNEL;
+  fds[1] = warden->cgroup.oom_kills;
+  fds[2] = warden->cgroup.usage;
+  fds[3] = warden->cgroup.peak;
+  fds[4] = warden->cgroup.cpu;
+  warden_keep_only(fds, 5);
+  fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
+  warden_title(warden, "codecell-sandbox", warden->birth->id);
+  prctl(PR_SET_NAME, "codecell-warden", 0, 0, 0);
+}
+
+static int read_configuration(struct warden *warden, struct failure *failure)
+{
+  struct cell_unpacker unpacker;
+  uint64_t milliseconds;
+  uint32_t network;
+  int got = wire_receive(warden->channel, &warden->message, 1);
+
+  if (got == 0)
+    _exit(CELL_EXIT_GOODBYE);
+  if (got < 0)
+    return fail(failure, "configure");
+  if (warden->message.frame.type == CELL_GOODBYE)
+    _exit(CELL_EXIT_GOODBYE);
+  cell_unpack_start(&unpacker, warden->message.frame.payload,
+                    warden->message.frame.length);
+  milliseconds = cell_unpack_u64(&unpacker);
+  warden->uid = cell_unpack_u32(&unpacker);
+  warden->memory = cell_unpack_u64(&unpacker);
+  warden->disk = cell_unpack_u64(&unpacker);
+  warden->processes = cell_unpack_u32(&unpacker);
+  warden->files = cell_unpack_u32(&unpacker);
+  network = cell_unpack_u32(&unpacker);
+  if (warden->message.frame.type != CELL_CONFIGURE ||
+      !cell_unpack_done(&unpacker))
+    errno = EPROTO;
+  else if (network != 0)
+    errno = EOPNOTSUPP;
+  else if (set_deadline(milliseconds) == 0)
+    return 0;
+  return fail(failure, network != 0 ? "network" : "configure");
+}
+
+static int take_identity(struct warden *warden, struct failure *failure)
+{
+  struct sched_param parameters = {0};
+  int self, result;
+
+  sched_setscheduler(0, SCHED_OTHER, &parameters);
+  warden->proc = mount_new(
+    "proc", NULL, MOUNT_NO_SETUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC);
+  if (warden->proc < 0)
+    return fail(failure, "proc");
+  self = openat(warden->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (self < 0)
+    return fail(failure, "proc");
+  result = identity_map(self, warden->uid, CELL_INSIDE_UID, CELL_INSIDE_UID);
+  if (result < 0)
+    fail(failure, "maps");
+  close(self);
+  return result;
+}
+
+/* Those of the warden itself; the code's own are set in each child. */
+static int set_limits(struct failure *failure)
+{
+  /* 1, not 0: a core_pattern that is a program runs it, as root of the machine,
+  ** for a limit of 0 too. */
+  struct rlimit core = {1, 1}, none = {0, 0};
+
+  if (setrlimit(RLIMIT_CORE, &core) < 0 ||
+      setrlimit(RLIMIT_RTPRIO, &none) < 0 || setrlimit(RLIMIT_NICE, &none) < 0)
+    return fail(failure, "limits");
+  return 0;
+}
+
+static int lock_down(struct warden *warden, struct failure *failure)
+{
+  lockdown_counters(warden->proc);
+  if (set_limits(failure) < 0 || lockdown_capabilities(failure) < 0)
+    return -1;
+  warden->landlock_abi = lockdown_landlock_abi();
+  warden->ruleset = -1;
+  return lockdown_filter(failure);
+}
+
+static int prepare(struct warden *warden, struct failure *failure)
+{
+  struct sigaction action;
+  sigset_t set;
+
+  memset(&action, 0, sizeof action);
+  action.sa_handler = deadline_came;
+  sigaction(SIGALRM, &action, NULL);
+  if (read_configuration(warden, failure) < 0 ||
+      take_identity(warden, failure) < 0 ||
+      store_mount(warden->disk, failure) < 0)
+    return -1;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  warden->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (warden->signals < 0)
+    return fail(failure, "start");
+  if (reaper_start(warden, failure) < 0 || lock_down(warden, failure) < 0)
+    return -1;
+  warden->processes_by = warden->cgroup.by[CGROUP_PROCESSES];
+  if (warden->processes_by == CELL_BY_NONE)
+    warden->processes_by = CELL_BY_RLIMIT;
+  return reaper_wait_ready(warden, failure);
+}
+
+static void say_hello(struct warden *warden)
+{
+  unsigned char bytes[32];
+  struct cell_packer packer;
+  enum cell_mechanism memory = warden->cgroup.by[CGROUP_MEMORY];
+
+  cell_pack_start(&packer, bytes, sizeof bytes);
+  cell_pack_u32(&packer, memory != CELL_BY_NONE ? memory : CELL_BY_WATCHDOG);
+  cell_pack_u32(&packer, warden->processes_by);
+  cell_pack_u32(&packer, warden->cgroup.by[CGROUP_CPU]);
+  cell_pack_u32(&packer, CELL_BY_TMPFS);
+  cell_pack_u32(&packer, CELL_BY_RLIMIT);
+  cell_pack_u32(&packer, warden->landlock_abi >= 2 ? warden->landlock_abi : 0);
+  cell_pack_u32(&packer, warden->birth->groups_kept);
+  wire_send(warden->channel, CELL_HELLO, 0, &packer, -1);
+}
+
+static void change_deadline(struct warden *warden)
+{
+  struct cell_unpacker unpacker;
+  uint64_t milliseconds;
+  int result = 0;
+
+  cell_unpack_start(&unpacker, warden->message.frame.payload,
+                    warden->message.frame.length);
+  milliseconds = cell_unpack_u64(&unpacker);
+  if (!cell_unpack_done(&unpacker))
+    result = EINVAL;
+  else if (set_deadline(milliseconds) < 0)
+    result = errno;
+  wire_send_number(warden->channel, CELL_DONE, warden->message.frame.request,
+                   result);
+}
+
+static void serve(struct warden *warden)
+{
+  switch (wire_receive(warden->channel, &warden->message, 0)) {
+  case 0:
+    _exit(CELL_EXIT_GOODBYE);
+  case 1:
+    break;
+  default:
+    return;
+  }
+  switch (warden->message.frame.type) {
+  case CELL_SPAWN:
+    spawn_start(warden);
+    break;
+  case CELL_SIGNAL:
+    spawn_signal(warden);
+    break;
+  case CELL_RESIZE:
+    spawn_resize(warden);
+    break;
+  case CELL_DEADLINE:
+    change_deadline(warden);
+    break;
+  case CELL_METRICS:
+    metrics_answer(warden);
+    break;
+  case CELL_DIAL:
+    dial_start(warden);
+    break;
+  case CELL_GOODBYE:
+    _exit(CELL_EXIT_GOODBYE);
+  default:
+    files_serve(warden);
+  }
+  wire_clear(&warden->message);
+}
+
+static void reap(struct warden *warden)
+{
+  struct signalfd_siginfo information;
+  struct rusage usage;
+  int status;
+  pid_t pid;
+
+  while (read(warden->signals, &information, sizeof information) > 0)
+    ;
+  while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+    if (pid == warden->reaper)
+      _exit(CELL_EXIT_REAPER);
+    if (!spawn_reaped(warden, pid, status, &usage))
+      files_reaped(warden, pid, status);
+  }
+}
+
+static int watches(const struct warden *warden)
+{
+  return warden->cgroup.by[CGROUP_MEMORY] == CELL_BY_NONE;
+}
+
+static int next_timeout(const struct warden *warden)
+{
+  int64_t left;
+
+  if (warden->dials.count > 0)
+    return WATCHDOG_MS;
+  if (!watches(warden))
+    return -1;
+  left = warden->watched + WATCHDOG_MS - warden_now_ms();
+  return left > 0 ? (int)left : 0;
+}
+
+/* Room for the channel, the signals, all reports and all dials. */
+static size_t gather(const struct warden *warden, struct pollfd *fds)
+{
+  size_t i, count = 2;
+
+  fds[0].fd = warden->channel;
+  fds[1].fd = warden->signals;
+  fds[0].events = fds[1].events = POLLIN;
+  for (i = 0; i < warden->jobs.count; i++)
+    if (warden->jobs.list[i].report >= 0) {
+      fds[count].fd = warden->jobs.list[i].report;
+      fds[count++].events = POLLIN;
+    }
+  for (i = 0; i < warden->dials.count; i++) {
+    fds[count].fd = warden->dials.list[i].fd;
+    fds[count++].events = POLLOUT;
+  }
+  return count;
+}
+
+static void take_reports(struct warden *warden, const struct pollfd *fds,
+                         size_t count)
+{
+  size_t i, j;
+
+  for (i = 2; i < count; i++)
+    for (j = 0; fds[i].revents != 0 && j < warden->jobs.count; j++)
+      if (warden->jobs.list[j].report == fds[i].fd) {
+        spawn_report(warden, &warden->jobs.list[j]);
+        break;
+      }
+}
+
+static void loop(struct warden *warden)
+{
+  static struct pollfd fds[2 + JOBS_MAX + DIALS_MAX];
+  size_t count;
+
+  for (;;) {
+    count = gather(warden, fds);
+    if (poll(fds, (nfds_t)count, next_timeout(warden)) < 0)
+      continue;
+    take_reports(warden, fds, count);
+    if (warden->dials.count > 0)
+      dial_check(warden);
+    if (fds[1].revents != 0)
+      reap(warden);
+    if (fds[0].revents != 0)
+      serve(warden);
+    if (watches(warden) &&
+        warden_now_ms() >= warden->watched + WATCHDOG_MS) {
+      watchdog_look(warden);
+      warden->watched = warden_now_ms();
+    }
+  }
+}
+
+void warden_run(const struct birth *birth)
+{
+  static struct warden warden; /* large: tables and the message */
+  struct failure failure = {0, "", ""};
+
+  warden.birth = birth;
+  warden.cgroup = birth->cgroup;
+  leave_stem(&warden);
+  if (prepare(&warden, &failure) < 0) {
+    wire_send_failure(warden.channel, CELL_FAILED, 0, failure.number,
+                      failure.stage);
+    _exit(CELL_EXIT_FAILED);
+  }
+  say_hello(&warden);
+  if (warden.landlock_abi >= 2)
+    warden.ruleset = lockdown_landlock_rules(warden.landlock_abi);
+  warden.watched = warden_now_ms();
+  loop(&warden);
+}

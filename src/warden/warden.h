@@ -1,0 +1,65 @@
+/* warden.h -- PID 1 of a sandbox.
+**
+** A clone of the stem. It adds what is writable to the skeleton, locks itself
+** down, says hello, and from then on starts, signals and reaps processes and
+** does files, until its channel ends, its deadline comes or it is told to go.
+** It trusts the channel and nothing else.
+*/
+#ifndef CELL_WARDEN_H
+#define CELL_WARDEN_H
+
+#include "cgroup.h"
+#include "dial.h"
+#include "failure.h"
+#include "files.h"
+#include "spawn.h"
+#include "wire.h"
+
+/* What the stem gives to its clone. */
+struct birth {
+  char id[CELL_ID_SIZE];
+  int channel;
+  unsigned groups_kept;
+  struct cgroup_view cgroup;
+  char *title; /* argv[0], to be overwritten */
+  size_t title_size;
+};
+
+struct warden {
+  const struct birth *birth;
+  int channel;
+  int proc;    /* of our own PID namespace, attached nowhere */
+  int signals; /* SIGCHLD */
+  pid_t reaper;
+  int control; /* to the reaper */
+  int reaper_locked;
+  int ruleset; /* Landlock, for the children; or -1 */
+  unsigned landlock_abi;
+  uint64_t memory, disk;
+  uint32_t uid, processes, files;
+  struct cgroup_view cgroup;
+  enum cell_mechanism processes_by;
+  struct jobs jobs;
+  struct helpers helpers;
+  struct dials dials;
+  int64_t watched;         /* when memory was last looked at, ms */
+  uint64_t watchdog_kills; /* like the oom kills of a group */
+  uint64_t memory_peak;    /* seen by watchdog and metrics */
+  uint32_t processes_peak;
+  uint64_t cpu_reaped_us; /* of children that have ended */
+  struct wire_message message;
+};
+
+/* Ends by _exit (enum cell_warden_exit). */
+void warden_run(const struct birth *birth);
+
+/* Processes of the sandbox that were killed for memory so far, by whomever. */
+uint64_t warden_memory_kills(const struct warden *warden);
+int64_t warden_now_ms(void);
+/* Overwrite argv[0], which administrators see. */
+void warden_title(const struct warden *warden, const char *word,
+                  const char *id);
+/* In a forked child: only these descriptors stay open. Sorts them. */
+void warden_keep_only(int *fds, size_t count);
+
+#endif
