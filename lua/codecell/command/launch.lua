@@ -1,4 +1,5 @@
 --- The sandbox that a command works in: its options, its creation, its failures.
+local backends = require "codecell.backend"
 local codecell = require "codecell"
 local command = require "codecell.command"
 
@@ -14,8 +15,9 @@ launch.options = {
     help = "time for the code (default 300), then status 124" },
   { name = "env", value = "NAME=VALUE", kind = "pair", repeated = true,
     help = "a variable for the code; may be repeated" },
-  { name = "network", value = "none", help = "what the code may reach (default none)" },
-  { name = "name", value = "NAME", help = "a name for the sandbox" },
+  { name = "network", value = "NETWORK", kind = "network",
+    help = "what the code may reach: none (default)" },
+  { name = "name", value = "NAME", kind = "name", help = "a name for the sandbox" },
   { name = "backend", value = "BACKEND", help = "where it runs (default local)" },
   { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
 }
@@ -32,11 +34,6 @@ local MODES = {
   production = "e2b",
 }
 
--- A backend is a module; one that is not part of this build cannot be asked for.
-local function has_backend(name)
-  return name:find "^%w+$" ~= nil and pcall(require, "codecell.backend." .. name)
-end
-
 --- The backend that the words and E2B_MODE ask for.
 ---@param options table as options.parse gave them
 ---@return string? backend
@@ -52,12 +49,12 @@ function launch.backend(options)
   if mode == "" then
     mode = nil
   end
-  local backend = options.backend or mode and MODES[mode] or not mode and "local"
-  if not backend or not has_backend(backend) then
-    return nil, ("%s %s is not there; this build has: local"):format(
-      options.backend and "--backend" or from, options.backend or mode)
+  local name = options.backend or mode and (MODES[mode] or mode) or "local"
+  local found, err = backends.find(name)
+  if not found then
+    return nil, (options.backend and "--backend" or from) .. ": " .. tostring(err)
   end
-  return backend
+  return name
 end
 
 --- Say on standard error why codecell failed, and how to mend it.

@@ -3,7 +3,8 @@
 ---
 --- A command describes each option as `{ name =, short =, value =, kind =,
 --- repeated =, help = }`. Without `value` it is a flag. `kind` says what the value
---- must be: "text" (default), "seconds" or "pair" (NAME=VALUE).
+--- must be: "text" (default), "name" (one line), "seconds", "network" or "pair"
+--- (NAME=VALUE).
 local nearest = require "codecell.nearest"
 
 local options = {}
@@ -24,8 +25,22 @@ function read.seconds(word)
   return number
 end
 
+function read.name(word)
+  if word == "" or word:find "%c" then
+    return nil, "needs a name without control characters"
+  end
+  return word
+end
+
+function read.network(word)
+  if word ~= "none" and word ~= "open" then
+    return nil, "needs none or open"
+  end
+  return word
+end
+
 function read.pair(word)
-  local name, value = word:match("^([^=]+)=(.*)$")
+  local name, value = word:match("^([^=%c]+)=(.*)$")
   if not name then
     return nil, "needs NAME=VALUE"
   end

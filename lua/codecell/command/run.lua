@@ -11,7 +11,8 @@ local run = {
     .. "last expression.\n",
   options = {
     { name = "code", short = "c", value = "CODE", help = "the code itself" },
-    { name = "language", short = "l", value = "LANGUAGE", help = "default: by the file's name" },
+    { name = "language", short = "l", value = "LANGUAGE", kind = "name",
+      help = "default: by the file's name" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
     { name = "json", help = "print the whole Execution, bytes in base64" },
   },
