@@ -1,0 +1,35 @@
+--- What a backend is: one file that answers these questions, so that the library above never asks
+--- which one it has.
+---
+---@class codecell.Backend
+---@field name string
+---@field isolation "kernel"|"container"|"microvm"|"none"
+---@field features table<string, boolean> what `supports` answers
+---@field hints table<string, string> what to do instead of a feature it lacks
+---@field create fun(options: table): codecell.Sandbox?, codecell.Error?
+---@field execute fun(sandbox, kernel: codecell.Kernel, job: table): codecell.Execution?, any
+---@field spawn fun(sandbox, options: table): codecell.Process?, codecell.Error?
+---@field ask fun(sandbox, what: string, operation: string, ...): any, codecell.Error?
+---@field state fun(sandbox): string, codecell.Error? "running", "ending" or "gone"
+---@field set_timeout fun(sandbox, seconds: number): true?, codecell.Error?
+---@field limits fun(sandbox): table<string, {value: number, by: string}>
+local errors = require "codecell.errors"
+
+local backend = {}
+
+local modules = { ["local"] = "codecell.backend.local" }
+
+--- The backend of that name.
+---@param name string
+---@return codecell.Backend? backend
+---@return codecell.Error? err kind "invalid_argument"
+function backend.find(name)
+  local module = modules[name]
+  if not module then
+    return nil, errors.new("invalid_argument",
+      ("unknown backend %q; known is \"local\""):format(name))
+  end
+  return require(module)
+end
+
+return backend

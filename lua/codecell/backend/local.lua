@@ -1,0 +1,159 @@
+--- The local backend: processes of this machine, isolated by its kernel.
+local core = require "codecell.core"
+local environment = require "codecell.environment"
+local errors = require "codecell.errors"
+local languages = require "codecell.languages"
+local reactor = require "codecell.reactor"
+local wait = require "codecell.wait"
+
+local START = 30 -- seconds that a start may take
+local ANSWER = 60 -- seconds that the warden may take for one request
+
+local backend = {
+  name = "local",
+  isolation = "kernel",
+  features = {
+    commands = true, files = true, metrics = true, pty = true, root = true, run_code = true,
+  },
+  hints = {
+    urls = "serve files with 'codecell serve'",
+    detach = "a local sandbox ends with its program; keep the object",
+  },
+}
+
+-- Interpreters outside the system's folders must be there in the sandbox too.
+local bound = ""
+
+local function bind_interpreters(loop)
+  local prefixes = languages.prefixes()
+  local all = table.concat(prefixes, "\n")
+  if all == bound then
+    return true
+  end
+  local ok, err = loop:set_binds(prefixes)
+  bound = ok and all or bound
+  return ok, err
+end
+
+local function with_text(err, prefix)
+  if not err.message:find(prefix, 1, true) then
+    err.message = prefix .. ": " .. err.message
+  end
+  return err
+end
+
+-- Wait for the hello of the warden.
+local function started(sandbox)
+  local deadline = wait.deadline(START)
+  while true do
+    local state, err = sandbox:_state()
+    if state == "running" then
+      return sandbox
+    elseif state ~= "starting" then
+      sandbox:close()
+      return nil, with_text(err or errors.new("sandbox_gone", "it ended at once"), "create")
+    elseif not wait.wait(sandbox, deadline) then
+      sandbox:close()
+      return nil, wait.failure("create", START)
+    end
+  end
+end
+
+--- Make a sandbox.
+---@param options table checked and complete
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err with `stage`, `errno` and `hint` where this machine cannot
+function backend.create(options)
+  local loop, err = reactor.get()
+  if not loop then
+    return nil, with_text(err, "create")
+  end
+  local ok
+  ok, err = bind_interpreters(loop)
+  if not ok then
+    return nil, with_text(err, "create")
+  end
+  local limits = options.limits
+  local sandbox
+  sandbox, err = core.sandbox(loop, {
+    id = options.id,
+    timeout = options.timeout,
+    memory = limits.memory,
+    disk = limits.disk,
+    processes = limits.processes,
+    files = limits.files,
+    cpu = limits.cpu,
+    network = 0,
+    root_view = options.root_view,
+  })
+  if not sandbox then
+    return nil, with_text(err, "create")
+  end
+  sandbox._limits = limits
+  sandbox._environment = environment.new(options.envs)
+  return started(sandbox)
+end
+
+---@return string state
+---@return codecell.Error? err
+function backend.state(sandbox)
+  return sandbox:_state()
+end
+
+---@return codecell.Execution? execution
+---@return codecell.Error? err
+function backend.execute(_, kernel, job)
+  return kernel:execute(job)
+end
+
+---@return codecell.Process? process
+---@return codecell.Error? err
+function backend.spawn(sandbox, options)
+  options.envs = sandbox._environment:list(options.envs)
+  options.output = sandbox._limits.output
+  return sandbox:_spawn(options)
+end
+
+--- Ask the warden and wait for its answer.
+---@param what string begins the message of an error
+---@param operation string
+---@return any value
+---@return codecell.Error? err after nil
+function backend.ask(sandbox, what, operation, ...)
+  local request, err = sandbox:_ask(operation, ...)
+  if not request then
+    return nil, with_text(err, what)
+  end
+  local deadline = wait.deadline(ANSWER)
+  local value
+  repeat
+    value, err = sandbox:_answer(request, what)
+    if value then
+      return value
+    elseif value == nil then
+      return nil, err
+    end
+  until not wait.wait(sandbox, deadline)
+  sandbox:_forget(request)
+  return nil, wait.failure(what, ANSWER)
+end
+
+---@return true? done
+---@return codecell.Error? err
+function backend.set_timeout(sandbox, seconds)
+  return sandbox:_deadline(seconds)
+end
+
+--- Value and mechanism of every limit.
+---@return table<string, {value: number, by: string}>
+function backend.limits(sandbox)
+  local by = sandbox:_hello()
+  local limits = {}
+  for name, value in pairs(sandbox._limits) do
+    limits[name] = { value = value, by = by[name] or "host" }
+  end
+  limits.cpu = limits.cpu or { value = 0, by = "none" }
+  return limits
+end
+
+return backend

@@ -1,0 +1,56 @@
+--- The environment variables of what runs in a sandbox.
+local environment = {}
+
+local BASE = {
+  "HOME=/home/user", "USER=user", "LOGNAME=user",
+  "PATH=/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "TMPDIR=/tmp",
+  "TZ=UTC", "CODECELL=1",
+}
+
+---@class codecell.Environment
+---@field added table<string, string> what create and set_envs gave
+---@field version integer raised at each change
+local Environment = {}
+Environment.__index = Environment
+
+--- The environment that every sandbox starts with, and what is added to it.
+---@param envs table<string, string>?
+---@return codecell.Environment
+function environment.new(envs)
+  local self = setmetatable({ added = {}, version = 0 }, Environment)
+  self:add(envs or {})
+  return self
+end
+
+--- Set variables for what starts later.
+---@param envs table<string, string>
+function Environment:add(envs)
+  for name, value in pairs(envs) do
+    self.added[name] = value
+  end
+  self.version = self.version + 1
+end
+
+--- All of it as "NAME=value".
+---@param more table<string, string>? for one program alone
+---@return string[]
+function Environment:list(more)
+  local values = {}
+  for _, pair in ipairs(BASE) do
+    local name, value = pair:match("^([^=]+)=(.*)$")
+    values[name] = value
+  end
+  for name, value in pairs(self.added) do
+    values[name] = value
+  end
+  for name, value in pairs(more or {}) do
+    values[name] = value
+  end
+  local list = {}
+  for name, value in pairs(values) do
+    list[#list + 1] = name .. "=" .. value
+  end
+  return list
+end
+
+return environment

@@ -1,0 +1,127 @@
+--- codecell.Execution and its results: what one piece of code did.
+local execution = {}
+
+-- Formats of a result that are text or raw bytes, and those that are JSON.
+local PLAIN = {
+  text = true, html = true, markdown = true, svg = true, png = true, jpeg = true, pdf = true,
+  latex = true, javascript = true,
+}
+local STRUCTURED = { json = true, data = true, chart = true }
+
+---@class codecell.Result
+local Result = {}
+Result.__index = Result
+
+--- Names of the formats that are there, in alphabetical order; those of `extra` are MIME types.
+---@return string[]
+function Result:formats()
+  local names = {}
+  for name in pairs(self) do
+    if PLAIN[name] or STRUCTURED[name] then
+      names[#names + 1] = name
+    end
+  end
+  for name in pairs(self.extra or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+-- What a kernel says is data of the code's: text that is not JSON stays text.
+local function structured(text)
+  local value, err = require("codecell.json").decode(text)
+  if err then
+    return text
+  end
+  return value
+end
+
+--- A result from the parts of a kernel's frame.
+---@param parts string[] name, value, name, value, ...
+---@return codecell.Result
+function execution.result(parts)
+  local result = setmetatable({ is_main_result = false }, Result)
+  for i = 1, #parts, 2 do
+    local name, value = parts[i], parts[i + 1]
+    if name == "main" then
+      result.is_main_result = value == "1"
+    elseif PLAIN[name] then
+      result[name] = value
+    elseif STRUCTURED[name] then
+      result[name] = structured(value)
+    else
+      local mime = name:match("^(.*) json$")
+      result.extra = result.extra or {}
+      result.extra[mime or name] = mime and structured(value) or value
+    end
+  end
+  return result
+end
+
+--- The error of a cell from the parts of a kernel's frame.
+---@param parts string[]
+---@return codecell.ExecutionError
+function execution.failure(parts)
+  local failure = { name = "", value = "", traceback = "" }
+  for i = 1, #parts, 2 do
+    local name, value = parts[i], parts[i + 1]
+    if name == "line" then
+      failure.line = tonumber(value)
+    elseif failure[name] then
+      failure[name] = value
+    end
+  end
+  return failure
+end
+
+--- What the machine did to a cell, in the shape of an error of its language.
+---@param name string "TimeoutError", "OutOfMemoryError" or "KernelDiedError"
+---@param value string
+---@return codecell.ExecutionError
+function execution.mishap(name, value)
+  return { name = name, value = value, traceback = name .. ": " .. value }
+end
+
+--- An execution of which nothing is known yet.
+---@param language string
+---@param context string id
+---@return codecell.Execution
+function execution.new(language, context)
+  return {
+    results = {},
+    logs = { stdout = {}, stderr = {} },
+    language = language,
+    context = context,
+    execution_count = 0,
+    seconds = 0,
+    timings = { queue = 0, create = 0, install = 0, run = 0 },
+    timed_out = false,
+    out_of_memory = false,
+    state_lost = false,
+    refused = {},
+    files_changed = {},
+  }
+end
+
+--- Put what was kept of the process's output into an execution.
+---@param self codecell.Execution
+---@param process codecell.Process
+function execution.take_output(self, process)
+  for which = 0, 1 do
+    local head, tail, total = process:_kept(which)
+    if total > 0 then
+      local name = which == 0 and "stdout" or "stderr"
+      local log = self.logs[name]
+      log[1] = head ~= "" and head or nil
+      log[#log + 1] = tail
+      local kept = #head + #(tail or "")
+      if kept < total then
+        self.truncated = self.truncated or {}
+        self.truncated[name] = { kept = kept, total = total }
+      end
+    end
+  end
+end
+
+return execution

@@ -1,0 +1,367 @@
+--- sandbox.files: the files of a sandbox. All paths are resolved inside it.
+local errors = require "codecell.errors"
+local options = require "codecell.options"
+
+local INLINE = 65536 -- bytes that go in the message itself
+local LIST_MOST = 100000
+
+---@class codecell.Files
+---@field package _sandbox codecell.Sandbox
+local Files = {}
+Files.__index = Files
+
+local files = {}
+
+--- The part of a sandbox.
+---@param sandbox codecell.Sandbox
+---@return codecell.Files
+function files.new(sandbox)
+  return setmetatable({ _sandbox = sandbox }, Files)
+end
+
+local function usable(self, verb)
+  if self._sandbox:_closed() then
+    error(verb .. ": sandbox is closed", 3)
+  end
+  return self._sandbox
+end
+
+local PATH_MOST = 4095
+
+-- A path that the sandbox could take, or nil, err.
+local function check_path(verb, path, level)
+  options.argument(verb, "path", path, "text", nil, (level or 3) + 1)
+  if path == "" or #path > PATH_MOST then
+    return nil, errors.new("invalid_argument", ("%s: %s"):format(verb,
+      path == "" and "a path is not empty"
+      or ("a path has at most %d bytes, this one has %d"):format(PATH_MOST, #path)))
+  end
+  return true
+end
+
+local function ask(self, verb, path, operation, ...)
+  local sandbox = self._sandbox
+  return sandbox._backend.ask(sandbox, verb .. " " .. path, operation, ...)
+end
+
+-- ---- entries ----
+
+local function permissions(entry)
+  local letters = { entry.type == "dir" and "d" or entry.type == "symlink" and "l" or "-" }
+  local mode = entry.mode
+  for place = 8, 0, -1 do
+    local set = math.floor(mode / 2 ^ place) % 2 == 1
+    letters[#letters + 1] = set and ("xwr"):sub(place % 3 + 1, place % 3 + 1) or "-"
+  end
+  return table.concat(letters)
+end
+
+local function owner(id)
+  return id == 0 and "root" or id == 1000 and "user" or tostring(id)
+end
+
+local function absolute(path)
+  if path == "~" or path == "." then
+    return "/home/user"
+  end
+  path = path:gsub("^~/", "/home/user/")
+  if path:sub(1, 1) ~= "/" then
+    path = "/home/user/" .. path:gsub("^%./", "")
+  end
+  return path == "/" and path or (path:gsub("/+$", ""))
+end
+
+-- What the sandbox says of a file, as users get it.
+local function complete(entry, base)
+  local path = absolute(base)
+  if entry.path ~= "" then
+    path = (path == "/" and "" or path) .. "/" .. entry.path
+  end
+  entry.path = path
+  entry.name = path:match("([^/]+)$") or "/"
+  entry.permissions = permissions(entry)
+  entry.owner, entry.group = owner(entry.uid), owner(entry.gid)
+  entry.uid, entry.gid = nil, nil
+  return entry
+end
+
+-- ---- content ----
+
+local READ = {
+  length = { type = "integer" },
+  offset = { type = "integer" },
+  user = { type = "name" },
+}
+
+local function read_all(descriptor, length)
+  local pieces = {}
+  while length > 0 do
+    local piece, err = descriptor:read(length)
+    if err then
+      descriptor:close()
+      return nil, err
+    elseif not piece then
+      break
+    end
+    pieces[#pieces + 1] = piece
+    length = length - #piece
+  end
+  descriptor:close()
+  return table.concat(pieces)
+end
+
+--- The bytes of a file.
+---@param path string relative ones start at /home/user; "~" is understood
+---@param given table? `offset` (0), `length` (to the end), `user`
+---@return string? bytes
+---@return codecell.Error? err kinds "not_found", "permission_denied", "invalid_argument" (a
+---directory)
+function Files:read(path, given)
+  usable(self, "read")
+  local ok, err = check_path("read", path)
+  given = options.check("read", given, READ)
+  if not ok then
+    return nil, err
+  end
+  local offset, length = given.offset or 0, given.length
+  local content
+  content, err = ask(self, "read", path, "read", path, offset, length)
+  if type(content) ~= "userdata" then
+    return content, err
+  end
+  content:seek(offset)
+  return read_all(content, math.min(length or math.huge, math.max(content:size() - offset, 0)))
+end
+
+local WRITE = {
+  metadata = { type = "metadata" },
+  mode = { type = "integer", least = 0, most = 4095 },
+  user = { type = "name" },
+}
+
+local function write(self, verb, path, data, mode)
+  local source = data
+  if #data > INLINE then
+    local err
+    source, err = require("codecell.core").memory(data)
+    if not source then
+      return nil, err
+    end
+  end
+  local entry, err = ask(self, verb, path, "write", path, source, mode or 0)
+  if source ~= data then
+    source:close()
+  end
+  if not entry then
+    return nil, err
+  end
+  return complete(entry, path)
+end
+
+--- Write a file; missing directories are made.
+---@param path string
+---@param data string bytes
+---@param given table? `mode` (of a new file 0644), `metadata`, `user`
+---@return codecell.EntryInfo? entry
+---@return codecell.Error? err kinds "no_space", "permission_denied", "invalid_argument" (a
+---directory)
+function Files:write(path, data, given)
+  usable(self, "write")
+  local ok, err = check_path("write", path)
+  options.argument("write", "data", data, "data")
+  given = options.check("write", given, WRITE)
+  if not ok then
+    return nil, err
+  end
+  return write(self, "write", path, data, given.mode)
+end
+
+--- Write several files.
+---@param list {path: string, data: string}[]
+---@return codecell.EntryInfo[]? entries
+---@return codecell.Error? err of the first that failed; those before it are written
+function Files:write_files(list)
+  usable(self, "write_files")
+  options.argument("write_files", "list", list, "table")
+  for i, file in ipairs(list) do
+    local name = ("list[%d]"):format(i)
+    options.argument("write_files", name, file, "table")
+    options.argument("write_files", name .. ".path", file.path, "text")
+    options.argument("write_files", name .. ".data", file.data, "data")
+  end
+  local entries = {}
+  for i, file in ipairs(list) do
+    local entry, err = check_path("write_files", file.path)
+    if entry then
+      entry, err = write(self, "write_files", file.path, file.data)
+    end
+    if not entry then
+      return nil, err
+    end
+    entries[i] = entry
+  end
+  return entries
+end
+
+-- ---- directories ----
+
+local LIST = { depth = { type = "integer", least = 1, most = 1000 } }
+
+--- What a directory holds, by name.
+---@param path string
+---@param given {depth: integer?}? depth 1: its own entries
+---@return codecell.EntryInfo[]? entries
+---@return codecell.Error? err kinds "not_found", "invalid_argument", "limit_exceeded"
+function Files:list(path, given)
+  usable(self, "list")
+  local ok, err = check_path("list", path)
+  given = options.check("list", given, LIST)
+  if not ok then
+    return nil, err
+  end
+  local entries
+  entries, err = ask(self, "list", path, "list", path, given.depth or 1, LIST_MOST)
+  if not entries then
+    return nil, err
+  end
+  if entries == true then
+    return {}
+  end
+  for _, entry in ipairs(entries) do
+    complete(entry, path)
+  end
+  table.sort(entries, function(one, other) return one.path < other.path end)
+  return entries
+end
+
+--- Whether there is something at a path.
+---@param path string
+---@return boolean? exists
+---@return codecell.Error? err
+function Files:exists(path)
+  usable(self, "exists")
+  local ok, err = check_path("exists", path)
+  if not ok then
+    return nil, err
+  end
+  local entry
+  entry, err = ask(self, "exists", path, "stat", path, false)
+  if entry then
+    return true
+  elseif err.kind == "not_found" then
+    return false
+  end
+  return nil, err
+end
+
+--- What is known of a file; a link is described itself.
+---@param path string
+---@return codecell.EntryInfo? entry
+---@return codecell.Error? err kind "not_found"
+function Files:get_info(path)
+  usable(self, "get_info")
+  local ok, err = check_path("get_info", path)
+  if not ok then
+    return nil, err
+  end
+  local entry
+  entry, err = ask(self, "get_info", path, "stat", path, false)
+  return entry and complete(entry, path), err
+end
+
+--- Remove a file, or a directory with all that is in it. Links are not followed.
+---@param path string
+---@return true? done
+---@return codecell.Error? err kind "not_found"
+function Files:remove(path)
+  usable(self, "remove")
+  local ok, err = check_path("remove", path)
+  if not ok then
+    return nil, err
+  end
+  return ask(self, "remove", path, "remove", path)
+end
+
+--- Rename a file or directory; missing directories are made.
+---@param old string
+---@param new string
+---@return codecell.EntryInfo? entry of the new name
+---@return codecell.Error? err
+function Files:rename(old, new)
+  usable(self, "rename")
+  local ok, err = check_path("rename", old)
+  if ok then
+    ok, err = check_path("rename", new)
+  end
+  if not ok then
+    return nil, err
+  end
+  local entry
+  entry, err = ask(self, "rename", old, "rename", old, new)
+  return entry and complete(entry, new), err
+end
+
+--- Make a directory, with those above it.
+---@param path string
+---@return boolean? made false if it was there
+---@return codecell.Error? err
+function Files:make_dir(path)
+  usable(self, "make_dir")
+  local ok, err = check_path("make_dir", path)
+  if not ok then
+    return nil, err
+  end
+  ok, err = ask(self, "make_dir", path, "mkdir", path, 493) -- 0755
+  if not ok and err.kind == "already_exists" then
+    return false
+  end
+  return ok, err
+end
+
+--- Learn of changes in a directory.
+---@return nil
+---@return codecell.Error err kind "unsupported"
+function Files:watch_dir(path)
+  usable(self, "watch_dir")
+  options.argument("watch_dir", "path", path, "text")
+  return nil, errors.unsupported("watch_dir", self._sandbox.backend, "list the directory again")
+end
+
+-- ---- to and from the host ----
+
+--- Copy a file or a whole directory of this machine into the sandbox; modes are kept.
+---@param host_path string
+---@param path string
+---@return codecell.EntryInfo? entry
+---@return codecell.Error? err
+function Files:upload(host_path, path)
+  local sandbox = usable(self, "upload")
+  options.argument("upload", "host_path", host_path, "text")
+  local ok, err = check_path("upload", path)
+  if not ok then
+    return nil, err
+  end
+  ok, err = require("codecell.transfer").upload(sandbox, host_path, path)
+  if not ok then
+    return nil, err
+  end
+  return self:get_info(path)
+end
+
+--- Copy a file or a whole directory of the sandbox to this machine; modes are kept, and nothing in
+--- names or links leads out of the place that is named.
+---@param path string
+---@param host_path string
+---@return true? done
+---@return codecell.Error? err
+function Files:download(path, host_path)
+  local sandbox = usable(self, "download")
+  local ok, err = check_path("download", path)
+  options.argument("download", "host_path", host_path, "text")
+  if not ok then
+    return nil, err
+  end
+  return require("codecell.transfer").download(sandbox, path, host_path)
+end
+
+return files

@@ -1,0 +1,397 @@
+--- A kernel: the process that keeps the variables of one context.
+---
+--- It is started by the first cell, runs one cell at a time, and is replaced when it dies or does
+--- not stop: its variables are then lost, which the execution says.
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local execution = require "codecell.execution"
+local languages = require "codecell.languages"
+local reactor = require "codecell.reactor"
+local wait = require "codecell.wait"
+
+local EXECUTE, ENV, RESULT, ERROR, DONE = 2, 3, 17, 18, 19 -- src/protocol.h
+local INTERRUPT = 2 -- SIGINT
+local GRACE = 1 -- seconds from the interrupt to the end of the process
+local CHUNK = 65536
+
+---@class codecell.Kernel
+local Kernel = {}
+Kernel.__index = Kernel
+
+local kernel = {}
+
+--- A kernel that has not been started yet.
+---@param sandbox codecell.Sandbox
+---@param context codecell.Context
+---@return codecell.Kernel
+function kernel.new(sandbox, context)
+  return setmetatable({ sandbox = sandbox, context = context }, Kernel)
+end
+
+--- Start the process, without waiting for it: what is sent to it meanwhile is read in order.
+---@return boolean? started
+---@return codecell.Error? err
+function Kernel:start()
+  local language = languages.find(self.context.language)
+  local program, err = languages.program(language.name)
+  if not program then
+    return nil, err
+  end
+  local sandbox = self.sandbox
+  local process
+  process, err = sandbox:_spawn({
+    kind = "kernel",
+    argv = language.arguments(program),
+    envs = sandbox._environment:list(),
+    cwd = self.context.cwd,
+    output = sandbox._limits.output,
+  })
+  if not process then
+    return nil, err
+  end
+  local sent
+  sent, err = process:_send_program(language.name)
+  if not sent then
+    process:close()
+    return nil, err
+  end
+  self.process, self.version = process, sandbox._environment.version
+  return true
+end
+
+--- End the process and forget its variables.
+function Kernel:stop()
+  local process = self.process
+  self.process, self.unfinished = nil, nil
+  if process then
+    process:close()
+  end
+end
+
+-- ---- one cell at a time ----
+
+local function lock(self, deadline, timeout)
+  local me = coroutine.running() or "main"
+  while self.owner do
+    if self.owner == me then
+      return nil, errors.new("invalid_argument",
+        "run_code: a callback cannot run code in the context of its own cell; use another context")
+    end
+    if not wait.key(self, deadline) then
+      return nil, wait.failure("run_code: waiting for the context", timeout)
+    end
+  end
+  self.owner = me
+  return true
+end
+
+local function unlock(self)
+  self.owner = nil
+  reactor.wake(self)
+end
+
+-- ---- interruption ----
+
+--- Ask the running cell to stop. The next one waits until it has.
+function Kernel:interrupt()
+  local run = self.run
+  if run and not self.unfinished then
+    local request = self.process:_signal(INTERRUPT, true)
+    self.unfinished = { run = run, request = request, deadline = wait.deadline(GRACE) }
+  end
+end
+
+-- Read frames until the cell is done; "done", "dead" or false: not yet.
+local function receive(self, run)
+  local process = self.process
+  local kind, id, parts = process:_receive()
+  while kind do
+    if id == run.id then -- any other number was made up by the code
+      if kind == RESULT then
+        run.on_result(parts)
+      elseif kind == ERROR then
+        run.on_error(parts)
+      elseif kind == DONE then
+        for i = 1, #parts, 2 do
+          if parts[i] == "execution_count" then
+            run.execution.execution_count = tonumber(parts[i + 1]) or 0
+          end
+        end
+        return "done"
+      end
+    end
+    if run.problem then
+      return "problem"
+    end
+    kind, id, parts = process:_receive()
+  end
+  if kind == nil then
+    return "dead"
+  end
+  return false
+end
+
+-- Wait until an interrupted cell has ended: "done", "dead", or "stuck" after the grace. The answer
+-- to the signal is awaited too: it must not hit the next cell.
+local function settle(self)
+  local unfinished = self.unfinished
+  if not unfinished then
+    return "done"
+  end
+  local process, sandbox = self.process, self.sandbox
+  local deadline = math.max(unfinished.deadline, reactor.now() + 0.1)
+  local ended, delivered = false, not unfinished.request
+  while not (ended and delivered) do
+    ended = ended or receive(self, unfinished.run)
+    if ended == "dead" then
+      return ended
+    end
+    delivered = delivered or sandbox:_answer(unfinished.request, "signal") ~= false
+    if not (ended and delivered) then
+      if not wait.key(ended and sandbox:_token() or process:_token(), deadline) then
+        return "stuck"
+      end
+    end
+  end
+  self.unfinished = nil
+  return "done"
+end
+
+-- ---- output to callbacks ----
+
+local function hand_over(run, process, all)
+  local callbacks = run.callbacks
+  for which = 0, 1 do
+    local called = which == 0 and callbacks.on_stdout or callbacks.on_stderr
+    local chunk = called and process:_read(which, CHUNK, not all)
+    while chunk and not run.problem do
+      run.call(called, chunk)
+      chunk = process:_read(which, CHUNK, not all)
+    end
+  end
+end
+
+local function prepare(self, job, id)
+  local run = { id = id, callbacks = job, execution = execution.new(self.context.language,
+    self.context.id) }
+  local results = run.execution.results
+  function run.call(called, value)
+    local ok, problem = job.call(called, value)
+    if not ok then
+      run.problem = { problem }
+    end
+  end
+  function run.on_error(parts)
+    run.execution.error = execution.failure(parts)
+    if job.on_error and not run.problem then
+      run.call(job.on_error, run.execution.error)
+    end
+  end
+  function run.on_result(parts)
+    local result = execution.result(parts)
+    results[#results + 1] = result
+    if result.is_main_result and result.text then
+      run.execution.text = result.text
+    end
+    if job.on_result and not run.problem then
+      if job.on_stdout or job.on_stderr then -- what was printed before comes first
+        self.process:_drain()
+        hand_over(run, self.process)
+      end
+      run.call(job.on_result, result)
+    end
+  end
+  return run
+end
+
+-- ---- ends ----
+
+-- What is still in the pipes belongs to this cell.
+local function finish(self, run)
+  local process = self.process
+  process:_drain()
+  execution.take_output(run.execution, process)
+  if run.callbacks.on_stdout or run.callbacks.on_stderr then
+    hand_over(run, process, true)
+  end
+end
+
+local function say_death(self, run)
+  local process, sandbox = self.process, self.sandbox
+  local deadline = wait.deadline(GRACE)
+  local status = process:_exit()
+  while not status and sandbox:_state() == "running" and wait.wait(process, deadline) do
+    status = process:_exit()
+  end
+  local state, gone = sandbox:_state()
+  local done = run.execution
+  if state ~= "running" and not (gone and gone.kind == "out_of_memory") then
+    return nil, gone or errors.new("sandbox_gone", "run_code: the sandbox has ended")
+  end
+  done.state_lost = true
+  done.out_of_memory = gone ~= nil or status and status.out_of_memory or false
+  if done.out_of_memory then
+    done.error = execution.mishap("OutOfMemoryError",
+      "the code used more memory than its limit; raise limits.memory")
+  else
+    local how = "closed its connection"
+    if status and status.signal ~= 0 then
+      how = "was ended by " .. require("codecell.signals").name(status.signal)
+    elseif status then
+      how = ("exited with status %d"):format(status.code)
+    end
+    done.error = execution.mishap("KernelDiedError",
+      ("the interpreter %s; its variables are lost"):format(how))
+  end
+  return true
+end
+
+-- Stop a cell that must not go on; all that it printed is kept.
+local function stop_cell(self, run)
+  self:interrupt()
+  local outcome = settle(self)
+  finish(self, run)
+  if outcome ~= "done" then
+    self:stop()
+    run.execution.state_lost = true
+  end
+end
+
+local function say_timeout(self, run, timeout)
+  stop_cell(self, run)
+  run.execution.timed_out = true
+  run.execution.error = execution.mishap("TimeoutError",
+    ("the code ran longer than %g s; pass a longer timeout"):format(timeout))
+end
+
+-- Wait for the end of the cell: "done", "dead", "late", "problem", or nil, err.
+local function follow(self, run, deadline)
+  local process, job = self.process, run.callbacks
+  local streams = job.on_stdout or job.on_stderr
+  while true do
+    local ended = receive(self, run)
+    if streams and not ended then
+      hand_over(run, process)
+    end
+    if ended or run.problem then
+      return run.problem and "problem" or ended
+    end
+    local state, err = process:_state()
+    if state == "failed" then
+      return nil, err
+    elseif state == "exited" then
+      return receive(self, run) or "dead"
+    elseif not wait.wait(process, deadline) then
+      local task = wait.task()
+      return task and task.cancelled and "cancelled" or "late"
+    end
+  end
+end
+
+local function message_of(job)
+  local parts, count = { "code", job.code }, 2
+  if job.stdin then
+    parts[3], parts[4], count = "stdin", job.stdin, 4
+  end
+  for name, value in pairs(job.envs or {}) do
+    parts[count + 1], parts[count + 2] = "env", name .. "=" .. value
+    count = count + 2
+  end
+  return parts
+end
+
+local function send(self, job, id)
+  local process, environment = self.process, self.sandbox._environment
+  if self.version ~= environment.version then
+    local parts = {}
+    for name, value in pairs(environment.added) do
+      parts[#parts + 1] = "env"
+      parts[#parts + 1] = name .. "=" .. value
+    end
+    process:_send(ENV, 0, parts)
+    self.version = environment.version
+  end
+  process:_restart()
+  return process:_send(EXECUTE, id, message_of(job))
+end
+
+-- What the end of a cell amounts to: true, or nil, err when nobody can know.
+local function conclude(self, run, ended, timeout)
+  if ended == "done" then
+    finish(self, run)
+  elseif ended == "problem" then
+    stop_cell(self, run)
+  elseif ended == "late" then
+    say_timeout(self, run, timeout)
+  elseif ended == "cancelled" then
+    self:interrupt()
+    return nil, errors.new("cancelled", "run_code was cancelled")
+  else
+    finish(self, run)
+    local ok, err = say_death(self, run)
+    self:stop()
+    return ok, err
+  end
+  return true
+end
+
+-- A process that takes cells, whatever the last one left behind.
+local function ensure(self)
+  if settle(self) ~= "done" then
+    self:stop()
+  end
+  return self.process and true or self:start()
+end
+
+local function run_cell(self, job, began, deadline)
+  local locked = reactor.now()
+  local ok, err = ensure(self)
+  if not ok then
+    return nil, err
+  end
+  local run = prepare(self, job, core.random())
+  local created = reactor.now()
+  ok, err = send(self, job, run.id)
+  if not ok then
+    return nil, err
+  end
+  self.run = run
+  local ended
+  ended, err = follow(self, run, deadline)
+  if not ended then
+    self:stop()
+    return nil, err
+  end
+  ok, err = conclude(self, run, ended, job.timeout)
+  if not ok then
+    return nil, err
+  end
+  local done, now = run.execution, reactor.now()
+  local timings = done.timings
+  timings.queue, timings.create, timings.run = locked - began, created - locked, now - created
+  done.seconds = now - began
+  return done, run.problem
+end
+
+--- Run a cell.
+---@param job table code, timeout, `call` (how callbacks are called), and the options of run_code
+---@return codecell.Execution? execution
+---@return codecell.Error? err
+function Kernel:execute(job)
+  local began = reactor.now()
+  local deadline = began + job.timeout
+  local locked, err = lock(self, deadline, job.timeout)
+  if not locked then
+    return nil, err
+  end
+  local done
+  done, err = run_cell(self, job, began, deadline)
+  self.run = self.unfinished and self.run or nil
+  unlock(self)
+  if done and err then
+    error(err[1], 0) -- what the user's callback raised
+  end
+  return done, err
+end
+
+return kernel

@@ -1,0 +1,413 @@
+--- codecell.Process: a program that runs in a sandbox, and what became of it.
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local options = require "codecell.options"
+local reactor = require "codecell.reactor"
+local signals = require "codecell.signals"
+local wait = require "codecell.wait"
+
+local CHUNK = 65536
+local WRITE = 60 -- seconds that a full pipe may keep a write waiting
+local GRACE = 1 -- seconds that a killed program has to go
+
+local process = {}
+
+local Process = core.Process
+local release = Process.close -- of C
+
+local function check_open(self, verb)
+  if self:_closed() then
+    error(verb .. ": process is closed", 3)
+  end
+end
+
+-- Why it cannot be asked any more: it was never started, or its sandbox has ended.
+local function problem(self)
+  local state, err = self:_state()
+  if state == "failed" or state == "exited" then
+    return err
+  end
+end
+
+-- ---- output ----
+
+--- The output that is there, without waiting.
+---@return string|false|nil chunk false: not yet; nil: the end
+---@return string|codecell.Error|nil stream "stdout", "stderr" or "pty"; after nil the error
+function Process:try_read()
+  check_open(self, "try_read")
+  local first = self._next or 0
+  local chunk = self:_read(first, CHUNK)
+  if chunk then
+    self._next = self._terminal and 0 or 1 - first -- neither starves the other
+    return chunk, self._streams[first + 1]
+  end
+  local other = not self._terminal and self:_read(1 - first, CHUNK)
+  if other then
+    return other, self._streams[2 - first]
+  elseif chunk == nil and (other == nil or self._terminal) or self:_finished() then
+    return nil, problem(self)
+  end
+  local state, err = self:_state()
+  if state == "failed" then
+    return nil, err
+  end
+  return false
+end
+
+--- Read the output that is ready, waiting for the first byte of it.
+---@param timeout number? seconds; default: as long as the process runs
+---@return string? chunk nil at the end of the output, and on failure
+---@return string|codecell.Error|nil stream "stdout", "stderr" or "pty"; after nil the error, kinds
+---"timeout", "cancelled", "sandbox_gone"
+function Process:read(timeout)
+  options.timeout("read", timeout, 3)
+  check_open(self, "read")
+  local deadline = wait.deadline(timeout)
+  repeat
+    local chunk, stream = self:try_read()
+    if chunk then
+      return chunk, stream
+    elseif chunk == nil then
+      return nil, stream
+    end
+  until not wait.wait(self, deadline)
+  return nil, wait.failure("read", timeout)
+end
+
+-- ---- input ----
+
+--- Write to its standard input or terminal.
+---@param data string bytes
+---@param timeout number? seconds that a full pipe may keep it waiting; default 60
+---@return true? done
+---@return codecell.Error? err kind "timeout"; "system" with errno EPIPE when nobody reads
+function Process:write(data, timeout)
+  options.argument("write", "data", data, "data")
+  options.timeout("write", timeout, 3)
+  check_open(self, "write")
+  timeout = timeout or WRITE
+  local deadline, written = wait.deadline(timeout), 0
+  while written < #data do
+    local count, err = self:_write(data, written)
+    if not count then
+      return nil, err
+    end
+    written = written + count
+    if written < #data and count == 0 and not wait.wait(self, deadline) then
+      return nil, wait.failure("write", timeout)
+    end
+  end
+  return true
+end
+
+--- End its standard input, after what was written.
+---@return true
+function Process:close_input()
+  check_open(self, "close_input")
+  self:_close_input()
+  return true
+end
+
+-- ---- signals, terminal ----
+
+local function await(self, request, err, verb)
+  if not request then
+    return nil, err
+  end
+  local sandbox = self._sandbox
+  local deadline = wait.deadline(WRITE)
+  repeat
+    local value
+    value, err = sandbox:_answer(request, verb)
+    if value then
+      return true
+    elseif value == nil then
+      return nil, err
+    end
+  until not wait.wait(sandbox, deadline)
+  return nil, wait.failure(verb, WRITE)
+end
+
+--- Change the size of its terminal.
+---@param rows integer
+---@param columns integer
+---@return true? done
+---@return codecell.Error? err
+function Process:resize(rows, columns)
+  local rule = { type = "integer", least = 1, most = 65535 }
+  options.argument("resize", "rows", rows, "integer", rule)
+  options.argument("resize", "columns", columns, "integer", rule)
+  check_open(self, "resize")
+  local request, err = self:_resize(rows, columns)
+  return await(self, request, err, "resize")
+end
+
+local KILL = { group = { type = "boolean" } }
+
+--- Send it a signal.
+---@param signal string|integer|nil "sigterm", "SIGTERM" or 15; default SIGKILL
+---@param how {group: boolean?}? group: to what it started as well
+---@return boolean? sent false if it had ended
+---@return codecell.Error? err
+function Process:kill(signal, how)
+  local number = signals.number("kill", signal, 2)
+  how = options.check("kill", how, KILL)
+  check_open(self, "kill")
+  if self:_state() == "exited" or self:_state() == "failed" then
+    return false
+  end
+  local request, err = self:_signal(number, how.group == true)
+  local ok
+  ok, err = await(self, request, err, "kill")
+  if not ok and err.kind == "not_found" or err and err.errno == 3 then
+    return false
+  end
+  return ok, err
+end
+
+-- ---- the end ----
+
+local function text_of(self, which, result)
+  local head, tail, total = self:_kept(which)
+  local text = tail and head .. tail or head
+  if #text < total then
+    result.truncated = result.truncated or {}
+    result.truncated[which == 0 and "stdout" or "stderr"] = { kept = #text, total = total }
+  end
+  return text
+end
+
+local function make_result(self, status)
+  local result = {
+    exit_code = status.code,
+    signal = status.signal ~= 0 and signals.name(status.signal) or nil,
+    timed_out = self._timed_out == true,
+    out_of_memory = status.out_of_memory,
+    seconds = (self._ended or reactor.now()) - self._started,
+  }
+  if status.signal ~= 0 then
+    result.exit_code = -1
+  end
+  result.stdout = text_of(self, 0, result)
+  result.stderr = self._terminal and "" or text_of(self, 1, result)
+  return result
+end
+
+--- What became of it, without waiting.
+---@return codecell.CommandResult|false|nil result false: it runs
+---@return codecell.Error? err after nil
+function Process:try_wait()
+  check_open(self, "try_wait")
+  local state, err = self:_state()
+  if state == "failed" then
+    return nil, err
+  elseif not self:_finished() then
+    return false
+  elseif err and err.kind ~= "out_of_memory" then
+    return nil, err
+  end
+  self._ended = self._ended or reactor.now()
+  local status = self:_exit()
+  status.out_of_memory = status.out_of_memory or err ~= nil
+  return make_result(self, status)
+end
+
+--- Wait for its end.
+---@param timeout number? seconds; default: as long as it runs. It is not killed when they are over.
+---@return codecell.CommandResult? result
+---@return codecell.Error? err kinds "timeout", "cancelled", "sandbox_gone", "not_found", ...
+function Process:wait(timeout)
+  options.timeout("wait", timeout, 3)
+  check_open(self, "wait")
+  local deadline = wait.deadline(timeout)
+  repeat
+    local result, err = self:try_wait()
+    if result then
+      return result
+    elseif result == nil then
+      return nil, err
+    end
+  until not wait.wait(self, deadline)
+  return nil, wait.failure("wait", timeout)
+end
+
+--- Kill it and let it go; a connected object only lets go. Idempotent, never raises.
+function Process:close()
+  local token = self:_token()
+  local owner = self._processes
+  release(self)
+  if owner and not self._origin then
+    owner[self] = nil
+  end
+  if token then
+    reactor.wake(token) -- who waits for it learns that there is nothing to wait for
+  end
+end
+
+-- ---- for the parts of a sandbox ----
+
+local function take(self, called, which, call, all)
+  local chunk = called and self:_read(which, CHUNK, not all)
+  while chunk do
+    local ok, raised = call(called, chunk)
+    if not ok then
+      return { raised }
+    end
+    chunk = self:_read(which, CHUNK, not all)
+  end
+end
+
+local function hand_over(self, job, all)
+  return take(self, job.on_stdout, 0, job.call, all) or take(self, job.on_stderr, 1, job.call, all)
+end
+
+local function feed(self, job)
+  local data = job.stdin
+  if type(data) ~= "string" then
+    return
+  end
+  while job.written < #data do
+    local count, err = self:_write(data, job.written)
+    if not count or count == 0 then
+      job.stdin = err and true or data -- nobody reads: the program's own choice
+      return
+    end
+    job.written = job.written + count
+  end
+  job.stdin = nil
+  self:_close_input()
+end
+
+local function kill_all(self)
+  self:_signal(9, true)
+  local deadline = wait.deadline(GRACE)
+  while not self:_finished() and wait.wait(self, deadline) do
+    self._ended = nil
+  end
+end
+
+--- Run a program to its end: feed it, hand its output on, and kill it when its time is over.
+---@param job table `stdin`, `timeout`, `on_stdout`, `on_stderr`, `call`
+---@return codecell.CommandResult? result
+---@return codecell.Error? err
+---@return table? raised holds what a callback raised
+function process.run(self, job)
+  local deadline = wait.deadline(job.timeout)
+  job.written = 0
+  while true do
+    feed(self, job)
+    local raised = hand_over(self, job, false)
+    if raised then
+      kill_all(self)
+      return nil, nil, raised
+    end
+    local result, err = self:try_wait()
+    if result == nil then
+      return nil, err
+    elseif result then
+      raised = hand_over(self, job, true)
+      return result, nil, raised
+    elseif not wait.wait(self, deadline) then
+      break
+    end
+  end
+  local task = wait.task()
+  kill_all(self)
+  if task and task.cancelled then
+    return nil, errors.new("cancelled", "the command was cancelled")
+  end
+  self._timed_out = true
+  local raised = hand_over(self, job, true)
+  return make_result(self, self:_exit() or { code = -1, signal = 9, out_of_memory = false }),
+    nil, raised
+end
+
+local function rest(argv)
+  local list = {}
+  for i = 2, #argv do
+    list[i - 1] = argv[i]
+  end
+  return list
+end
+
+--- Start a program and give the object its fields.
+---@param sandbox codecell.Sandbox
+---@param details table of the spawn; and `cmd`, `args`, `tag` for the list
+---@return codecell.Process? process
+---@return codecell.Error? err
+function process.start(sandbox, details)
+  local envs = details.envs
+  local started = reactor.now()
+  local self, err = sandbox._backend.spawn(sandbox, details)
+  if not self then
+    return nil, err
+  end
+  self._started = started
+  self._terminal = details.kind == "terminal"
+  self._streams = self._terminal and { "pty" } or { "stdout", "stderr" }
+  self._about = { cmd = details.argv[1], args = rest(details.argv), cwd = details.cwd,
+    envs = envs or {}, tag = details.tag }
+  return self
+end
+
+--- Wait until it runs, so that it has a number, or has failed to start.
+---@param self codecell.Process
+---@return codecell.Process? self
+---@return codecell.Error? err kinds "not_found", "permission_denied", ...
+function process.ready(self)
+  local deadline = wait.deadline(WRITE)
+  local state, err = self:_state()
+  while state == "starting" do
+    if not wait.wait(self, deadline) then
+      self:close()
+      return nil, wait.failure("start", WRITE)
+    end
+    state, err = self:_state()
+  end
+  if state == "failed" then
+    self:close()
+    return nil, err
+  end
+  self.pid = self:_pid()
+  return self
+end
+
+--- Keep a running process with its sandbox, so that it can be found by its number.
+---@param sandbox codecell.Sandbox
+---@param self codecell.Process
+function process.keep(sandbox, self)
+  local kept = sandbox._processes
+  for other in pairs(kept) do
+    if other:_closed() or other:_finished() then
+      kept[other] = nil
+    end
+  end
+  kept[self] = true
+  self._processes = kept
+end
+
+--- The kept process of that number, if it runs.
+---@param sandbox codecell.Sandbox
+---@param pid integer
+---@return codecell.Process?
+function process.find(sandbox, pid)
+  for self in pairs(sandbox._processes) do
+    if self.pid == pid and not self:_closed() and self:_state() == "running" then
+      return self
+    end
+  end
+end
+
+--- A second object for a process, which only lets go when it is closed.
+---@param origin codecell.Process
+---@return codecell.Process
+function process.connect(origin)
+  local self = origin:_connect()
+  for _, name in ipairs({ "pid", "_sandbox", "_started", "_streams", "_terminal", "_about" }) do
+    self[name] = origin[name]
+  end
+  return self
+end
+
+return process

@@ -1,0 +1,214 @@
+--- The reactor of this Lua state, and who waits for what it brings.
+---
+--- A parked task is found by the key that it waits for: the token of a C object, or any Lua value
+--- that another task wakes. Everything runs inside `step`; nothing runs by itself.
+local core = require "codecell.core"
+
+local reactor = {}
+
+local Reactor = core.Reactor
+local current          -- the C object, made at first use
+local parked = {}      -- key -> { task, ... }
+local ready = {}       -- tasks to resume in the next step, in order
+local ready_count = 0
+local alarms = {}      -- binary heap of { at = deadline, task =, serial = }
+local alarm_count = 0
+local armed            -- deadline that the C object will ring at
+
+-- A forked copy of the host inherits tables that speak of the original's sandboxes.
+local function forget_everything()
+  parked, ready, ready_count, alarms, alarm_count, armed = {}, {}, 0, {}, 0, nil
+end
+
+--- The state's reactor; a forked copy of the process gets a new one.
+---@return codecell.Reactor? reactor
+---@return codecell.Error? err kind "system"
+function reactor.get()
+  if current and current:_owned() then
+    return current
+  end
+  if current then
+    forget_everything()
+    current:close()
+    current = nil
+  end
+  local made, err = core.reactor()
+  if not made then
+    return nil, err
+  end
+  current = made
+  return made
+end
+
+---@return number seconds of the clock that deadlines are of
+function reactor.now()
+  return current:now()
+end
+
+local function push_alarm(entry)
+  alarm_count = alarm_count + 1
+  local i = alarm_count
+  while i > 1 do
+    local above = (i - i % 2) / 2
+    if alarms[above].at <= entry.at then
+      break
+    end
+    alarms[i], i = alarms[above], above
+  end
+  alarms[i] = entry
+end
+
+local function pop_alarm()
+  local top, last = alarms[1], alarms[alarm_count]
+  alarms[alarm_count] = nil
+  alarm_count = alarm_count - 1
+  local i = 1
+  while alarm_count > 0 do
+    local below = 2 * i
+    if below < alarm_count and alarms[below + 1].at < alarms[below].at then
+      below = below + 1
+    end
+    if below > alarm_count or last.at <= alarms[below].at then
+      break
+    end
+    alarms[i], i = alarms[below], below
+  end
+  if alarm_count > 0 then
+    alarms[i] = last
+  end
+  return top
+end
+
+-- The pollable descriptor must ring for what only Lua knows of.
+local function set_alarm()
+  while alarm_count > 0 and alarms[1].serial ~= alarms[1].task.serial do
+    pop_alarm()
+  end
+  local at = ready_count > 0 and 0 or alarm_count > 0 and alarms[1].at or nil
+  if at ~= armed then
+    armed = at
+    current:alarm(at)
+  end
+end
+
+--- Remember a task that is about to yield.
+---@param task table has `serial`, raised at each resume, and `resume`
+---@param key any token or value to wait for; nil: only the deadline
+---@param deadline number? of `reactor.now`
+function reactor.park(task, key, deadline)
+  task.parked_at = key
+  if key ~= nil then
+    local list = parked[key]
+    if list then
+      list[#list + 1] = task
+    else
+      parked[key] = { task }
+    end
+  end
+  if deadline then
+    push_alarm({ at = deadline, task = task, serial = task.serial })
+  end
+  set_alarm()
+end
+
+--- Have a parked task resumed in the next step.
+---@param task table
+function reactor.make_ready(task)
+  if task.is_ready then
+    return
+  end
+  task.is_ready = true
+  ready_count = ready_count + 1
+  ready[ready_count] = task
+  set_alarm()
+end
+
+--- Wake everyone who waits for that key.
+---@param key any
+function reactor.wake(key)
+  local list = parked[key]
+  if list then
+    parked[key] = nil
+    for i = 1, #list do
+      local task = list[i]
+      if task.parked_at == key then
+        task.parked_at = nil
+        reactor.make_ready(task)
+      end
+    end
+  end
+end
+
+-- A task that its deadline woke still stands in the list of its key.
+local function unpark(task)
+  local key = task.parked_at
+  local list = key ~= nil and parked[key]
+  task.parked_at = nil
+  if not list then
+    return
+  end
+  for i = #list, 1, -1 do
+    if list[i] == task then
+      table.remove(list, i)
+    end
+  end
+  if #list == 0 then
+    parked[key] = nil
+  end
+end
+
+local function wake_due()
+  local now = alarm_count > 0 and current:now()
+  while alarm_count > 0 and alarms[1].at <= now do
+    local entry = pop_alarm()
+    if entry.serial == entry.task.serial then
+      reactor.make_ready(entry.task)
+    end
+  end
+end
+
+-- Only those that are ready now: a task that wakes another does not keep the step from returning.
+local function resume_ready()
+  local tasks, count = ready, ready_count
+  ready, ready_count = {}, 0
+  for i = 1, count do
+    local task = tasks[i]
+    task.is_ready = false
+    unpark(task)
+    task:resume()
+  end
+  return count
+end
+
+--- Wait for the first event, handle a bounded batch, resume parked coroutines and run callbacks.
+---@param timeout number? seconds; 0 only looks, nil waits for the first event however long it takes
+---@return boolean? happened whether anything was done
+---@return codecell.Error? err kind "system"
+function Reactor:step(timeout)
+  if ready_count > 0 then
+    timeout = 0
+  end
+  local count, err = self:try_step(timeout)
+  if not count then
+    return nil, err
+  end
+  local token = self:take()
+  while token do
+    if parked[token] then
+      reactor.wake(token)
+    end
+    token = self:take()
+  end
+  if alarm_count > 0 then
+    wake_due()
+  end
+  if ready_count > 0 then
+    count = count + resume_ready()
+  end
+  if armed or alarm_count > 0 then
+    set_alarm()
+  end
+  return count > 0
+end
+
+return reactor

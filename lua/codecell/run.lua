@@ -1,0 +1,92 @@
+--- codecell.Run: code that runs while the program goes on.
+local options = require "codecell.options"
+local reactor = require "codecell.reactor"
+local signals = require "codecell.signals"
+local task = require "codecell.task"
+local wait = require "codecell.wait"
+
+local run = {}
+
+---@class codecell.Run
+---@field package task codecell.Task
+---@field package kernel codecell.Kernel
+local Run = {}
+Run.__index = Run
+
+-- Callbacks run in a fresh coroutine each; one that raises ends the run.
+local function start_callback(called, value)
+  local callback = task.async(called, value)
+  if callback.failure then
+    return false, callback.failure[1]
+  end
+  return true
+end
+
+--- Start a cell.
+---@param sandbox codecell.Sandbox
+---@param kernel codecell.Kernel
+---@param job table as of `Kernel:execute`, without `call`; and `on_exit`
+---@return codecell.Run
+function run.start(sandbox, kernel, job)
+  local self = setmetatable({ kernel = kernel, job = job }, Run)
+  job.call = start_callback
+  self.task = task.async(function()
+    local done, err = sandbox._backend.execute(sandbox, kernel, job)
+    self.is_over = true
+    if job.on_exit then
+      task.async(job.on_exit, done, err)
+    end
+    return done, err
+  end)
+  return self
+end
+
+--- Wait for the end of the code.
+---@param timeout number? seconds; default: as long as it may run
+---@return codecell.Execution? execution
+---@return codecell.Error? err kind "timeout" when it still runs, and those of run_code
+function Run:wait(timeout)
+  options.timeout("wait", timeout, 3)
+  local deadline = wait.deadline(timeout)
+  while not self.task.done do
+    if not wait.key(self.task, deadline) then
+      return nil, wait.failure("wait", timeout)
+    end
+  end
+  return self.task:poll()
+end
+
+--- The execution, without waiting.
+---@return codecell.Execution|false|nil execution false as long as it runs
+---@return codecell.Error? err after nil
+function Run:poll()
+  return self.task:poll()
+end
+
+--- Send a signal to its interpreter; code that still waits for its turn is cancelled.
+---@param signal string|integer|nil "sigterm", "SIGTERM", 15; default SIGKILL
+---@return boolean sent false if it had ended
+function Run:kill(signal)
+  local number = signals.number("kill", signal, 2)
+  if self.task.done then
+    return false
+  end
+  local current = self.kernel.run
+  if not current or current.callbacks ~= self.job then
+    return self.task:cancel()
+  end
+  local request = self.kernel.process:_signal(number, true)
+  if request then
+    self.kernel.sandbox:_forget(request)
+  end
+  return request ~= nil
+end
+
+--- Whether it has ended, or is about to.
+---@return boolean
+function Run:is_closing()
+  reactor.get():step(0)
+  return self.task.done == true
+end
+
+return run

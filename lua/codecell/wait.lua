@@ -1,0 +1,127 @@
+--- Waiting: the only place of the library that does.
+---
+--- A verb is a loop around a `try_` verb and `wait`. In the main program waiting steps the reactor;
+--- in a coroutine made by `codecell.async` it parks that coroutine.
+local errors = require "codecell.errors"
+local reactor = require "codecell.reactor"
+
+local wait = {}
+
+local running, yield = coroutine.running, coroutine.yield
+-- Of each coroutine that may be parked; a coroutine that nobody holds takes its task along.
+local tasks = setmetatable({}, { __mode = "k" })
+
+--- The task that runs now, if it is one that can be parked.
+---@return codecell.Task?
+function wait.task()
+  local coroutine_now = running()
+  return coroutine_now and tasks[coroutine_now]
+end
+
+--- Let a coroutine park as that task. Before Lua 5.2 a weak key whose value leads back to it is
+--- never collected: take the claim back when the coroutine has ended.
+---@param thread thread
+---@param task codecell.Task? nil: take it back
+function wait.claim(thread, task)
+  tasks[thread] = task
+end
+
+--- A timeout becomes a deadline once, at the entry of a verb.
+---@param timeout number? seconds; nil: none
+---@return number? deadline
+function wait.deadline(timeout)
+  return timeout and reactor.now() + timeout
+end
+
+--- The earlier one of two deadlines.
+---@param one number?
+---@param other number?
+---@return number?
+function wait.earlier(one, other)
+  if one and other then
+    return one < other and one or other
+  end
+  return one or other
+end
+
+--- Wait for news about a key: once true is returned, try again.
+---@param key any the token of a C object, or a value that `reactor.wake` is called with
+---@param deadline number?
+---@return boolean again false: the deadline has passed, or the task was cancelled
+function wait.key(key, deadline)
+  local coroutine_now = running()
+  local task = coroutine_now and tasks[coroutine_now]
+  if task and task.cancelled then
+    return false
+  end
+  local left
+  if deadline then
+    left = deadline - reactor.now()
+    if left <= 0 then
+      return false
+    end
+  end
+  if task then
+    reactor.park(task, key, deadline)
+    yield()
+    return not task.cancelled
+  end
+  local happened, err = reactor.get():step(left)
+  if happened == nil then
+    error(tostring(err), 0) -- the reactor itself is broken: nothing can go on
+  end
+  return true
+end
+
+--- Wait for news about an object of C.
+---@param object codecell.Sandbox|codecell.Process
+---@param deadline number?
+---@return boolean again as of `wait.key`
+function wait.wait(object, deadline)
+  return wait.key(object:_token(), deadline)
+end
+
+--- Why a wait ended without success.
+---@param verb string
+---@param timeout number? seconds that were allowed
+---@param knob string? option that allows more
+---@return codecell.Error err kind "timeout" or "cancelled"
+function wait.failure(verb, timeout, knob)
+  local task = wait.task()
+  if task and task.cancelled then
+    return errors.new("cancelled", verb .. " was cancelled")
+  end
+  return errors.timeout(verb, timeout, knob)
+end
+
+-- PUC Lua 5.1 cannot yield across pcall: a task is then run in a coroutine of its own, and its
+-- yields are passed on.
+local yields_across_pcall = coroutine.wrap(function()
+  return pcall(coroutine.yield, true)
+end)()
+
+local function pass_on(thread, ok, ...)
+  if ok and coroutine.status(thread) ~= "dead" then
+    yield()
+    return pass_on(thread, coroutine.resume(thread))
+  end
+  wait.claim(thread, nil)
+  return ok, ...
+end
+
+--- Call a user's function that may wait, and may raise.
+---@param called function
+---@param ... any
+---@return boolean ok
+---@return any ... its values, or the error
+function wait.call(called, ...)
+  local task = not yields_across_pcall and wait.task()
+  if not task then
+    return pcall(called, ...)
+  end
+  local thread = coroutine.create(called)
+  wait.claim(thread, task)
+  return pass_on(thread, coroutine.resume(thread, ...))
+end
+
+return wait

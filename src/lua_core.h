@@ -1,0 +1,75 @@
+/* lua_core.h -- what the files of the binding share.
+**
+** Each userdata type has one file. Its methods are a table in the module
+** (core.Sandbox, ...), to which the library adds its verbs; indexing an object
+** looks there first, then in the table that is its uservalue.
+*/
+#ifndef CELL_LUA_CORE_H
+#define CELL_LUA_CORE_H
+
+#include "error.h"
+#include "lua_compat.h"
+#include "process.h"
+#include "reactor.h"
+#include "sandbox.h"
+#include "stem.h"
+
+#include <stdint.h>
+
+/* nil, err: the two values of a failure. */
+int lcell_fail(lua_State *L, const struct cell_error *error);
+/* The same from its parts, as cell_fail takes them. */
+int lcell_failed(lua_State *L, enum cell_kind kind, int number,
+                 const char *format, ...)
+#if defined(__GNUC__)
+  __attribute__((format(printf, 4, 5)))
+#endif
+  ;
+void lcell_push_error(lua_State *L, const struct cell_error *error);
+
+/* Make the metatable `name` from both lists, and leave the method table on the
+** stack.
+*/
+void lcell_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
+                    const luaL_Reg *metamethods);
+/* A zeroed userdata of that type with an empty uservalue, on the stack. */
+void *lcell_new_object(lua_State *L, const char *name, size_t size);
+
+/* A count or a size that may pass what lua_Integer can say in 5.1. */
+void lcell_push_size(lua_State *L, uint64_t value);
+/* A whole number from 0 to 2^53, else an error that blames the argument. */
+uint64_t lcell_check_size(lua_State *L, int index);
+/* Seconds as milliseconds, rounded up; at most INT64_MAX / 4. */
+int64_t lcell_check_ms(lua_State *L, int index);
+/* Field `name` of the table at `index`, or `otherwise` if it is nil. */
+uint64_t lcell_size_field(lua_State *L, int index, const char *name,
+                          uint64_t otherwise);
+
+/* Names in Lua; users read them in messages. */
+#define LCELL_REACTOR "codecell.Reactor"
+#define LCELL_SANDBOX "codecell.Sandbox"
+#define LCELL_PROCESS "codecell.Process"
+#define LCELL_DESCRIPTOR "codecell.Descriptor"
+
+struct cell_reactor *lcell_check_reactor(lua_State *L, int index,
+                                         struct cell_stem **stem);
+/* Raises for a sandbox of another backend and for a closed one. */
+struct cell_sandbox *lcell_check_sandbox(lua_State *L, int index);
+/* Takes *fd, and leaves -1 there, also when this raises. `kind` says what it
+** is for messages; the object is left on the stack.
+*/
+void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
+/* Borrowed; raises when closed. *size is what is left of it. */
+int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
+/* Start a process in the sandbox at index 1 from the table at index 2. */
+int lcell_process_spawn(lua_State *L);
+
+/* Each adds its part to the module table at the top of the stack. */
+void lcell_open_error(lua_State *L);
+void lcell_open_reactor(lua_State *L);
+void lcell_open_sandbox(lua_State *L);
+void lcell_open_process(lua_State *L);
+void lcell_open_census(lua_State *L);
+void lcell_open_descriptor(lua_State *L);
+
+#endif

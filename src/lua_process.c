@@ -1,0 +1,496 @@
+/* lua_process.c -- codecell.Process: a program inside a local sandbox.
+**
+** A connected object looks at the process of another one, which it keeps
+** alive, and only lets go when it is closed.
+*/
+#include "embedded.h"
+#include "lua_core.h"
+
+#include <sys/ioctl.h>
+
+#define READ_MAX (1024u * 1024u)
+
+struct process {
+  struct cell_process *process; /* NULL: closed, or another's (`origin`) */
+  struct process *origin;       /* kept alive by the uservalue; NULL: own */
+};
+
+static struct cell_process *look(struct process *self)
+{
+  return self->origin != NULL ? self->origin->process : self->process;
+}
+
+static struct cell_process *check_open(lua_State *L)
+{
+  struct process *self = luaL_checkudata(L, 1, LCELL_PROCESS);
+  struct cell_process *process = look(self);
+
+  luaL_argcheck(L, process != NULL, 1, "process is closed");
+  return process;
+}
+
+static int check_which(lua_State *L, int index)
+{
+  lua_Integer which = luaL_checkinteger(L, index);
+
+  luaL_argcheck(L, which == 0 || which == 1, index, "0 or 1 expected");
+  return (int)which;
+}
+
+/* ---- spawn ---- */
+
+/* The strings of the list field `name`, NULL-terminated; they stay on the
+** stack as long as the table does.
+*/
+static const char **check_strings(lua_State *L, const char *name)
+{
+  const char **strings;
+  size_t count, i;
+
+  lua_getfield(L, 2, name);
+  luaL_checktype(L, -1, LUA_TTABLE);
+  count = lua_rawlen(L, -1);
+  luaL_argcheck(L, count <= 65536, 2, "too many strings");
+  strings = lua_newuserdata(L, (count + 1) * sizeof *strings);
+  for (i = 0; i < count; i++) {
+    lua_rawgeti(L, -2, (int)i + 1);
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "strings expected");
+    strings[i] = lua_tostring(L, -1); /* the list holds it */
+    lua_pop(L, 1);
+  }
+  strings[count] = NULL;
+  return strings;
+}
+
+static void check_options(lua_State *L, struct cell_process_options *options)
+{
+  static const char *const kinds[] = {"command", "kernel", "terminal", NULL};
+
+  luaL_checktype(L, 2, LUA_TTABLE);
+  memset(options, 0, sizeof *options);
+  lua_getfield(L, 2, "kind");
+  options->kind =
+    (enum cell_spawn_kind)luaL_checkoption(L, lua_gettop(L), NULL, kinds);
+  options->argv = check_strings(L, "argv");
+  options->envs = check_strings(L, "envs");
+  lua_getfield(L, 2, "cwd");
+  options->cwd = luaL_optstring(L, -1, "");
+  lua_getfield(L, 2, "input");
+  options->input = lua_toboolean(L, -1);
+  options->rows = (uint32_t)lcell_size_field(L, 2, "rows", 24);
+  options->columns = (uint32_t)lcell_size_field(L, 2, "columns", 80);
+  options->output_limit = (size_t)lcell_size_field(L, 2, "output", 0);
+}
+
+int lcell_process_spawn(lua_State *L)
+{
+  struct cell_sandbox *sandbox = lcell_check_sandbox(L, 1);
+  struct cell_process_options options;
+  struct cell_error error = {0};
+  struct process *self;
+
+  check_options(L, &options);
+  self = lcell_new_object(L, LCELL_PROCESS, sizeof *self);
+  lua_pushliteral(L, "_sandbox"); /* outlives its processes */
+  lua_pushvalue(L, 1);
+  lua_settable(L, -3);
+  self->process = cell_process_spawn(sandbox, &options, &error);
+  if (self->process == NULL)
+    return lcell_fail(L, &error);
+  return 1;
+}
+
+/* A second object for the same process, which closing only lets go. */
+static int process_connect(lua_State *L)
+{
+  struct process *origin = luaL_checkudata(L, 1, LCELL_PROCESS);
+  struct process *self = lcell_new_object(L, LCELL_PROCESS, sizeof *self);
+
+  self->origin = origin->origin != NULL ? origin->origin : origin;
+  lua_pushliteral(L, "_origin");
+  lua_pushvalue(L, 1);
+  lua_settable(L, -3);
+  return 1;
+}
+
+/* close, __close and __gc: may run twice, never raise. */
+static int process_close(lua_State *L)
+{
+  struct process *self = luaL_checkudata(L, 1, LCELL_PROCESS);
+
+  if (self->process != NULL)
+    cell_process_free(self->process);
+  self->process = NULL;
+  return 0;
+}
+
+/* ---- state ---- */
+
+static int process_closed(lua_State *L)
+{
+  lua_pushboolean(L, look(luaL_checkudata(L, 1, LCELL_PROCESS)) == NULL);
+  return 1;
+}
+
+static int process_state(lua_State *L)
+{
+  static const char *const names[] = {"starting", "running", "exited",
+                                      "failed"};
+  struct cell_process *process = check_open(L);
+  const struct cell_error *error = cell_process_error(process);
+
+  lua_pushstring(L, names[cell_process_state(process)]);
+  if (error->kind == CELL_OK)
+    return 1;
+  lcell_push_error(L, error);
+  return 2;
+}
+
+static int process_pid(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)cell_process_pid(check_open(L)));
+  return 1;
+}
+
+static int process_token(lua_State *L)
+{
+  struct cell_process *process =
+    look(luaL_checkudata(L, 1, LCELL_PROCESS));
+
+  if (process == NULL)
+    return 0;
+  lua_pushinteger(L, (lua_Integer)cell_process_token(process));
+  return 1;
+}
+
+static int process_exit(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  const struct cell_exit *status = cell_process_exit(process);
+
+  if (cell_process_state(process) != CELL_PROCESS_EXITED) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, status->code);
+  lua_setfield(L, -2, "code");
+  lua_pushinteger(L, status->signal);
+  lua_setfield(L, -2, "signal");
+  lua_pushboolean(L, status->out_of_memory);
+  lua_setfield(L, -2, "out_of_memory");
+  lua_pushnumber(L, (lua_Number)status->cpu_us / 1e6);
+  lua_setfield(L, -2, "cpu");
+  lcell_push_size(L, status->memory_peak);
+  lua_setfield(L, -2, "memory");
+  return 1;
+}
+
+static int process_finished(lua_State *L)
+{
+  lua_pushboolean(L, cell_process_finished(check_open(L)));
+  return 1;
+}
+
+/* ---- output ---- */
+
+/* _read(which, size): text that is there, false (not yet), nil (the end). */
+static int process_read(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  struct cell_stream *stream =
+    cell_process_stream(process, check_which(L, 2));
+  uint64_t size = lcell_check_size(L, 3);
+  uint64_t skipped;
+  char *buffer;
+  size_t count;
+  int end = 0;
+
+  if (stream == NULL)
+    return 0;
+  if (stream->fd >= 0 && stream->position == stream->total &&
+      cell_process_state(process) == CELL_PROCESS_STARTING) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (size > READ_MAX)
+    size = READ_MAX;
+  buffer = lua_newuserdata(L, (size_t)size + 1);
+  count = cell_stream_read(stream, buffer, (size_t)size,
+                           lua_toboolean(L, 4), &end, &skipped);
+  if (count > 0)
+    lua_pushlstring(L, buffer, count);
+  else if (end)
+    lua_pushnil(L);
+  else
+    lua_pushboolean(L, 0);
+  return 1;
+}
+
+/* Read what the pipes hold at this moment, so that the kept bytes are whole:
+** a program that never stops writing must not keep us here.
+*/
+static int process_drain(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  int which;
+
+  for (which = 0; which < 2; which++) {
+    struct cell_stream *stream = cell_process_stream(process, which);
+    int there = 0;
+    if (stream == NULL || stream->fd < 0)
+      continue;
+    if (ioctl(stream->fd, FIONREAD, &there) == 0 && there > 0)
+      cell_stream_drain(stream, (size_t)there);
+  }
+  return 0;
+}
+
+/* _kept(which): head, tail (nil if nothing was dropped), total. */
+static int process_kept(lua_State *L)
+{
+  struct cell_stream *stream =
+    cell_process_stream(check_open(L), check_which(L, 2));
+  const unsigned char *head = NULL;
+  const unsigned char *tail = NULL;
+  size_t head_length = 0, tail_length = 0;
+  uint64_t total = 0;
+
+  if (stream != NULL)
+    cell_stream_kept(stream, &head, &head_length, &tail, &tail_length, &total);
+  lua_pushlstring(L, head != NULL ? (const char *)head : "", head_length);
+  if (tail_length > 0)
+    lua_pushlstring(L, (const char *)tail, tail_length);
+  else
+    lua_pushnil(L);
+  lcell_push_size(L, total);
+  return 3;
+}
+
+/* Both streams start anew: what came before belongs to an earlier cell. */
+static int process_restart(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  int which;
+
+  for (which = 0; which < 2; which++) {
+    struct cell_stream *stream = cell_process_stream(process, which);
+    if (stream != NULL)
+      cell_stream_restart(stream);
+  }
+  return 0;
+}
+
+/* ---- input, signals, terminal ---- */
+
+/* _write(data, from): how many bytes after the first `from` were taken. */
+static int process_write(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  struct cell_error error = {0};
+  size_t length;
+  const char *bytes = luaL_checklstring(L, 2, &length);
+  uint64_t from = lcell_check_size(L, 3);
+  long count;
+
+  luaL_argcheck(L, from <= length, 3, "past the end");
+  count = cell_process_write(process, bytes + from, length - (size_t)from,
+                             &error);
+  if (count < 0)
+    return lcell_fail(L, &error);
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+static int process_close_input(lua_State *L)
+{
+  cell_process_close_input(check_open(L));
+  return 0;
+}
+
+static int push_request(lua_State *L, uint64_t request,
+                        const struct cell_error *error)
+{
+  if (request == 0)
+    return lcell_fail(L, error);
+  lcell_push_size(L, request);
+  return 1;
+}
+
+static int process_signal(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  struct cell_error error = {0};
+  enum cell_signal_scope scope =
+    lua_toboolean(L, 3) ? CELL_SCOPE_GROUP : CELL_SCOPE_PROCESS;
+
+  return push_request(L,
+                      cell_process_signal(process,
+                                          (int)luaL_checkinteger(L, 2), scope,
+                                          &error),
+                      &error);
+}
+
+static int process_resize(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  struct cell_error error = {0};
+  uint32_t rows = (uint32_t)lcell_check_size(L, 2);
+  uint32_t columns = (uint32_t)lcell_check_size(L, 3);
+
+  return push_request(
+    L, cell_process_resize(process, rows, columns, &error), &error);
+}
+
+/* ---- kernels ---- */
+
+/* The list {name1, value1, ...} at `index` as the parts of a payload, in a
+** userdata on the stack.
+*/
+static void push_parts(lua_State *L, int index, struct cell_packer *packer)
+{
+  size_t count = lua_rawlen(L, index);
+  size_t size = 0, length, i;
+  const char *bytes;
+
+  for (i = 1; i <= count; i++) {
+    lua_rawgeti(L, index, (int)i);
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, index,
+                  "parts are strings");
+    size += 4 + lua_rawlen(L, -1);
+    lua_pop(L, 1);
+  }
+  cell_pack_start(packer, lua_newuserdata(L, size + 1), size);
+  for (i = 1; i <= count; i++) {
+    lua_rawgeti(L, index, (int)i);
+    bytes = lua_tolstring(L, -1, &length);
+    cell_pack_bytes(packer, bytes, length);
+    lua_pop(L, 1);
+  }
+}
+
+/* _send(type, id, parts): parts is a list, or a string sent as it is. */
+static int process_send(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  uint32_t type = (uint32_t)lcell_check_size(L, 2);
+  uint64_t id = lcell_check_size(L, 3);
+  struct cell_error error = {0};
+  struct cell_packer packer = {0};
+  const void *payload;
+  size_t length;
+
+  if (lua_type(L, 4) == LUA_TSTRING) {
+    payload = lua_tolstring(L, 4, &length);
+  } else {
+    luaL_checktype(L, 4, LUA_TTABLE);
+    push_parts(L, 4, &packer);
+    payload = packer.bytes;
+    length = packer.used;
+  }
+  if (cell_process_send(process, type, id, payload, length, &error) < 0)
+    return lcell_fail(L, &error);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int is_program_of(const struct cell_embedded_kernel *kernel,
+                         const char *language, size_t length)
+{
+  return strncmp(kernel->name, language, length) == 0 &&
+         strcmp(kernel->name + length, ".boot") != 0;
+}
+
+/* _send_program(language): the kernel of that name, which the bootstrap of a
+** fresh process waits for: every embedded file of it, in one frame.
+*/
+static int process_send_program(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  size_t length, size = 0;
+  const char *language = luaL_checklstring(L, 2, &length);
+  const struct cell_embedded_kernel *kernel;
+  struct cell_error error = {0};
+  struct cell_packer packer;
+
+  for (kernel = cell_embedded_kernels; kernel->name != NULL; kernel++)
+    if (is_program_of(kernel, language, length))
+      size += 8 + strlen(kernel->name) + kernel->size;
+  cell_pack_start(&packer, lua_newuserdata(L, size + 1), size);
+  for (kernel = cell_embedded_kernels; kernel->name != NULL; kernel++)
+    if (is_program_of(kernel, language, length)) {
+      cell_pack_string(&packer, kernel->name);
+      cell_pack_bytes(&packer, kernel->bytes, kernel->size);
+    }
+  if (cell_process_send(process, CELL_KERNEL_PROGRAM, 0, packer.bytes,
+                        packer.used, &error) < 0)
+    return lcell_fail(L, &error);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* _receive(): type, id, {name1, value1, ...}; false; or nil, err. */
+static int process_receive(lua_State *L)
+{
+  struct cell_process *process = check_open(L);
+  struct cell_error error = {0};
+  struct cell_frame frame;
+  struct cell_unpacker unpacker;
+  int state = cell_process_receive(process, &frame, &error);
+  int place = 0;
+
+  if (state < 0)
+    return lcell_fail(L, &error);
+  if (state == 0) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  lua_pushinteger(L, (lua_Integer)frame.type);
+  lcell_push_size(L, frame.request);
+  lua_newtable(L);
+  cell_unpack_start(&unpacker, frame.payload, frame.length);
+  while (unpacker.used < unpacker.size && !unpacker.failed) {
+    size_t length;
+    const unsigned char *bytes = cell_unpack_bytes(&unpacker, &length);
+    lua_pushlstring(L, (const char *)bytes, length);
+    lua_rawseti(L, -2, ++place);
+  }
+  if (unpacker.failed || place % 2 != 0)
+    return lcell_failed(L, CELL_PROTOCOL, 0, "malformed frame of a kernel");
+  return 3;
+}
+
+static const luaL_Reg methods[] = {
+  {"_close_input", process_close_input},
+  {"_closed", process_closed},
+  {"_connect", process_connect},
+  {"_drain", process_drain},
+  {"_exit", process_exit},
+  {"_finished", process_finished},
+  {"_kept", process_kept},
+  {"_pid", process_pid},
+  {"_read", process_read},
+  {"_receive", process_receive},
+  {"_resize", process_resize},
+  {"_restart", process_restart},
+  {"_send", process_send},
+  {"_send_program", process_send_program},
+  {"_signal", process_signal},
+  {"_state", process_state},
+  {"_token", process_token},
+  {"_write", process_write},
+  {"close", process_close},
+  {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+  {"__close", process_close},
+  {"__gc", process_close},
+  {NULL, NULL},
+};
+
+void lcell_open_process(lua_State *L)
+{
+  lcell_new_type(L, LCELL_PROCESS, methods, metamethods);
+  lua_setfield(L, -2, "Process");
+}
