@@ -4,14 +4,14 @@ local unicode = require "codecell.agent.unicode"
 
 local check = {}
 
-local function same(left, right, path, seen)
+local function same(left, right, path)
   if left == right then
     return true
   elseif type(left) ~= "table" or type(right) ~= "table" then
     return false, ("%s: %s and %s"):format(path, tostring(left), tostring(right))
   end
   for key, value in pairs(left) do
-    local ok, where = same(value, right[key], path .. "." .. tostring(key), seen)
+    local ok, where = same(value, right[key], path .. "." .. tostring(key))
     if not ok then
       return false, where
     end
@@ -43,7 +43,8 @@ function check.ranges(text, found)
     assert(block.runnable == (block.why == nil), range .. " has no reason, or one too many")
     assert(not block.runnable or block.language, range .. " runs in no language")
     for _, inner in ipairs(block.nested or {}) do
-      assert(inner.first > block.first and inner.last <= block.last, range .. " does not hold its own")
+      local is_held = inner.first > block.first and inner.last <= block.last
+      assert(is_held, range .. " does not hold its own")
     end
     past = block.last
   end

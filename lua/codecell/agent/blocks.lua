@@ -15,7 +15,7 @@
 local Machine = require "codecell.agent.blocks.machine"
 local Parser = require "codecell.agent.blocks.parser"
 local language = require "codecell.agent.blocks.language"
-local options = require "codecell.agent.options"
+local options = require "codecell.options"
 
 ---@class codecell.Block
 ---@field code string the program: indentation of the fence and final newline removed, CRLF made LF
@@ -53,20 +53,27 @@ local options = require "codecell.agent.options"
 
 local blocks = {}
 
-local KNOWN = {
-  aliases = "table", calls = "boolean", languages = "table|function", nested = "string",
-  parses = "function", role = "string", stop_reason = "string", tags = "boolean|string",
-  unclosed = "string", untagged = "string",
+local OPTIONS = {
+  aliases = { type = "table" },
+  calls = { type = "boolean" },
+  languages = { type = "either", expected = "table or function",
+    rules = { table = { type = "table" }, ["function"] = { type = "function" } } },
+  nested = { type = "choice", choices = { "run", "list" } },
+  parses = { type = "function" },
+  role = { type = "choice", choices = { "assistant", "user", "tool" } },
+  stop_reason = { type = "name" },
+  tags = { type = "either", expected = "boolean or string",
+    rules = { boolean = { type = "boolean" }, string = { type = "name" } } },
+  unclosed = { type = "choice", choices = { "run", "refuse" } },
+  untagged = { type = "name" },
 }
 
-local function check(given, verb)
+-- A copy, so that a caller who changes his table later changes nothing here.
+local function check(verb, given)
   local opts = {}
-  for key, value in pairs(options.check(given, KNOWN, verb, 3)) do
+  for key, value in pairs(options.check(verb, given, OPTIONS, 4)) do
     opts[key] = value
   end
-  options.one_of(opts.role or "assistant", { "assistant", "user", "tool" }, "role", 3)
-  options.one_of(opts.unclosed or "run", { "run", "refuse" }, "unclosed", 3)
-  options.one_of(opts.nested or "list", { "run", "list" }, "nested", 3)
   if opts.untagged then
     opts.untagged = language.resolve(opts.untagged, opts.aliases) or opts.untagged
   end
@@ -81,7 +88,7 @@ function blocks.scan(text, opts)
   if type(text) ~= "string" then
     error(("blocks.scan: the text must be a string, not a %s"):format(type(text)), 2)
   end
-  opts = check(opts, "blocks.scan")
+  opts = check("blocks.scan", opts)
   return Machine.new(opts, 0, true):whole(text, opts.stop_reason)
 end
 
@@ -90,7 +97,7 @@ end
 ---@param opts codecell.BlockOptions?
 ---@return codecell.BlockParser
 function blocks.parser(opts)
-  return Parser.new(check(opts, "blocks.parser"))
+  return Parser.new(check("blocks.parser", opts))
 end
 
 --- The canonical name of a language by any of its names: "python" for "py3".

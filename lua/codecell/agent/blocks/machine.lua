@@ -65,10 +65,10 @@ function Machine:emit_text(text)
   end
 end
 
-function Machine:emit(event)
+function Machine:emit(kind, block, text)
   if not self.quiet then
     self:flush_text()
-    self.events[#self.events + 1] = event
+    self.events[#self.events + 1] = { type = kind, block = block, text = text }
   end
 end
 
@@ -94,7 +94,7 @@ end
 
 function Machine:emit_code(text)
   if not self.quiet and text ~= "" then
-    self:emit({ type = "code", text = text, block = self.work.block })
+    self:emit("code", self.work.block, text)
   end
 end
 
@@ -115,10 +115,8 @@ function Machine:open_block(form, word, text, attrs, start, number)
     self.work.depth_reason = "inside another block"
   end
   local holds_blocks = name == "markdown" or name == nil and form == "fence"
-  if holds_blocks and self.depth < DEPTH_MAX then
-    self.work.inner = Machine.new(self.opts, self.depth + 1, true)
-  end
-  self:emit({ type = "open", block = block })
+  self.work.holds_blocks = holds_blocks and self.depth < DEPTH_MAX
+  self:emit("open", block)
   return self.work
 end
 
@@ -149,7 +147,7 @@ function Machine:end_block(last, number, closed, why, stop_reason)
   self:link_expected(block)
   self.blocks[#self.blocks + 1] = block
   self.state, self.work, self.paragraph = "text", nil, false
-  self:emit({ type = "close", block = block })
+  self:emit("close", block)
 end
 
 -- A fence inside a tag, and nothing else there, is the block itself.
@@ -186,7 +184,8 @@ function Machine:content(content, released, eol, start, stop, number)
   if work.scanner then
     work.scanner:line(content)
   end
-  if work.inner then
+  if work.holds_blocks then
+    work.inner = work.inner or Machine.new(self.opts, self.depth + 1, true)
     work.inner:line(content, eol, start, number, 0)
   end
   work.newline, work.last, work.last_line, work.eol = true, stop, number, eol
