@@ -72,6 +72,7 @@ KERNELS := $(wildcard src/kernels/*.*)
 PYTHON := $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3 2>/dev/null))
 LUA_FILES := $(shell find lua -name '*.lua')
 ENGINE_TESTS := $(wildcard spec/engine/*_test.c)
+KERNEL_TESTS := $(wildcard spec/kernels/*_test.py)
 
 ENGINE_OBJECTS := $(ENGINE_SOURCES:src/%.c=$(BUILD)/engine/%.o) \
 	$(BUILD)/engine/embed_warden.o $(BUILD)/engine/embed_kernels.o
@@ -175,7 +176,7 @@ tools:
 
 # ---- the demonstration and the tests ----
 
-.PHONY: demo test test-engine test-lua test-user
+.PHONY: demo test test-engine test-kernels test-lua test-user
 LUA_ENVIRONMENT = LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;' \
 	LUA_CPATH='$(abspath $(BUILD))/$(LUA_ABI)/?.so;;' CODECELL_BUILD='$(abspath $(BUILD))' \
 	CODECELL_LUA='$(LUA)' CODECELL_COMMAND='$(abspath $(COMMAND))'
@@ -194,13 +195,19 @@ test:
 	@.ci/deps install "$(LUA_VERSION)" build demo test
 	@$(AGAIN) -s -j$(JOBS) all $(TEST_PROGRAMS)
 	@rm -rf $(RESULTS)
-	@$(AGAIN) -k test-engine test-lua test-user; status=$$?; .ci/sum $(RESULTS); exit $$status
+	@$(AGAIN) -k test-engine test-kernels test-lua test-user; status=$$?; .ci/sum $(RESULTS); exit $$status
 
 test-engine: $(TEST_PROGRAMS)
 	@status=0; for program in $(TEST_PROGRAMS); do \
 	  $(LUA_ENVIRONMENT) $(SUITE) counts $(ENGINE_SUITE)$$(basename $$program) $$program || status=1; \
 	done; exit $$status
 ENGINE_SUITE := engine-
+
+test-kernels:
+	@status=0; for program in $(KERNEL_TESTS); do \
+	  $(SUITE) unittest kernel-$$(basename $$program .py) \
+	    $(PYTHON) -B $$program -v || status=1; \
+	done; exit $$status
 
 test-lua: all
 	@$(LUA_ENVIRONMENT) $(SUITE) counts lua-$(LUA_VERSION) \
@@ -220,6 +227,11 @@ $(BUILD)/tests/%: spec/engine/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) $(LINK_TESTS)
 $(BUILD)/tests/filter_test: LINK_TESTS = -lseccomp
+# Every call of these names goes through fault.c, which can make it fail.
+COMMA := ,
+$(BUILD)/tests/%_fault_test: LINK_TESTS = spec/engine/fault.c \
+	$(addprefix -Wl$(COMMA)--wrap=,$(shell cat spec/engine/fault.names))
+$(BUILD)/tests/start_fault_test: spec/engine/fault.c
 
 # ---- the long gate ----
 
