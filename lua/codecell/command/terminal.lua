@@ -28,12 +28,17 @@ function terminal.open(stream, descriptor)
   }, Output)
 end
 
---- Text of codecell's own. Raises when the stream cannot be written.
-function Output:write(...)
-  local done, message = self.stream:write(...)
+-- What was just done to the stream: gives up if it failed.
+local function check(done, message)
   if not done then
     command.abort("cannot write the output: " .. tostring(message))
   end
+end
+
+--- Text of codecell's own.
+---@param ... string
+function Output:write(...)
+  check(self.stream:write(...))
 end
 
 --- `text` in a style, where the terminal has colours.
@@ -53,7 +58,7 @@ function Output:foreign(text)
   if text ~= "" then
     self:write(text)
     self.in_line = text:sub(-1) ~= "\n"
-    self.stream:flush()
+    check(self.stream:flush())
   end
 end
 
@@ -63,7 +68,7 @@ function Output:settle()
     self:write(self.filter() or "", self.colours and "\27[0m" or "", self.in_line and "\n" or "")
     self.in_line = false
   end
-  self.stream:flush()
+  check(self.stream:flush())
 end
 
 return terminal
