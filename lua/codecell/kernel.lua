@@ -209,7 +209,6 @@ end
 -- What is still in the pipes belongs to this cell.
 local function finish(self, run)
   local process = self.process
-  process:_drain()
   execution.take_output(run.execution, process)
   if run.callbacks.on_stdout or run.callbacks.on_stderr then
     hand_over(run, process, true)
@@ -250,6 +249,9 @@ end
 local function stop_cell(self, run)
   self:interrupt()
   local outcome = settle(self)
+  if outcome ~= "done" then
+    self.process:_drain() -- an end that was announced has done it
+  end
   finish(self, run)
   if outcome ~= "done" then
     self:stop()
@@ -327,6 +329,7 @@ local function conclude(self, run, ended, timeout)
     self:interrupt()
     return nil, errors.new("cancelled", "run_code was cancelled")
   else
+    self.process:_drain()
     finish(self, run)
     local ok, err = say_death(self, run)
     self:stop()

@@ -1,0 +1,251 @@
+--- Making, finding and ending sandboxes.
+local backends = require "codecell.backend"
+local check = require "codecell.options"
+local context = require "codecell.context"
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local languages = require "codecell.languages"
+local sandbox = require "codecell.sandbox"
+
+local create = {}
+
+local MIB = 1024 * 1024
+local LIMITS = {
+  code = { type = "integer", least = 1, most = 60 * MIB, default = 8 * MIB },
+  cpu = { type = "number", above = 0, most = 1024 },
+  disk = { type = "integer", least = MIB, most = 2 ^ 50, default = 512 * MIB },
+  files = { type = "integer", least = 16, most = 2 ^ 20, default = 1024 },
+  memory = { type = "integer", least = 16 * MIB, most = 2 ^ 50, default = 1024 * MIB },
+  output = { type = "integer", least = 1024, most = 1024 * MIB, default = 8 * MIB },
+  processes = { type = "integer", least = 4, most = 2 ^ 20, default = 256 },
+}
+
+local CREATE = {
+  backend = { type = "name" },
+  cwd = { type = "text" },
+  envs = { type = "envs" },
+  gpu = { type = "boolean" },
+  languages = { type = "strings" },
+  limits = { type = "table", fields = LIMITS },
+  metadata = { type = "metadata" },
+  mounts = { type = "table" },
+  name = { type = "name" },
+  network = { type = "either", expected = "string or table",
+    rules = { string = { type = "choice", choices = { "none", "open" } },
+      table = { type = "table" } } },
+  on_event = { type = "function" },
+  on_timeout = { type = "choice", choices = { "kill", "pause" } },
+  root_view = { type = "boolean" },
+  secrets = { type = "envs" },
+  template = { type = "name" },
+  timeout = { type = "number", above = 0, most = 86400 },
+  user = { type = "name" },
+  warm = { type = "boolean" },
+}
+
+local settings = { max_sandboxes = 1000 }
+
+local function copy(from)
+  local to = {}
+  for key, value in pairs(from or {}) do
+    to[key] = value
+  end
+  return to
+end
+
+local function complete_limits(given)
+  local limits = copy(given)
+  for name, rule in pairs(LIMITS) do
+    limits[name] = limits[name] or rule.default
+  end
+  return limits
+end
+
+local function unsupported(what, hint)
+  return nil, errors.unsupported("create: " .. what, "local", hint)
+end
+
+-- Options that are understood and that the local backend does not have.
+local function check_supported(given)
+  if given.network and given.network ~= "none" then
+    return unsupported("a network", "leave `network` at \"none\"")
+  elseif given.mounts and next(given.mounts) ~= nil then
+    return unsupported("mounts", "copy files with files:upload")
+  elseif given.secrets and next(given.secrets) ~= nil then
+    return unsupported("secrets", "pass values that need no masking as `envs`")
+  elseif given.template then
+    return unsupported("templates", "leave `template` out: the system's programs are there")
+  elseif given.on_timeout == "pause" then
+    return unsupported("on_timeout = \"pause\"", "leave it at \"kill\"")
+  elseif given.gpu then
+    return unsupported("gpu", "leave it out")
+  elseif given.user and given.user ~= "user" and not (given.user == "root" and given.root_view) then
+    return unsupported(("user %q"):format(given.user), "leave it at \"user\"")
+  end
+  return true
+end
+
+-- The collector does not know what a sandbox weighs: at the cap it is asked once.
+local function check_room()
+  local most = settings.max_sandboxes
+  if #sandbox.all() < most then
+    return true
+  end
+  collectgarbage()
+  collectgarbage() -- an object that a finalizer kept goes with the second
+  if #sandbox.all() < most then
+    return true
+  end
+  return nil, errors.new("limit_exceeded",
+    ("create: %d sandboxes live in this Lua state; close some, or raise max_sandboxes in setup")
+      :format(most))
+end
+
+local function start_languages(self, names)
+  for _, name in ipairs(names or {}) do
+    local made, err = context.default(self, name)
+    local ok = made
+    if made then
+      ok, err = context.kernel(self, "create", made):start()
+    end
+    if not ok then
+      self:close()
+      return nil, err
+    end
+  end
+  return self
+end
+
+--- Make a sandbox.
+---@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
+---`network` ("none"), `limits`, `cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, ...
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
+---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
+function create.create(options)
+  options = check.check("create", options, CREATE)
+  local backend, err = backends.find(options.backend or "local")
+  if not backend then
+    return nil, err
+  end
+  local ok
+  ok, err = check_supported(options)
+  if ok then
+    ok, err = check_room()
+  end
+  if not ok then
+    return nil, err
+  end
+  local given = copy(options)
+  given.id = "i" .. core.random_id(20)
+  given.timeout = options.timeout or 300
+  given.limits = complete_limits(options.limits)
+  given.metadata = copy(options.metadata)
+  given.cwd = options.cwd or "/home/user"
+  given.user = options.user or "user"
+  given.network = "none"
+  local made
+  made, err = backend.create(given)
+  if not made then
+    return nil, err
+  end
+  return start_languages(sandbox.dress(made, backend, given), options.languages)
+end
+
+local CONNECT = { backend = { type = "name" } }
+
+--- Another object for a sandbox of this Lua state; closing it leaves the sandbox running.
+---@param id string
+---@param options {backend: string?}?
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err kind "not_found"
+function create.connect(id, options)
+  check.argument("connect", "id", id, "name")
+  check.check("connect", options, CONNECT)
+  local found = sandbox.find(id)
+  if not found then
+    return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
+  end
+  return found:_connect()
+end
+
+local LIST = {
+  backend = { type = "name" },
+  limit = { type = "integer", least = 1, most = 1000 },
+  metadata = { type = "metadata" },
+  next = { type = "name" },
+  state = { type = "choice", choices = { "running", "paused" } },
+}
+
+local function matches(info, options)
+  for name, value in pairs(options.metadata or {}) do
+    if info.metadata[name] ~= value then
+      return false
+    end
+  end
+  return (not options.state or info.state == options.state)
+    and (not options.backend or info.backend == options.backend)
+end
+
+--- The living sandboxes of this Lua state, oldest first.
+---@param options table? `backend metadata state limit next`
+---@return codecell.SandboxInfo[] page with `next`, to be given to the next call, if there is more
+function create.list(options)
+  options = check.check("list", options, LIST)
+  local page, skip = {}, tonumber(options.next) or 0
+  local seen = 0
+  for _, one in ipairs(sandbox.all()) do
+    local info = one:get_info()
+    if matches(info, options) then
+      seen = seen + 1
+      if #page >= (options.limit or math.huge) then
+        page.next = tostring(skip + #page)
+        break
+      elseif seen > skip then
+        page[#page + 1] = info
+      end
+    end
+  end
+  return page
+end
+
+--- End a sandbox of this Lua state.
+---@param id string
+---@param options {backend: string?}?
+---@return boolean killed false if there was none
+function create.kill(id, options)
+  check.argument("kill", "id", id, "name")
+  check.check("kill", options, CONNECT)
+  local found = sandbox.find(id)
+  return found ~= nil and found:kill()
+end
+
+local SETUP = {
+  languages = { type = "table" },
+  max_sandboxes = { type = "integer", least = 1, most = 100000 },
+}
+
+--- Set defaults of this Lua state.
+---@param options table `languages = {python = {program = "/path"}}`, `max_sandboxes` (1000)
+---@return true
+function create.setup(options)
+  check.argument("setup", "options", options, "table")
+  check.check("setup", options, SETUP)
+  for name, choice in pairs(options.languages or {}) do
+    check.argument("setup", ("languages.%s"):format(tostring(name)), choice, "table",
+      { fields = { program = { type = "text" } } })
+  end
+  if options.languages then
+    languages.choose(options.languages)
+  end
+  settings.max_sandboxes = options.max_sandboxes or settings.max_sandboxes
+  return true
+end
+
+--- The templates that are there.
+---@return string[]
+function create.templates()
+  return {}
+end
+
+return create
