@@ -170,7 +170,8 @@ report("back", call(135, 0))
       local found = outcomes(sandbox, [[
 for family in range(0, 46):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):
-        outcome = attempt(lambda: socket.socket(family, kind).close())
+        protocol = 1 if kind == socket.SOCK_RAW and family == 2 else 58 if kind == socket.SOCK_RAW and family == 10 else 0
+        outcome = attempt(lambda: socket.socket(family, kind, protocol).close())
         if family in (1, 2, 10) or (family == 16 and kind != socket.SOCK_STREAM):
             if kind == socket.SOCK_RAW and family in (2, 10): report("raw:%d" % family, outcome)
             continue
@@ -178,6 +179,7 @@ for family in range(0, 46):
 report("netlink:audit", attempt(lambda: socket.socket(16, socket.SOCK_RAW, 9).close()))
 ]])
       assert.equal("EPERM", found["raw:2"])
+      assert.equal("EPERM", found["raw:10"])
       found["raw:2"], found["raw:10"], found["0:1"], found["0:2"], found["0:3"] = nil, nil, nil, nil, nil
       assert.is_nil(attack.unexpected(found, set("EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT")))
     end)
