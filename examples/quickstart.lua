@@ -56,16 +56,13 @@ local function save(execution, name)
   end
 end
 
+-- Nothing is drawn into a pipe, or where the terminal cannot.
 local function draw(sandbox, png)
-  local terminal = codecell.media.terminal()
-  if terminal.protocol == "none" then
-    return
-  end
-  local pixels
-  if terminal.protocol ~= "kitty" and terminal.protocol ~= "iterm2" then
-    pixels = codecell.media.thumbnail(sandbox, png, 78, 20)
-  end
-  local drawing = codecell.media.draw(png, { protocol = terminal.protocol, pixels = pixels })
+  local drawing = require("codecell.core").isatty(1) and codecell.media.draw(png, {
+    pixels = function(columns, rows)
+      return codecell.media.thumbnail(sandbox, png, columns, rows)
+    end,
+  })
   if drawing then
     say("%s", drawing)
   end

@@ -11,6 +11,8 @@ local show = {}
 -- In this order a picture is looked for: what terminals can draw comes first.
 local PICTURES = { "png", "jpeg", "svg", "pdf" }
 local SUFFIXES = { png = "png", jpeg = "jpg", svg = "svg", pdf = "pdf" }
+-- Wider pictures would fill more than a screen.
+local COLUMNS_MAX = 80
 -- Formats that are bytes, so that JSON takes them in base64.
 local BINARY = { png = true, jpeg = true, pdf = true }
 
@@ -86,17 +88,16 @@ local function draw(view, format, bytes)
   if not view.out.is_terminal or format ~= "png" then
     return nil
   end
-  local protocol = media.terminal().protocol
-  if protocol == "none" then
-    return nil
+  local _, columns = core.terminal_size(1)
+  if not columns or columns < 1 then
+    columns = COLUMNS_MAX -- a terminal that does not know its size
   end
-  local how = { protocol = protocol }
-  if view.sandbox and protocol ~= "kitty" and protocol ~= "iterm2" then
-    local rows, columns = core.terminal_size(1)
-    how.pixels = media.thumbnail(view.sandbox, bytes, math.min(columns or 80, 100),
-      math.min((rows or 24) - 2, 40))
-  end
-  return media.draw(bytes, how)
+  return (media.draw(bytes, {
+    columns = math.min(columns, COLUMNS_MAX),
+    pixels = function(wide, high)
+      return media.thumbnail(view.sandbox, bytes, wide, high)
+    end,
+  }))
 end
 
 local function show_pictures(view, result)

@@ -18,12 +18,13 @@ Output.__index = Output
 ---@param descriptor integer its number
 function terminal.open(stream, descriptor)
   local people = core.isatty(descriptor)
+  local colours = people and os.getenv "NO_COLOR" == nil and os.getenv "TERM" ~= "dumb"
   return setmetatable({
     stream = stream,
     descriptor = descriptor,
     is_terminal = people,
-    colours = people and os.getenv "NO_COLOR" == nil and os.getenv "TERM" ~= "dumb",
-    filter = people and safe.filter(),
+    colours = colours,
+    filter = people and safe.filter(colours and "keep" or "drop"),
     in_line = false,
   }, Output)
 end
