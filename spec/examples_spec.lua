@@ -102,7 +102,7 @@ describe("the examples #user", function()
     assert.truthy(result.stdout:find("The upper median of the numbers is 4", 1, true))
   end)
 
-  it("leave nothing behind but what they say that they save #A04", function()
+  it("leave nothing behind but what they say that they save", function()
     example("cortex/fib.lua", { folder = folder })
     local listing = shell.run("ls -A", { folder = folder })
     assert.equal("", listing.stdout)

@@ -4,6 +4,8 @@
 ---
 --- Whether a sandbox can be made is found by making one: settings and version
 --- numbers only explain a failure.
+local core = require "codecell.core"
+
 local checks = {}
 
 -- How to install a package by the name that each family of systems has for it.
@@ -138,8 +140,9 @@ function checks.limits(sandbox)
     local check = { name = "limit " .. name, status = EXACT[by] and "ok" or "optional",
       detail = by == "none" and "not kept" or "kept by " .. by }
     if not EXACT[by] then
-      check.remedy = "for a limit kept by the kernel run the host as root, or in a systemd"
-        .. " service with Delegate=yes"
+      check.remedy = core.uid() == 0
+        and "mount a cgroup that can be written, with memory, pids and cpu, at /sys/fs/cgroup"
+        or "run the host in a systemd service with Delegate=yes, or as root"
     end
     found[#found + 1] = check
   end
