@@ -85,6 +85,7 @@ WARDEN := $(BUILD)/warden/codecell-warden
 COMMAND := $(BUILD)/$(LUA_VERSION)/bin/codecell
 
 .DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
 .SUFFIXES:
 .PHONY: all core warden engine
 
@@ -183,19 +184,18 @@ LUA_ENVIRONMENT = LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDI
 RESULTS ?= $(BUILD)/results/test
 SUITE = RESULTS='$(RESULTS)' .ci/suite
 BUSTED_OPTIONS ?= --exclude-tags=slow
-AGAIN = $(MAKE) --no-print-directory
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 demo:
 	@.ci/deps install "$(LUA_VERSION)" build demo
-	@$(AGAIN) -s -j$(JOBS) all
+	@$(MAKE) -s -j$(JOBS) all
 	@$(LUA_ENVIRONMENT) $(LUA) examples/quickstart.lua
 
 test:
 	@.ci/deps install "$(LUA_VERSION)" build demo test
-	@$(AGAIN) -s -j$(JOBS) all $(TEST_PROGRAMS)
+	@$(MAKE) -s -j$(JOBS) all $(TEST_PROGRAMS)
 	@rm -rf $(RESULTS)
-	@$(AGAIN) -k test-engine test-kernels test-lua test-user; status=$$?; .ci/sum $(RESULTS); exit $$status
+	@$(MAKE) -k test-engine test-kernels test-lua test-user; status=$$?; .ci/sum $(RESULTS); exit $$status
 
 test-engine: $(TEST_PROGRAMS)
 	@status=0; for program in $(TEST_PROGRAMS); do \
@@ -217,7 +217,7 @@ test-lua: all
 # and the other way round.
 test-user: all
 	@BUILD='$(BUILD)' $(SUITE) counts other-user .ci/other-user \
-	  $(AGAIN) test-busted LUA_VERSION=$(LUA_VERSION) BUSTED_OPTIONS=--tags=user
+	  $(MAKE) test-busted LUA_VERSION=$(LUA_VERSION) BUSTED_OPTIONS=--tags=user
 
 .PHONY: test-busted
 test-busted: all
@@ -241,7 +241,7 @@ check: RESULTS := $(BUILD)/results/check
 check:
 	@.ci/deps install all build demo test check
 	@rm -rf $(RESULTS)
-	@$(AGAIN) -k RESULTS=$(RESULTS) lint check-luas sanitize fuzz; status=$$?; \
+	@$(MAKE) -k RESULTS=$(RESULTS) lint check-luas sanitize fuzz; status=$$?; \
 	  .ci/sum $(RESULTS); exit $$status
 
 lint: lint-lua lint-format lint-tidy lint-gcc lint-clang
@@ -255,11 +255,11 @@ lint-tidy: $(BUILD)/warden/filter.h
 	  sort -u | xargs -P $(JOBS) -n 4 sh -c '\''clang-tidy --quiet "$$@" -- $(DIALECT) -Isrc \
 	  -I$(BUILD)/warden $(LUA_CFLAGS) 2>/dev/null'\'' tidy'
 lint-gcc:
-	@$(SUITE) step warnings-gcc $(AGAIN) -s -j$(JOBS) all CC=gcc BUILD=$(BUILD)/gcc \
+	@$(SUITE) step warnings-gcc $(MAKE) -s -j$(JOBS) all CC=gcc BUILD=$(BUILD)/gcc \
 	  CFLAGS='-O2 -Werror' WARDEN_EXTRA=-Werror
 # The warden too, and so linked with a static glibc, as where musl is missing.
 lint-clang:
-	@$(SUITE) step warnings-clang $(AGAIN) -s -j$(JOBS) all CC=clang WARDEN_CC=clang \
+	@$(SUITE) step warnings-clang $(MAKE) -s -j$(JOBS) all CC=clang WARDEN_CC=clang \
 	  BUILD=$(BUILD)/clang CFLAGS='-O2 -Werror' WARDEN_EXTRA=-Werror
 
 format:
@@ -267,12 +267,12 @@ format:
 
 check-luas:
 	@status=0; for version in $(ALL_LUAS); do \
-	  $(AGAIN) -s -j$(JOBS) all LUA_VERSION=$$version && \
-	  $(AGAIN) test-lua LUA_VERSION=$$version BUSTED_OPTIONS= || status=1; \
+	  $(MAKE) -s -j$(JOBS) all LUA_VERSION=$$version && \
+	  $(MAKE) test-lua LUA_VERSION=$$version BUSTED_OPTIONS= || status=1; \
 	done; exit $$status
 
 sanitize:
-	@$(AGAIN) -s -j$(JOBS) test-engine ENGINE_SUITE=sanitized- BUILD=$(BUILD)/sanitize \
+	@$(MAKE) -s -j$(JOBS) test-engine ENGINE_SUITE=sanitized- BUILD=$(BUILD)/sanitize \
 	  SANITIZE=address,undefined RESULTS=$(abspath $(RESULTS))
 
 # Each target for FUZZ_SECONDS, from the seeds in fuzz/corpus/.
@@ -280,7 +280,7 @@ FUZZ_SECONDS ?= 60
 fuzz: all
 	@status=0; for target in $(wildcard fuzz/*_fuzz.c); do \
 	  name=$$(basename $$target .c); \
-	  $(AGAIN) -s -j$(JOBS) $(BUILD)/fuzz/tests/$$name BUILD=$(BUILD)/fuzz CC=clang \
+	  $(MAKE) -s -j$(JOBS) $(BUILD)/fuzz/tests/$$name BUILD=$(BUILD)/fuzz CC=clang \
 	    SANITIZE=address,undefined CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' && \
 	  mkdir -p $(BUILD)/corpus/$$name && \
 	  $(SUITE) step $$name $(BUILD)/fuzz/tests/$$name -max_total_time=$(FUZZ_SECONDS) \
@@ -300,7 +300,7 @@ $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 BENCH_OPTIONS ?=
 bench:
 	@.ci/deps install "$(LUA_VERSION)" build demo bench
-	@$(AGAIN) -s -j$(JOBS) all $(BUILD)/bench/floor $(BUILD)/bench/floor-inside
+	@$(MAKE) -s -j$(JOBS) all $(BUILD)/bench/floor $(BUILD)/bench/floor-inside
 	@$(LUA_ENVIRONMENT) /usr/bin/python3 bench/run.py --lua $(LUA) --floor $(BUILD)/bench/floor \
 	  $(BENCH_OPTIONS)
 
@@ -338,7 +338,7 @@ install: all
 
 # For eval: messages of the build go to standard error.
 env:
-	@$(AGAIN) -s all >&2
+	@$(MAKE) -s all >&2
 	@echo 'export PATH="$(abspath $(BUILD))/$(LUA_VERSION)/bin:$$PATH"'
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
 	@echo 'export LUA_CPATH="$(abspath $(BUILD))/$(LUA_ABI)/?.so;;"'

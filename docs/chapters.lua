@@ -1,12 +1,81 @@
--- The chapters of docs/reference.md: what is public, in the order in which it is read.
+-- The chapters of docs/reference.md: what is public, in the order in which it is read. `receivers`
+-- says how users write the tables and classes of these files; what is not named there is private.
+-- `only` picks some functions of a table, `except` leaves some out.
+local function set(...)
+  local names = {}
+  for _, name in ipairs { ... } do
+    names[name] = true
+  end
+  return names
+end
+
 return {
   introduction = [[
-Times are seconds, sizes bytes, ports and file modes integers. Required arguments are positional, all
-optional ones go in one last table; an unknown key raises and names the nearest valid one.
+Times are seconds, sizes bytes, ports and file modes integers. Required arguments are positional,
+all optional ones go in one last table; an unknown key raises and names the nearest valid one.
 
-What is a bug of the caller raises: a wrong type, a number out of range, a closed object. What can happen to a
-well-formed call returns `nil, err`, where `err.kind` is one of a closed set. What the code in the sandbox did is a
-result.]],
-  { title = "The module", receiver = "codecell", files = { "lua/codecell/wait.lua", "lua/codecell/task.lua" } },
-  { title = "Errors", receiver = "codecell.errors", files = { "lua/codecell/errors.lua" } },
+What is a bug of the caller raises: a wrong type, a number out of range, a closed object. What can
+happen to a well-formed call returns `nil, err`, where `err.kind` is one of a closed set. What the
+code in the sandbox did is a result.
+
+A verb that waits does so by stepping the reactor of its Lua state; in a function started by
+`codecell.async` it parks that function instead, and the others go on.]],
+  {
+    title = "The module",
+    files = { "lua/codecell/create.lua", "lua/codecell/task.lua", "lua/codecell/loop.lua" },
+    text = '`local codecell = require "codecell"`. Its parts load when they are first used.',
+    receivers = { create = "codecell", task = "codecell", loop = "codecell", Task = "task" },
+    except = set("resume"),
+  },
+  {
+    title = "Sandbox",
+    files = { "lua/codecell/sandbox.lua" },
+    text = "What `codecell.create` returns. It ends when it is closed or collected, at its timeout,"
+      .. " and with the program that made it.",
+    receivers = { Sandbox = "sandbox" },
+  },
+  {
+    title = "Running code",
+    files = { "lua/codecell/execution.lua", "lua/codecell/run.lua", "lua/codecell/context.lua" },
+    text = "What `run_code` and `start_code` return, and the sessions that code runs in.",
+    receivers = { Result = "result", Run = "run", Context = "context" },
+  },
+  {
+    title = "Commands and terminals",
+    files = { "lua/codecell/commands.lua", "lua/codecell/pty.lua", "lua/codecell/process.lua" },
+    text = "Programs in a sandbox.",
+    receivers = { Commands = "sandbox.commands", Pty = "sandbox.pty", Process = "process" },
+  },
+  {
+    title = "Files",
+    files = { "lua/codecell/files.lua" },
+    receivers = { Files = "sandbox.files" },
+  },
+  {
+    title = "Errors",
+    files = { "lua/codecell/errors.lua" },
+    receivers = { errors = "codecell.errors" },
+    only = set("is", "assert"),
+  },
+  {
+    title = "Code in answers",
+    files = { "lua/codecell/agent/blocks.lua" },
+    receivers = { blocks = "codecell.blocks", Parser = "parser" },
+  },
+  {
+    title = "Showing results",
+    files = { "lua/codecell/agent/media.lua" },
+    receivers = { format = "codecell.format", media = "codecell.media" },
+  },
+  {
+    title = "Languages",
+    files = { "lua/codecell/languages.lua" },
+    receivers = { languages = "codecell.languages" },
+    only = set("register", "list"),
+  },
+  {
+    title = "JSON",
+    files = { "lua/codecell/json.lua" },
+    receivers = { json = "codecell.json" },
+  },
 }

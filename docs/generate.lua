@@ -28,25 +28,23 @@ local function split_type(text)
   return text:sub(1, i - 1), (text:sub(i):gsub("^%s*#?%s*", ""))
 end
 
+local lists = { param = "params", ["return"] = "returns", field = "fields" }
+
 local function read_tag(block, tag, rest)
-  if tag == "param" then
-    local name, more = rest:match("^(%S+)%s+(.*)$")
-    local type_text, text = split_type(more or "any")
-    block.params[#block.params + 1] = { name = name or rest, type = type_text, text = text }
-  elseif tag == "return" then
-    local type_text, text = split_type(rest)
-    block.returns[#block.returns + 1] = { type = type_text, text = text }
-  elseif tag == "field" then
-    if not rest:find("^private ") and not rest:find("^package ") and not rest:find("^_") then
-      local name, more = rest:match("^(%[.-%]%??)%s+(.*)$")
-      if not name then
-        name, more = rest:gsub("^public ", ""):match("^(%S+)%s+(.*)$")
-      end
-      local type_text, text = split_type(more)
-      block.fields[#block.fields + 1] = { name = name, type = type_text, text = text }
+  block.last = nil
+  if lists[tag] then
+    local item = {}
+    if tag ~= "return" then
+      item.name, rest = rest:match("^(%S+)%s+(.*)$")
+    end
+    item.type, item.text = split_type(rest)
+    block.last = item
+    if item.name ~= "private" and item.name ~= "package" then
+      local list = block[lists[tag]]
+      list[#list + 1] = item
     end
   elseif tag == "class" then
-    block.class = rest:match("^%(?[%w]*%)?%s*([%w_.]+)") or rest
+    block.class = rest:gsub("^%(%w+%)%s*", ""):match("^[%w_.]+")
   elseif tag == "alias" then
     local name, more = rest:match("^(%S+)%s*(.*)$")
     block.alias, block.alias_type = name, more
@@ -84,6 +82,8 @@ local function read(path)
         read_tag(block, tag, rest)
       elseif comment:find("^%s*|") then
         block.alias_type = (block.alias_type or "") .. " " .. comment:match("^%s*(.-)%s*$")
+      elseif block.last then -- a tag that goes on
+        block.last.text = block.last.text .. " " .. comment:match("^%s*(.-)%s*$")
       else
         block.text[#block.text + 1] = comment:match("^%s?(.-)%s*$")
       end
@@ -102,22 +102,18 @@ local function prose(entry)
   return (table.concat(entry.text, "\n"):gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
+-- What a user writes: the chapter tells the names of the tables and classes that are public.
 local function signature(entry, chapter)
-  local owner, mark, verb = entry.name:match("^(.*)([.:])([%w_]+)$")
-  if not owner then
-    return entry.name .. entry.arguments
+  local owner, mark, verb = entry.name:match("^([%w_]+)([.:])([%a][%w_]*)$")
+  local receiver = owner and chapter.receivers[owner]
+  if receiver and (not chapter.only or chapter.only[verb])
+      and not (chapter.except and chapter.except[verb]) then
+    return receiver .. mark .. verb .. entry.arguments
   end
-  owner = chapter.receivers and chapter.receivers[owner] or chapter.receiver or owner
-  return owner .. mark .. verb .. entry.arguments
 end
 
-local function public(entry)
-  return not entry.private and not entry.package
-    and not (entry.name and (entry.name:find("[.:]_") or entry.name:find("^_")))
-end
-
-local function write_function(out, entry, chapter)
-  out("### `" .. signature(entry, chapter) .. "`\n\n" .. prose(entry) .. "\n")
+local function write_function(out, entry, call)
+  out("### `" .. call .. "`\n\n" .. prose(entry) .. "\n")
   for _, param in ipairs(entry.params) do
     local text = param.text ~= "" and ": " .. param.text or ""
     out(("- `%s` (`%s`)%s"):format(param.name, param.type, text))
@@ -129,8 +125,11 @@ local function write_function(out, entry, chapter)
 end
 
 local function write_class(out, entry)
-  out("### " .. entry.class .. "\n")
   local text = prose(entry)
+  if text == "" and #entry.fields == 0 then
+    return
+  end
+  out("### " .. entry.class .. "\n")
   out(text ~= "" and text .. "\n" or nil)
   if #entry.fields > 0 then
     out("| field | type | |\n| --- | --- | --- |")
@@ -149,8 +148,8 @@ local function write_entry(out, entry, chapter)
     out("One of: `" .. entry.alias_type:gsub("^[%s|]+", ""):gsub("%s*|%s*", "`, `") .. "`\n")
   elseif entry.module then
     out(not chapter.text and prose(entry) .. "\n" or nil)
-  elseif #entry.text > 0 or #entry.params + #entry.returns > 0 then
-    write_function(out, entry, chapter)
+  elseif signature(entry, chapter) then
+    write_function(out, entry, signature(entry, chapter))
   end
 end
 
@@ -159,9 +158,7 @@ local function write_chapter(out, chapter)
   out(chapter.text and chapter.text .. "\n" or nil)
   for _, path in ipairs(chapter.files) do
     for _, entry in ipairs(read(path)) do
-      if public(entry) then
-        write_entry(out, entry, chapter)
-      end
+      write_entry(out, entry, chapter)
     end
   end
 end
@@ -191,4 +188,4 @@ end
 if arg and arg[0] and arg[0]:find("generate%.lua$") then
   io.write(generate())
 end
-return { generate = generate, read = read, public = public, chapters = chapters }
+return { generate = generate, read = read, signature = signature, chapters = chapters }
