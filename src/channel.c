@@ -75,7 +75,8 @@ static void drop_first(struct cell_channel *channel)
 /* Whether a send that failed so may succeed later. */
 static int is_full(int number)
 {
-  return number == EAGAIN || number == ENOBUFS || number == ETOOMANYREFS;
+  return number == EAGAIN || number == ENOBUFS || number == ENOMEM ||
+         number == ETOOMANYREFS;
 }
 
 static void flush(struct cell_channel *channel)

@@ -193,10 +193,12 @@ long cell_fd_receive(int socket, void *bytes, size_t size, int *fds,
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
   message.msg_controllen = sizeof control.bytes;
+  /* A peer that closed with our messages unread shows as ECONNRESET, once, and
+  ** before what it had said until then. */
   do
     received =
       recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
-  while (received < 0 && errno == EINTR);
+  while (received < 0 && (errno == EINTR || errno == ECONNRESET));
   if (received < 0)
     return -1;
   if (message.msg_flags & MSG_CTRUNC)

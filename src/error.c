@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char descriptors_hint[] =
-  "raise the limit of open files (ulimit -n), or close sandboxes; each needs "
-  "two descriptors, each process up to four";
+/* What to do about EMFILE, whatever wanted the descriptor. */
+static const char descriptors_remedy[] =
+  "; a sandbox needs 2 descriptors and a process in it up to 4: raise the limit "
+  "of open files (ulimit -n), or close sandboxes";
 
 /* An error is one line, whatever the values in it hold. */
 static void make_one_line(char *text)
@@ -26,7 +27,8 @@ static void append_reason(char *message, size_t size, int number)
   const char *reason = strerror_r(number, buffer, sizeof buffer);
 
   if (used < size)
-    snprintf(message + used, size - used, "%s%s", used > 0 ? ": " : "", reason);
+    snprintf(message + used, size - used, "%s%s%s", used > 0 ? ": " : "",
+             reason, number == EMFILE ? descriptors_remedy : "");
 }
 
 int cell_fail(struct cell_error *error, enum cell_kind kind, int number,
@@ -46,8 +48,6 @@ int cell_fail(struct cell_error *error, enum cell_kind kind, int number,
   if (number != 0)
     append_reason(error->message, sizeof error->message, number);
   make_one_line(error->message);
-  if (number == EMFILE)
-    memcpy(error->hint, descriptors_hint, sizeof descriptors_hint);
   return -1;
 }
 

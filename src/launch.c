@@ -121,8 +121,8 @@ CELL_UNINSTRUMENTED static long place_descriptors(struct start *start)
 
   for (i = 0; i < start->count; i++) {
     high[i] = cell_call3(SYS_fcntl, start->given[i], F_DUPFD_CLOEXEC, HIGH);
-    if (high[i] < 0)
-      return high[i];
+    if (high[i] < 0) /* EINVAL: HIGH itself is beyond the limit */
+      return high[i] == -EINVAL ? -EMFILE : high[i];
   }
   for (i = 0; i < start->count; i++) {
     result = cell_call3(SYS_dup3, high[i], i, i == PROGRAM ? O_CLOEXEC : 0);

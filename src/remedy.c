@@ -17,7 +17,7 @@ struct remedy {
 
 /* The first row that fits. */
 static const struct remedy remedies[] = {
-  {NULL, EMFILE, CELL_SYSTEM, NULL}, /* cell_fail has a hint for these */
+  {NULL, EMFILE, CELL_SYSTEM, NULL}, /* cell_fail says what to do */
   {"namespaces", EINVAL, CELL_UNSUPPORTED,
    "this kernel has no user namespaces (CONFIG_USER_NS)"},
   {"namespaces", ENOSPC, CELL_UNSUPPORTED,
