@@ -62,6 +62,15 @@ describe("codecell doctor #user", function()
     assert.equal(2, doctor("--probe --mode nowhere").status)
   end)
 
+  it("names a missing interpreter and what to do about it, with status 1 #A10", function()
+    local result = shell.run("CODECELL_PYTHON=/no/such/python " .. shell.codecell
+      .. " doctor --json")
+    assert.equal(1, result.status, result.stderr)
+    local check = by_name(json.decode(result.stdout)).python
+    assert.truthy(check.status == "missing" or check.status == "failed")
+    assert.truthy(check.remedy and #check.remedy > 0)
+  end)
+
   it("names what forbids sandboxes and what to type, with status 1 #A10", function()
     local forbid = "unshare -Ur sh -c"
       .. " 'echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"' - "

@@ -192,7 +192,7 @@ function checks.inside(sandbox)
   local version = output:match "^%S+"
   if not execution or execution.error or not version then
     local problem = err or execution.error
-    local missing = err and err.kind == "not_found"
+    local missing = err and (err.kind == "not_found" or err.kind == "unsupported")
     return { { name = "python", status = missing and "missing" or "failed",
       detail = err and tostring(err) or problem and problem.name or "no answer",
       remedy = err and err.hint or checks.install "python" } }

@@ -63,7 +63,7 @@ end
 ---@return integer status 125, or 2 for what was asked wrongly
 function launch.fail(what, err)
   io.stderr:write("codecell ", what, ": ", tostring(err), "\n")
-  if err.hint and err.hint ~= "" then
+  if err.hint and err.hint ~= "" and not tostring(err):find(err.hint, 1, true) then
     io.stderr:write("  ", err.hint, "\n")
   end
   if err.kind == "unsupported" then

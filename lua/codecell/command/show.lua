@@ -157,15 +157,6 @@ function show.finish(view, execution)
   if main then
     show_result(view, main)
   end
-  if execution.truncated then
-    for _, name in ipairs { "stdout", "stderr" } do
-      local cut = execution.truncated[name]
-      if cut then
-        view.err:write(view.err:style("yellow",
-          ("[%s: %d of %d bytes are kept]"):format(name, cut.kept, cut.total)), "\n")
-      end
-    end
-  end
   if execution.error then
     show_error(view, execution.error)
   end
