@@ -70,10 +70,13 @@ local OPTIONS = {
 
 -- A copy, so that a caller who changes his table later changes nothing here.
 local function check(verb, given)
-  local opts = {}
-  for key, value in pairs(options.check(verb, given, OPTIONS, 4)) do
-    opts[key] = value
-  end
+  given = options.check(verb, given, OPTIONS, 4)
+  local opts = {
+    aliases = given.aliases, calls = given.calls, languages = given.languages,
+    nested = given.nested, parses = given.parses, role = given.role,
+    stop_reason = given.stop_reason, tags = given.tags, unclosed = given.unclosed,
+    untagged = given.untagged,
+  }
   if opts.untagged then
     opts.untagged = language.resolve(opts.untagged, opts.aliases) or opts.untagged
   end
