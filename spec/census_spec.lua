@@ -59,6 +59,21 @@ describe("the census of sandboxes", function()
     assert.truthy(eventually(5, function() return not listed(sandbox.id) end))
   end)
 
+  it("shows as many as there are", function()
+    local made, missing = {}, {}
+    for i = 1, 70 do
+      made[i] = codecell.assert(codecell.create())
+      missing[made[i].id] = true
+    end
+    for _, sandbox in ipairs(core.sandboxes()) do
+      missing[sandbox.id] = nil
+    end
+    assert.is_nil(next(missing))
+    for i = 1, 70 do
+      made[i]:close()
+    end
+  end)
+
   it("shows no process that merely has the name", function()
     local id = "i" .. ("f"):rep(20)
     local pipe = io.popen("exec bash -c \"exec -a 'codecell-sandbox " .. id

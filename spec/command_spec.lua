@@ -129,6 +129,13 @@ describe("codecell run #user", function()
     assert.equal("1\n", run("run -", { stdin = "print(1)\n" }).stdout)
   end)
 
+  it("lets the code read a file, or standard input, with --stdin", function()
+    local reading = "import sys\nprint(sys.stdin.read().upper())"
+    assert.equal("DATA\n", run("run --stdin - -c " .. shell.quote(reading),
+      { stdin = "data" }).stdout)
+    assert.equal(2, run("run --stdin -", { stdin = "print(1)" }).status)
+  end)
+
   it("prints the value of the last expression after what was printed", function()
     local result = run(code "print('first')\n6 * 7")
     assert.equal("first\n42\n", result.stdout)

@@ -13,6 +13,7 @@ local run = {
     { name = "code", short = "c", value = "CODE", help = "the code itself" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
       help = "default: by the file's name" },
+    { name = "stdin", value = "FILE", help = "what the code reads as its input; - is ours" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
     { name = "json", help = "print the whole Execution, bytes in base64" },
   },
@@ -57,6 +58,14 @@ local function find_code(options, arguments)
   return run.read_all(arguments[1] or "-")
 end
 
+-- What the code gets to read; or nil and what is wrong with the words.
+local function find_input(options, arguments)
+  if options.stdin == "-" and not options.code and (arguments[1] or "-") == "-" then
+    return nil, "standard input is the code already; --stdin needs a file"
+  end
+  return run.read_all(options.stdin)
+end
+
 local function language_of(options, path)
   local suffix = path and path:match "%.(%w+)$"
   return options.language or suffix and BY_SUFFIX[suffix:lower()]
@@ -74,16 +83,27 @@ function run.status(execution)
   return execution.error and command.status.code_failed or command.status.success
 end
 
-function run.run(options, arguments)
-  local code, message = find_code(options, arguments)
-  if not code then
+-- Everything that is read before a sandbox is made: {code, input}; or nil and
+-- what is wrong with the words.
+local function gather(options, arguments)
+  local given, message = {}, nil
+  given.code, message = find_code(options, arguments)
+  if given.code and options.stdin then
+    given.input, message = find_input(options, arguments)
+  end
+  if not message and options.save then
+    message = select(2, show.check_folder(options.save))
+  end
+  if message then
     return nil, message
   end
-  if options.save then
-    local there, why = show.check_folder(options.save)
-    if not there then
-      return nil, why
-    end
+  return given
+end
+
+function run.run(options, arguments)
+  local given, message = gather(options, arguments)
+  if not given then
+    return nil, message
   end
   local sandbox, status, why = launch.create(options)
   if not sandbox then
@@ -92,8 +112,8 @@ function run.run(options, arguments)
   local view = show.open(sandbox, options.save)
   local how = options.json and {} or show.stream(view)
   how.language = language_of(options, arguments[1])
-  how.timeout = options.timeout
-  local execution, err = sandbox:run_code(code, how)
+  how.timeout, how.stdin = options.timeout, given.input
+  local execution, err = sandbox:run_code(given.code, how)
   if not execution then
     return launch.fail("run", err)
   end
