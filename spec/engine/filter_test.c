@@ -124,7 +124,7 @@ static int add_allowed_arguments(scmp_filter_ctx filter)
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
                                LOW(0, personalities[i]));
   failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-                             SCMP_A2(SCMP_CMP_EQ, 0));
+                             SCMP_A2(SCMP_CMP_EQ, 0, 0));
   failed |=
     seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, LOW(0, 0));
   return failed;
