@@ -86,10 +86,10 @@ end
 -- Everything that is read before a sandbox is made: {code, input}; or nil and
 -- what is wrong with the words.
 local function gather(options, arguments)
-  local given, message = {}, nil
-  given.code, message = find_code(options, arguments)
-  if given.code and options.stdin then
-    given.input, message = find_input(options, arguments)
+  local code, message = find_code(options, arguments)
+  local input
+  if code and options.stdin then
+    input, message = find_input(options, arguments)
   end
   if not message and options.save then
     message = select(2, show.check_folder(options.save))
@@ -97,7 +97,7 @@ local function gather(options, arguments)
   if message then
     return nil, message
   end
-  return given
+  return { code = code, input = input }
 end
 
 function run.run(options, arguments)
