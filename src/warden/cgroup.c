@@ -30,8 +30,8 @@ void cgroup_view_close(struct cgroup_view *view)
   (void)view;
 }
 
-void cgroup_inspect(struct cgroup *cgroup, uint32_t number,
-                    uint32_t *oom_kills, uint64_t *peak)
+void cgroup_inspect(struct cgroup *cgroup, uint32_t number, uint32_t *oom_kills,
+                    uint64_t *peak)
 {
   (void)cgroup, (void)number;
   *oom_kills = 0;

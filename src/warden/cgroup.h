@@ -1,7 +1,8 @@
 /* cgroup.h -- limits on a whole sandbox, where the machine lets us set them.
 **
 ** The stem owns one directory for each hierarchy, below the group of the host
-** (version 1, as root) or beside it (version 2), and in it one for each sandbox.
+** (version 1, as root) or beside it (version 2), and in it one for each
+*sandbox.
 ** Where there is none, other means limit what they can: see warden.c.
 */
 #ifndef CELL_CGROUP_H
@@ -50,8 +51,8 @@ int cgroup_assign(struct cgroup *cgroup, uint32_t number, uint64_t memory,
                   struct cgroup_view *view, int *directory);
 void cgroup_view_close(struct cgroup_view *view);
 /* What happened in it. */
-void cgroup_inspect(struct cgroup *cgroup, uint32_t number,
-                    uint32_t *oom_kills, uint64_t *peak);
+void cgroup_inspect(struct cgroup *cgroup, uint32_t number, uint32_t *oom_kills,
+                    uint64_t *peak);
 /* 0, or -1 while something is left in it (EBUSY). */
 int cgroup_remove(struct cgroup *cgroup, uint32_t number);
 /* Remove our directories. */

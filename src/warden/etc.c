@@ -12,13 +12,32 @@
 
 /* Ending in '*': every name that begins so. */
 static const char *const shared[] = {
-  "ImageMagick-*", "R",           "alternatives",    "ca-certificates",
-  "crypto-policies", "debian_version", "fonts",      "java-*",
-  "ld.so.cache",   "ld.so.conf",  "ld.so.conf.d",    "localtime",
-  "magic",         "matplotlibrc", "mime.types",     "mtab",
-  "os-release",    "perl",        "pki",             "protocols",
-  "python3*",      "services",    "ssl",             "terminfo",
-  "timezone",      NULL,
+  "ImageMagick-*",
+  "R",
+  "alternatives",
+  "ca-certificates",
+  "crypto-policies",
+  "debian_version",
+  "fonts",
+  "java-*",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "magic",
+  "matplotlibrc",
+  "mime.types",
+  "mtab",
+  "os-release",
+  "perl",
+  "pki",
+  "protocols",
+  "python3*",
+  "services",
+  "ssl",
+  "terminfo",
+  "timezone",
+  NULL,
 };
 
 static const char *const written[][2] = {
@@ -43,9 +62,8 @@ static int wanted(const char *name)
 
   for (i = 0; shared[i] != NULL; i++) {
     length = strlen(shared[i]);
-    if (shared[i][length - 1] == '*'
-          ? strncmp(name, shared[i], length - 1) == 0
-          : strcmp(name, shared[i]) == 0)
+    if (shared[i][length - 1] == '*' ? strncmp(name, shared[i], length - 1) == 0
+                                     : strcmp(name, shared[i]) == 0)
       return 1;
   }
   return 0;
@@ -53,8 +71,8 @@ static int wanted(const char *name)
 
 static int put(int directory, const char *name, const char *text)
 {
-  int fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
-                  0644);
+  int fd =
+    openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
   int result = 0;
 
   if (fd < 0)
@@ -89,9 +107,8 @@ static int share(int from, int to, const char *name)
   } else if (put(to, name, "") < 0) {
     return -1;
   }
-  return mount_copy_at(from, name,
-                       MOUNT_READ_ONLY | MOUNT_NO_SETUID | MOUNT_NO_DEVICES,
-                       to, name);
+  return mount_copy_at(
+    from, name, MOUNT_READ_ONLY | MOUNT_NO_SETUID | MOUNT_NO_DEVICES, to, name);
 }
 
 int etc_build(int root)

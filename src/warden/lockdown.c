@@ -107,8 +107,8 @@ static int allow(int ruleset, const char *path, uint64_t rights)
   rule.parent = open(path, O_PATH | O_CLOEXEC);
   if (rule.parent < 0)
     return -1;
-  result = (int)syscall(CALL_LANDLOCK_ADD_RULE, ruleset,
-                        LAND_RULE_PATH_BENEATH, &rule, 0);
+  result = (int)syscall(CALL_LANDLOCK_ADD_RULE, ruleset, LAND_RULE_PATH_BENEATH,
+                        &rule, 0);
   close(rule.parent);
   return result;
 }

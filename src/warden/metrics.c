@@ -26,8 +26,7 @@ void metrics_answer(struct warden *warden)
   if (warden->cgroup.peak >= 0)
     warden->memory_peak = cgroup_read_peak(&warden->cgroup);
   warden->memory_peak = larger(warden->memory_peak, memory);
-  warden->processes_peak =
-    (uint32_t)larger(warden->processes_peak, processes);
+  warden->processes_peak = (uint32_t)larger(warden->processes_peak, processes);
   store_usage(&used, &total);
   cell_pack_start(&packer, bytes, sizeof bytes);
   cell_pack_u64(&packer, cpu);

@@ -13,9 +13,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#define REPORT 4            /* where the report pipe is put, out of the way */
-#define OOM_SCORE "500"     /* to be chosen before the warden */
-#define OVERHEAD 2          /* warden and reaper count as processes */
+#define REPORT 4        /* where the report pipe is put, out of the way */
+#define OOM_SCORE "500" /* to be chosen before the warden */
+#define OVERHEAD 2      /* warden and reaper count as processes */
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
 const char *program_stage(int stage)
@@ -129,8 +129,7 @@ static void execute(const struct program *program)
     return;
   }
   errno = ENOENT;
-  if (program->argv[0][0] == '\0' ||
-      strlen(program->argv[0]) >= CELL_PATH_MAX)
+  if (program->argv[0][0] == '\0' || strlen(program->argv[0]) >= CELL_PATH_MAX)
     return;
   for (path = search_path(program->envs);; path = end + 1) {
     end = strchr(path, ':');

@@ -15,9 +15,8 @@
 #define PROC (MOUNT_NO_SETUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC)
 
 static const char *const hidden[] = {
-  "/proc/kcore",      "/proc/keys",        "/proc/kmsg",
-  "/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger",
-  NULL,
+  "/proc/kcore",       "/proc/keys",          "/proc/kmsg", "/proc/timer_list",
+  "/proc/sched_debug", "/proc/sysrq-trigger", NULL,
 };
 
 static const char *const frozen[] = {"/proc/sys", "/proc/bus", "/proc/fs",

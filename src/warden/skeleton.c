@@ -16,26 +16,28 @@
 #define READ_ONLY (MOUNT_READ_ONLY | MOUNT_NO_SETUID | MOUNT_NO_DEVICES)
 
 static const char *const directories[] = {
-  "dev",  "dev/pts",   "dev/shm", "etc", "home", "home/user", "opt",
-  "proc", "root",      "run",     "tmp", "usr",  "var",       NULL,
+  "dev",  "dev/pts", "dev/shm", "etc", "home", "home/user", "opt",
+  "proc", "root",    "run",     "tmp", "usr",  "var",       NULL,
 };
 
 static const char *const links[][2] = {
-  {"dev/fd", "/proc/self/fd"},       {"dev/ptmx", "pts/ptmx"},
-  {"dev/stderr", "/proc/self/fd/2"}, {"dev/stdin", "/proc/self/fd/0"},
-  {"dev/stdout", "/proc/self/fd/1"}, {"var/tmp", "/tmp"},
+  {"dev/fd", "/proc/self/fd"},
+  {"dev/ptmx", "pts/ptmx"},
+  {"dev/stderr", "/proc/self/fd/2"},
+  {"dev/stdin", "/proc/self/fd/0"},
+  {"dev/stdout", "/proc/self/fd/1"},
+  {"var/tmp", "/tmp"},
   {NULL, NULL},
 };
 
-static const char *const nodes[] = {"null",   "zero",    "full",
-                                    "random", "urandom", "tty", NULL};
+static const char *const nodes[] = {"null",    "zero", "full", "random",
+                                    "urandom", "tty",  NULL};
 
 /* On a merged system links into /usr, on others directories beside it. */
-static const char *const top[] = {"bin",   "sbin",  "lib",  "lib32",
+static const char *const top[] = {"bin",   "sbin",   "lib", "lib32",
                                   "lib64", "libx32", NULL};
 
-static int fail_at(struct failure *failure, const char *stage,
-                   const char *path)
+static int fail_at(struct failure *failure, const char *stage, const char *path)
 {
   fail(failure, stage);
   snprintf(failure->detail, sizeof failure->detail, "%s", path);
@@ -133,8 +135,7 @@ static int attach_binds(int root, struct skeleton_bind *binds, size_t count,
 
   for (i = 0; i < count; i++) {
     path = binds[i].path + 1;
-    if (make_way(root, path) < 0 ||
-        mount_attach(binds[i].tree, root, path) < 0)
+    if (make_way(root, path) < 0 || mount_attach(binds[i].tree, root, path) < 0)
       return fail_at(failure, "bind", binds[i].path);
     close(binds[i].tree);
     binds[i].tree = -1;
@@ -172,7 +173,7 @@ static int mount_dead_proc(int root, struct failure *failure)
 /* An existing directory below which none of our sources lies. */
 static int attach_root(int root)
 {
-  static const char *const places[] = {"/tmp", "/mnt", "/run",
+  static const char *const places[] = {"/tmp", "/mnt",  "/run",
                                        "/var", "/home", NULL};
   int i;
 
@@ -218,8 +219,7 @@ int skeleton_build(struct skeleton_bind *binds, size_t count,
     fail(failure, "root");
     goto done;
   }
-  if (fill(root, failure) < 0 ||
-      attach_binds(root, binds, count, failure) < 0)
+  if (fill(root, failure) < 0 || attach_binds(root, binds, count, failure) < 0)
     goto done;
   if (fchdir(root) < 0 || call_pivot_root(".", ".") < 0 ||
       umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ||

@@ -70,7 +70,8 @@ static char **read_strings(struct warden *warden,
   return first;
 }
 
-/* From the last to the first: the NUL of one falls on the length of the next. */
+/* From the last to the first: the NUL of one falls on the length of the next.
+ */
 static void terminate_strings(char **strings, size_t count)
 {
   unsigned char *prefix;
@@ -194,8 +195,8 @@ void spawn_report(struct warden *warden, struct job *job)
   close(job->report);
   job->report = -1;
   if (length == (ssize_t)sizeof failure)
-    answer(warden, job->request, failure.number,
-           program_stage(failure.stage), 0, -1);
+    answer(warden, job->request, failure.number, program_stage(failure.stage),
+           0, -1);
   else
     answer(warden, job->request, 0, "", job->seen, job->master);
   if (length == (ssize_t)sizeof failure)
@@ -207,9 +208,8 @@ static void send_exited(struct warden *warden, const struct job *job,
 {
   unsigned char bytes[24];
   struct cell_packer packer;
-  int killed =
-    (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
-    (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
+  int killed = (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+               (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
   uint64_t cpu = (uint64_t)usage->ru_utime.tv_sec * 1000000u +
                  (uint64_t)usage->ru_utime.tv_usec +
                  (uint64_t)usage->ru_stime.tv_sec * 1000000u +
@@ -264,8 +264,8 @@ void spawn_signal(struct warden *warden)
     result = reaper_signal_all(warden, (int)number);
   else if (job == NULL)
     result = ESRCH;
-  else if (kill(scope == CELL_SCOPE_GROUP ? -job->pid : job->pid,
-                (int)number) < 0)
+  else if (kill(scope == CELL_SCOPE_GROUP ? -job->pid : job->pid, (int)number) <
+           0)
     result = errno;
   wire_send_number(warden->channel, CELL_DONE, warden->message.frame.request,
                    result);

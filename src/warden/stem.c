@@ -22,13 +22,13 @@
 #include <time.h>
 
 #define POOL_MAX 3
-#define IDLE_MS 2       /* without a request, before the pool is refilled */
-#define LINGER_MS 1000  /* after the last sandbox */
-#define RETRY_MS 5      /* until a group whose processes have gone is empty */
+#define IDLE_MS 2      /* without a request, before the pool is refilled */
+#define LINGER_MS 1000 /* after the last sandbox */
+#define RETRY_MS 5     /* until a group whose processes have gone is empty */
 #define TRIES_MAX 400
-#define PEER_PIDFD 77   /* SO_PEERPIDFD, Linux 6.5 */
+#define PEER_PIDFD 77 /* SO_PEERPIDFD, Linux 6.5 */
 
-#define NAMESPACES                                                            \
+#define NAMESPACES                                                             \
   (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWCGROUP)
 
 struct child {
@@ -250,8 +250,8 @@ static struct child *reserve_child(struct stem *stem)
   return &stem->children[stem->count];
 }
 
-static int read_create(struct stem *stem, struct birth *birth,
-                       uint64_t *memory, uint32_t *processes, uint32_t *cpu)
+static int read_create(struct stem *stem, struct birth *birth, uint64_t *memory,
+                       uint32_t *processes, uint32_t *cpu)
 {
   struct cell_unpacker unpacker;
 
@@ -388,9 +388,8 @@ static void bury(struct stem *stem)
 
   while (i < stem->count) {
     child = &stem->children[i];
-    if (child->pid != 0 ||
-        (cgroup_remove(&stem->cgroup, child->group) < 0 &&
-         ++child->tries < TRIES_MAX)) {
+    if (child->pid != 0 || (cgroup_remove(&stem->cgroup, child->group) < 0 &&
+                            ++child->tries < TRIES_MAX)) {
       i++;
       continue;
     }
@@ -415,8 +414,7 @@ static void reap(struct stem *stem)
         stem->children[i].pid = 0;
         stem->children[i].status = status;
         cgroup_inspect(&stem->cgroup, stem->children[i].group,
-                       &stem->children[i].oom_kills,
-                       &stem->children[i].peak);
+                       &stem->children[i].oom_kills, &stem->children[i].peak);
       }
   bury(stem);
 }

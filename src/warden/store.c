@@ -38,9 +38,10 @@ static int mount_parts(int store)
 
 int store_mount(uint64_t size, struct failure *failure)
 {
-  static const struct mount_option terminals[] = {
-    {"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"},
-    {NULL, NULL}};
+  static const struct mount_option terminals[] = {{"newinstance", NULL},
+                                                  {"ptmxmode", "0666"},
+                                                  {"mode", "0620"},
+                                                  {NULL, NULL}};
   struct mount_option options[] = {
     {"size", NULL}, {"nr_inodes", NULL}, {"mode", "0755"}, {NULL, NULL}};
   uint64_t files = size / 4096;

@@ -32,8 +32,7 @@ int64_t warden_now_ms(void)
   return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-void warden_title(const struct warden *warden, const char *word,
-                  const char *id)
+void warden_title(const struct warden *warden, const char *word, const char *id)
 {
   size_t size = warden->birth->title_size;
 
@@ -149,8 +148,8 @@ static int take_identity(struct warden *warden, struct failure *failure)
   int self, result;
 
   sched_setscheduler(0, SCHED_OTHER, &parameters);
-  warden->proc = mount_new(
-    "proc", NULL, MOUNT_NO_SETUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC);
+  warden->proc =
+    mount_new("proc", NULL, MOUNT_NO_SETUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC);
   if (warden->proc < 0)
     return fail(failure, "proc");
   self = openat(warden->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -365,8 +364,7 @@ static void loop(struct warden *warden)
       reap(warden);
     if (fds[0].revents != 0)
       serve(warden);
-    if (watches(warden) &&
-        warden_now_ms() >= warden->watched + WATCHDOG_MS) {
+    if (watches(warden) && warden_now_ms() >= warden->watched + WATCHDOG_MS) {
       watchdog_look(warden);
       warden->watched = warden_now_ms();
     }

@@ -24,8 +24,8 @@ int wire_receive(int socket, struct wire_message *message, int wait)
   header.msg_controllen = sizeof control.bytes;
   message->count = 0;
   do
-    length = recvmsg(socket, &header,
-                     MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+    length =
+      recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
   while (length < 0 && errno == EINTR);
   if (length <= 0)
     return (int)length;

@@ -1,0 +1,181 @@
+/* content.c -- see content.h. */
+#include "content.h"
+
+#include "../protocol.h"
+#include "path.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define PROC_MAGIC 0x9fa0
+
+/* Opening never waits, and what is no regular file is not read or written. */
+static int open_regular(const char *path, int flags, mode_t mode,
+                        struct stat *status, int *fd)
+{
+  *fd = path_open(path, flags | O_NONBLOCK | O_NOCTTY, mode);
+  if (*fd < 0)
+    return errno == ENXIO ? EINVAL : errno; /* a socket, a FIFO */
+  if (fstat(*fd, status) == 0 && S_ISREG(status->st_mode))
+    return 0;
+  close(*fd);
+  *fd = -1;
+  return S_ISDIR(status->st_mode) ? EISDIR : EINVAL;
+}
+
+static ssize_t read_all(int fd, unsigned char *bytes, size_t size,
+                        uint64_t offset)
+{
+  size_t used = 0;
+  ssize_t length;
+
+  while (used < size) {
+    length = pread(fd, bytes + used, size - used, (off_t)(offset + used));
+    if (length < 0 && errno == EINTR)
+      continue;
+    if (length < 0)
+      return -1;
+    if (length == 0)
+      break;
+    used += (size_t)length;
+  }
+  return (ssize_t)used;
+}
+
+/* Files of /proc have no size and are read here to their end: their content
+** may depend on who reads.
+*/
+static int is_proc(int fd)
+{
+  struct statfs status;
+
+  return fstatfs(fd, &status) == 0 && status.f_type == PROC_MAGIC;
+}
+
+int content_send(int channel, uint64_t request, const char *path,
+                 uint64_t offset, uint64_t length)
+{
+  static unsigned char bytes[CELL_FILE_INLINE_MAX + 1];
+  static unsigned char payload[CELL_FILE_INLINE_MAX + 32];
+  struct cell_packer packer;
+  struct stat status;
+  uint64_t size;
+  ssize_t used = 0;
+  int fd, number, whole;
+
+  number = open_regular(path, O_RDONLY, 0, &status, &fd);
+  if (number != 0)
+    return number;
+  if (offset > INT64_MAX - sizeof bytes)
+    offset = INT64_MAX - sizeof bytes;
+  used = read_all(
+    fd, bytes, length < sizeof bytes ? (size_t)length : sizeof bytes, offset);
+  if (used < 0) {
+    number = errno;
+    close(fd);
+    return number;
+  }
+  whole = (size_t)used < sizeof bytes;
+  if (!whole && is_proc(fd)) {
+    close(fd);
+    return EFBIG;
+  }
+  size = (uint64_t)status.st_size;
+  if (size == 0 && used > 0)
+    size = offset + (uint64_t)used;
+  cell_pack_start(&packer, payload, sizeof payload);
+  cell_pack_u32(&packer, 0);
+  cell_pack_u64(&packer, size);
+  cell_pack_u32(&packer, !whole);
+  cell_pack_bytes(&packer, bytes, whole ? (size_t)used : 0);
+  wire_send(channel, CELL_CONTENT, request, &packer, whole ? -1 : fd);
+  close(fd);
+  return 0;
+}
+
+void content_read(struct content *content, struct cell_unpacker *unpacker,
+                  int source)
+{
+  content->mode = cell_unpack_u32(unpacker) & 07777;
+  content->flags = cell_unpack_u32(unpacker);
+  content->length = cell_unpack_u64(unpacker);
+  content->bytes = cell_unpack_bytes(unpacker, &content->count);
+  content->source = source;
+}
+
+int content_open(const struct content *content, const char *path, int *fd)
+{
+  int flags = O_WRONLY | O_CREAT;
+  mode_t mode = content->mode != 0 ? content->mode : 0644;
+  struct stat status;
+  const char *name;
+  int number, parent;
+
+  if (content->flags & CELL_WRITE_EXCLUSIVE)
+    flags |= O_EXCL;
+  number = open_regular(path, flags, mode, &status, fd);
+  if (number == ENOENT) {
+    parent = path_parent(path, 1, &name);
+    if (parent < 0)
+      return errno;
+    close(parent);
+    number = open_regular(path, flags, mode, &status, fd);
+  }
+  if (number != 0)
+    return number;
+  if (ftruncate(*fd, 0) == 0 &&
+      (content->mode == 0 || fchmod(*fd, content->mode) == 0))
+    return 0;
+  number = errno;
+  close(*fd);
+  *fd = -1;
+  return number;
+}
+
+static int write_all(int fd, const unsigned char *bytes, size_t count)
+{
+  ssize_t written;
+
+  while (count > 0) {
+    written = write(fd, bytes, count);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return errno;
+    bytes += written;
+    count -= (size_t)written;
+  }
+  return 0;
+}
+
+int content_copy(const struct content *content, int fd)
+{
+  static unsigned char block[64 * 1024];
+  uint64_t offset = 0;
+  ssize_t length;
+  size_t wanted;
+  int number;
+
+  if (content->source < 0)
+    return write_all(fd, content->bytes, content->count);
+  while (offset < content->length) {
+    wanted = sizeof block;
+    if (content->length - offset < wanted)
+      wanted = (size_t)(content->length - offset);
+    length = read_all(content->source, block, wanted, offset);
+    if (length < 0)
+      return errno;
+    if (length == 0)
+      break;
+    number = write_all(fd, block, (size_t)length);
+    if (number != 0)
+      return number;
+    offset += (uint64_t)length;
+  }
+  return 0;
+}

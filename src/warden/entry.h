@@ -1,0 +1,13 @@
+/* entry.h -- a file as an entry of the protocol. */
+#ifndef CELL_ENTRY_H
+#define CELL_ENTRY_H
+
+#include "../pack.h"
+
+/* Describes the file itself that directory/name is, or with name "" the open
+** file `directory`. `path` is what the host is told. 0 or an errno.
+*/
+int entry_pack(struct cell_packer *packer, const char *path, int directory,
+               const char *name);
+
+#endif
