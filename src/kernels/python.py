@@ -606,7 +606,7 @@ class Finder:
     module was not found anywhere."""
 
     hooked = frozenset(('asyncio', 'linecache', 'matplotlib', 'PIL.Image',
-                        'matplotlib.backends', 'IPython.display'))
+                        'IPython.display'))
 
     def find_spec(self, name, path=None, target=None):
         if name in self.hooked:
