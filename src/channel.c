@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define QUEUED_MAX 256u                  /* messages, and */
-#define QUEUED_BYTES_MAX (4u * 1048576u) /* bytes that may wait */
+#define QUEUED_MAX 256u           /* messages, and */
+#define QUEUED_BYTES_MAX 4194304u /* bytes that may wait */
 #define MESSAGES_AN_EVENT 16
 #define MESSAGES_A_DRAIN 1024 /* more than a socket buffer holds */
 

@@ -13,9 +13,9 @@
 
 #define CELL_FRAME_HEADER 16u
 /* Payload of one message to or from the stem or a warden. */
-#define CELL_MESSAGE_MAX (96u * 1024u)
+#define CELL_MESSAGE_MAX 98304u /* 96 KiB */
 /* Payload of one frame to or from a kernel. */
-#define CELL_KERNEL_FRAME_MAX (64u * 1024u * 1024u)
+#define CELL_KERNEL_FRAME_MAX 67108864u /* 64 MiB */
 
 struct cell_frame {
   uint32_t length; /* of the payload */

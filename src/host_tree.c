@@ -14,7 +14,7 @@
 
 #define NAME_SIZE 4096
 #define COPY_BLOCK 65536u
-#define COPY_MAX (4u * 1048576u) /* bytes in one call */
+#define COPY_MAX 4194304u /* bytes in one call */
 
 static int fail_name(struct cell_error *error, const char *name)
 {

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#define CELL_INPUT_QUEUE (64u * 1024u)
+#define CELL_INPUT_QUEUE 65536u
 
 struct cell_input {
   struct cell_reactor *reactor; /* borrowed */

@@ -19,7 +19,7 @@
 #define CELL_ID_SIZE 22 /* "i", 20 of [a-z0-9], NUL */
 #define CELL_HOME "/home/user"
 #define CELL_INSIDE_UID 1000
-#define CELL_FILE_INLINE_MAX (64u * 1024u)
+#define CELL_FILE_INLINE_MAX 65536u
 #define CELL_PATH_MAX 4096
 
 enum cell_message {

@@ -8,7 +8,7 @@
 #define ROW_BITS 12
 #define ROWS_MAX (1u << ROW_BITS)
 #define FIRST_ROWS 8u
-#define ANSWER_MAX (32u * 1048576u) /* bytes, of all messages of an answer */
+#define ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
 
 static int grow(struct cell_questions *questions, struct cell_error *error)
 {

@@ -46,9 +46,9 @@ cell_sandbox_create(struct cell_stem *stem,
                     const struct cell_sandbox_options *options,
                     struct cell_error *error);
 /* The same over a channel to a warden that runs already. Takes both
-*descriptors,
-** also on failure. pidfd may be -1: then the channel's end is its end.
-*/
+ *descriptors,
+ ** also on failure. pidfd may be -1: then the channel's end is its end.
+ */
 struct cell_sandbox *
 cell_sandbox_attach(struct cell_reactor *reactor,
                     const struct cell_sandbox_options *options, int channel,

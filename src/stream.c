@@ -18,7 +18,7 @@
 
 #define LIMIT_MIN 16u /* room for the rest of a character in either half */
 #define FIRST_SIZE 4096u
-#define EVENT_BYTES (2u * CELL_STREAM_BLOCK) /* read for one event */
+#define EVENT_BYTES 131072u /* read for one event */
 
 static size_t smaller(size_t a, size_t b)
 {

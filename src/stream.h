@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-#define CELL_STREAM_BLOCK (64u * 1024u)
+#define CELL_STREAM_BLOCK 65536u
 
 struct cell_stream {
   struct cell_reactor *reactor; /* borrowed */

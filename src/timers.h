@@ -8,8 +8,14 @@
 
 #include "reactor.h"
 
+/* The deadline is copied: comparing touches the heap alone. */
+struct cell_timers_entry {
+  int64_t deadline;
+  struct cell_timer *timer;
+};
+
 struct cell_timers {
-  struct cell_timer **heap;
+  struct cell_timers_entry *heap;
   int32_t count, size;
 };
 

@@ -9,11 +9,11 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define BLOCK (64u * 1024u)
+#define BLOCK 65536u
 #define BLOCKS 16 /* read in a row, so that others have their turn */
 #define FIRST_SIZE 4096u
 #define OUT_MAX (CELL_KERNEL_FRAME_MAX + 1048576u) /* bytes that may wait */
-#define KEPT_MAX (256u * 1024u) /* a larger buffer is given back when empty */
+#define KEPT_MAX 262144u /* a larger buffer is given back when empty */
 
 /* ---- buffers ---- */
 
@@ -206,8 +206,6 @@ static void queue(struct cell_wire *wire, const void *bytes, size_t length)
 {
   struct cell_wire_buffer *out = &wire->out;
 
-  if (length == 0)
-    return;
   memcpy(out->bytes + out->start + out->used, bytes, length);
   out->used += length;
 }
@@ -248,7 +246,8 @@ int cell_wire_send(struct cell_wire *wire, uint32_t type, uint64_t request,
     return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "send to a kernel");
   }
   queue(wire, header + in_header, sizeof header - in_header);
-  queue(wire, (const unsigned char *)payload + sent, length - sent);
+  if (length > sent)
+    queue(wire, (const unsigned char *)payload + sent, length - sent);
   want(wire, wire->source.events & EPOLLIN);
   return 0;
 }
