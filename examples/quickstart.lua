@@ -5,6 +5,8 @@ local codecell = require "codecell"
 
 local HERE = arg[0]:match "^(.*)/[^/]*$" or "."
 local FOLDER = arg[1] or "."
+-- A pipe gets plain text and no drawing.
+local TERMINAL = require("codecell.core").isatty(1)
 
 local function read(name)
   local file = assert(io.open(HERE .. "/answers/" .. name, "rb"))
@@ -56,9 +58,8 @@ local function save(execution, name)
   end
 end
 
--- Nothing is drawn into a pipe, or where the terminal cannot.
 local function draw(sandbox, png)
-  local drawing = require("codecell.core").isatty(1) and codecell.media.draw(png, {
+  local drawing = TERMINAL and codecell.media.draw(png, {
     pixels = function(columns, rows)
       return codecell.media.thumbnail(sandbox, png, columns, rows)
     end,
@@ -75,7 +76,7 @@ local function interpret(sandbox, name)
   for _, block in ipairs(codecell.blocks.scan(read(name))) do
     if block.runnable then
       execution = must(sandbox:run_code(block.code, { language = block.language }))
-      say("%s", codecell.format(execution, { style = "ansi" }))
+      say("%s", codecell.format(execution, { style = TERMINAL and "ansi" or "text" }))
       advise(execution)
       if execution.error then
         return execution, now() - started
@@ -90,16 +91,16 @@ local sandbox = must(codecell.create())
 local created = now() - started
 must(sandbox.files:write("sales.csv", read "sales.csv"))
 
-say("Fibonacci numbers up to 10")
+say "1. The answer to: Fibonacci numbers up to 10"
 local failed = interpret(sandbox, "fibonacci.md").error
 say("  %.1f ms to create, %.1f ms to the first answer\n", created * 1000, (now() - started) * 1000)
 
-say "Statistics of a CSV file"
+say "2. The answer to: statistics of this CSV file"
 local execution, seconds = interpret(sandbox, "statistics.md")
 failed = failed or execution.error
 say("  %.0f ms\n", seconds * 1000)
 
-say "Sine and cosine"
+say "3. The answer to: sine and cosine in one chart"
 execution, seconds = interpret(sandbox, "chart.md")
 failed = failed or execution.error
 local path, png = save(execution, "chart.png")
