@@ -512,7 +512,7 @@ NoInput.buffer = property(lambda self: _io.FileIO(0, 'r', closefd=False))
 
 def read_input(prompt=''):
     """Read a line of the cell's input."""
-    if prompt:
+    if prompt and sys.stdin is not no_input:
         sys.stdout.write(str(prompt))
         sys.stdout.flush()
     line = sys.stdin.readline()

@@ -123,8 +123,7 @@ def printer_of(value, kind):
     for base in kind.__mro__:
         found = PRINTERS.get(base)
         if found is None:
-            found = LATER.get((base.__dict__.get('__module__'),
-                               base.__name__))
+            found = LATER.get((base.__module__, base.__name__))
         if found is not None:
             return found
         names = base.__dict__
@@ -147,7 +146,7 @@ def by_default(value, printer, cycle):
 
 
 def name_of(kind):
-    module = kind.__dict__.get('__module__')
+    module = kind.__module__
     name = kind.__qualname__
     if not isinstance(module, str) or module in ('builtins', 'exceptions'):
         return name
