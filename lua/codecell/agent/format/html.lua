@@ -7,7 +7,6 @@ local base64 = require "codecell.base64"
 local media = require "codecell.agent.media"
 local tables = require "codecell.agent.format.tables"
 local terminal = require "codecell.agent.terminal"
-local unicode = require "codecell.agent.unicode"
 
 local STYLE = "font-family:monospace;white-space:pre-wrap;margin:0.3em 0"
 -- No page shows more than this of one result.
@@ -54,10 +53,10 @@ local function table_of(part)
 end
 
 local function frame(source)
-  source = unicode.repair(source:sub(1, FRAME_MAX)):gsub("%z", "\239\191\189")
+  source = source:sub(1, FRAME_MAX):gsub("\r", "")
   return ('<iframe class="codecell-html" sandbox="" referrerpolicy="no-referrer" '
     .. 'style="width:100%%;height:24em;border:0" srcdoc="%s"></iframe>'):format(
-    (source:gsub("[&<>\"']", ESCAPES)))
+    escape(source))
 end
 
 local function body(part)

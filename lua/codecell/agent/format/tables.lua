@@ -47,11 +47,20 @@ local function cell(value)
     or text
 end
 
+-- Whether the rows have names: a table's `data` has none, so that only its text is complete.
+local function has_labels(text)
+  local first = type(text) == "string" and text:match("^[^\n]*\n([^\n]*)")
+  return first and not first:find("^0%s") or false
+end
+
 --- Read a result's table: column to values.
 ---@param result codecell.Result
----@return codecell.format.Table? nil when its `data` is something else
+---@return codecell.format.Table? nil when its `data` is something else, or its rows have names
 function tables.read(result)
   local names, count = {}, 0
+  if has_labels(result.text) then
+    return nil
+  end
   for name, values in pairs(result.data) do
     if type(name) ~= "string" or type(values) ~= "table" then
       return nil

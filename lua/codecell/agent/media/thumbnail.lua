@@ -58,7 +58,7 @@ def main(columns, lines):
         else:
             found.setdefault(name, body)
     width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", found[b"IHDR"])
-    if depth != 8 or interlace or kind not in (0, 2, 3, 4, 6):
+    if depth != 8 or interlace or kind not in (0, 2, 3, 4, 6) or not packed:
         sys.exit("only non-interlaced PNG of 8 bits a channel")
     step = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
     palette, opacity = found.get(b"PLTE", b""), found.get(b"tRNS", b"")
