@@ -69,6 +69,8 @@ local function draw(sandbox, png)
   end
 end
 
+local first_answer -- when the first code had run
+
 -- Runs the code of one answer. Returns the last Execution and its seconds.
 local function interpret(sandbox, name)
   local execution
@@ -76,6 +78,7 @@ local function interpret(sandbox, name)
   for _, block in ipairs(codecell.blocks.scan(read(name))) do
     if block.runnable then
       execution = must(sandbox:run_code(block.code, { language = block.language }))
+      first_answer = first_answer or now()
       say("%s", codecell.format(execution, { style = TERMINAL and "ansi" or "text" }))
       advise(execution)
       if execution.error then
@@ -93,7 +96,8 @@ must(sandbox.files:write("sales.csv", read "sales.csv"))
 
 say "1. The answer to: Fibonacci numbers up to 10"
 local failed = interpret(sandbox, "fibonacci.md").error
-say("  %.1f ms to create, %.1f ms to the first answer\n", created * 1000, (now() - started) * 1000)
+say("  %.1f ms to create, %.1f ms to the first answer\n", created * 1000,
+  (first_answer - started) * 1000)
 
 say "2. The answer to: statistics of this CSV file"
 local execution, seconds = interpret(sandbox, "statistics.md")
