@@ -403,13 +403,21 @@ class Streams:
         """Give a cell the streams as they should be."""
         for number in 1, 2:
             stream = self.ours[number - 1]
-            if stream is None or stream.closed or len(vars(stream)) > 1:
+            if not self.works(stream):
                 stream = self.open(number)
             if number == 1:
                 sys.stdout = sys.__stdout__ = stream
             else:
                 sys.stderr = sys.__stderr__ = stream
         sys.stdin = sys.__stdin__ = no_input
+
+    @staticmethod
+    def works(stream):
+        try:
+            # Its only attribute of its own is its mode.
+            return not stream.closed and len(vars(stream)) == 1
+        except (AttributeError, TypeError, ValueError):
+            return False  # not made yet, or detached from its buffer
 
     def open(self, number):
         file = _io.FileIO(number, 'w', closefd=False)
@@ -453,6 +461,8 @@ class Streams:
         """After a cell: all that it printed is in the pipes, and the
         descriptors are what they were."""
         self.flush()
+        # What the user put in their place goes now: its end may close ours.
+        sys.stdout, sys.stderr = self.ours
         for number in 1, 2:
             identity = self.identity[number - 1]
             if identity and self.identify(number) != identity:
