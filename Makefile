@@ -20,11 +20,16 @@
 # binding once for each version of Lua. LUA_VERSION=luajit is the build for 5.1
 # under another interpreter.
 
+# LuaRocks names the interpreter and not the version.
+ifdef LUA
+LUA_VERSION ?= $(shell $(LUA) -e 'print((_VERSION:match("%d.%d")))')
+endif
 LUA_VERSION ?= 5.4
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
+LUA_VERSION := $(LUA_VERSION)
 LUA_ABI := $(patsubst luajit,5.1,$(LUA_VERSION))
 ALL_LUAS := 5.1 5.2 5.3 5.4 luajit
 LUA ?= $(patsubst lualuajit,luajit,lua$(LUA_VERSION))
@@ -321,8 +326,8 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
 INST_BINDIR ?= $(PREFIX)/bin
 INST_MANDIR ?= $(PREFIX)/share/man/man1
 INST_DOCDIR ?= $(PREFIX)/share/doc/codecell
-# Where the installed command looks first; empty for LuaRocks, which wraps it.
-COMMAND_FOLDERS ?= '$(INST_LUADIR)' '$(INST_LIBDIR)'
+# Where the installed command looks first. LuaRocks moves what is installed.
+COMMAND_FOLDERS = $(if $(ROCK),rock $(LUA_ABI),'$(INST_LUADIR)' '$(INST_LIBDIR)')
 
 install: all
 	@for file in $(LUA_FILES:lua/%=%); do \

@@ -32,19 +32,17 @@ build = {
     CFLAGS = "$(CFLAGS)",
     LUA = "$(LUA)",
     LUA_INCDIR = "$(LUA_INCDIR)",
-    LUA_VERSION = "$(LUA_VERSION)",
   },
   install_variables = {
     CFLAGS = "$(CFLAGS)",
     LUA = "$(LUA)",
     LUA_INCDIR = "$(LUA_INCDIR)",
-    LUA_VERSION = "$(LUA_VERSION)",
     INST_BINDIR = "$(BINDIR)",
     INST_LIBDIR = "$(LIBDIR)",
     INST_LUADIR = "$(LUADIR)",
     INST_MANDIR = "$(PREFIX)/man/man1",
     INST_DOCDIR = "$(PREFIX)/doc",
-    COMMAND_FOLDERS = "", -- LuaRocks wraps the command and knows its folders
+    ROCK = "yes", -- the command looks for its modules in the tree of LuaRocks
   },
 }
 
