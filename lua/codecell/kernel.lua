@@ -159,16 +159,20 @@ end
 
 -- ---- output to callbacks ----
 
+-- Returns whether anything was called. What is called may wait, and so take the news that the cell
+-- waits for: look again before the next wait.
 local function hand_over(run, process, all)
-  local callbacks = run.callbacks
+  local callbacks, any = run.callbacks, false
   for which = 0, 1 do
     local called = which == 0 and callbacks.on_stdout or callbacks.on_stderr
     local chunk = called and process:_read(which, CHUNK, not all)
     while chunk and not run.problem do
+      any = true
       run.call(called, chunk)
       chunk = process:_read(which, CHUNK, not all)
     end
   end
+  return any
 end
 
 local function prepare(self, job, id)
@@ -272,9 +276,7 @@ local function follow(self, run, deadline)
   local streams = job.on_stdout or job.on_stderr
   while true do
     local ended = receive(self, run)
-    if streams and not ended then
-      hand_over(run, process)
-    end
+    local called = streams and not ended and hand_over(run, process)
     if ended or run.problem then
       return run.problem and "problem" or ended
     end
@@ -283,9 +285,11 @@ local function follow(self, run, deadline)
       return nil, err
     elseif state == "exited" then
       return receive(self, run) or "dead"
-    elseif not wait.wait(process, deadline) then
+    elseif not called and not wait.wait(process, deadline) then
       local task = wait.task()
       return task and task.cancelled and "cancelled" or "late"
+    elseif called and reactor.now() >= deadline then
+      return "late"
     end
   end
 end

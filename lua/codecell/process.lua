@@ -247,10 +247,11 @@ end
 
 -- ---- for the parts of a sandbox ----
 
-local function take(self, called, which, call, all)
+local function take(self, job, called, which, all)
   local chunk = called and self:_read(which, CHUNK, not all)
   while chunk do
-    local ok, raised = call(called, chunk)
+    local ok, raised = job.call(called, chunk)
+    job.called = true
     if not ok then
       return { raised }
     end
@@ -258,8 +259,11 @@ local function take(self, called, which, call, all)
   end
 end
 
+-- What is called may wait, and so take the news that the command waits for: `job.called` then asks
+-- to look again before the next wait.
 local function hand_over(self, job, all)
-  return take(self, job.on_stdout, 0, job.call, all) or take(self, job.on_stderr, 1, job.call, all)
+  job.called = false
+  return take(self, job, job.on_stdout, 0, all) or take(self, job, job.on_stderr, 1, all)
 end
 
 local function feed(self, job)
@@ -308,6 +312,10 @@ function process.run(self, job)
     elseif result then
       raised = hand_over(self, job, true)
       return result, nil, raised
+    elseif job.called then
+      if deadline and reactor.now() >= deadline then
+        break
+      end
     elseif not wait.wait(self, deadline) then
       break
     end

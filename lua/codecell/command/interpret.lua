@@ -105,7 +105,7 @@ function interpret.run(options, arguments)
     command.write(options.json and "[]\n" or "")
     return command.status.success
   end
-  local sandbox, status, why = launch.create(options)
+  local sandbox, status, why = launch.create("interpret", options)
   if not sandbox then
     return status, why
   end

@@ -15,6 +15,8 @@ launch.options = {
     help = "time for the code (default 300), then status 124" },
   { name = "env", value = "NAME=VALUE", kind = "pair", repeated = true,
     help = "a variable for the code; may be repeated" },
+  { name = "file", value = "PATH", kind = "name", repeated = true,
+    help = "copied into the code's folder; may be repeated" },
   { name = "network", value = "NETWORK", kind = "network",
     help = "what the code may reach: none (default)" },
   { name = "name", value = "NAME", kind = "name", help = "a name for the sandbox" },
@@ -69,15 +71,32 @@ function launch.fail(what, err)
   if err.kind == "unsupported" then
     io.stderr:write("  'codecell doctor' says what this machine can do.\n")
   end
-  return err.kind == "invalid_argument" and command.status.usage or command.status.failed
+  return (err.kind == "invalid_argument" or err.kind == "not_found") and command.status.usage or command.status.failed
+end
+
+-- Files and folders keep their names; "." and "/" have none.
+local function copy_in(sandbox, paths)
+  for _, path in ipairs(paths or {}) do
+    local name = path:gsub("/+$", ""):match "[^/]+$"
+    if not name or name == "." or name == ".." then
+      return nil, require("codecell.errors").new("invalid_argument",
+        ("--file %s: name the folder, so that it has a name inside"):format(path))
+    end
+    local copied, err = sandbox.files:upload(path, name)
+    if not copied then
+      return nil, err
+    end
+  end
+  return true
 end
 
 --- Make the sandbox that the options ask for.
+---@param what string the command
 ---@param options table as options.parse gave them
 ---@return codecell.Sandbox? sandbox
 ---@return integer? status of what failed; nil for bad usage
 ---@return string? message of bad usage
-function launch.create(options)
+function launch.create(what, options)
   local backend, message = launch.backend(options)
   if not backend then
     return nil, nil, message
@@ -95,8 +114,12 @@ function launch.create(options)
     network = options.network,
     name = options.name,
   }
-  if not sandbox then
-    return nil, launch.fail("run", err)
+  local ready = sandbox
+  if sandbox then
+    ready, err = copy_in(sandbox, options.file)
+  end
+  if not ready then
+    return nil, launch.fail(what, err)
   end
   return sandbox
 end

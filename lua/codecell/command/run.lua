@@ -105,7 +105,7 @@ function run.run(options, arguments)
   if not given then
     return nil, message
   end
-  local sandbox, status, why = launch.create(options)
+  local sandbox, status, why = launch.create("run", options)
   if not sandbox then
     return status, why
   end

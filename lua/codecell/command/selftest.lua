@@ -14,7 +14,7 @@ function selftest.run(options, arguments)
   if arguments[1] then
     return nil, "takes no arguments"
   end
-  local sandbox, status, message = launch.create(options)
+  local sandbox, status, message = launch.create("selftest", options)
   if not sandbox then
     return status, message
   end
