@@ -136,6 +136,17 @@ describe("codecell run #user", function()
     assert.equal(2, run("run --stdin -", { stdin = "print(1)" }).status)
   end)
 
+  it("hands files and folders in with --file, under their names", function()
+    shell.write(folder .. "/a.txt", "one")
+    os.execute("mkdir " .. folder .. "/data")
+    shell.write(folder .. "/data/b.txt", "two")
+    local result = run("run --file a.txt --file data/ -c "
+      .. shell.quote "print(open('a.txt').read(), open('data/b.txt').read())", { folder = folder })
+    assert.equal("one two\n", result.stdout, result.stderr)
+    assert.equal(2, run("run --file none.txt -c 1", { folder = folder }).status)
+    assert.equal(2, run("run --file . -c 1", { folder = folder }).status)
+  end)
+
   it("prints the value of the last expression after what was printed", function()
     local result = run(code "print('first')\n6 * 7")
     assert.equal("first\n42\n", result.stdout)

@@ -71,7 +71,8 @@ function launch.fail(what, err)
   if err.kind == "unsupported" then
     io.stderr:write("  'codecell doctor' says what this machine can do.\n")
   end
-  return (err.kind == "invalid_argument" or err.kind == "not_found") and command.status.usage or command.status.failed
+  local usage = err.kind == "invalid_argument" or err.kind == "not_found"
+  return usage and command.status.usage or command.status.failed
 end
 
 -- Files and folders keep their names; "." and "/" have none.
