@@ -62,7 +62,13 @@ function context.default(sandbox, language)
   if not definition then
     return nil, err
   end
-  found = defaults[definition.name] or context.create(sandbox, language, sandbox._cwd)
+  found = defaults[definition.name]
+  if not found then
+    found, err = context.create(sandbox, language, sandbox._cwd)
+    if not found then
+      return nil, err
+    end
+  end
   defaults[definition.name], defaults[language] = found, found -- by its alias too
   return found
 end
