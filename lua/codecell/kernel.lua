@@ -347,7 +347,10 @@ local function ensure(self)
   if settle(self) ~= "done" then
     self:stop()
   end
-  return self.process and true or self:start()
+  if self.process then
+    return true
+  end
+  return self:start()
 end
 
 local function run_cell(self, job, began, deadline)
