@@ -279,7 +279,9 @@ function Machine:fence_line(line, eol, start, number, released)
   local work, stack = self.work, self.stack
   local matched, at, column, spare = container.continue(stack, line, "loose")
   local why
-  if matched < #stack then
+  if matched < #stack and self.ahead then
+    return self:give_up_ahead() -- this line is among those that are read again
+  elseif matched < #stack then
     why = "not closed: the block quote ended first"
   elseif fence.closes(work.fence, line, at, column, spare) then
     if self:close_fence(line, eol, start, number) then
