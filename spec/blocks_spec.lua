@@ -101,6 +101,13 @@ describe("blocks.scan #E24 #E25 #M03", function()
     assert.equal("ls", found[2].code)
   end)
 
+  it("ends a nested block that is not closed with the block around it", function()
+    local text = "> ````\n> ```py\n> x\ntext\n"
+    local found = blocks.scan(text)
+    check.ranges(text, found)
+    assert.equal(found[1].last, found[1].nested[1].last)
+  end)
+
   it("does not look past the end of a block quote", function()
     local text = "> ```python\n> s = \"\"\"\n> ```\ntext\n" .. fenced("python", 'x = """a"""')
     local found = blocks.scan(text)

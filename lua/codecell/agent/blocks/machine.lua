@@ -136,6 +136,7 @@ function Machine:end_block(last, number, closed, why, stop_reason)
   block.code = concat(work.pieces)
   block.last, block.last_line, block.closed, block.why = last, number, closed, why
   if work.inner then
+    work.inner.past = math.min(work.inner.past, last + 1)
     work.inner:finish(stop_reason)
     if #work.inner.blocks > 0 then
       block.nested = work.inner.blocks
