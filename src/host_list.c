@@ -52,14 +52,12 @@ static int describe(int directory, const char *name,
   entry->mode = status.st_mode & 07777;
   if (!entry->is_link)
     return entry->is_directory || S_ISREG(status.st_mode);
-  length =
-    readlinkat(directory, name, entry->target, sizeof entry->target - 1);
+  length = readlinkat(directory, name, entry->target, sizeof entry->target - 1);
   return length < 0 ? -1 : 1;
 }
 
 int cell_host_list_next(struct cell_host_list *list,
-                        struct cell_host_entry *entry,
-                        struct cell_error *error)
+                        struct cell_host_entry *entry, struct cell_error *error)
 {
   int state = 0;
 

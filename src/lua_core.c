@@ -2,8 +2,8 @@
 **
 ** Private to lua/codecell: nothing here waits or has a default.
 */
-#include "embedded.h"
 #include "lua_core.h"
+#include "embedded.h"
 #include "random.h"
 
 #include <errno.h>

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #define LISTING "codecell.Listing"
-#define READ_MAX (1024u * 1024u)
-#define COPY_MAX (4u * 1024u * 1024u)
+#define READ_MAX ((uint64_t)1024 * 1024)
+#define COPY_MAX ((uint64_t)4 * 1024 * 1024)
 
 struct descriptor {
   int fd; /* owned; -1 once closed */
@@ -194,12 +194,16 @@ static int host_file(lua_State *L)
 }
 
 /* The listing in progress, owned by a userdata: no error can leak it. */
+struct listing {
+  struct cell_host_list *list;
+};
+
 static int listing_collect(lua_State *L)
 {
-  struct cell_host_list **list = luaL_checkudata(L, 1, LISTING);
+  struct listing *listing = luaL_checkudata(L, 1, LISTING);
 
-  cell_host_list_close(*list);
-  *list = NULL;
+  cell_host_list_close(listing->list);
+  listing->list = NULL;
   return 0;
 }
 
@@ -224,25 +228,25 @@ static void push_entry(lua_State *L, const struct cell_host_entry *entry)
 static int host_list(lua_State *L)
 {
   const char *path = luaL_checkstring(L, 1);
-  struct cell_host_list **list = lua_newuserdata(L, sizeof *list);
+  struct listing *listing = lua_newuserdata(L, sizeof *listing);
   struct cell_host_entry entry;
   struct cell_error error = {0};
   int place = 0, state;
 
-  *list = NULL;
+  listing->list = NULL;
   luaL_setmetatable(L, LISTING);
-  *list = cell_host_list_open(path, &error);
-  if (*list == NULL)
+  listing->list = cell_host_list_open(path, &error);
+  if (listing->list == NULL)
     return lcell_fail(L, &error);
   lua_newtable(L);
-  while ((state = cell_host_list_next(*list, &entry, &error)) > 0) {
+  while ((state = cell_host_list_next(listing->list, &entry, &error)) > 0) {
     push_entry(L, &entry);
     lua_rawseti(L, -2, ++place);
   }
   if (state < 0)
     return lcell_fail(L, &error);
-  cell_host_list_close(*list);
-  *list = NULL;
+  cell_host_list_close(listing->list);
+  listing->list = NULL;
   return 1;
 }
 
@@ -253,8 +257,7 @@ static int core_memory(lua_State *L)
   const char *bytes = luaL_checklstring(L, 1, &length);
   struct descriptor *self = new_descriptor(L);
 
-  self->fd =
-    cell_fd_above_stdio(memfd_create("codecell", MFD_CLOEXEC));
+  self->fd = cell_fd_above_stdio(memfd_create("codecell", MFD_CLOEXEC));
   if (self->fd < 0)
     return lcell_failed(L, CELL_SYSTEM, errno, "memfd_create");
   while (used < length) {

@@ -8,7 +8,7 @@
 
 #include <sys/ioctl.h>
 
-#define READ_MAX (1024u * 1024u)
+#define READ_MAX ((uint64_t)1024 * 1024)
 
 struct process {
   struct cell_process *process; /* NULL: closed, or another's (`origin`) */
@@ -154,8 +154,7 @@ static int process_pid(lua_State *L)
 
 static int process_token(lua_State *L)
 {
-  struct cell_process *process =
-    look(luaL_checkudata(L, 1, LCELL_PROCESS));
+  struct cell_process *process = look(luaL_checkudata(L, 1, LCELL_PROCESS));
 
   if (process == NULL)
     return 0;
@@ -198,8 +197,7 @@ static int process_finished(lua_State *L)
 static int process_read(lua_State *L)
 {
   struct cell_process *process = check_open(L);
-  struct cell_stream *stream =
-    cell_process_stream(process, check_which(L, 2));
+  struct cell_stream *stream = cell_process_stream(process, check_which(L, 2));
   uint64_t size = lcell_check_size(L, 3);
   uint64_t skipped;
   char *buffer;
@@ -216,8 +214,8 @@ static int process_read(lua_State *L)
   if (size > READ_MAX)
     size = READ_MAX;
   buffer = lua_newuserdata(L, (size_t)size + 1);
-  count = cell_stream_read(stream, buffer, (size_t)size,
-                           lua_toboolean(L, 4), &end, &skipped);
+  count = cell_stream_read(stream, buffer, (size_t)size, lua_toboolean(L, 4),
+                           &end, &skipped);
   if (count > 0)
     lua_pushlstring(L, buffer, count);
   else if (end)
@@ -294,8 +292,8 @@ static int process_write(lua_State *L)
   long count;
 
   luaL_argcheck(L, from <= length, 3, "past the end");
-  count = cell_process_write(process, bytes + from, length - (size_t)from,
-                             &error);
+  count =
+    cell_process_write(process, bytes + from, length - (size_t)from, &error);
   if (count < 0)
     return lcell_fail(L, &error);
   lua_pushinteger(L, count);
@@ -324,11 +322,10 @@ static int process_signal(lua_State *L)
   enum cell_signal_scope scope =
     lua_toboolean(L, 3) ? CELL_SCOPE_GROUP : CELL_SCOPE_PROCESS;
 
-  return push_request(L,
-                      cell_process_signal(process,
-                                          (int)luaL_checkinteger(L, 2), scope,
-                                          &error),
-                      &error);
+  return push_request(
+    L,
+    cell_process_signal(process, (int)luaL_checkinteger(L, 2), scope, &error),
+    &error);
 }
 
 static int process_resize(lua_State *L)
@@ -338,8 +335,8 @@ static int process_resize(lua_State *L)
   uint32_t rows = (uint32_t)lcell_check_size(L, 2);
   uint32_t columns = (uint32_t)lcell_check_size(L, 3);
 
-  return push_request(
-    L, cell_process_resize(process, rows, columns, &error), &error);
+  return push_request(L, cell_process_resize(process, rows, columns, &error),
+                      &error);
 }
 
 /* ---- kernels ---- */

@@ -154,8 +154,8 @@ static int reactor_owned(lua_State *L)
 {
   struct reactor *self = luaL_checkudata(L, 1, LCELL_REACTOR);
 
-  lua_pushboolean(L, self->reactor != NULL &&
-                       cell_reactor_owned(self->reactor));
+  lua_pushboolean(L,
+                  self->reactor != NULL && cell_reactor_owned(self->reactor));
   return 1;
 }
 

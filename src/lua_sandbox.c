@@ -14,7 +14,7 @@
 
 struct sandbox {
   struct cell_sandbox *sandbox; /* NULL: of another backend, or collected */
-  int connected; /* another object made it: closing lets go */
+  int connected;                /* another object made it: closing lets go */
   int closed;
 };
 
@@ -202,7 +202,7 @@ static int sandbox_kill(lua_State *L)
 }
 
 /* A second object for the same sandbox, which shares all that Lua keeps of it.
-*/
+ */
 static int sandbox_connect(lua_State *L)
 {
   struct cell_sandbox *sandbox = lcell_check_sandbox(L, 1);
@@ -267,9 +267,8 @@ static void ask_read(lua_State *L, struct question *question)
   question->type = CELL_FILE_READ;
   pack_path(L, 3, question);
   cell_pack_u64(&question->payload, lcell_check_size(L, 4));
-  cell_pack_u64(&question->payload, lua_isnoneornil(L, 5)
-                                      ? UINT64_MAX
-                                      : lcell_check_size(L, 5));
+  cell_pack_u64(&question->payload,
+                lua_isnoneornil(L, 5) ? UINT64_MAX : lcell_check_size(L, 5));
 }
 
 /* write: path, data or Descriptor, mode, exclusive. */
@@ -347,10 +346,10 @@ static const struct {
   const char *name;
   void (*pack)(lua_State *L, struct question *question);
 } operations[] = {
-  {"dial", ask_dial},     {"link", ask_link},     {"list", ask_list},
-  {"metrics", ask_metrics}, {"mkdir", ask_mkdir}, {"read", ask_read},
-  {"remove", ask_remove}, {"rename", ask_rename}, {"signal", ask_signal},
-  {"stat", ask_stat},     {"write", ask_write},   {NULL, NULL},
+  {"dial", ask_dial},       {"link", ask_link},     {"list", ask_list},
+  {"metrics", ask_metrics}, {"mkdir", ask_mkdir},   {"read", ask_read},
+  {"remove", ask_remove},   {"rename", ask_rename}, {"signal", ask_signal},
+  {"stat", ask_stat},       {"write", ask_write},   {NULL, NULL},
 };
 
 /* Room for what the operation packs; a string to write comes inline. */
@@ -388,9 +387,8 @@ static int sandbox_ask(lua_State *L)
   operations[i].pack(L, &question);
   if (question.payload.failed || question.payload.used > CELL_MESSAGE_MAX)
     return lcell_failed(L, CELL_INVALID_ARGUMENT, 0, "%s: too long", name);
-  request =
-    cell_sandbox_ask(sandbox, question.type, &question.payload, &question.fd,
-                     question.fd >= 0 ? 1 : 0, &error);
+  request = cell_sandbox_ask(sandbox, question.type, &question.payload,
+                             &question.fd, question.fd >= 0 ? 1 : 0, &error);
   if (request == 0)
     return lcell_fail(L, &error);
   lcell_push_size(L, request);

@@ -319,6 +319,7 @@ function Files:make_dir(path)
 end
 
 --- Learn of changes in a directory.
+---@param path string
 ---@return nil
 ---@return codecell.Error err kind "unsupported"
 function Files:watch_dir(path)

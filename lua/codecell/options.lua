@@ -27,8 +27,8 @@ local function check_number(what, value, rule, level)
   local least, most = rule.least or 0, rule.most or HUGE
   local low = rule.above and value <= rule.above
   if value ~= value or value < least or value > most or low or value == HUGE then
-    local range = rule.above and ("more than %g"):format(rule.above)
-      or ("at least %g"):format(least)
+    local range = rule.above and ("more than %.15g"):format(rule.above)
+      or ("at least %.15g"):format(least)
     fail(level + 1, "%s: %s%s expected, got %g", what, range,
       most < HUGE and (" and at most %.15g"):format(most) or ", finite", value)
   end
@@ -121,7 +121,7 @@ end
 
 checks["table"] = function(what, value, rule, level)
   if rule.fields then
-    options.check(what, value, rule.fields, level + 1)
+    options.check(what, value, rule.fields, level + 2)
   else
     check_type(what, value, "table", level + 1)
   end
@@ -216,6 +216,12 @@ function options.timeout(verb, value, level)
 end
 
 -- LuaJIT 2.1.0-beta3 miscompiles hot loops over `pairs`: after thousands of calls it crashed here.
+local jit = package.loaded.jit
+if jit then
+  jit.off(options.check)
+end
+
+-- LuaJIT 2.1.0-beta3, which Debian has, makes wrong code of hot loops over `pairs`.
 local jit = package.loaded.jit
 if jit then
   jit.off(options.check)

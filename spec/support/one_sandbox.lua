@@ -1,4 +1,4 @@
--- one_sandbox.lua -- a sandbox for all tests of a block, made at the first use and ended after them.
+-- one_sandbox.lua -- a sandbox for all tests of a block, made at its first use, ended after them.
 local codecell = require "codecell"
 
 --- Call inside `describe` with busted's `teardown`: answers a function that gives the sandbox.

@@ -120,6 +120,9 @@ end
 ---@return any value
 ---@return codecell.Error? err after nil
 function backend.ask(sandbox, what, operation, ...)
+  if sandbox:_closed() then -- by another coroutine, since the verb began
+    return nil, errors.new("cancelled", what .. ": the sandbox was closed")
+  end
   local request, err = sandbox:_ask(operation, ...)
   if not request then
     return nil, with_text(err, what)
