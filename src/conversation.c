@@ -85,9 +85,8 @@ static void heard_answer(struct cell_sandbox *sandbox,
   }
   if (question->expected.type == CELL_DIAL && delivery->fd_count > 0)
     cell_fd_nonblocking(delivery->fds[0]);
-  if (cell_question_add(question, delivery) < 0) {
-    cell_sandbox_violated(sandbox, "an answer that is too long",
-                          delivery->frame.type);
+  if (cell_question_add(question, delivery, &sandbox->error) < 0) {
+    cell_sandbox_begin_end(sandbox);
     return;
   }
   if (reply == CELL_REPLY_LAST) {

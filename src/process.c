@@ -1,46 +1,23 @@
 /* process.c -- see process.h. */
-#include "process.h"
+#include "process_private.h"
 
 #include "descriptor.h"
-#include "input.h"
-#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define LINGER_MS 100        /* for output of what a process left behind */
+#define TRUTH_MS 1000        /* for the reason why a wire has ended */
 #define DRAIN_MAX 1048576u   /* bytes of a stream taken at the end of a cell */
 #define END_OF_FILE_KEY 0x04 /* VEOF, Control-D */
-#define INNER_MAX 4          /* stdin, stdout, stderr, kernel channel */
 #define STAGE_SIZE 24
 
 #define CONTAINER(pointer, type, member)                                       \
   ((type *)((char *)(pointer)-offsetof(type, member)))
-
-struct cell_process {
-  struct cell_sandbox *sandbox; /* kept */
-  struct cell_reactor *reactor; /* the sandbox's */
-  struct cell_listener listener;
-  uint64_t request; /* of the SPAWN; 0: nothing is heard any more */
-  enum cell_spawn_kind kind;
-  enum cell_process_state state;
-  struct cell_error error;
-  struct cell_exit exit;
-  struct cell_timer linger;
-  int lingered;
-  uint32_t pid;
-  uint32_t token;
-  size_t output_limit;
-  struct cell_stream streams[2];
-  struct cell_input input;
-  struct cell_wire wire;
-  char program[64]; /* argv[0], for messages */
-};
 
 static void post(struct cell_process *process)
 {
@@ -70,6 +47,11 @@ static void linger_over(struct cell_timer *timer)
   post(process);
 }
 
+static void truth_over(struct cell_timer *timer)
+{
+  post(CONTAINER(timer, struct cell_process, truth));
+}
+
 /* ---- what is heard of it ---- */
 
 static void fail_spawn(struct cell_process *process, uint32_t number,
@@ -89,16 +71,31 @@ static void fail_spawn(struct cell_process *process, uint32_t number,
 }
 
 /* A master is one descriptor for both directions; epoll wants two. */
-static void open_terminal(struct cell_process *process, int *fd)
+static int open_terminal(struct cell_process *process, int *fd)
 {
-  int writer = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+  struct cell_error *error = &process->error;
+  int writer = *fd >= 0 ? fcntl(*fd, F_DUPFD_CLOEXEC, 3) : -1;
 
   if (writer < 0)
-    cell_fail(&process->error, CELL_SYSTEM, errno, "open a terminal");
-  else
-    cell_input_open(&process->input, process->reactor, writer, &process->error);
-  cell_stream_open(&process->streams[0], process->reactor, cell_fd_take(fd),
-                   process->output_limit, &process->error);
+    return cell_fail(error, CELL_SYSTEM, *fd >= 0 ? errno : EMFILE,
+                     "open a terminal");
+  if (cell_input_open(&process->input, process->reactor, writer, error) < 0)
+    return -1;
+  return cell_stream_open(&process->streams[0], process->reactor,
+                          cell_fd_take(fd), process->output_limit, error);
+}
+
+/* It runs, but cannot be had. */
+static void give_up(struct cell_process *process)
+{
+  uint64_t request =
+    cell_process_signal(process, SIGKILL, CELL_SCOPE_GROUP, NULL);
+
+  cell_sandbox_forget(process->sandbox, request);
+  cell_sandbox_forget(process->sandbox, process->request);
+  process->state = CELL_PROCESS_FAILED;
+  process->streams[0].awaited = 0;
+  process->request = 0;
 }
 
 static void heard_spawned(struct cell_process *process,
@@ -114,8 +111,8 @@ static void heard_spawned(struct cell_process *process,
   }
   process->pid = cell_unpack_u32(payload);
   process->state = CELL_PROCESS_RUNNING;
-  if (process->kind == CELL_TERMINAL && *fd >= 0)
-    open_terminal(process, fd);
+  if (process->kind == CELL_TERMINAL && open_terminal(process, fd) < 0)
+    give_up(process);
 }
 
 static int output_ended(const struct cell_process *process)
@@ -186,106 +183,6 @@ static void sandbox_ended(struct cell_listener *listener)
 
 /* ---- start ---- */
 
-/* The ends that go in, in the order of SPAWN's descriptors. */
-struct inner_ends {
-  int fds[INNER_MAX];
-  size_t count;
-};
-
-static int open_output(struct cell_process *process, int which,
-                       struct inner_ends *inner, struct cell_error *error)
-{
-  int ends[2];
-
-  if (cell_fd_pipe(ends) < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "start %s", process->program);
-  inner->fds[inner->count++] = ends[1];
-  return cell_stream_open(&process->streams[which], process->reactor, ends[0],
-                          process->output_limit, error);
-}
-
-static int open_input(struct cell_process *process, struct inner_ends *inner,
-                      struct cell_error *error)
-{
-  int ends[2];
-
-  if (cell_fd_pipe(ends) < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "start %s", process->program);
-  inner->fds[inner->count++] = ends[0];
-  return cell_input_open(&process->input, process->reactor, ends[1], error);
-}
-
-static int open_wire(struct cell_process *process, struct inner_ends *inner,
-                     struct cell_error *error)
-{
-  int ends[2];
-
-  if (cell_fd_pair(SOCK_STREAM, ends) < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "start %s", process->program);
-  inner->fds[inner->count++] = ends[1];
-  return cell_wire_open(&process->wire, process->reactor, ends[0], error);
-}
-
-static int open_ends(struct cell_process *process,
-                     const struct cell_process_options *options,
-                     struct inner_ends *inner, struct cell_error *error)
-{
-  if (options->kind == CELL_TERMINAL) {
-    cell_stream_await(&process->streams[0]);
-    return 0;
-  }
-  if ((options->input && open_input(process, inner, error) < 0) ||
-      open_output(process, 0, inner, error) < 0 ||
-      open_output(process, 1, inner, error) < 0)
-    return -1;
-  if (options->kind == CELL_KERNEL)
-    return open_wire(process, inner, error);
-  return 0;
-}
-
-static void pack_list(struct cell_packer *packer, const char *const *strings)
-{
-  uint32_t count = 0;
-  uint32_t i;
-
-  while (strings[count] != NULL)
-    count++;
-  cell_pack_u32(packer, count);
-  for (i = 0; i < count; i++)
-    cell_pack_string(packer, strings[i]);
-}
-
-static int ask_spawn(struct cell_process *process,
-                     const struct cell_process_options *options,
-                     const struct inner_ends *inner, struct cell_error *error)
-{
-  unsigned char *bytes = malloc(CELL_MESSAGE_MAX);
-  int piped = options->input && options->kind != CELL_TERMINAL;
-  struct cell_packer packer;
-
-  if (bytes == NULL)
-    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "start %s",
-                     process->program);
-  cell_pack_start(&packer, bytes, CELL_MESSAGE_MAX);
-  cell_pack_u32(&packer, options->kind);
-  cell_pack_u32(&packer, piped ? CELL_SPAWN_STDIN : 0);
-  cell_pack_u32(&packer, options->rows);
-  cell_pack_u32(&packer, options->columns);
-  cell_pack_string(&packer, options->cwd != NULL ? options->cwd : "");
-  pack_list(&packer, options->argv);
-  pack_list(&packer, options->envs);
-  if (packer.failed)
-    cell_fail(error, CELL_LIMIT_EXCEEDED, E2BIG,
-              "start %s: arguments and environment take more than %u bytes",
-              process->program, CELL_MESSAGE_MAX);
-  else
-    process->request = cell_sandbox_spawn(
-      process->sandbox, &process->listener, options->kind == CELL_TERMINAL,
-      &packer, inner->fds, inner->count, error);
-  free(bytes);
-  return process->request != 0 ? 0 : -1;
-}
-
 static struct cell_process *allocate(struct cell_sandbox *sandbox,
                                      const struct cell_process_options *options,
                                      struct cell_error *error)
@@ -303,6 +200,7 @@ static struct cell_process *allocate(struct cell_sandbox *sandbox,
   process->output_limit = options->output_limit;
   process->listener = (struct cell_listener){heard, sandbox_ended};
   process->linger.due = linger_over;
+  process->truth.due = truth_over;
   process->input.fd = process->wire.fd = -1;
   process->input.owner = process->wire.owner = process;
   process->input.news = input_news;
@@ -324,28 +222,15 @@ cell_process_spawn(struct cell_sandbox *sandbox,
                    struct cell_error *error)
 {
   struct cell_process *process = allocate(sandbox, options, error);
-  struct inner_ends inner = {{-1, -1, -1, -1}, 0};
-  size_t i;
 
   if (process == NULL)
     return NULL;
-  if (process->token == 0) {
+  if (process->token != 0 && cell_spawn_ask(process, options, error) == 0)
+    return process;
+  if (process->token == 0)
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "start a process");
-    goto failed;
-  }
-  if (open_ends(process, options, &inner, error) < 0 ||
-      ask_spawn(process, options, &inner, error) < 0)
-    goto failed;
-  goto done;
-
-failed:
   cell_process_release(process);
-  process = NULL;
-
-done:
-  for (i = 0; i < inner.count; i++)
-    cell_fd_close(&inner.fds[i]);
-  return process;
+  return NULL;
 }
 
 /* ---- the end ---- */
@@ -357,6 +242,7 @@ void cell_process_release(struct cell_process *process)
   if (process->request != 0)
     cell_sandbox_forget(process->sandbox, process->request);
   cell_timer_disarm(process->reactor, &process->linger);
+  cell_timer_disarm(process->reactor, &process->truth);
   cell_stream_close(&process->streams[0]);
   cell_stream_close(&process->streams[1]);
   cell_input_close(&process->input);
@@ -485,6 +371,22 @@ int cell_process_send(struct cell_process *process, uint32_t type,
   return cell_wire_send(&process->wire, type, request, payload, length, error);
 }
 
+/* A wire that ends is the kernel's end or the sandbox's, which says so a moment
+** later. 1 while it is worth waiting to know which.
+*/
+static int awaits_truth(struct cell_process *process)
+{
+  const struct cell_clock *clock = cell_reactor_clock(process->reactor);
+
+  if (process->request == 0 || process->wire.broken ||
+      !cell_reactor_owned(process->reactor))
+    return 0;
+  if (process->truth.deadline != 0)
+    return cell_clock_now(clock) < process->truth.deadline;
+  return cell_timer_arm(process->reactor, &process->truth,
+                        cell_clock_after(clock, TRUTH_MS), NULL) == 0;
+}
+
 int cell_process_receive(struct cell_process *process, struct cell_frame *frame,
                          struct cell_error *error)
 {
@@ -495,9 +397,12 @@ int cell_process_receive(struct cell_process *process, struct cell_frame *frame,
     /* What a cell printed is in the pipes by now, not all of it yet here. */
     cell_stream_drain(&process->streams[0], DRAIN_MAX);
     cell_stream_drain(&process->streams[1], DRAIN_MAX);
-  } else if (result < 0 && end->kind != CELL_OK && !process->wire.broken &&
-             error != NULL) {
-    *error = *end;
   }
-  return result;
+  if (result >= 0)
+    return result;
+  if (awaits_truth(process))
+    return 0;
+  if (end->kind != CELL_OK && !process->wire.broken && error != NULL)
+    *error = *end;
+  return -1;
 }

@@ -87,10 +87,10 @@ int cell_process_send(struct cell_process *process, uint32_t type,
                       uint64_t request, const void *payload, size_t length,
                       struct cell_error *error);
 /* The next whole frame; valid until the next receive on this process. 1, 0 (not
-** yet), or -1: the wire is closed (UNAVAILABLE, or why the sandbox ended) or
-*was
-** broken (PROTOCOL). With a CELL_KERNEL_DONE everything that was printed before
-** it is in the streams.
+** yet), or -1: the wire was broken (PROTOCOL), or has ended, for at most a
+** second of waiting because the sandbox has (its reason), else UNAVAILABLE.
+** With a CELL_KERNEL_DONE everything that was printed before it is in the
+** streams.
 */
 int cell_process_receive(struct cell_process *process, struct cell_frame *frame,
                          struct cell_error *error);

@@ -72,17 +72,21 @@ void cell_question_free(struct cell_questions *questions,
 }
 
 int cell_question_add(struct cell_question *question,
-                      struct cell_delivery *delivery)
+                      struct cell_delivery *delivery, struct cell_error *error)
 {
   struct cell_answer *answer = &question->answer;
   size_t length = answer->length + delivery->frame.length;
   unsigned char *payload;
 
   if (length > ANSWER_MAX)
-    return -1;
+    return cell_fail(error, CELL_PROTOCOL, 0,
+                     "the sandbox broke the protocol (an answer of more than "
+                     "%u bytes) and was ended",
+                     ANSWER_MAX);
   payload = realloc(answer->payload, length > 0 ? length : 1);
   if (payload == NULL)
-    return -1;
+    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM,
+                     "keep an answer of the sandbox, which was ended");
   if (delivery->frame.length > 0)
     memcpy(payload + answer->length, delivery->frame.payload,
            delivery->frame.length);
@@ -92,6 +96,13 @@ int cell_question_add(struct cell_question *question,
   answer->messages++;
   if (delivery->fd_count > 0)
     answer->fd = cell_fd_take(&delivery->fds[0]);
+  if (cell_reply_starved(delivery)) {
+    struct cell_packer
+      packer; /* the errno is what such an answer begins with */
+
+    cell_pack_start(&packer, answer->payload, answer->length);
+    cell_pack_u32(&packer, EMFILE);
+  }
   return 0;
 }
 

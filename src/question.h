@@ -41,11 +41,11 @@ struct cell_question *cell_question_find(struct cell_questions *questions,
                                          uint64_t request);
 void cell_question_free(struct cell_questions *questions,
                         struct cell_question *question);
-/* Append a message to the answer and take its descriptor. -1: too long, or
-** out of memory.
+/* Append a message to the answer and take its descriptor; one that was lost
+** makes EMFILE of the answer. -1: too long (PROTOCOL), or OUT_OF_MEMORY.
 */
 int cell_question_add(struct cell_question *question,
-                      struct cell_delivery *delivery);
+                      struct cell_delivery *delivery, struct cell_error *error);
 void cell_questions_clear(struct cell_questions *questions);
 
 #endif

@@ -31,6 +31,11 @@ static int has_fds(const struct cell_delivery *delivery, size_t count)
   return delivery->fd_count == count && !delivery->fds_lost;
 }
 
+int cell_reply_starved(const struct cell_delivery *delivery)
+{
+  return delivery->fd_count == 0 && delivery->fds_lost;
+}
+
 static int is_master(int fd)
 {
   struct stat status;
@@ -147,7 +152,8 @@ static enum cell_reply check_spawned(const struct cell_expected *expected,
   if (pid == 0 || pid > PID_MAX)
     return CELL_REPLY_WRONG;
   if (expected->terminal)
-    return has_fds(delivery, 1) && is_master(delivery->fds[0])
+    return cell_reply_starved(delivery) ||
+               (has_fds(delivery, 1) && is_master(delivery->fds[0]))
              ? CELL_REPLY_MORE
              : CELL_REPLY_WRONG;
   return has_fds(delivery, 0) ? CELL_REPLY_MORE : CELL_REPLY_WRONG;
@@ -176,7 +182,8 @@ static enum cell_reply check_done(const struct cell_expected *expected,
   if (!cell_unpack_done(&payload))
     return CELL_REPLY_WRONG;
   if (expected->type == CELL_DIAL && number == 0)
-    return last_if(has_fds(delivery, 1) && is_connection(delivery->fds[0]));
+    return last_if(cell_reply_starved(delivery) ||
+                   (has_fds(delivery, 1) && is_connection(delivery->fds[0])));
   return last_if(has_fds(delivery, 0));
 }
 
@@ -214,9 +221,12 @@ static enum cell_reply check_content(const struct cell_delivery *delivery)
   take_count(&payload);
   passed = cell_unpack_u32(&payload);
   cell_unpack_bytes(&payload, &length);
-  if (!cell_unpack_done(&payload) || passed > 1 || !has_fds(delivery, passed))
+  if (!cell_unpack_done(&payload) || passed > 1)
     return CELL_REPLY_WRONG;
-  return last_if(passed == 0 || is_readable_file(delivery->fds[0]));
+  if (passed == 0)
+    return last_if(has_fds(delivery, 0));
+  return last_if(cell_reply_starved(delivery) ||
+                 (has_fds(delivery, 1) && is_readable_file(delivery->fds[0])));
 }
 
 static enum cell_reply check_metrics(const struct cell_delivery *delivery)

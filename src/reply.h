@@ -25,6 +25,10 @@ struct cell_expected {
 
 enum cell_reply cell_reply_check(const struct cell_expected *expected,
                                  const struct cell_delivery *delivery);
+/* 1 if its descriptor was lost because the host has none free: no fault of the
+** warden's, which cannot bring it about. The question then fails with EMFILE.
+*/
+int cell_reply_starved(const struct cell_delivery *delivery);
 /* The payload of a HELLO. 0, or -1. */
 int cell_reply_hello(const struct cell_delivery *delivery,
                      struct cell_hello *hello);

@@ -222,12 +222,14 @@ int cell_stream_open(struct cell_stream *stream, struct cell_reactor *reactor,
 {
   void (*news)(struct cell_stream *) = stream->news;
   void *owner = stream->owner;
+  int held = stream->held;
 
   if (limit < LIMIT_MIN)
     limit = LIMIT_MIN;
   *stream = (struct cell_stream){0};
   stream->news = news;
   stream->owner = owner;
+  stream->held = held;
   stream->reactor = reactor;
   stream->fd = fd;
   stream->head_limit = limit / 2;

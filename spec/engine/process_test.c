@@ -306,6 +306,22 @@ static void test_sandbox_ends(void)
   cell_sandbox_release(other);
 }
 
+/* The wire's end alone would say that the kernel has ended. */
+static void test_wire_deadline(void)
+{
+  struct cell_sandbox *other = create(&host, 500);
+  struct cell_process *process = shell(other, CELL_KERNEL, "sleep 100");
+  struct cell_error error = {0};
+  struct cell_frame frame;
+  int ended = 0;
+
+  STEP_UNTIL(&host, ended, cell_process_receive(process, &frame, &error) != 0);
+  check(ended && error.kind == CELL_TIMEOUT,
+        "a wire that ends at the deadline says so");
+  cell_process_free(process);
+  cell_sandbox_release(other);
+}
+
 static void test_deadline(void)
 {
   struct cell_sandbox *other = create(&host, 500);
@@ -341,6 +357,7 @@ int main(void)
   test_hostile_wire();
   test_sandbox_ends();
   test_deadline();
+  test_wire_deadline();
   check(end(&host, sandbox), "the sandbox ends when closed");
   host_close(&host);
   check(count_descriptors() == before, "no descriptor is left");
