@@ -1,9 +1,10 @@
 # The Python kernel: runs cells in this process and speaks frames on
 # descriptor 3 (protocol.h, enum cell_kernel_message).
 #
-# This file is what every start pays for: it imports built-in modules only.
-# What few cells need is in the other python_*.py files, which travel in the
-# same frame and are loaded by part() when first used.
+# This file, python_stream.py and python_site.py are what every start pays for:
+# they import built-in modules only. What few cells need is in the other
+# python_*.py files, which travel in the same frame and are loaded by part()
+# when first used.
 #
 # User code shares this process. Functions that it could replace are held in
 # a private copy of the builtins, and everything that it could leave behind
@@ -11,15 +12,13 @@
 #
 # Given by python.boot: wire (buffered reader of descriptor 3), parts (name to
 # bytes of every file), magic (suffix of code that this interpreter can load).
-import _codecs
-import _io
 import _signal
 import builtins
 import marshal
 import posix
 import sys
 from _thread import allocate_lock, get_ident
-from posix import fstat, getpid, write
+from posix import getpid, write
 from sys import getrecursionlimit, setprofile, setrecursionlimit, settrace
 
 __builtins__ = dict(vars(builtins))
@@ -79,18 +78,6 @@ def unpack(payload):
         values.append(payload[at + 4:end])
         at = end
     return zip(values[::2], values[1::2])
-
-
-def keep_bytes(error):
-    """Error handler of the streams: escaped bytes as they were, a lone
-    surrogate as its escape, so that printing never raises."""
-    try:
-        return _codecs.lookup_error('surrogateescape')(error)
-    except UnicodeError:
-        return _codecs.lookup_error('backslashreplace')(error)
-
-
-_codecs.register_error('codecell', keep_bytes)
 
 
 def encode(text, most=TEXT_MAX):
@@ -386,189 +373,6 @@ class Kernel:
         self.send(frame)
 
 
-class Streams:
-    """sys.stdout and sys.stderr on the pipes, and sys.stdin."""
-
-    def __init__(self):
-        self.ours = [None, None]
-        self.feeding = None
-        self.saved = [self.high(1), self.high(2)]
-        self.identity = [self.identify(1), self.identify(2)]
-        self.reset()
-
-    @staticmethod
-    def high(number):
-        try:
-            copy = posix.dup(number)
-        except OSError:
-            return -1
-        posix.set_inheritable(copy, False)
-        return copy
-
-    @staticmethod
-    def identify(number):
-        try:
-            status = fstat(number)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
-
-    def reset(self):
-        """Give a cell the streams as they should be."""
-        for number in 1, 2:
-            stream = self.ours[number - 1]
-            if not self.works(stream):
-                stream = self.open(number)
-            if number == 1:
-                sys.stdout = sys.__stdout__ = stream
-            else:
-                sys.stderr = sys.__stderr__ = stream
-        sys.stdin = sys.__stdin__ = no_input
-
-    @staticmethod
-    def works(stream):
-        try:
-            # Its only attribute of its own is its mode.
-            return not stream.closed and len(vars(stream)) == 1
-        except (AttributeError, TypeError, ValueError):
-            return False  # not made yet, or detached from its buffer
-
-    def open(self, number):
-        file = _io.FileIO(number, 'w', closefd=False)
-        stream = _io.TextIOWrapper(_io.BufferedWriter(file), 'utf-8',
-                                   'codecell', line_buffering=True)
-        stream.mode = 'w'
-        self.ours[number - 1] = stream
-        return stream
-
-    def feed(self, data):
-        """Let the cell read these bytes: on sys.stdin and descriptor 0."""
-        if hasattr(posix, 'memfd_create'):
-            file = posix.memfd_create('stdin')
-        else:
-            file = posix.open('/tmp', posix.O_TMPFILE | posix.O_RDWR)
-        view = memoryview(data)
-        while view:
-            view = view[write(file, view):]
-        posix.lseek(file, 0, 0)
-        posix.dup2(file, 0)
-        posix.close(file)
-        raw = _io.FileIO(0, 'r', closefd=False)
-        self.feeding = _io.TextIOWrapper(_io.BufferedReader(raw), 'utf-8',
-                                         'surrogateescape')
-        sys.stdin = sys.__stdin__ = self.feeding
-
-    def flush(self):
-        for stream in sys.stdout, sys.stderr:
-            if stream is not None and stream not in self.ours:
-                try:
-                    stream.flush()
-                except BaseException:
-                    pass  # a stream of the user's, broken
-        for stream in self.ours:
-            try:
-                Flush(stream)
-            except (OSError, ValueError):
-                pass  # closed; made anew for the next cell
-
-    def settle(self):
-        """After a cell: all that it printed is in the pipes, and the
-        descriptors are what they were."""
-        self.flush()
-        # What the user put in their place goes now: its end may close ours.
-        sys.stdout, sys.stderr = self.ours
-        for number in 1, 2:
-            identity = self.identity[number - 1]
-            if identity and self.identify(number) != identity:
-                posix.dup2(self.saved[number - 1], number)
-        if self.feeding is not None:
-            self.feeding = None
-            empty = posix.open('/dev/null', posix.O_RDONLY)
-            posix.dup2(empty, 0)
-            if empty:
-                posix.close(empty)
-
-
-Flush = _io.TextIOWrapper.flush  # not the one that a stream may have got
-
-
-class StdinNotImplementedError(EOFError, NotImplementedError):
-    """There is nothing to read: the cell was given no input."""
-
-
-class NoInput:
-    """sys.stdin of a cell without input: reading says so."""
-
-    name, mode, encoding, errors = '<stdin>', 'r', 'utf-8', 'strict'
-    closed = False
-
-    def read(self, size=-1):
-        raise StdinNotImplementedError(
-            'no input: this cell was given none; pass the text as its stdin')
-
-    readline = readlines = __next__ = read
-
-    def __iter__(self):
-        return self
-
-    def fileno(self):
-        return 0
-
-    def isatty(self):
-        return False
-
-    def readable(self):
-        return True
-
-    def writable(self):
-        return False
-
-    seekable = writable
-
-    def flush(self):
-        pass
-
-    close = flush
-
-
-NoInput.buffer = property(lambda self: _io.FileIO(0, 'r', closefd=False))
-
-
-def read_input(prompt=''):
-    """Read a line of the cell's input."""
-    if prompt and sys.stdin is not no_input:
-        sys.stdout.write(str(prompt))
-        sys.stdout.flush()
-    line = sys.stdin.readline()
-    if not line:
-        raise EOFError('the input of this cell is at its end')
-    return line[:-1] if line[-1] == '\n' else line
-
-
-class Leave:
-    """exit and quit: they end the cell, not the session."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def __repr__(self):
-        return 'Use %s() to end the cell' % self.name
-
-    def __call__(self, code=None):
-        raise SystemExit(code)
-
-
-class Help:
-    """help, which loads its module when called."""
-
-    def __repr__(self):
-        return 'Type help(object) for help about object.'
-
-    def __call__(self, *values, **options):
-        import pydoc
-        return pydoc.help(*values, **options)
-
-
 def display(*values, **options):
     """Show values as results of the cell."""
     return part('python_display')['display'](*values, **options)
@@ -577,26 +381,6 @@ def display(*values, **options):
 def get_ipython():
     """The shell of interactive Python, as far as code asks for it."""
     return part('python_magic')['shell']
-
-
-def set_environment(entries):
-    """Set NAME=value or unset NAME; returns the entries that undo it.
-    os.environ, imported or not, lives in the same dictionary."""
-    undo = []
-    for entry in entries:
-        name, equals, value = entry.partition(b'=')
-        old = posix.environ.get(name)
-        undo.append(name if old is None else name + b'=' + old)
-        if not name or b'\0' in entry:
-            continue
-        if equals:
-            posix.environ[name] = value
-            posix.putenv(name, value)
-        elif old is not None:
-            del posix.environ[name]
-            posix.unsetenv(name)
-    undo.reverse()
-    return undo
 
 
 def on_interrupt(number, frame):
@@ -642,33 +426,6 @@ class LastFinder:
         return part('python_import')['find_late'](name, path)
 
 
-def site_directories():
-    """Where packages are, as the module site would say."""
-    version = 'python%d.%d' % sys.version_info[:2]
-    prefix = sys.prefix
-    home = posix.environ.get(b'HOME', b'/nowhere').decode('utf-8',
-                                                         'surrogateescape')
-    places = [home + '/.local/lib/' + version + '/site-packages']
-    virtual = sys.executable.rpartition('/')[0].rpartition('/')[0]
-    try:
-        with open(virtual + '/pyvenv.cfg', encoding='utf-8') as file:
-            settings = file.read().lower().replace(' ', '')
-    except (OSError, ValueError):
-        settings = None
-    if settings is not None:
-        sys.prefix = sys.exec_prefix = virtual
-        own = [virtual + '/lib/' + version + '/site-packages']
-        if 'include-system-site-packages=true' not in settings:
-            return own
-        places = own + places
-    if prefix == '/usr':  # Debian's arrangement comes first: harmless if absent
-        places += ['/usr/local/lib/' + version + '/dist-packages',
-                   '/usr/lib/python3/dist-packages']
-    for base in dict.fromkeys((prefix, sys.exec_prefix, '/usr/local')):
-        places.append(base + '/lib/' + version + '/site-packages')
-    return places
-
-
 def prepare():
     """Make this process what a cell expects to run in."""
     posix.set_inheritable(WIRE, False)
@@ -679,14 +436,14 @@ def prepare():
                         '__spec__', '__builtins__'):
             del scope[name]
     scope['In'], scope['Out'] = kernel.history, kernel.values
-    builtins.exit, builtins.quit = Leave('exit'), Leave('quit')
-    builtins.help, builtins.display = Help(), display
+    site = part('python_site')
+    builtins.exit, builtins.quit = site['Leave']('exit'), site['Leave']('quit')
+    builtins.help, builtins.display = site['Help'](), display
     builtins.get_ipython = get_ipython
-    builtins.input = read_input
-    read_input.__name__ = 'input'
+    builtins.input = part('python_stream')['read_input']
+    builtins.input.__name__ = 'input'
     sys.argv = ['']
-    places = site_directories()
-    kernel.places = places
+    kernel.places = places = site['site_directories']()
     sys.path.insert(0, '')
     for place in places:
         try:
@@ -717,9 +474,9 @@ def serve():
                             if name == b'env')
 
 
-no_input = NoInput()
 kernel = Kernel()
-streams = Streams()
+streams = part('python_stream')['Streams']()
+set_environment = part('python_site')['set_environment']
 prepare()
 kernel.send(pack(READY, 0, [b'language', b'python', b'version',
                             sys.version.split()[0].encode(),
