@@ -1,0 +1,177 @@
+---@meta codecell
+error("codecell.meta is for language servers; it is never required")
+
+--- Types of codecell for language servers and for the manual: the methods that are written in C,
+--- and the shapes of what verbs take and return.
+
+---@alias codecell.ErrorKind
+---| "already_exists" something is there already
+---| "cancelled" the wait was ended: by close, or by cancel
+---| "denied_by_policy" a rule of the host forbids it
+---| "invalid_argument" only the sandbox could judge, and it cannot take this
+---| "limit_exceeded" a bound of the host was reached
+---| "no_space" the disk of the sandbox is full
+---| "not_found" there is none
+---| "out_of_memory" the sandbox ended for want of memory
+---| "permission_denied" the sandbox's user may not
+---| "protocol" the other side said what makes no sense
+---| "rate_limited" too often; see `retry_after`
+---| "sandbox_gone" the sandbox has ended
+---| "system" a system call failed; see `errno`
+---| "timeout" it took longer than it may
+---| "unauthenticated" the key is missing or wrong
+---| "unavailable" not now
+---| "unsupported" this machine or backend cannot; see `hint`
+
+--- Why a verb failed. Branch on `kind`; its text is the message.
+---@class codecell.Error
+---@field kind codecell.ErrorKind
+---@field message string one complete line
+---@field errno integer? when a system call failed
+---@field status integer? of an HTTP answer
+---@field retry_after number? seconds
+---@field stage string? the step of a start that failed
+---@field hint string? what to change
+
+--- Waits for everything, one a Lua state. `step` is in codecell.reactor; the rest is in C.
+---@class codecell.Reactor
+---@field pollfd fun(self): integer a descriptor that is readable whenever a step would do something
+---@field events fun(self): string "r": what to poll it for
+---@field timeout fun(self): number? seconds until the next timer is due
+---@field now fun(self): number seconds of the clock that deadlines are of
+
+---@class codecell.CreateOptions
+---@field backend "local"? default "local"
+---@field timeout number? seconds that it lives, default 300, at most 86 400
+---@field envs table<string, string>? for everything in it
+---@field metadata table<string, string>? to find it by
+---@field network "none"? default "none"
+---@field limits codecell.LimitOptions?
+---@field cwd string? default "/home/user"
+---@field user string? default "user"
+---@field root_view boolean? code sees itself as root, without any more rights; default false
+---@field languages string[]? kernels to start at once
+---@field name string? for people
+---@field warm boolean? default false
+---@field on_timeout "kill"? default "kill"
+
+---@class codecell.LimitOptions
+---@field memory integer? bytes, default 1 GiB
+---@field processes integer? default 256
+---@field disk integer? bytes for home, tmp and shm together, default 512 MiB
+---@field files integer? open files of a process, default 1024
+---@field output integer? bytes kept of a stream, half head, half tail; default 8 MiB
+---@field cpu number? cores, fractions allowed; default all
+---@field code integer? bytes of one piece of code, default 8 MiB
+
+---@class codecell.SandboxInfo
+---@field id string
+---@field backend string
+---@field template string?
+---@field name string?
+---@field state "running"|"paused"
+---@field started_at integer seconds since 1970
+---@field end_at number seconds since 1970
+---@field timeout number seconds
+---@field metadata table<string, string>
+---@field isolation "kernel"|"container"|"microvm"|"none"
+---@field limits table<string, {value: number, by: string}> value and mechanism of each
+---@field network string
+---@field languages string[]
+
+---@class codecell.Sandbox
+---@field id string "i" and 20 letters or digits
+---@field backend string
+---@field files codecell.Files
+---@field commands codecell.Commands
+---@field pty codecell.Pty
+
+---@class codecell.RunCodeOptions
+---@field language string? default "python"
+---@field context codecell.Context|string|nil instead of `language`: the session to run in
+---@field envs table<string, string>? for this run alone
+---@field stdin string? what input() reads
+---@field timeout number? seconds, default 300
+---@field on_stdout fun(text: string)?
+---@field on_stderr fun(text: string)?
+---@field on_result fun(result: codecell.Result)?
+---@field on_error fun(failure: codecell.ExecutionError)?
+---@field on_exit fun(execution: codecell.Execution?, err: codecell.Error?)? of start_code only
+
+--- What one piece of code did.
+---@class codecell.Execution
+---@field results codecell.Result[]
+---@field logs {stdout: string[], stderr: string[]} in order; head and tail if any was dropped
+---@field error codecell.ExecutionError? nil when the code went through
+---@field text string? of the main result
+---@field execution_count integer
+---@field language string
+---@field context string id
+---@field seconds number
+---@field timings {queue: number, create: number, install: number, run: number} seconds
+---@field timed_out boolean
+---@field out_of_memory boolean
+---@field state_lost boolean the interpreter had to be replaced: variables are gone
+---@field truncated table<string, {kept: integer, total: integer}>? by stream
+---@field refused {what: string, why: string, allow: string}[]
+---@field files_changed {path: string, op: string, size: integer}[]
+
+---@class codecell.ExecutionError
+---@field name string of the exception; TimeoutError, OutOfMemoryError and KernelDiedError for what
+---the machine did
+---@field value string
+---@field traceback string
+---@field line integer? of the code
+
+---@class codecell.Result
+---@field text string?
+---@field html string?
+---@field markdown string?
+---@field svg string?
+---@field png string? raw bytes
+---@field jpeg string? raw bytes
+---@field pdf string? raw bytes
+---@field latex string?
+---@field json any
+---@field javascript string?
+---@field data any a table as data
+---@field chart any a chart as data
+---@field extra table<string, any>? other MIME types
+---@field is_main_result boolean the value of the last expression
+
+---@class codecell.CommandOptions
+---@field background boolean? answer a Process at once; default false
+---@field cwd string? default that of the sandbox
+---@field envs table<string, string>?
+---@field user string?
+---@field stdin string|true|nil text to feed, or true to keep it open
+---@field timeout number? seconds, default 60; in the background none but the sandbox's
+---@field on_stdout fun(text: string)?
+---@field on_stderr fun(text: string)?
+---@field tag string?
+---@field login boolean? a login shell; default false
+
+---@class codecell.CommandResult
+---@field stdout string
+---@field stderr string
+---@field exit_code integer -1 when a signal ended it
+---@field signal string? "SIGKILL"
+---@field timed_out boolean
+---@field out_of_memory boolean
+---@field truncated table<string, {kept: integer, total: integer}>? by stream
+---@field seconds number
+
+---@class codecell.Process
+---@field pid integer as the code sees it
+
+---@class codecell.EntryInfo
+---@field name string
+---@field path string absolute
+---@field type "file"|"dir"|"symlink"|"other"
+---@field size integer bytes
+---@field mode integer permission bits
+---@field permissions string "-rw-r--r--"
+---@field owner string
+---@field group string
+---@field modified_time number seconds since 1970
+---@field symlink_target string?
