@@ -303,7 +303,7 @@ describe("blocks.scan #E24 #E25 #M03", function()
 
   it("takes linear time on hostile texts #slow", function()
     for _, unit in ipairs({ T .. "\n", T .. 'python\n"""\n' .. T .. "\n'''\n", "> - 1. ", "`", " ",
-      "{\n", '"""\n', "<code>", "\r" }) do
+      "{\n", '"""\n', "<code>", "\r", "``<code>`````x``\n`\n" }) do
       local small = unit:rep(math.ceil(100000 / #unit))
       local clock = os.clock()
       blocks.scan(small, { tags = true, calls = true })

@@ -156,7 +156,8 @@ function Machine:unwrap(block, work)
   if not block.code:find("^%s*[`~][`~][`~]") then
     return
   end
-  local inner = Machine.new(self.opts, DEPTH_MAX, true)
+  -- Without tags: a tag in a tag in a tag would be as many machines.
+  local inner = Machine.new({ aliases = self.opts.aliases }, DEPTH_MAX, true)
   inner:whole(block.code)
   local only = inner.blocks[1]
   if #inner.blocks == 1 and only.closed and not block.code:find("%S", only.last + 1) then
