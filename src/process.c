@@ -171,6 +171,10 @@ static void sandbox_ended(struct cell_listener *listener)
   const struct cell_exit killed = {-1, SIGKILL, 0, 0, 0};
 
   process->error = *cell_sandbox_error(process->sandbox);
+  if (process->error.kind == CELL_CANCELLED) { /* nobody waits for its words */
+    cell_wire_close(&process->wire);
+    cell_input_close(&process->input);
+  }
   if (process->state == CELL_PROCESS_RUNNING) {
     end_with(process, &killed);
   } else {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define INNER_MAX 4 /* stdin, stdout, stderr, kernel channel */
 
@@ -14,13 +15,25 @@ struct inner_ends {
   size_t count;
 };
 
+/* The inode is ours, and the code may be another user: it could not open its
+** own /dev/stdout without the mode.
+*/
+static int open_pipe(struct cell_process *process, int ends[2],
+                     struct cell_error *error)
+{
+  if (cell_fd_pipe(ends) < 0)
+    return cell_fail(error, CELL_SYSTEM, errno, "start %s", process->program);
+  fchmod(ends[0], 0666);
+  return 0;
+}
+
 static int open_output(struct cell_process *process, int which,
                        struct inner_ends *inner, struct cell_error *error)
 {
   int ends[2];
 
-  if (cell_fd_pipe(ends) < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "start %s", process->program);
+  if (open_pipe(process, ends, error) < 0)
+    return -1;
   inner->fds[inner->count++] = ends[1];
   return cell_stream_open(&process->streams[which], process->reactor, ends[0],
                           process->output_limit, error);
@@ -31,8 +44,8 @@ static int open_input(struct cell_process *process, struct inner_ends *inner,
 {
   int ends[2];
 
-  if (cell_fd_pipe(ends) < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "start %s", process->program);
+  if (open_pipe(process, ends, error) < 0)
+    return -1;
   inner->fds[inner->count++] = ends[0];
   return cell_input_open(&process->input, process->reactor, ends[1], error);
 }
