@@ -133,3 +133,31 @@ describe("Process #user", function()
     assert.equal(before, attack.descriptors())
   end)
 end)
+
+describe("close while another coroutine waits #user", function()
+  local sandbox = one_sandbox(teardown)
+
+  it("ends its wait with cancelled", function()
+    local process = codecell.assert(sandbox().commands:run("sleep 60", { background = true }))
+    local tasks = {
+      codecell.async(function() return select(2, process:read()) end),
+      codecell.async(function() return select(2, process:wait()) end),
+    }
+    codecell.step(0.02)
+    process:close()
+    for _, task in ipairs(tasks) do
+      assert.equal("cancelled", task:wait(10).kind)
+    end
+  end)
+
+  it("restarting a context cancels its cell", function()
+    local context = codecell.assert(sandbox():create_code_context())
+    local task = codecell.async(function()
+      return select(2, sandbox():run_code("import time; time.sleep(60)", { context = context }))
+    end)
+    codecell.step(0.05)
+    assert.is_true(sandbox():restart_code_context(context))
+    assert.equal("cancelled", task:wait(10).kind)
+    assert.equal("2", codecell.assert(sandbox():run_code("1 + 1", { context = context })).text)
+  end)
+end)

@@ -51,6 +51,12 @@ describe("pty:create #user", function()
     process:close()
   end)
 
+  it("says not_found for a program that there is not", function()
+    local process, err = sandbox().pty:create({ cmd = { "no-such-program" } })
+    assert.is_nil(process)
+    assert.equal("not_found", err.kind)
+  end)
+
   it("is among the commands that can be listed and killed", function()
     local process = codecell.assert(sandbox().pty:create({ cmd = { "sleep", "60" } }))
     assert.equal(process.pid, sandbox().commands:list()[1].pid)

@@ -266,7 +266,10 @@ function Files:get_info(path)
   end
   local entry
   entry, err = ask(self, "get_info", path, "stat", path, false)
-  return entry and complete(entry, path), err
+  if not entry then
+    return nil, err
+  end
+  return complete(entry, path)
 end
 
 --- Remove a file, or a directory with all that is in it. Links are not followed.
@@ -298,7 +301,10 @@ function Files:rename(old, new)
   end
   local entry
   entry, err = ask(self, "rename", old, "rename", old, new)
-  return entry and complete(entry, new), err
+  if not entry then
+    return nil, err
+  end
+  return complete(entry, new)
 end
 
 --- Make a directory, with those above it.
@@ -349,20 +355,25 @@ function Files:upload(host_path, path)
   return self:get_info(path)
 end
 
+local DOWNLOAD = { links = { type = "choice", choices = { "refuse", "skip" } } }
+
 --- Copy a file or a whole directory of the sandbox to this machine; modes are kept, and nothing in
 --- names or links leads out of the place that is named.
 ---@param path string
 ---@param host_path string
+---@param given {links: "refuse"|"skip"|nil}? links that lead out of the copy: end it with an error
+---(default), or leave them out
 ---@return true? done
 ---@return codecell.Error? err
-function Files:download(path, host_path)
+function Files:download(path, host_path, given)
   local sandbox = usable(self, "download")
   local ok, err = check_path("download", path)
   options.argument("download", "host_path", host_path, "text")
+  given = options.check("download", given, DOWNLOAD)
   if not ok then
     return nil, err
   end
-  return require("codecell.transfer").download(sandbox, path, host_path)
+  return require("codecell.transfer").download(sandbox, path, host_path, given.links == "skip")
 end
 
 return files

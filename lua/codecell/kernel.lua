@@ -142,6 +142,9 @@ local function settle(self)
   local deadline = math.max(unfinished.deadline, reactor.now() + 0.1)
   local ended, delivered = false, not unfinished.request
   while not (ended and delivered) do
+    if self.process ~= process then
+      return "stuck"
+    end
     ended = ended or receive(self, unfinished.run)
     if ended == "dead" then
       return ended
@@ -169,7 +172,7 @@ local function hand_over(run, process, all)
     while chunk and not run.problem do
       any = true
       run.call(called, chunk)
-      chunk = process:_read(which, CHUNK, not all)
+      chunk = not process:_closed() and process:_read(which, CHUNK, not all)
     end
   end
   return any
@@ -222,11 +225,10 @@ end
 local function say_death(self, run)
   local process, sandbox = self.process, self.sandbox
   local deadline = wait.deadline(GRACE)
-  local status = process:_exit()
-  while not status and sandbox:_state() == "running" and wait.wait(process, deadline) do
-    status = process:_exit()
+  local status, state, gone = process:_exit(), sandbox:_state()
+  while not status and not gone and state ~= "gone" and wait.wait(process, deadline) do
+    status, state, gone = process:_exit(), sandbox:_state()
   end
-  local state, gone = sandbox:_state()
   local done = run.execution
   if state ~= "running" and not (gone and gone.kind == "out_of_memory") then
     return nil, gone or errors.new("sandbox_gone", "run_code: the sandbox has ended")
@@ -253,10 +255,12 @@ end
 local function stop_cell(self, run)
   self:interrupt()
   local outcome = settle(self)
-  if outcome ~= "done" then
+  if outcome ~= "done" and self.process then
     self.process:_drain() -- an end that was announced has done it
   end
-  finish(self, run)
+  if self.process then
+    finish(self, run)
+  end
   if outcome ~= "done" then
     self:stop()
     run.execution.state_lost = true
@@ -275,12 +279,18 @@ local function follow(self, run, deadline)
   local process, job = self.process, run.callbacks
   local streams = job.on_stdout or job.on_stderr
   while true do
+    if self.process ~= process then
+      return nil, errors.new("cancelled", "run_code: the context was restarted or removed")
+    end
     local ended = receive(self, run)
     local called = streams and not ended and hand_over(run, process)
     if ended or run.problem then
       return run.problem and "problem" or ended
     end
-    local state, err = process:_state()
+    local state, err
+    if not process:_closed() then -- a callback may have restarted the context
+      state, err = process:_state()
+    end
     if state == "failed" then
       return nil, err
     elseif state == "exited" then

@@ -215,12 +215,6 @@ function options.timeout(verb, value, level)
   end
 end
 
--- LuaJIT 2.1.0-beta3 miscompiles hot loops over `pairs`: after thousands of calls it crashed here.
-local jit = package.loaded.jit
-if jit then
-  jit.off(options.check)
-end
-
 -- LuaJIT 2.1.0-beta3, which Debian has, makes wrong code of hot loops over `pairs`.
 local jit = package.loaded.jit
 if jit then

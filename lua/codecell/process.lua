@@ -21,6 +21,11 @@ local function check_open(self, verb)
   end
 end
 
+-- By another coroutine or a callback, while a verb waited.
+local function was_closed(verb)
+  return errors.new("cancelled", verb .. ": the process was closed")
+end
+
 -- Why it cannot be asked any more: it was never started, or its sandbox has ended.
 local function problem(self)
   local state, err = self:_state()
@@ -65,6 +70,9 @@ function Process:read(timeout)
   check_open(self, "read")
   local deadline = wait.deadline(timeout)
   repeat
+    if self:_closed() then
+      return nil, was_closed("read")
+    end
     local chunk, stream = self:try_read()
     if chunk then
       return chunk, stream
@@ -89,6 +97,9 @@ function Process:write(data, timeout)
   timeout = timeout or WRITE
   local deadline, written = wait.deadline(timeout), 0
   while written < #data do
+    if self:_closed() then
+      return nil, was_closed("write")
+    end
     local count, err = self:_write(data, written)
     if not count then
       return nil, err
@@ -222,6 +233,9 @@ function Process:wait(timeout)
   check_open(self, "wait")
   local deadline = wait.deadline(timeout)
   repeat
+    if self:_closed() then
+      return nil, was_closed("wait")
+    end
     local result, err = self:try_wait()
     if result then
       return result
@@ -255,7 +269,7 @@ local function take(self, job, called, which, all)
     if not ok then
       return { raised }
     end
-    chunk = self:_read(which, CHUNK, not all)
+    chunk = not self:_closed() and self:_read(which, CHUNK, not all)
   end
 end
 
@@ -263,6 +277,9 @@ end
 -- to look again before the next wait.
 local function hand_over(self, job, all)
   job.called = false
+  if self:_closed() then
+    return nil
+  end
   return take(self, job, job.on_stdout, 0, all) or take(self, job, job.on_stderr, 1, all)
 end
 
@@ -284,10 +301,15 @@ local function feed(self, job)
 end
 
 local function kill_all(self)
+  if self:_closed() then
+    return
+  end
   self:_signal(9, true)
   local deadline = wait.deadline(GRACE)
-  while not self:_finished() and wait.wait(self, deadline) do
-    self._ended = nil
+  while not self:_closed() and not self:_finished() do
+    if not wait.wait(self, deadline) then
+      return
+    end
   end
 end
 
@@ -300,11 +322,17 @@ function process.run(self, job)
   local deadline = wait.deadline(job.timeout)
   job.written = 0
   while true do
+    if self:_closed() then
+      return nil, was_closed("run")
+    end
     feed(self, job)
     local raised = hand_over(self, job, false)
     if raised then
       kill_all(self)
       return nil, nil, raised
+    end
+    if self:_closed() then
+      return nil, was_closed("run")
     end
     local result, err = self:try_wait()
     if result == nil then
@@ -324,6 +352,9 @@ function process.run(self, job)
   kill_all(self)
   if task and task.cancelled then
     return nil, errors.new("cancelled", "the command was cancelled")
+  end
+  if self:_closed() then
+    return nil, was_closed("run")
   end
   self._timed_out = true
   local raised = hand_over(self, job, true)

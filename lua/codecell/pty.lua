@@ -65,7 +65,9 @@ function Pty:create(given)
     kind = "terminal", argv = arguments(given.cmd), envs = envs, cwd = given.cwd or sandbox._cwd,
     input = true, rows = given.rows or 24, columns = given.cols or 80,
   })
-  started, err = started and process.ready(started), err
+  if started then
+    started, err = process.ready(started)
+  end
   if not started then
     return nil, err
   end

@@ -103,18 +103,30 @@ local function download_file(sandbox, from, root, name, mode)
   return count and true, err
 end
 
-local function download_entry(sandbox, from, root, entry)
+local function download_link(root, entry, skip)
+  local ok, err = root:make_link(entry.path, entry.symlink_target)
+  if ok or skip then
+    return true
+  end
+  if err.kind == "invalid_argument" then
+    err.hint = "pass links = \"skip\" to leave such links out"
+    err.message = err.message .. "; " .. err.hint
+  end
+  return nil, err
+end
+
+local function download_entry(sandbox, from, root, entry, skip)
   if entry.type == "dir" then
     return root:make_directory(entry.path, entry.mode)
   elseif entry.type == "symlink" then
-    return root:make_link(entry.path, entry.symlink_target)
+    return download_link(root, entry, skip)
   elseif entry.type == "file" then
     return download_file(sandbox, from .. "/" .. entry.path, root, entry.path, entry.mode)
   end
   return true -- a socket or a pipe has no content
 end
 
-local function download_directory(sandbox, from, to)
+local function download_directory(sandbox, from, to, skip)
   local entries, err = ask(sandbox, "download " .. from, "list", from, DEPTH_MOST, LIST_MOST)
   if not entries then
     return nil, err
@@ -128,7 +140,7 @@ local function download_directory(sandbox, from, to)
   table.sort(entries, function(one, other) return one.path < other.path end) -- parents first
   for _, entry in ipairs(entries) do
     local ok
-    ok, err = download_entry(sandbox, from, root, entry)
+    ok, err = download_entry(sandbox, from, root, entry, skip)
     if not ok then
       root:close()
       return nil, err
@@ -142,14 +154,15 @@ end
 ---@param sandbox codecell.Sandbox
 ---@param from string path in the sandbox
 ---@param to string path on this machine
+---@param skip boolean leave out links that lead outside
 ---@return true? done
 ---@return codecell.Error? err kinds "not_found", "invalid_argument" (names that lead outside), ...
-function transfer.download(sandbox, from, to)
+function transfer.download(sandbox, from, to, skip)
   local entry, err = ask(sandbox, "download " .. from, "stat", from, true)
   if not entry then
     return nil, err
   elseif entry.type == "dir" then
-    return download_directory(sandbox, from, to)
+    return download_directory(sandbox, from, to, skip)
   end
   local folder, name = to:match("^(.*)/([^/]+)$")
   local root
