@@ -1,14 +1,19 @@
 /* cgroup.h -- limits on a whole sandbox, where the machine lets us set them.
 **
-** The stem owns one directory for each hierarchy, below the group of the host
+** The stem owns one directory in each hierarchy, below the group of the host
 ** (version 1, as root) or beside it (version 2), and in it one for each
 *sandbox.
+** With version 1 the stem itself sits in the group of the next sandbox, whose
+** warden is born there; a steward puts it there ahead. While it has not done so
+** for the first time, a sandbox gets no group rather than waiting.
 ** Where there is none, other means limit what they can: see warden.c.
 */
 #ifndef CELL_CGROUP_H
 #define CELL_CGROUP_H
 
 #include "../protocol.h"
+
+#include "self.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,11 +26,16 @@ enum cgroup_controller {
 };
 
 struct cgroup {
+  int version;                    /* 1, 2, or 0: no groups */
   int parent[CGROUP_CONTROLLERS]; /* where our directory is; -1: none */
   int own[CGROUP_CONTROLLERS];    /* our directory, or -1 */
-  int version;                    /* 1, 2, or 0: no groups */
   char name[32];                  /* of our directory */
-  uint32_t prepared;              /* number of the group that waits; 0: none */
+  uint32_t number;                /* of the last group that was asked for */
+  uint32_t prepared;              /* the one that waits; 0: none */
+  uint32_t pending;               /* the one the steward is making; 0: none */
+  int spoilt;  /* a warden was cloned while it was: it may have got into it */
+  int used;    /* groups have been given out */
+  int steward; /* its socket, or -1 */
 };
 
 /* Descriptors that a warden inherits, and who limits what. */
@@ -37,31 +47,42 @@ struct cgroup_view {
   int cpu;       /* time used, or -1 */
 };
 
-/* Find and make our directories, give them to `owner`. Never fails: where
-** nothing can be had, version is 0.
+/* Find and make our directories, give them to `owner`, start the steward. Never
+** fails: where nothing can be had, version is 0.
 */
-void cgroup_open(struct cgroup *cgroup, uid_t owner);
-/* Make the next group ahead of its sandbox. */
-void cgroup_prepare(struct cgroup *cgroup, uint32_t number);
-/* Put the limits of a sandbox on group `number` and fill *view, whose
+void cgroup_open(struct cgroup *cgroup, uid_t owner,
+                 const struct self_title *title);
+/* Have the next group made ahead of its sandbox. */
+void cgroup_prepare(struct cgroup *cgroup);
+/* The steward's socket is readable. */
+void cgroup_take(struct cgroup *cgroup);
+/* Put the limits of a sandbox on the next group and fill *view, whose
 ** descriptors the caller closes. *directory: for CLONE_INTO_CGROUP, or -1.
+** Returns the number of the group, 0: none.
 */
-int cgroup_assign(struct cgroup *cgroup, uint32_t number, uint64_t memory,
-                  uint32_t processes, uint32_t cpu_milli,
-                  struct cgroup_view *view, int *directory);
+uint32_t cgroup_assign(struct cgroup *cgroup, uint64_t memory,
+                       uint32_t processes, uint32_t cpu_milli,
+                       struct cgroup_view *view, int *directory);
+/* The warden lives: the group is its. */
+void cgroup_taken(struct cgroup *cgroup);
 void cgroup_view_close(struct cgroup_view *view);
 /* What happened in it. */
 void cgroup_inspect(struct cgroup *cgroup, uint32_t number, uint32_t *oom_kills,
                     uint64_t *peak);
 /* 0, or -1 while something is left in it (EBUSY). */
 int cgroup_remove(struct cgroup *cgroup, uint32_t number);
-/* Remove our directories. */
-void cgroup_close(struct cgroup *cgroup);
 
-/* Readers for the warden. */
-uint64_t cgroup_read_oom_kills(const struct cgroup_view *view);
-uint64_t cgroup_read_usage(const struct cgroup_view *view);
-uint64_t cgroup_read_peak(const struct cgroup_view *view);
-uint64_t cgroup_read_cpu_us(const struct cgroup_view *view);
+/* For the steward: is there a directory of its own for the controller; make a
+** group in it, and with version 1 put `stem` there.
+*/
+int cgroup_distinct(const struct cgroup *cgroup, int controller);
+void cgroup_make(const struct cgroup *cgroup, int controller, uint32_t number,
+                 pid_t stem);
+
+/* Readers for the warden; 0 where there is nothing to read. */
+uint64_t cgroup_oom_kills(const struct cgroup_view *view);
+uint64_t cgroup_usage(const struct cgroup_view *view);
+uint64_t cgroup_peak(const struct cgroup_view *view);
+uint64_t cgroup_cpu_us(const struct cgroup_view *view);
 
 #endif

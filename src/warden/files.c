@@ -61,8 +61,8 @@ static int start_helper(struct warden *warden, int fd, int *keep, size_t count)
     return 1;
   }
   signal(SIGALRM, SIG_DFL); /* its handler is the warden's deadline */
-  warden_title(warden, "codecell-files", "");
-  warden_keep_only(keep, count);
+  self_name(&warden->birth->title, "codecell-files", "");
+  self_keep_only(keep, count);
   return 0;
 }
 

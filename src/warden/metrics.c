@@ -20,11 +20,11 @@ void metrics_answer(struct warden *warden)
   watchdog_measure(warden, &memory, &processes, &cpu);
   cpu += warden->cpu_reaped_us;
   if (warden->cgroup.usage >= 0)
-    memory = cgroup_read_usage(&warden->cgroup);
+    memory = cgroup_usage(&warden->cgroup);
   if (warden->cgroup.cpu >= 0)
-    cpu = cgroup_read_cpu_us(&warden->cgroup);
+    cpu = cgroup_cpu_us(&warden->cgroup);
   if (warden->cgroup.peak >= 0)
-    warden->memory_peak = cgroup_read_peak(&warden->cgroup);
+    warden->memory_peak = cgroup_peak(&warden->cgroup);
   warden->memory_peak = larger(warden->memory_peak, memory);
   warden->processes_peak = (uint32_t)larger(warden->processes_peak, processes);
   store_usage(&used, &total);

@@ -59,12 +59,11 @@ static int set_limits(const struct warden *warden)
   }
   if (limit(RLIMIT_NOFILE, warden->files) < 0)
     return -1;
-  if (warden->processes_by == CELL_BY_RLIMIT &&
+  if (warden->processes > 0 &&
       limit(RLIMIT_NPROC, (uint64_t)warden->processes + OVERHEAD) < 0)
     return -1;
-  if (warden->cgroup.by[CGROUP_MEMORY] == CELL_BY_NONE)
-    return limit(RLIMIT_DATA, warden->memory);
-  return 0;
+  /* With a group too: who asks for too much at once is told, not killed. */
+  return limit(RLIMIT_DATA, warden->memory);
 }
 
 static int start_session(const struct program *program)
@@ -155,7 +154,7 @@ void program_run(struct warden *warden, struct program *program, int report)
   uint32_t seen = (uint32_t)getpid();
   sigset_t none;
 
-  warden_title(warden, "codecell-start", "");
+  self_name(&warden->birth->title, "codecell-start", "");
   if (write(report, &seen, sizeof seen) < 0)
     _exit(126);
   if (start_session(program) < 0)

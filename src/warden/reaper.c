@@ -52,11 +52,11 @@ static void reap(struct warden *warden, int control)
   struct failure failure = {0, "", ""};
   int number;
 
-  warden_title(warden, "codecell-reaper", "");
+  self_name(&warden->birth->title, "codecell-reaper", "");
   prctl(PR_SET_NAME, "codecell-reaper", 0, 0, 0);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   signal(SIGCHLD, SIG_IGN);
-  warden_keep_only(&control, 1);
+  self_keep_only(&control, 1);
   if (mount_proc(&failure) < 0) {
     say(control, &failure);
     _exit(1);

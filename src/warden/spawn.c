@@ -203,6 +203,13 @@ void spawn_report(struct warden *warden, struct job *job)
     job->request = 0; /* known to nobody: its exit is not told */
 }
 
+static uint64_t cpu_us(const struct rusage *usage)
+{
+  return (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) *
+           1000000u +
+         (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+}
+
 static void send_exited(struct warden *warden, const struct job *job,
                         int status, const struct rusage *usage)
 {
@@ -210,16 +217,12 @@ static void send_exited(struct warden *warden, const struct job *job,
   struct cell_packer packer;
   int killed = (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
                (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
-  uint64_t cpu = (uint64_t)usage->ru_utime.tv_sec * 1000000u +
-                 (uint64_t)usage->ru_utime.tv_usec +
-                 (uint64_t)usage->ru_stime.tv_sec * 1000000u +
-                 (uint64_t)usage->ru_stime.tv_usec;
 
   cell_pack_start(&packer, bytes, sizeof bytes);
   cell_pack_u32(&packer, (uint32_t)status);
   cell_pack_u32(&packer,
                 killed && warden_memory_kills(warden) > job->kills_before);
-  cell_pack_u64(&packer, cpu);
+  cell_pack_u64(&packer, cpu_us(usage));
   cell_pack_u64(&packer, (uint64_t)usage->ru_maxrss * 1024u);
   wire_send(warden->channel, CELL_EXITED, job->request, &packer, -1);
 }
@@ -238,6 +241,7 @@ int spawn_reaped(struct warden *warden, pid_t pid, int status,
   job = &warden->jobs.list[i];
   while (job->report >= 0)
     spawn_report(warden, job);
+  warden->cpu_reaped_us += cpu_us(usage);
   if (job->request != 0)
     send_exited(warden, job, status, usage);
   forget(warden, job);

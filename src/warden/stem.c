@@ -54,14 +54,12 @@ struct stem {
   int refill_failed;
   int64_t last; /* when the last sandbox ended; 0: there was none */
   uint32_t groups_kept;
-  uint32_t number; /* of the last cgroup */
   struct cgroup cgroup;
   struct child *children;
   size_t count, size;
   struct skeleton_bind binds[SKELETON_BINDS_MAX];
   size_t bind_count;
-  char *title;
-  size_t title_size;
+  struct self_title title;
   struct wire_message message;
 };
 
@@ -150,11 +148,11 @@ static int take_identity(struct stem *stem, struct failure *failure)
   if (identity_is_root()) {
     if (skeleton_open(stem->binds, stem->bind_count, failure) < 0)
       return -1;
-    cgroup_open(&stem->cgroup, IDENTITY_PLAIN);
+    cgroup_open(&stem->cgroup, IDENTITY_PLAIN, &stem->title);
     if (identity_drop() < 0)
       return fail(failure, "drop uid");
   } else {
-    cgroup_open(&stem->cgroup, geteuid());
+    cgroup_open(&stem->cgroup, geteuid(), &stem->title);
   }
   stem->groups_kept = identity_groups();
   uid = geteuid();
@@ -181,6 +179,7 @@ static int prepare(struct stem *stem, struct failure *failure)
   sched_setscheduler(0, SCHED_BATCH, &parameters);
   prctl(PR_SET_NAME, "codecell-stem", 0, 0, 0);
   umask(0);
+  setsid(); /* a ^C at the host's terminal is not for us */
   stem->host = watch_host();
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
@@ -195,7 +194,6 @@ static int prepare(struct stem *stem, struct failure *failure)
     return fail(failure, "lock-down");
   if (make_fresh(stem) < 0 || fill_pool(stem) < 0)
     return fail(failure, "namespaces");
-  cgroup_prepare(&stem->cgroup, ++stem->number);
   return 0;
 }
 
@@ -274,7 +272,6 @@ static int read_create(struct stem *stem, struct birth *birth, uint64_t *memory,
   }
   birth->groups_kept = stem->groups_kept;
   birth->title = stem->title;
-  birth->title_size = stem->title_size;
   return 0;
 }
 
@@ -291,26 +288,21 @@ static int create(struct stem *stem, const char **stage)
   *stage = "request";
   if (child == NULL || read_create(stem, &birth, &memory, &processes, &cpu) < 0)
     return -1;
-  *stage = "cgroup";
-  if (stem->cgroup.prepared == 0)
-    cgroup_prepare(&stem->cgroup, ++stem->number);
-  child->group = stem->cgroup.prepared;
-  if (cgroup_assign(&stem->cgroup, child->group, memory, processes, cpu,
-                    &birth.cgroup, &group) == 0) {
-    *stage = "namespaces";
-    if ((stem->fresh || make_fresh(stem) == 0) &&
-        (stem->ready > 0 || fill_pool(stem) == 0) &&
-        setns(stem->pool[stem->ready - 1], CLONE_NEWNET) == 0) {
-      close(stem->pool[--stem->ready]);
-      stem->fresh = 0;
-      pid = clone_warden(&pidfd, group);
-      if (pid == 0)
-        warden_run(&birth);
-    }
+  child->group =
+    cgroup_assign(&stem->cgroup, memory, processes, cpu, &birth.cgroup, &group);
+  *stage = "namespaces";
+  if ((stem->fresh || make_fresh(stem) == 0) &&
+      (stem->ready > 0 || fill_pool(stem) == 0) &&
+      setns(stem->pool[stem->ready - 1], CLONE_NEWNET) == 0) {
+    close(stem->pool[--stem->ready]);
+    stem->fresh = 0;
+    pid = clone_warden(&pidfd, group);
+    if (pid == 0)
+      warden_run(&birth);
   }
   number = errno;
   if (pid > 0) {
-    stem->cgroup.prepared = 0;
+    cgroup_taken(&stem->cgroup);
     child->pid = pid;
     child->request = stem->message.frame.request;
     child->tries = 0;
@@ -421,8 +413,6 @@ static void reap(struct stem *stem)
 
 static void refill(struct stem *stem)
 {
-  if (stem->cgroup.prepared == 0)
-    cgroup_prepare(&stem->cgroup, ++stem->number);
   if (!stem->fresh && make_fresh(stem) < 0)
     stem->refill_failed = 1;
   else if (stem->ready < POOL_MAX && fill_pool(stem) < 0)
@@ -473,16 +463,19 @@ static void kill_all(struct stem *stem)
 
 static void loop(struct stem *stem)
 {
-  struct pollfd fds[3];
-  int timeout, count;
+  struct pollfd fds[4];
+  int timeout, count, i;
 
   while ((timeout = next_timeout(stem)) != 0) {
     fds[0].fd = stem->channel;
     fds[1].fd = stem->signals;
     fds[2].fd = stem->host;
-    fds[0].events = fds[1].events = fds[2].events = POLLIN;
-    fds[0].revents = fds[1].revents = fds[2].revents = 0;
-    count = poll(fds, 3, timeout);
+    fds[3].fd = stem->cgroup.steward;
+    for (i = 0; i < 4; i++) {
+      fds[i].events = POLLIN;
+      fds[i].revents = 0;
+    }
+    count = poll(fds, 4, timeout);
     if (fds[2].revents != 0) {
       /* A forked copy of the host may hold the channels open. */
       kill_all(stem);
@@ -493,6 +486,8 @@ static void loop(struct stem *stem)
       stem->channel = -1;
       continue;
     }
+    if (fds[3].revents != 0)
+      cgroup_take(&stem->cgroup);
     if (fds[0].revents != 0)
       serve(stem);
     if (fds[1].revents != 0)
@@ -511,13 +506,12 @@ int stem_run(char *title, size_t title_size)
   int result;
 
   stem.channel = CELL_CHANNEL;
-  stem.title = title;
-  stem.title_size = title_size;
+  stem.title.text = title;
+  stem.title.size = title_size;
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
   result = prepare(&stem, &failure);
   send_ready(&stem, &failure);
   if (result == 0)
     loop(&stem);
-  cgroup_close(&stem.cgroup);
   return result == 0 ? 0 : 1;
 }

@@ -32,43 +32,9 @@ int64_t warden_now_ms(void)
   return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-void warden_title(const struct warden *warden, const char *word, const char *id)
-{
-  size_t size = warden->birth->title_size;
-
-  if (size == 0)
-    return;
-  memset(warden->birth->title, 0, size);
-  snprintf(warden->birth->title, size, "%s%s%s", word, id[0] != '\0' ? " " : "",
-           id);
-}
-
-void warden_keep_only(int *fds, size_t count)
-{
-  size_t i, j;
-  unsigned first = CELL_CHANNEL;
-  int swap;
-
-  for (i = 0; i < count; i++)
-    for (j = i + 1; j < count; j++)
-      if (fds[j] < fds[i]) {
-        swap = fds[i];
-        fds[i] = fds[j];
-        fds[j] = swap;
-      }
-  for (i = 0; i < count; i++) {
-    if (fds[i] < (int)first)
-      continue;
-    if ((unsigned)fds[i] > first)
-      call_close_range(first, (unsigned)fds[i] - 1);
-    first = (unsigned)fds[i] + 1;
-  }
-  call_close_range(first, ~0u);
-}
-
 uint64_t warden_memory_kills(const struct warden *warden)
 {
-  return warden->watchdog_kills + cgroup_read_oom_kills(&warden->cgroup);
+  return warden->watchdog_kills + cgroup_oom_kills(&warden->cgroup);
 }
 
 /* All of the sandbox ends with its PID 1, whatever that was doing. */
@@ -104,9 +70,9 @@ static void leave_stem(struct warden *warden)
   fds[2] = warden->cgroup.usage;
   fds[3] = warden->cgroup.peak;
   fds[4] = warden->cgroup.cpu;
-  warden_keep_only(fds, 5);
+  self_keep_only(fds, 5);
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
-  warden_title(warden, "codecell-sandbox", warden->birth->id);
+  self_name(&warden->birth->title, "codecell-sandbox", warden->birth->id);
   prctl(PR_SET_NAME, "codecell-warden", 0, 0, 0);
 }
 

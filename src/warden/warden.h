@@ -12,6 +12,7 @@
 #include "dial.h"
 #include "failure.h"
 #include "files.h"
+#include "self.h"
 #include "spawn.h"
 #include "wire.h"
 
@@ -21,8 +22,7 @@ struct birth {
   int channel;
   unsigned groups_kept;
   struct cgroup_view cgroup;
-  char *title; /* argv[0], to be overwritten */
-  size_t title_size;
+  struct self_title title;
 };
 
 struct warden {
@@ -56,10 +56,5 @@ void warden_run(const struct birth *birth);
 /* Processes of the sandbox that were killed for memory so far, by whomever. */
 uint64_t warden_memory_kills(const struct warden *warden);
 int64_t warden_now_ms(void);
-/* Overwrite argv[0], which administrators see. */
-void warden_title(const struct warden *warden, const char *word,
-                  const char *id);
-/* In a forked child: only these descriptors stay open. Sorts them. */
-void warden_keep_only(int *fds, size_t count);
 
 #endif
