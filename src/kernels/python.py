@@ -413,7 +413,8 @@ class Finder:
     """Hooks of imports: what is to be done after one, and what to do when a
     module was not found anywhere."""
 
-    hooked = frozenset(('asyncio', 'linecache', 'matplotlib', 'PIL.Image',
+    hooked = frozenset(('asyncio', 'linecache', 'matplotlib',
+                        'matplotlib.font_manager', 'PIL.Image',
                         'IPython.display'))
 
     def find_spec(self, name, path=None, target=None):

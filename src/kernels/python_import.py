@@ -21,6 +21,9 @@ def find_hooked(finder, name, path):
     if execute is not None and not isinstance(spec.loader, type):
         def exec_module(module):
             spec.loader.exec_module = execute
+            if name in AROUND:
+                AROUND[name](execute, module)
+                return
             execute(module)
             AFTER[name](module)
         spec.loader.exec_module = exec_module
@@ -69,6 +72,11 @@ def after_display(module):
         setattr(module, name, names[name])
 
 
+def around_fonts(execute, module):
+    part('python_fonts')['execute'](execute, module)
+
+
+AROUND = {'matplotlib.font_manager': around_fonts}
 AFTER = {'linecache': after_linecache, 'asyncio': after_asyncio,
          'matplotlib': after_matplotlib, 'PIL.Image': after_image,
          'IPython.display': after_display}
