@@ -214,9 +214,10 @@ test-kernels:
 	    $(PYTHON) -B $$program -v || status=1; \
 	done; exit $$status
 
+LUA_SUITE ?= lua-$(LUA_VERSION)
 test-lua: all
-	@$(LUA_ENVIRONMENT) $(SUITE) counts lua-$(LUA_VERSION) \
-	  $(LUA) "$$(command -v busted)" $(BUSTED_OPTIONS) spec
+	@$(LUA_ENVIRONMENT) $(SUITE) counts $(LUA_SUITE) \
+	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) ASAN_OPTIONS=detect_leaks=0) $(LUA) "$$(command -v busted)" $(BUSTED_OPTIONS) spec
 
 # The specifications tagged #user again, as an ordinary user when this is root,
 # and the other way round.
@@ -277,9 +278,15 @@ check-luas:
 	  $(MAKE) test-lua LUA_VERSION=$$version BUSTED_OPTIONS= || status=1; \
 	done; exit $$status
 
+# The engine's tests, then the specifications with the module in a plain Lua,
+# which wants the sanitizer's library loaded first.
+SANITIZED = BUILD=$(BUILD)/sanitize SANITIZE=address,undefined RESULTS=$(abspath $(RESULTS))
 sanitize:
-	@$(MAKE) -s -j$(JOBS) test-engine ENGINE_SUITE=sanitized- BUILD=$(BUILD)/sanitize \
-	  SANITIZE=address,undefined RESULTS=$(abspath $(RESULTS))
+	@status=0; \
+	$(MAKE) -s -k -j$(JOBS) test-engine ENGINE_SUITE=sanitized- $(SANITIZED) || status=1; \
+	$(MAKE) -s -j$(JOBS) all $(SANITIZED) && \
+	$(MAKE) test-lua LUA_SUITE=sanitized-lua PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+	  $(SANITIZED) || status=1; exit $$status
 
 # Each target for FUZZ_SECONDS, from the seeds in fuzz/corpus/.
 FUZZ_SECONDS ?= 60

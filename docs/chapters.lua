@@ -64,7 +64,7 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Showing results",
-    files = { "lua/codecell/agent/media.lua" },
+    files = { "lua/codecell/agent/format.lua", "lua/codecell/agent/media.lua" },
     receivers = { format = "codecell.format", media = "codecell.media" },
   },
   {
@@ -77,5 +77,11 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     title = "JSON",
     files = { "lua/codecell/json.lua" },
     receivers = { json = "codecell.json" },
+  },
+  {
+    title = "Types",
+    files = { "lua/codecell/meta.lua" },
+    text = "What verbs take and return. Editors read them from `lua/codecell/meta.lua`.",
+    receivers = {},
   },
 }

@@ -81,7 +81,8 @@ local function read(path)
       if tag then
         read_tag(block, tag, rest)
       elseif comment:find("^%s*|") then
-        block.alias_type = (block.alias_type or "") .. " " .. comment:match("^%s*(.-)%s*$")
+        local value, text = split_type(comment:match("^%s*|%s*(.-)%s*$"))
+        block.fields[#block.fields + 1] = { name = value, text = text }
       elseif block.last then -- a tag that goes on
         block.last.text = block.last.text .. " " .. comment:match("^%s*(.-)%s*$")
       else
@@ -140,12 +141,22 @@ local function write_class(out, entry)
   end
 end
 
+local function write_alias(out, entry)
+  out("### " .. entry.alias .. "\n\n" .. prose(entry))
+  if #entry.fields == 0 then
+    out("One of: `" .. entry.alias_type:gsub("%s*|%s*", "`, `") .. "`")
+  end
+  for _, value in ipairs(entry.fields) do
+    out(("- `%s`%s"):format(value.name, value.text ~= "" and ": " .. value.text or ""))
+  end
+  out("")
+end
+
 local function write_entry(out, entry, chapter)
   if entry.class then
     write_class(out, entry)
   elseif entry.alias then
-    out("### " .. entry.alias .. "\n\n" .. prose(entry))
-    out("One of: `" .. entry.alias_type:gsub("^[%s|]+", ""):gsub("%s*|%s*", "`, `") .. "`\n")
+    write_alias(out, entry)
   elseif entry.module then
     out(not chapter.text and prose(entry) .. "\n" or nil)
   elseif signature(entry, chapter) then
