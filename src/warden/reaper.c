@@ -9,9 +9,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#define FROZEN                                                                 \
+  (MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define PROC (MOUNT_NO_SETUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC)
 
 static const char *const hidden[] = {
@@ -22,7 +25,9 @@ static const char *const hidden[] = {
 static const char *const frozen[] = {"/proc/sys", "/proc/bus", "/proc/fs",
                                      "/proc/irq", NULL};
 
-/* Only a member of the namespace can mount the proc that shows it. */
+/* Only a member of the namespace can mount the proc that shows it. By path: no
+** code is there yet to change one.
+*/
 static int mount_proc(struct failure *failure)
 {
   int i;
@@ -30,14 +35,18 @@ static int mount_proc(struct failure *failure)
   if (mount_new_at("proc", NULL, PROC, AT_FDCWD, "/proc") < 0)
     return fail(failure, "proc");
   for (i = 0; hidden[i] != NULL; i++)
-    if (mount_copy_at(AT_FDCWD, "/dev/null", 0, AT_FDCWD, hidden[i]) < 0 &&
+    if (mount("/dev/null", hidden[i], NULL, MS_BIND, NULL) < 0 &&
         errno != ENOENT)
       return fail(failure, "masks");
-  for (i = 0; frozen[i] != NULL; i++)
-    if (mount_copy_at(AT_FDCWD, frozen[i], MOUNT_READ_ONLY | PROC, AT_FDCWD,
-                      frozen[i]) < 0 &&
-        errno != ENOENT)
+  for (i = 0; frozen[i] != NULL; i++) {
+    if (mount(frozen[i], frozen[i], NULL, MS_BIND, NULL) < 0) {
+      if (errno == ENOENT)
+        continue;
       return fail(failure, "masks");
+    }
+    if (mount(NULL, frozen[i], NULL, FROZEN, NULL) < 0)
+      return fail(failure, "masks");
+  }
   return 0;
 }
 

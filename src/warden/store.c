@@ -6,6 +6,7 @@
 #include "mount.h"
 
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -14,26 +15,25 @@
 #define FILES_MAX 262144u /* each costs the kernel about a kilobyte */
 
 static const struct {
-  const char *name;
+  const char *source; /* below the store, which is mounted at home */
   const char *place;
   mode_t mode;
-  unsigned attributes;
 } parts[] = {
-  {"tmp", "/tmp", 01777, PLAIN},
-  {"shm", "/dev/shm", 01777, PLAIN | MOUNT_NO_EXEC},
-  {"home", CELL_HOME, 0755, PLAIN}, /* last: it hides the store itself */
+  {CELL_HOME "/tmp", "/tmp", 01777},
+  {CELL_HOME "/shm", "/dev/shm", 01777},
+  {CELL_HOME "/home", CELL_HOME, 0755}, /* last: it hides the store itself */
 };
 
-static int mount_parts(int store)
+static int mount_parts(void)
 {
   size_t i;
 
   for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
-    if (mkdirat(store, parts[i].name, parts[i].mode) < 0 ||
-        mount_copy_at(store, parts[i].name, parts[i].attributes, AT_FDCWD,
-                      parts[i].place) < 0)
+    if (mkdir(parts[i].source, parts[i].mode) < 0 ||
+        mount(parts[i].source, parts[i].place, NULL, MS_BIND, NULL) < 0)
       return -1;
-  return 0;
+  return mount(NULL, "/dev/shm", NULL,
+               MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
 int store_mount(uint64_t size, struct failure *failure)
@@ -56,10 +56,9 @@ int store_mount(uint64_t size, struct failure *failure)
   store = mount_new("tmpfs", options, PLAIN);
   if (store < 0)
     return fail(failure, "store");
-  /* Copies can be made of what is attached only (before Linux 6.15). */
   result = mount_attach(store, AT_FDCWD, CELL_HOME);
   if (result == 0)
-    result = mount_parts(store);
+    result = mount_parts();
   if (result < 0)
     fail(failure, "store");
   close(store);

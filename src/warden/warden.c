@@ -160,7 +160,7 @@ static int prepare(struct warden *warden, struct failure *failure)
   action.sa_handler = deadline_came;
   sigaction(SIGALRM, &action, NULL);
   if (read_configuration(warden, failure) < 0 ||
-      take_identity(warden, failure) < 0 ||
+      take_identity(warden, failure) < 0 || reaper_start(warden, failure) < 0 ||
       store_mount(warden->disk, failure) < 0)
     return -1;
   sigemptyset(&set);
@@ -168,7 +168,7 @@ static int prepare(struct warden *warden, struct failure *failure)
   warden->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (warden->signals < 0)
     return fail(failure, "start");
-  if (reaper_start(warden, failure) < 0 || lock_down(warden, failure) < 0)
+  if (lock_down(warden, failure) < 0)
     return -1;
   warden->processes_by = warden->cgroup.by[CGROUP_PROCESSES];
   if (warden->processes_by == CELL_BY_NONE)
