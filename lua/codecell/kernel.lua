@@ -47,13 +47,13 @@ function Kernel:start()
     output = sandbox._limits.output,
   })
   if not process then
-    return nil, err
+    return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
   local sent
   sent, err = process:_send_program(language.name)
   if not sent then
     process:close()
-    return nil, err
+    return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
   self.process, self.version = process, sandbox._environment.version
   return true
@@ -225,13 +225,13 @@ end
 local function say_death(self, run)
   local process, sandbox = self.process, self.sandbox
   local deadline = wait.deadline(GRACE)
-  local status, state, gone = process:_exit(), sandbox:_state()
-  while not status and not gone and state ~= "gone" and wait.wait(process, deadline) do
-    status, state, gone = process:_exit(), sandbox:_state()
+  local status = process:_exit()
+  while not status and sandbox:_state() == "running" and wait.wait(process, deadline) do
+    status = process:_exit()
   end
-  local done = run.execution
-  if state ~= "running" and not (gone and gone.kind == "out_of_memory") then
-    return nil, gone or errors.new("sandbox_gone", "run_code: the sandbox has ended")
+  local done, gone = run.execution, sandbox._backend.reason(sandbox, "run_code")
+  if gone and gone.kind ~= "out_of_memory" then
+    return nil, gone
   end
   done.state_lost = true
   done.out_of_memory = gone ~= nil or status and status.out_of_memory or false
@@ -354,13 +354,30 @@ end
 
 -- A process that takes cells, whatever the last one left behind.
 local function ensure(self)
-  if settle(self) ~= "done" then
+  local outcome = settle(self)
+  if outcome ~= "done" or self.process and self.process:_state() == "exited" then
     self:stop()
+    self.lost = true
   end
   if self.process then
     return true
   end
   return self:start()
+end
+
+-- Another process for a cell that the last one did not take any more.
+local function replace(self, job, run)
+  self:stop()
+  self.lost = true
+  local gone = self.sandbox._backend.reason(self.sandbox, "run_code")
+  if gone then
+    return nil, gone
+  end
+  local ok, err = self:start()
+  if not ok then
+    return nil, err
+  end
+  return send(self, job, run.id)
 end
 
 local function run_cell(self, job, began, deadline)
@@ -372,9 +389,13 @@ local function run_cell(self, job, began, deadline)
   local run = prepare(self, job, core.random())
   local created = reactor.now()
   ok, err = send(self, job, run.id)
+  if not ok and err.kind == "unavailable" then -- it ended since; nothing has begun to run
+    ok, err = replace(self, job, run)
+  end
   if not ok then
     return nil, err
   end
+  run.execution.state_lost, self.lost = self.lost == true, nil
   self.run = run
   local ended
   ended, err = follow(self, run, deadline)

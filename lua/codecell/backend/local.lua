@@ -7,6 +7,8 @@ local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
 local START = 30 -- seconds that a start may take
+local END = 1 -- seconds until the reason of an end is known
+local NEWS = 0.005 -- seconds: what has happened already is seen at once
 local ANSWER = 60 -- seconds that the warden may take for one request
 
 local backend = {
@@ -100,6 +102,33 @@ function backend.state(sandbox)
   return sandbox:_state()
 end
 
+--- Why a sandbox has ended, which may be known a moment after its last sign of life.
+---@param sandbox codecell.Sandbox
+---@param verb string that wants to know
+---@return codecell.Error? err nil: it lives
+function backend.reason(sandbox, verb)
+  local deadline = wait.deadline(END)
+  if sandbox:_state() == "running" then
+    wait.wait(sandbox, wait.deadline(NEWS)) -- it may have ended while nobody stepped
+  end
+  local state, err = sandbox:_state()
+  while state ~= "gone" and not err do
+    if state == "running" or not wait.wait(sandbox, deadline) then
+      break
+    end
+    state, err = sandbox:_state()
+  end
+  if state == "running" then
+    return nil
+  elseif err and (err.kind == "cancelled" or err.kind == "out_of_memory") then
+    return err
+  end
+  local gone = errors.new("sandbox_gone",
+    verb .. ": " .. (err and err.message or "the sandbox has ended"), err and err.hint)
+  gone.errno = err and err.errno
+  return gone
+end
+
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
 function backend.execute(_, kernel, job)
@@ -111,7 +140,11 @@ end
 function backend.spawn(sandbox, options)
   options.envs = sandbox._environment:list(options.envs)
   options.output = sandbox._limits.output
-  return sandbox:_spawn(options)
+  local process, err = sandbox:_spawn(options)
+  if not process then
+    return nil, backend.reason(sandbox, "start " .. options.argv[1]) or err
+  end
+  return process
 end
 
 --- Ask the warden and wait for its answer.
@@ -125,7 +158,7 @@ function backend.ask(sandbox, what, operation, ...)
   end
   local request, err = sandbox:_ask(operation, ...)
   if not request then
-    return nil, with_text(err, what)
+    return nil, backend.reason(sandbox, what) or with_text(err, what)
   end
   local deadline = wait.deadline(ANSWER)
   local value
@@ -134,7 +167,7 @@ function backend.ask(sandbox, what, operation, ...)
     if value then
       return value
     elseif value == nil then
-      return nil, err
+      return nil, backend.reason(sandbox, what) or err
     end
   until not wait.wait(sandbox, deadline)
   sandbox:_forget(request)
