@@ -21,7 +21,6 @@ supported_platforms = { "linux" }
 
 dependencies = {
   "lua >= 5.1, < 5.5",
-  "lua-cjson >= 2.1",
 }
 
 -- The warden is compiled, embedded and then linked in: a build in steps, so make.
