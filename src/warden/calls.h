@@ -98,6 +98,14 @@ call_mount_setattr(int tree, unsigned flags,
                       attributes, sizeof *attributes);
 }
 
+static inline int
+call_mount_setattr_at(const char *path, unsigned flags,
+                      const struct call_mount_attributes *attributes)
+{
+  return (int)syscall(CALL_MOUNT_SETATTR, AT_FDCWD, path, flags, attributes,
+                      sizeof *attributes);
+}
+
 static inline int call_pivot_root(const char *root, const char *old)
 {
   return (int)syscall(SYS_pivot_root, root, old);

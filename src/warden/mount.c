@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mount.h>
 
 static int close_keeping_errno(int fd, int result)
 {
@@ -75,4 +76,17 @@ int mount_copy_at(int from, const char *source, unsigned attributes,
   if (tree < 0)
     return -1;
   return close_keeping_errno(tree, mount_attach(tree, directory, path));
+}
+
+int mount_bind(const char *source, const char *path, unsigned attributes)
+{
+  struct call_mount_attributes change;
+
+  if (mount(source, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+    return -1;
+  if (attributes == 0)
+    return 0;
+  memset(&change, 0, sizeof change);
+  change.set = attributes;
+  return call_mount_setattr_at(path, TREE_RECURSIVE, &change);
 }

@@ -13,8 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#define FROZEN                                                                 \
-  (MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define PROC (MOUNT_NO_SETUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC)
 
 static const char *const hidden[] = {
@@ -25,28 +23,26 @@ static const char *const hidden[] = {
 static const char *const frozen[] = {"/proc/sys", "/proc/bus", "/proc/fs",
                                      "/proc/irq", NULL};
 
-/* Only a member of the namespace can mount the proc that shows it. By path: no
-** code is there yet to change one.
-*/
+/* What is absent here hides nothing. */
+static int mask(const char *source, const char *path, unsigned attributes)
+{
+  return mount_bind(source, path, attributes) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+/* Only a member of the namespace can mount the proc that shows it. */
 static int mount_proc(struct failure *failure)
 {
   int i;
 
-  if (mount_new_at("proc", NULL, PROC, AT_FDCWD, "/proc") < 0)
+  if (mount("none", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) <
+      0)
     return fail(failure, "proc");
   for (i = 0; hidden[i] != NULL; i++)
-    if (mount("/dev/null", hidden[i], NULL, MS_BIND, NULL) < 0 &&
-        errno != ENOENT)
+    if (mask("/dev/null", hidden[i], PROC) < 0)
       return fail(failure, "masks");
-  for (i = 0; frozen[i] != NULL; i++) {
-    if (mount(frozen[i], frozen[i], NULL, MS_BIND, NULL) < 0) {
-      if (errno == ENOENT)
-        continue;
+  for (i = 0; frozen[i] != NULL; i++)
+    if (mask(frozen[i], frozen[i], MOUNT_READ_ONLY) < 0)
       return fail(failure, "masks");
-    }
-    if (mount(NULL, frozen[i], NULL, FROZEN, NULL) < 0)
-      return fail(failure, "masks");
-  }
   return 0;
 }
 
@@ -71,6 +67,9 @@ static void reap(struct warden *warden, int control)
     _exit(1);
   }
   say(control, &failure);
+  /* The warden may be on this very CPU: let it say hello first. */
+  if (recv(control, &number, sizeof number, 0) != sizeof number)
+    _exit(0);
   if (lockdown_capabilities(&failure) < 0 || lockdown_filter(&failure) < 0) {
     say(control, &failure);
     _exit(1);
@@ -111,6 +110,14 @@ int reaper_wait_ready(struct warden *warden, struct failure *failure)
   /* The pointer in it is ours too: the reaper is a fork. */
   *failure = report;
   return report.number != 0 ? -1 : 0;
+}
+
+void reaper_lock(struct warden *warden)
+{
+  int number = 0;
+
+  /* A failure shows at the wait. */
+  send(warden->control, &number, sizeof number, MSG_NOSIGNAL);
 }
 
 int reaper_wait_locked(struct warden *warden)

@@ -10,63 +10,40 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define PLAIN (MOUNT_NO_SETUID | MOUNT_NO_DEVICES)
 #define FILES_MIN 1024u
 #define FILES_MAX 262144u /* each costs the kernel about a kilobyte */
 
+/* The store is mounted on the home, of which the last part hides it. */
 static const struct {
-  const char *source; /* below the store, which is mounted at home */
+  const char *source;
   const char *place;
   mode_t mode;
+  unsigned attributes; /* besides those of the store */
 } parts[] = {
-  {CELL_HOME "/tmp", "/tmp", 01777},
-  {CELL_HOME "/shm", "/dev/shm", 01777},
-  {CELL_HOME "/home", CELL_HOME, 0755}, /* last: it hides the store itself */
+  {CELL_HOME "/tmp", "/tmp", 01777, 0},
+  {CELL_HOME "/shm", "/dev/shm", 01777, MOUNT_NO_EXEC},
+  {CELL_HOME "/home", CELL_HOME, 0755, 0},
 };
-
-static int mount_parts(void)
-{
-  size_t i;
-
-  for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
-    if (mkdir(parts[i].source, parts[i].mode) < 0 ||
-        mount(parts[i].source, parts[i].place, NULL, MS_BIND, NULL) < 0)
-      return -1;
-  return mount(NULL, "/dev/shm", NULL,
-               MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-}
 
 int store_mount(uint64_t size, struct failure *failure)
 {
-  static const struct mount_option terminals[] = {{"newinstance", NULL},
-                                                  {"ptmxmode", "0666"},
-                                                  {"mode", "0620"},
-                                                  {NULL, NULL}};
-  struct mount_option options[] = {
-    {"size", NULL}, {"nr_inodes", NULL}, {"mode", "0755"}, {NULL, NULL}};
   uint64_t files = size / 4096;
-  char bytes[24], count[24];
-  int store, result;
+  char options[96];
+  size_t i;
 
   files = files < FILES_MIN ? FILES_MIN : files > FILES_MAX ? FILES_MAX : files;
-  snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)size);
-  snprintf(count, sizeof count, "%llu", (unsigned long long)files);
-  options[0].value = bytes;
-  options[1].value = count;
-  store = mount_new("tmpfs", options, PLAIN);
-  if (store < 0)
+  snprintf(options, sizeof options, "size=%llu,nr_inodes=%llu,mode=0755",
+           (unsigned long long)size, (unsigned long long)files);
+  if (mount("none", CELL_HOME, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
     return fail(failure, "store");
-  result = mount_attach(store, AT_FDCWD, CELL_HOME);
-  if (result == 0)
-    result = mount_parts();
-  if (result < 0)
-    fail(failure, "store");
-  close(store);
-  if (result == 0 &&
-      mount_new_at("devpts", terminals, MOUNT_NO_SETUID | MOUNT_NO_EXEC,
-                   AT_FDCWD, "/dev/pts") < 0)
+  for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    if (mkdir(parts[i].source, parts[i].mode) < 0 ||
+        mount_bind(parts[i].source, parts[i].place, parts[i].attributes) < 0)
+      return fail(failure, "store");
+  if (mount("none", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+            "newinstance,ptmxmode=0666,mode=0620") < 0)
     return fail(failure, "terminals");
-  return result;
+  return 0;
 }
 
 void store_usage(uint64_t *used, uint64_t *total)

@@ -351,6 +351,7 @@ void warden_run(const struct birth *birth)
     _exit(CELL_EXIT_FAILED);
   }
   say_hello(&warden);
+  reaper_lock(&warden);
   if (warden.landlock_abi >= 2)
     warden.ruleset = lockdown_landlock_rules(warden.landlock_abi);
   warden.watched = warden_now_ms();
