@@ -56,20 +56,22 @@ class Lines:
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=env)
 
     def ask(self, line):
-        self.process.stdin.write(line.encode() + b"\n")
+        try:
+            self.process.stdin.write(line.encode() + b"\n")
+        except BrokenPipeError:
+            raise RuntimeError("%r has ended" % self.process.args[0]) from None
         answer = b""
         while not answer.endswith(b"\n"):
             piece = self.process.stdout.readline()
             if not piece:
                 raise RuntimeError("%r ended at %r" % (self.process.args[0], line))
             answer += piece
+        if answer.startswith(b"error"):
+            raise RuntimeError("%s: %s" % (line, answer.decode().strip()))
         return answer.decode()
 
     def numbers(self, line):
-        answer = self.ask(line).split()
-        if answer[0] == "error":
-            raise RuntimeError(" ".join(answer))
-        return [float(word) / 1e9 for word in answer]
+        return [float(word) / 1e9 for word in self.ask(line).split()]
 
     def close(self):
         self.process.stdin.close()
@@ -91,10 +93,19 @@ class Loop(Lines):
 class Bench:
     def __init__(self, options):
         self.options = options
-        self.floor = Lines([options.floor, options.floor + "-inside"])
-        self.lua = Lines([options.lua, os.path.join(HERE, "worker.lua")])
         self.rows = []
         self.bwrap = bool(shutil.which("bwrap"))
+        self.floor = self.lua = None
+        self.restart()
+
+    def restart(self):
+        """Fresh co-processes: after a row that failed the old ones may be in any state."""
+        for old in (self.floor, self.lua):
+            if old:
+                old.process.kill()
+                old.process.wait()
+        self.floor = Lines([self.options.floor, self.options.floor + "-inside"])
+        self.lua = Lines([self.options.lua, os.path.join(HERE, "worker.lua")])
 
     # ---- measuring ----
 
@@ -338,20 +349,28 @@ def main():
     groups = {"1,16": bench.row_1_16, "3": bench.row_3, "5": bench.row_5, "7,8": bench.row_7_8, "9": bench.row_9,
               "11": bench.row_11, "13,14": bench.row_13_14, "15": bench.row_15, "17,18": bench.row_17_18,
               "20": bench.row_20}
-    wanted = set(options.only.split(",")) - {""}
+    wanted, failed = set(options.only.split(",")) - {""}, []
     print("%d processors, load %.1f; gates and goals are ratios to the peer of the same row\n" % (
         os.cpu_count(), os.getloadavg()[0]))
     print("%-3s %-44s %9s %9s  %-30s %9s %7s %6s %-4s %6s %-4s" % (
         "row", "figure", "median", "p99", "peer", "median", "ratio", "gate", "", "goal", ""))
     for numbers, measure in groups.items():
-        if not wanted or wanted & set(numbers.split(",")):
+        if wanted and not wanted & set(numbers.split(",")):
+            continue
+        try:
             measure()
+        except (RuntimeError, OSError, AssertionError, ValueError, statistics.StatisticsError) as error:
+            failed.append(numbers)
+            print("%-3s could not be measured: %s" % (numbers, error))
+            bench.restart()
     if options.json:
         with open(options.json, "w") as file:
             json.dump(bench.rows, file, indent=1)
     missed = [str(row["row"]) for row in bench.rows if row["gate_holds"] is False]
-    print("\n" + ("gates missed: rows " + ", ".join(missed) if missed else "every gate holds"))
-    return 1 if missed else 0
+    if failed:
+        print("\nnot measured: rows " + ", ".join(failed))
+    print("\n" + ("gates missed: rows " + ", ".join(missed) if missed else "every gate measured holds"))
+    return 1 if missed or failed else 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ end
 local function close(sandbox)
   sandbox:close()
   while sandbox:_state() ~= "gone" do
-    codecell.assert(reactor:step(1))
+    local happened, err = reactor:step(1)
+    assert(happened ~= nil, err)
   end
 end
 
@@ -120,7 +121,8 @@ function verbs.rate(seconds, width)
     end)
   end
   for i = 1, width do
-    codecell.assert(tasks[i]:wait(seconds + 30))
+    local _, err = tasks[i]:wait(seconds + 30)
+    assert(not err, tostring(err))
   end
   return count .. " " .. nanoseconds(now() - start)
 end
@@ -182,5 +184,6 @@ for line in io.lines() do
   for word in line:gmatch("%S+") do
     words[#words + 1] = tonumber(word) or word
   end
-  io.write(verbs[tostring(words[1])](words[2], words[3]), "\n")
+  local ok, answer = pcall(verbs[tostring(words[1])], words[2], words[3])
+  io.write(ok and answer or "error " .. tostring(answer):gsub("%s+", " "), "\n")
 end
