@@ -61,6 +61,10 @@ static void reap(struct warden *warden, int control)
   prctl(PR_SET_NAME, "codecell-reaper", 0, 0, 0);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   signal(SIGCHLD, SIG_IGN);
+  /* The warden's deadline: the first process of a namespace hears no signal of
+  ** its own children but one that it has a handler for. */
+  signal(SIGALRM, SIG_DFL);
+  lockdown_counters(warden->proc);
   self_keep_only(&control, 1);
   if (mount_proc(&failure) < 0) {
     say(control, &failure);
