@@ -575,8 +575,10 @@ static void test_host_killed(void)
     set_up(stem, NULL);
     create(stem, &sandbox, &usual);
     say(pipes[1], 1, 0, NULL, &sandbox.pidfd, 1);
-    if (fork() == 0)
+    if (fork() == 0) {
       sleep(5);
+      _exit(0);
+    }
     pause();
   }
   close(pipes[1]);
