@@ -23,8 +23,9 @@ describe("a host", function()
   setup(function()
     local version = _VERSION:match("%d%.%d")
     program = os.tmpname()
-    local flags = attack.host("pkg-config --cflags --libs lua" .. version .. " 2>/dev/null || pkg-config --cflags --libs lua-"
-      .. version .. " 2>/dev/null"):gsub("\n", " ")
+    local wanted = "pkg-config --cflags --libs lua"
+    local flags = attack.host(wanted .. version .. " 2>/dev/null || "
+      .. wanted .. "-" .. version .. " 2>/dev/null"):gsub("\n", " ")
     local said = attack.host("${CC:-cc} -o " .. program .. " spec/support/threads_host.c " .. flags
       .. " -lpthread -Wl,-E 2>&1")
     if said ~= "" then
@@ -82,8 +83,9 @@ int luaopen_forker(lua_State *L)
 ]])
     file:close()
     local version = _VERSION:match("%d%.%d")
-    attack.host("${CC:-cc} -shared -fPIC -o " .. library .. " " .. source .. " $(pkg-config --cflags lua" .. version
-      .. " 2>/dev/null || pkg-config --cflags lua-" .. version .. ") 2>&1")
+    attack.host("${CC:-cc} -shared -fPIC -o " .. library .. " " .. source
+      .. " $(pkg-config --cflags lua" .. version .. " 2>/dev/null"
+      .. " || pkg-config --cflags lua-" .. version .. ") 2>&1")
     local text = attack.host(attack.interpreter() .. " -e " .. quoted(([[
       local forker = assert(package.loadlib(%q, "luaopen_forker"))()
       local codecell = require "codecell"

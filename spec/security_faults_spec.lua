@@ -9,7 +9,8 @@ end
 
 -- Run a Lua program in a process of its own; returns what it wrote.
 local function run(program, before)
-  return attack.host((before or "") .. " " .. attack.interpreter() .. " -e " .. quoted(program) .. " 2>&1")
+  return attack.host((before or "") .. " " .. attack.interpreter()
+    .. " -e " .. quoted(program) .. " 2>&1")
 end
 
 local function gone(id)
@@ -37,10 +38,12 @@ describe("a host that ends", function()
     ["by an error"] = [[error("stop")]],
     ["by falling off its end"] = "",
     ["with an error in a finalizer"] = [[
-      keep = newproxy and newproxy(true) or setmetatable({}, { __gc = function() error("in gc") end })
-      if newproxy then getmetatable(keep).__gc = function() error("in gc") end end]],
+      local function fail() error("in gc") end
+      keep = newproxy and newproxy(true) or setmetatable({}, { __gc = fail })
+      if newproxy then getmetatable(keep).__gc = fail end]],
     ["inside a coroutine"] = [[coroutine.wrap(function() create(); os.exit(0, true) end)()]],
-    ["with a process open"] = [[process = codecell.assert(first.commands:run("sleep 1000", { background = true }))]],
+    ["with a process open"] =
+      [[process = codecell.assert(first.commands:run("sleep 1000", { background = true }))]],
   }) do
     it(name .. " leaves nothing #S124 #S126 #D15 #D17 #I05 #I16", function()
       local text = run(opening .. [[
@@ -166,7 +169,8 @@ describe("a host that stays", function()
     local text = run(opening .. [[
       local sandbox = create()
       sandbox:run_code("x = 41")
-      os.execute("for p in $(grep -lsa '^codecell-stem' /proc/[0-9]*/cmdline); do q=$(basename $(dirname $p)); "
+      os.execute("for p in $(grep -lsa '^codecell-stem' /proc/[0-9]*/cmdline); do "
+        .. "q=$(basename $(dirname $p)); "
         .. "grep -qs 'codecell-stem' /proc/$q/cmdline && kill -9 $q; done; sleep 0.2")
       print(sandbox:run_code("x + 1").text)
       print(create():run_code("6 * 7").text)

@@ -21,8 +21,8 @@ report("interfaces", ",".join(name for _, name in socket.if_nameindex()))
 ]])
       assert.equal("lo", found.interfaces)
       found.interfaces = nil
-      assert.is_nil(attack.unexpected(found, set("ENETUNREACH", "EACCES", "EPROTONOSUPPORT", "ENOPROTOOPT", "EPERM",
-        "EADDRNOTAVAIL")))
+      assert.is_nil(attack.unexpected(found, set("ENETUNREACH", "EACCES", "EPROTONOSUPPORT",
+        "ENOPROTOOPT", "EPERM", "EADDRNOTAVAIL")))
     end)
   end)
 
@@ -43,8 +43,9 @@ except socket.gaierror as error:
     local port = 20000 + math.random(20000)
     local ready = os.tmpname()
     local listener = assert(io.popen(("exec /usr/bin/python3 -c '%s' %d %s"):format(
-      'import socket,sys; s=socket.create_server(("0.0.0.0",int(sys.argv[1]))); open(sys.argv[2],"w").write("up"); '
-        .. 's.settimeout(6)\ntry:\n  s.accept(); print("reached")\nexcept OSError: print("quiet")', port, ready)))
+      'import socket,sys; s=socket.create_server(("0.0.0.0",int(sys.argv[1]))); '
+        .. 'open(sys.argv[2],"w").write("up"); s.settimeout(6)\n'
+        .. 'try:\n  s.accept(); print("reached")\nexcept OSError: print("quiet")', port, ready)))
     local deadline = os.time() + 5
     repeat
       local file = io.open(ready)
@@ -68,7 +69,8 @@ for address in ("127.0.0.1", "127.8.8.8", "0.0.0.0", "::1", "::ffff:127.0.0.1"):
   it("does not reach abstract sockets of the host #S093", function()
     local name = "codecell-attack-" .. math.random(10 ^ 9)
     local listener = assert(io.popen(("exec /usr/bin/python3 -c '%s' %s"):format(
-      'import socket,sys; s=socket.socket(1); s.bind("\\0"+sys.argv[1]); s.listen(); s.settimeout(4)\n'
+      'import socket,sys; s=socket.socket(1); s.bind("\\0"+sys.argv[1]); '
+        .. 's.listen(); s.settimeout(4)\n'
         .. 'try:\n  s.accept(); print("reached")\nexcept OSError: print("quiet")', name)))
     within(function(sandbox)
       local found = outcomes(sandbox, ([[

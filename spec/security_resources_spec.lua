@@ -50,17 +50,19 @@ os._exit(0)
   it("may be a fork bomb and still ends with its command #S074 #S089 #I09", function()
     within(function(sandbox)
       local result = codecell.assert(sandbox.commands:run(
-        { "python3", "-c", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass" }, { timeout = 1 }))
+        { "python3", "-c", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass" },
+        { timeout = 1 }))
       assert.is_true(result.timed_out)
     end, { limits = { processes = 64 }, timeout = 30 })
   end)
 
   it("loses only itself to the memory limit, and that is said #S075 #I12", function()
     within(function(sandbox)
-      local execution = assert(sandbox:run_code("block = []\nwhile True: block.append(bytearray(1 << 20))"))
-      assert.is_true(execution.error.name == "MemoryError" or execution.error.name == "OutOfMemoryError",
-        execution.error.name)
-      assert.equal(execution.error.name == "OutOfMemoryError", execution.out_of_memory == true)
+      local execution = assert(sandbox:run_code(
+        "block = []\nwhile True: block.append(bytearray(1 << 20))"))
+      local name = execution.error.name
+      assert.is_true(name == "MemoryError" or name == "OutOfMemoryError", name)
+      assert.equal(name == "OutOfMemoryError", execution.out_of_memory == true)
       works(sandbox)
     end, { limits = { memory = 128 * 2 ^ 20 } })
   end)
@@ -130,14 +132,16 @@ report("inotify", outcome)
 ]])
       assert.equal("EMFILE", found.files)
       assert.equal("EMFILE", found.inotify)
-      local own = attack.host([[/usr/bin/python3 -c 'import ctypes; print(ctypes.CDLL(None).inotify_init() >= 0)']])
+      local own = attack.host(
+        [[/usr/bin/python3 -c 'import ctypes; print(ctypes.CDLL(None).inotify_init() >= 0)']])
       assert.equal("True\n", own)
     end)
   end)
 
   it("floods standard output and is cut, counted and survived #S080 #I10", function()
     within(function(sandbox)
-      local result = codecell.assert(sandbox.commands:run("yes | head -c 50000000; yes x >&2", { timeout = 2 }))
+      local result = codecell.assert(sandbox.commands:run("yes | head -c 50000000; yes x >&2",
+        { timeout = 2 }))
       assert.is_true(result.timed_out)
       assert.is_true(#result.stdout <= 2 ^ 20)
       assert.equal(50000000, result.truncated.stdout.total)
@@ -154,17 +158,21 @@ report("inotify", outcome)
   for name, code in pairs({
     ["a loop"] = "while True: pass",
     ["a sleep"] = "import time\ntime.sleep(1000)",
-    ["blocked signals"] = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\nwhile True: pass",
+    ["blocked signals"] = "import signal\n"
+      .. "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\nwhile True: pass",
     ["a loop in C"] = "sum(range(10 ** 13))",
     ["a regular expression"] = "import re\nre.match('(a*)*b', 'a' * 40)",
-    ["a caught interrupt"] = "while True:\n  try:\n    while True: pass\n  except BaseException: pass",
-    ["ignored signals"] = "import signal\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
+    ["a caught interrupt"] = "while True:\n"
+      .. "  try:\n    while True: pass\n  except BaseException: pass",
+    ["ignored signals"] = "import signal\n"
+      .. "for n in (2, 15): signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
     ["a destructor"] = "class D:\n  def __del__(self):\n    while True: pass\nd = D()\ndel d",
     ["a stop of itself"] = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
   }) do
     it("ends " .. name .. " at the deadline of its cell #S081 #S082 #S083 #S087 #I09", function()
       within(function(sandbox)
-        local execution = assert(sandbox:run_code("print('begun', flush=True)\n" .. code, { timeout = 1 }))
+        local execution = assert(sandbox:run_code("print('begun', flush=True)\n" .. code,
+          { timeout = 1 }))
         assert.is_true(execution.timed_out)
         assert.equal("begun\n", table.concat(execution.logs.stdout))
         assert.truthy(execution.error)
@@ -189,11 +197,11 @@ report("inotify", outcome)
     within(function(sandbox)
       id = sandbox.id
       codecell.assert(sandbox.commands:run(
-        "for i in 1 2 3; do setsid sh -c 'trap \"\" TERM HUP INT; exec -a hidden-" .. id .. " sleep 1000' "
-          .. ">/dev/null 2>&1 </dev/null & done; (setsid sleep 1001 & ) ; true"))
+        "for i in 1 2 3; do setsid sh -c 'trap \"\" TERM HUP INT; exec -a hidden-" .. id
+          .. " sleep 1000' >/dev/null 2>&1 </dev/null & done; (setsid sleep 1001 & ) ; true"))
     end)
-    assert.equal("0\n", attack.host("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\000' ' ' | grep -c '[h]idden-" .. id
-      .. "'"))
+    assert.equal("0\n", attack.host("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\000' ' '"
+      .. " | grep -c '[h]idden-" .. id .. "'"))
   end)
 
   it("lets a command return although a child holds its output #S085", function()
@@ -228,7 +236,8 @@ print(count)
   it("finds no cgroup to leave #S088", function()
     within(function(sandbox)
       local result = attack.python(sandbox, [[
-print([l.split()[4] for l in open("/proc/self/mountinfo") if " - cgroup" in l], os.path.exists("/sys/fs/cgroup/cgroup.procs"))
+mounts = [line.split()[4] for line in open("/proc/self/mountinfo") if " - cgroup" in line]
+print(mounts, os.path.exists("/sys/fs/cgroup/cgroup.procs"))
 ]])
       assert.equal("[] False\n", result.stdout)
     end)
@@ -252,8 +261,10 @@ print([l.split()[4] for l in open("/proc/self/mountinfo") if " - cgroup" in l], 
 
   it("cannot stretch a deadline by stopping everything #S087 #S090", function()
     within(function(sandbox)
-      local result = attack.python(sandbox, "attempt(lambda: os.kill(-1, signal.SIGSTOP))\nos.kill(os.getpid(), signal.SIGSTOP)",
-        { timeout = 1 })
+      local result = attack.python(sandbox, [[
+attempt(lambda: os.kill(-1, signal.SIGSTOP))
+os.kill(os.getpid(), signal.SIGSTOP)
+]], { timeout = 1 })
       assert.is_true(result.timed_out)
     end)
   end)

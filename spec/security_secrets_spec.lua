@@ -13,8 +13,8 @@ for pid in [p for p in os.listdir("/proc") if p.isdigit()]:
     except OSError:
         pass
 ]])
-      local allowed = attack.set("HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR", "TZ", "CODECELL", "PWD", "SHLVL",
-        "_", "TERM", "LC_CTYPE", "MPLBACKEND", "MPLCONFIGDIR")
+      local allowed = attack.set("HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR", "TZ",
+        "CODECELL", "PWD", "SHLVL", "_", "TERM", "LC_CTYPE", "MPLBACKEND", "MPLCONFIGDIR")
       local seen = 0
       for name in result.stdout:gmatch("\n?([%w_]+)=[^\n]*") do
         assert.is_true(allowed[name] or false, "unexpected variable " .. name)
@@ -36,7 +36,8 @@ for pid in [p for p in os.listdir("/proc") if p.isdigit()]:
         end
       end
       assert.is_true(seen >= 1)
-      local inside = attack.python(sandbox, [[print(open("/proc/1/cmdline").read().replace("\0", " ").strip())]])
+      local inside = attack.python(sandbox,
+        [[print(open("/proc/1/cmdline").read().replace("\0", " ").strip())]])
       assert.is_nil(inside.stdout:find(os.getenv("HOME") or "/root", 1, true))
     end)
   end)
