@@ -4,8 +4,9 @@
 ** message), its pidfd (readable: every process of it is gone), its stem
 *(reaped:
 ** with the wait status), the host's own clock, and close. Whichever comes first
-** makes it ENDING, which kills. It is ENDED when the stem has said how it went,
-** or a second after the pidfd if the stem stays silent.
+** makes it ENDING, which kills. It is ENDED when the pidfd says so and it is
+*known why; else when the stem has said
+** how it went, or a second after the pidfd if the stem stays silent.
 */
 #include "sandbox.h"
 
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #define STATUS_GRACE_MS 1000 /* for the stem to tell how it ended */
+#define PIDFD_SIGNAL_GROUP 4u
 
 #define CONTAINER(pointer, type, member)                                       \
   ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -84,9 +86,13 @@ static void settle(struct cell_sandbox *sandbox)
   cell_sandbox_post(sandbox);
 }
 
+/* Its process group at once (Linux 6.9): warden and reaper then end beside each
+** other, not one after the other.
+*/
 static void kill_warden(struct cell_sandbox *sandbox)
 {
-  if (sandbox->pidfd >= 0)
+  if (sandbox->pidfd >= 0 && syscall(SYS_pidfd_send_signal, sandbox->pidfd,
+                                     SIGKILL, NULL, PIDFD_SIGNAL_GROUP) < 0)
     syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0);
 }
 
@@ -132,6 +138,7 @@ static void forget_pidfd(struct cell_sandbox *sandbox)
 static void warden_gone(struct cell_source *source, uint32_t events)
 {
   struct cell_sandbox *sandbox = CONTAINER(source, struct cell_sandbox, ending);
+  int known = sandbox->error.kind != CELL_OK;
   int64_t patience =
     cell_clock_after(cell_reactor_clock(sandbox->reactor), STATUS_GRACE_MS);
 
@@ -140,7 +147,7 @@ static void warden_gone(struct cell_source *source, uint32_t events)
   forget_pidfd(sandbox);
   cell_channel_drain(&sandbox->channel); /* its last words come first */
   cell_sandbox_begin_end(sandbox);
-  if (sandbox->birth.process == NULL ||
+  if (known || sandbox->birth.process == NULL ||
       cell_timer_arm(sandbox->reactor, &sandbox->settling, patience, NULL) < 0)
     settle(sandbox);
 }

@@ -20,6 +20,7 @@
 /* Warden, reaper, helpers for files, and the stem until it moves on. */
 #define OVERHEAD 8u
 
+static const struct cgroup_view no_view = {{0, 0, 0}, -1, -1, -1, -1};
 static const char *const controllers[] = {"memory", "pids", "cpu"};
 static const char *const handed[] = {
   "", "cgroup.procs", "tasks", "cgroup.threads", "cgroup.subtree_control"};
@@ -171,6 +172,7 @@ void cgroup_open(struct cgroup *cgroup, uid_t owner,
 
   memset(cgroup, 0, sizeof *cgroup);
   cgroup->steward = -1;
+  cgroup->view = no_view;
   for (i = 0; i < CGROUP_CONTROLLERS; i++)
     cgroup->parent[i] = cgroup->own[i] = -1;
   snprintf(cgroup->name, sizeof cgroup->name, PREFIX "%d", (int)getpid());
@@ -197,6 +199,96 @@ void cgroup_make(const struct cgroup *cgroup, int controller, uint32_t number,
     put_number(cgroup->own[controller], name, "cgroup.procs", (uint64_t)stem);
 }
 
+/* The one with swap is absent where that is not accounted. It may never be the
+** smaller one, so it is written first to grow and last to shrink.
+*/
+static int limit_memory(int own, const char *name, uint64_t memory)
+{
+  int result;
+
+  put_number(own, name, "memory.memsw.limit_in_bytes", memory);
+  result = put_number(own, name, "memory.limit_in_bytes", memory);
+  put_number(own, name, "memory.memsw.limit_in_bytes", memory);
+  return result;
+}
+
+static void limit_first(struct cgroup *cgroup, const char *name,
+                        const struct cgroup_limits *limits)
+{
+  struct cgroup_view *view = &cgroup->view;
+  const int *own = cgroup->own;
+
+  if (own[CGROUP_MEMORY] >= 0 &&
+      limit_memory(own[CGROUP_MEMORY], name, limits->memory) == 0) {
+    view->by[CGROUP_MEMORY] = CELL_BY_CGROUP1;
+    view->oom_kills = look(own[CGROUP_MEMORY], name, "memory.oom_control");
+    view->usage = look(own[CGROUP_MEMORY], name, "memory.usage_in_bytes");
+    view->peak = look(own[CGROUP_MEMORY], name, "memory.max_usage_in_bytes");
+  }
+  if (own[CGROUP_PROCESSES] >= 0 &&
+      put_number(own[CGROUP_PROCESSES], name, "pids.max",
+                 limits->processes + OVERHEAD) == 0)
+    view->by[CGROUP_PROCESSES] = CELL_BY_CGROUP1;
+  if (limits->cpu_milli > 0 && own[CGROUP_CPU] >= 0 &&
+      put_number(own[CGROUP_CPU], name, "cpu.cfs_quota_us",
+                 (uint64_t)limits->cpu_milli * PERIOD_US / 1000) == 0)
+    view->by[CGROUP_CPU] = CELL_BY_CGROUP1;
+}
+
+static void limit_second(struct cgroup *cgroup, const char *name,
+                         const struct cgroup_limits *limits)
+{
+  struct cgroup_view *view = &cgroup->view;
+  int own = cgroup->own[CGROUP_MEMORY];
+  char quota[48];
+
+  if (put_number(own, name, "memory.max", limits->memory) == 0) {
+    put(own, name, "memory.swap.max", "0");
+    view->by[CGROUP_MEMORY] = CELL_BY_CGROUP2;
+    view->oom_kills = look(own, name, "memory.events");
+    view->usage = look(own, name, "memory.current");
+    view->peak = look(own, name, "memory.peak");
+  }
+  if (put_number(own, name, "pids.max", limits->processes + OVERHEAD) == 0)
+    view->by[CGROUP_PROCESSES] = CELL_BY_CGROUP2;
+  view->cpu = look(own, name, "cpu.stat");
+  snprintf(quota, sizeof quota, "%llu %u",
+           (unsigned long long)limits->cpu_milli * PERIOD_US / 1000, PERIOD_US);
+  if (limits->cpu_milli > 0 && cgroup->own[CGROUP_CPU] >= 0 &&
+      put(own, name, "cpu.max", quota) == 0)
+    view->by[CGROUP_CPU] = CELL_BY_CGROUP2;
+}
+
+/* Put `last` on the prepared group. */
+static void limit(struct cgroup *cgroup)
+{
+  char name[16];
+
+  name_of(cgroup->prepared, name);
+  cgroup_view_close(&cgroup->view);
+  memset(cgroup->view.by, 0, sizeof cgroup->view.by);
+  if (cgroup->version == 1)
+    limit_first(cgroup, name, &cgroup->last);
+  else
+    limit_second(cgroup, name, &cgroup->last);
+  cgroup->limited = 1;
+}
+
+static int same(const struct cgroup_limits *one,
+                const struct cgroup_limits *other)
+{
+  return one->memory == other->memory && one->processes == other->processes &&
+         one->cpu_milli == other->cpu_milli;
+}
+
+/* A limit on the CPU is not put ahead: it could not be taken back so simply. */
+static void limit_ahead(struct cgroup *cgroup)
+{
+  cgroup->limited = 0;
+  if (cgroup->prepared != 0 && cgroup->used && cgroup->last.cpu_milli == 0)
+    limit(cgroup);
+}
+
 void cgroup_prepare(struct cgroup *cgroup)
 {
   if (cgroup->version == 0 || cgroup->prepared != 0 || cgroup->pending != 0)
@@ -205,6 +297,7 @@ void cgroup_prepare(struct cgroup *cgroup)
   if (cgroup->version == 2) {
     cgroup_make(cgroup, CGROUP_MEMORY, cgroup->number, 0);
     cgroup->prepared = cgroup->number;
+    limit_ahead(cgroup);
   } else if (send(cgroup->steward, &cgroup->number, sizeof cgroup->number,
                   MSG_NOSIGNAL) < 0) {
     cgroup->version = 0;
@@ -227,82 +320,36 @@ void cgroup_take(struct cgroup *cgroup)
   if (!cgroup->spoilt)
     cgroup->prepared = number;
   cgroup->spoilt = 0;
+  limit_ahead(cgroup);
   cgroup_prepare(cgroup);
 }
 
-static void limit_first(struct cgroup *cgroup, const char *name,
-                        uint64_t memory, uint32_t processes, uint32_t cpu_milli,
-                        struct cgroup_view *view)
-{
-  const int *own = cgroup->own;
-
-  if (own[CGROUP_MEMORY] >= 0 &&
-      put_number(own[CGROUP_MEMORY], name, "memory.limit_in_bytes", memory) ==
-        0) {
-    /* Absent where swap is not accounted. */
-    put_number(own[CGROUP_MEMORY], name, "memory.memsw.limit_in_bytes", memory);
-    view->by[CGROUP_MEMORY] = CELL_BY_CGROUP1;
-    view->oom_kills = look(own[CGROUP_MEMORY], name, "memory.oom_control");
-    view->usage = look(own[CGROUP_MEMORY], name, "memory.usage_in_bytes");
-    view->peak = look(own[CGROUP_MEMORY], name, "memory.max_usage_in_bytes");
-  }
-  if (own[CGROUP_PROCESSES] >= 0 &&
-      put_number(own[CGROUP_PROCESSES], name, "pids.max",
-                 processes + OVERHEAD) == 0)
-    view->by[CGROUP_PROCESSES] = CELL_BY_CGROUP1;
-  if (cpu_milli > 0 && own[CGROUP_CPU] >= 0 &&
-      put_number(own[CGROUP_CPU], name, "cpu.cfs_quota_us",
-                 (uint64_t)cpu_milli * PERIOD_US / 1000) == 0)
-    view->by[CGROUP_CPU] = CELL_BY_CGROUP1;
-}
-
-static void limit_second(struct cgroup *cgroup, const char *name,
-                         uint64_t memory, uint32_t processes,
-                         uint32_t cpu_milli, struct cgroup_view *view)
-{
-  int own = cgroup->own[CGROUP_MEMORY];
-  char quota[48];
-
-  if (put_number(own, name, "memory.max", memory) == 0) {
-    put(own, name, "memory.swap.max", "0");
-    view->by[CGROUP_MEMORY] = CELL_BY_CGROUP2;
-    view->oom_kills = look(own, name, "memory.events");
-    view->usage = look(own, name, "memory.current");
-    view->peak = look(own, name, "memory.peak");
-  }
-  if (put_number(own, name, "pids.max", processes + OVERHEAD) == 0)
-    view->by[CGROUP_PROCESSES] = CELL_BY_CGROUP2;
-  view->cpu = look(own, name, "cpu.stat");
-  snprintf(quota, sizeof quota, "%llu %u",
-           (unsigned long long)cpu_milli * PERIOD_US / 1000, PERIOD_US);
-  if (cpu_milli > 0 && cgroup->own[CGROUP_CPU] >= 0 &&
-      put(own, name, "cpu.max", quota) == 0)
-    view->by[CGROUP_CPU] = CELL_BY_CGROUP2;
-}
-
-uint32_t cgroup_assign(struct cgroup *cgroup, uint64_t memory,
-                       uint32_t processes, uint32_t cpu_milli,
+uint32_t cgroup_assign(struct cgroup *cgroup,
+                       const struct cgroup_limits *limits,
                        struct cgroup_view *view, int *directory)
 {
   char name[16];
 
-  memset(view, 0, sizeof *view);
-  view->oom_kills = view->usage = view->peak = view->cpu = -1;
+  *view = no_view;
   *directory = -1;
   cgroup_prepare(cgroup);
   /* The first time takes long; a limit on the CPU is worth it. */
-  while (cgroup->pending != 0 && (cgroup->used || cpu_milli > 0))
+  while (cgroup->pending != 0 && (cgroup->used || limits->cpu_milli > 0))
     cgroup_take(cgroup);
   if (cgroup->pending != 0)
     cgroup->spoilt = 1;
   if (cgroup->prepared == 0)
     return cgroup->pending;
   cgroup->used = 1;
-  name_of(cgroup->prepared, name);
-  if (cgroup->version == 1) {
-    limit_first(cgroup, name, memory, processes, cpu_milli, view);
-  } else {
-    limit_second(cgroup, name, memory, processes, cpu_milli, view);
+  if (!cgroup->limited || !same(&cgroup->last, limits)) {
+    cgroup->last = *limits;
+    limit(cgroup);
+  }
+  *view = cgroup->view;
+  cgroup->view = no_view;
+  cgroup->limited = 0;
+  if (cgroup->version == 2) {
+    name_of(cgroup->prepared, name);
     *directory = openat(cgroup->own[CGROUP_MEMORY], name,
                         O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   }
@@ -334,7 +381,7 @@ void cgroup_view_close(struct cgroup_view *view)
 void cgroup_inspect(struct cgroup *cgroup, uint32_t number, uint32_t *oom_kills,
                     uint64_t *peak)
 {
-  struct cgroup_view view = {{0, 0, 0}, -1, -1, -1, -1};
+  struct cgroup_view view = no_view;
   int own = cgroup->own[CGROUP_MEMORY];
   char name[16];
 

@@ -25,6 +25,21 @@ enum cgroup_controller {
   CGROUP_CONTROLLERS
 };
 
+/* Descriptors that a warden inherits, and who limits what. */
+struct cgroup_view {
+  enum cell_mechanism by[CGROUP_CONTROLLERS];
+  int oom_kills; /* a file that counts them, or -1 */
+  int usage;     /* bytes now, or -1 */
+  int peak;      /* most bytes, or -1 */
+  int cpu;       /* time used, or -1 */
+};
+
+struct cgroup_limits {
+  uint64_t memory;
+  uint32_t processes;
+  uint32_t cpu_milli;
+};
+
 struct cgroup {
   int version;                    /* 1, 2, or 0: no groups */
   int parent[CGROUP_CONTROLLERS]; /* where our directory is; -1: none */
@@ -36,15 +51,11 @@ struct cgroup {
   int spoilt;  /* a warden was cloned while it was: it may have got into it */
   int used;    /* groups have been given out */
   int steward; /* its socket, or -1 */
-};
-
-/* Descriptors that a warden inherits, and who limits what. */
-struct cgroup_view {
-  enum cell_mechanism by[CGROUP_CONTROLLERS];
-  int oom_kills; /* a file that counts them, or -1 */
-  int usage;     /* bytes now, or -1 */
-  int peak;      /* most bytes, or -1 */
-  int cpu;       /* time used, or -1 */
+  /* Limits of the last sandbox, put on the prepared group too: most often the
+  ** next one has the same. */
+  struct cgroup_limits last;
+  int limited; /* it has them, and `view` is of it */
+  struct cgroup_view view;
 };
 
 /* Find and make our directories, give them to `owner`, start the steward. Never
@@ -60,8 +71,8 @@ void cgroup_take(struct cgroup *cgroup);
 ** descriptors the caller closes. *directory: for CLONE_INTO_CGROUP, or -1.
 ** Returns the number of the group, 0: none.
 */
-uint32_t cgroup_assign(struct cgroup *cgroup, uint64_t memory,
-                       uint32_t processes, uint32_t cpu_milli,
+uint32_t cgroup_assign(struct cgroup *cgroup,
+                       const struct cgroup_limits *limits,
                        struct cgroup_view *view, int *directory);
 /* The warden lives: the group is its. */
 void cgroup_taken(struct cgroup *cgroup);

@@ -11,6 +11,8 @@ int identity_is_root(void);
 int identity_drop(void);
 /* Supplementary groups that could not be dropped. */
 unsigned identity_groups(void);
+/* Without this first, gid_map is EPERM; namespaces made below inherit it. */
+int identity_deny_groups(int process);
 /* Map the single id `inside` of the caller's new user namespace to `outside`,
 ** its own id in the parent. process: a descriptor of its /proc/PID.
 */

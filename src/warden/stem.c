@@ -161,7 +161,7 @@ static int take_identity(struct stem *stem, struct failure *failure)
               CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
     return fail(failure, "namespaces");
   stem->process = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (stem->process < 0 ||
+  if (stem->process < 0 || identity_deny_groups(stem->process) < 0 ||
       identity_map(stem->process, CELL_INSIDE_UID, uid, gid) < 0)
     return fail(failure, "maps");
   stem->home = openat(stem->process, "ns/net", O_RDONLY | O_CLOEXEC);
@@ -248,8 +248,8 @@ static struct child *reserve_child(struct stem *stem)
   return &stem->children[stem->count];
 }
 
-static int read_create(struct stem *stem, struct birth *birth, uint64_t *memory,
-                       uint32_t *processes, uint32_t *cpu)
+static int read_create(struct stem *stem, struct birth *birth,
+                       struct cgroup_limits *limits)
 {
   struct cell_unpacker unpacker;
 
@@ -258,9 +258,9 @@ static int read_create(struct stem *stem, struct birth *birth, uint64_t *memory,
   cell_unpack_start(&unpacker, stem->message.frame.payload,
                     stem->message.frame.length);
   cell_unpack_string(&unpacker, birth->id, sizeof birth->id);
-  *memory = cell_unpack_u64(&unpacker);
-  *processes = cell_unpack_u32(&unpacker);
-  *cpu = cell_unpack_u32(&unpacker);
+  limits->memory = cell_unpack_u64(&unpacker);
+  limits->processes = cell_unpack_u32(&unpacker);
+  limits->cpu_milli = cell_unpack_u32(&unpacker);
   if (!cell_unpack_done(&unpacker)) {
     errno = EPROTO;
     return -1;
@@ -280,16 +280,14 @@ static int create(struct stem *stem, const char **stage)
 {
   struct child *child = reserve_child(stem);
   struct birth birth;
-  uint64_t memory;
-  uint32_t processes, cpu;
+  struct cgroup_limits limits;
   int pidfd = -1, group = -1, number;
   pid_t pid = -1;
 
   *stage = "request";
-  if (child == NULL || read_create(stem, &birth, &memory, &processes, &cpu) < 0)
+  if (child == NULL || read_create(stem, &birth, &limits) < 0)
     return -1;
-  child->group =
-    cgroup_assign(&stem->cgroup, memory, processes, cpu, &birth.cgroup, &group);
+  child->group = cgroup_assign(&stem->cgroup, &limits, &birth.cgroup, &group);
   *stage = "namespaces";
   if ((stem->fresh || make_fresh(stem) == 0) &&
       (stem->ready > 0 || fill_pool(stem) == 0) &&
@@ -413,6 +411,7 @@ static void reap(struct stem *stem)
 
 static void refill(struct stem *stem)
 {
+  cgroup_prepare(&stem->cgroup);
   if (!stem->fresh && make_fresh(stem) < 0)
     stem->refill_failed = 1;
   else if (stem->ready < POOL_MAX && fill_pool(stem) < 0)

@@ -72,6 +72,7 @@ static void leave_stem(struct warden *warden)
   fds[4] = warden->cgroup.cpu;
   self_keep_only(fds, 5);
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
+  setsid(); /* a group with the reaper, to be killed at once */
   self_name(&warden->birth->title, "codecell-sandbox", warden->birth->id);
   prctl(PR_SET_NAME, "codecell-warden", 0, 0, 0);
 }
@@ -143,7 +144,6 @@ static int set_limits(struct failure *failure)
 
 static int lock_down(struct warden *warden, struct failure *failure)
 {
-  lockdown_counters(warden->proc);
   if (set_limits(failure) < 0 || lockdown_capabilities(failure) < 0)
     return -1;
   warden->landlock_abi = lockdown_landlock_abi();
@@ -160,7 +160,8 @@ static int prepare(struct warden *warden, struct failure *failure)
   action.sa_handler = deadline_came;
   sigaction(SIGALRM, &action, NULL);
   if (read_configuration(warden, failure) < 0 ||
-      take_identity(warden, failure) < 0 || reaper_start(warden, failure) < 0 ||
+      take_identity(warden, failure) < 0 || lockdown_bounding(failure) < 0 ||
+      reaper_start(warden, failure) < 0 ||
       store_mount(warden->disk, failure) < 0)
     return -1;
   sigemptyset(&set);
