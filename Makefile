@@ -242,7 +242,7 @@ $(BUILD)/tests/start_fault_test: spec/engine/fault.c
 # ---- the long gate ----
 
 .PHONY: check lint lint-lua lint-format lint-tidy lint-gcc lint-clang format check-luas sanitize fuzz
-C_FILES = $(shell find src spec fuzz -name '*.[ch]')
+C_FILES = $(shell find src spec fuzz bench -name '*.[ch]')
 check: RESULTS := $(BUILD)/results/check
 check:
 	@.ci/deps install all build demo test check

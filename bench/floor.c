@@ -1,12 +1,15 @@
 /* floor.c -- the kernel's own price for one sandbox, as a co-process.
 **
-** Seven namespaces, a full root (/usr, /proc, /dev, /tmp, /home, /etc), a filter
+** Seven namespaces, a full root (/usr, /proc, /dev, /tmp, /home, /etc), a
+*filter
 ** of 60 instructions, a static program from a sealed memory file: what any
-** sandbox of this shape must pay, without a stem's short cuts. Reads one command
+** sandbox of this shape must pay, without a stem's short cuts. Reads one
+*command
 ** a line and answers one line of nanoseconds, so that a driver can interleave
 ** it with other programs:
 **
-**   run                     one sandbox, killed after its hello: "hello reaped",
+**   run                     one sandbox, killed after its hello: "hello
+*reaped",
 **                           from the start of clone and from the kill
 **   rate SECONDS THREADS    sandboxes made and reaped: "count nanoseconds"
 **   ratecmd SECONDS THREADS ARGV...   the same for any program
@@ -171,8 +174,8 @@ static int load_filter(struct job *job)
   filter[list.len++] = (struct sock_filter)BPF_STMT(
     BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
   while (list.len < 60) {
-    filter[list.len] = (struct sock_filter)BPF_JUMP(
-      BPF_JMP | BPF_JEQ | BPF_K, 100000u + list.len, 0, 0);
+    filter[list.len] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                                                    100000u + list.len, 0, 0);
     list.len++;
   }
   filter[list.len++] =
