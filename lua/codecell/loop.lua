@@ -11,7 +11,16 @@ function loop.reactor()
   return reactor.get()
 end
 
---- Step the reactor: handle what has come, resume coroutines, run callbacks.
+local failures = {} -- of coroutines that nobody else hears of
+
+--- Have the next step raise an error, after it has done its work.
+---@param message string
+function loop.fail(message)
+  failures[#failures + 1] = message
+end
+
+--- Step the reactor: handle what has come, resume coroutines, run callbacks. Raises the error that
+--- ended a coroutine of an attached frame loop.
 ---@param timeout number? seconds to wait for the first event; 0 only looks
 ---@return boolean? happened
 ---@return codecell.Error? err kind "system"
@@ -21,7 +30,12 @@ function loop.step(timeout)
   if not current then
     return nil, err
   end
-  return current:step(timeout)
+  local happened
+  happened, err = current:step(timeout)
+  if failures[1] then
+    error(table.remove(failures, 1), 0)
+  end
+  return happened, err
 end
 
 return loop

@@ -14,10 +14,29 @@ local ready_count = 0
 local alarms = {}      -- binary heap of { at = deadline, task =, serial = }
 local alarm_count = 0
 local armed            -- deadline that the C object will ring at
+local parked_count = 0 -- tasks that have not been resumed yet
+local watcher          -- of the attached host
+local told             -- what the watcher knows
 
 -- A forked copy of the host inherits tables that speak of the original's sandboxes.
 local function forget_everything()
   parked, ready, ready_count, alarms, alarm_count, armed = {}, {}, 0, {}, 0, nil
+  parked_count = 0
+end
+
+local function tell_watcher()
+  local busy = parked_count > 0
+  if watcher and busy ~= told then
+    told = busy
+    watcher(busy)
+  end
+end
+
+--- Have a host told whether anybody is parked: its loop must go on while somebody is.
+---@param called? fun(busy: boolean) called at once with the present state, then at each change
+function reactor.watch(called)
+  watcher, told = called, nil
+  tell_watcher()
 end
 
 --- The state's reactor; a forked copy of the process gets a new one.
@@ -97,6 +116,10 @@ end
 ---@param deadline number? of `reactor.now`
 function reactor.park(task, key, deadline)
   task.parked_at = key
+  if not task.is_parked then
+    task.is_parked = true
+    parked_count = parked_count + 1
+  end
   if key ~= nil then
     local list = parked[key]
     if list then
@@ -109,6 +132,7 @@ function reactor.park(task, key, deadline)
     push_alarm({ at = deadline, task = task, serial = task.serial })
   end
   set_alarm()
+  tell_watcher()
 end
 
 --- Have a parked task resumed in the next step.
@@ -139,8 +163,13 @@ function reactor.wake(key)
   end
 end
 
--- A task that its deadline woke still stands in the list of its key.
-local function unpark(task)
+--- Forget that a task is parked. One that its deadline woke still stands in the list of its key.
+---@param task table
+function reactor.unpark(task)
+  if task.is_parked then
+    task.is_parked = nil
+    parked_count = parked_count - 1
+  end
   local key = task.parked_at
   local list = key ~= nil and parked[key]
   task.parked_at = nil
@@ -174,7 +203,7 @@ local function resume_ready()
   for i = 1, count do
     local task = tasks[i]
     task.is_ready = false
-    unpark(task)
+    reactor.unpark(task)
     task:resume()
   end
   return count
@@ -208,6 +237,7 @@ function Reactor:step(timeout)
   if armed or alarm_count > 0 then
     set_alarm()
   end
+  tell_watcher()
   return count > 0
 end
 

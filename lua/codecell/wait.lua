@@ -1,7 +1,7 @@
 --- Waiting: the only place of the library that does.
 ---
 --- A verb is a loop around a `try_` verb and `wait`. In the main program waiting steps the reactor;
---- in a coroutine made by `codecell.async` it parks that coroutine.
+--- in a coroutine made by `codecell.async`, or that an attached host adopts, it parks that coroutine.
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 
@@ -10,12 +10,23 @@ local wait = {}
 local running, yield = coroutine.running, coroutine.yield
 -- Of each coroutine that may be parked; a coroutine that nobody holds takes its task along.
 local tasks = setmetatable({}, { __mode = "k" })
+local adopt -- of the attached host
+
+--- Have a host give tasks to coroutines that have none, and to the main program.
+---@param called? fun(thread: thread?): table? nil: there is no task; may raise where nobody may wait
+function wait.adopt_by(called)
+  adopt = called
+end
 
 --- The task that runs now, if it is one that can be parked.
 ---@return codecell.Task?
 function wait.task()
-  local coroutine_now = running()
-  return coroutine_now and tasks[coroutine_now]
+  local coroutine_now, is_main = running()
+  local task = coroutine_now and tasks[coroutine_now]
+  if not task and adopt then
+    task = adopt(not is_main and coroutine_now or nil)
+  end
+  return task
 end
 
 --- Let a coroutine park as that task. Before Lua 5.2 a weak key whose value leads back to it is
@@ -26,10 +37,14 @@ function wait.claim(thread, task)
   tasks[thread] = task
 end
 
---- A timeout becomes a deadline once, at the entry of a verb.
+--- A timeout becomes a deadline once, at the entry of a verb: where an attached host forbids to
+--- wait this raises, before anything was started.
 ---@param timeout number? seconds; nil: none
 ---@return number? deadline
 function wait.deadline(timeout)
+  if adopt then
+    wait.task()
+  end
   return timeout and reactor.now() + timeout
 end
 
@@ -49,8 +64,7 @@ end
 ---@param deadline number?
 ---@return boolean again false: the deadline has passed, or the task was cancelled
 function wait.key(key, deadline)
-  local coroutine_now = running()
-  local task = coroutine_now and tasks[coroutine_now]
+  local task = wait.task()
   if task and task.cancelled then
     return false
   end
@@ -63,7 +77,11 @@ function wait.key(key, deadline)
   end
   if task then
     reactor.park(task, key, deadline)
-    yield()
+    if task.pause then
+      task:pause()
+    else
+      yield()
+    end
     return not task.cancelled
   end
   local happened, err = reactor.get():step(left)
@@ -88,22 +106,23 @@ end
 ---@return codecell.Error err kind "timeout" or "cancelled"
 function wait.failure(verb, timeout, knob)
   local task = wait.task()
-  if task and task.cancelled then
+  if task and task.refusal then
+    return task.refusal(verb)
+  elseif task and task.cancelled then
     return errors.new("cancelled", verb .. " was cancelled")
   end
   return errors.timeout(verb, timeout, knob)
 end
 
 -- PUC Lua 5.1 cannot yield across pcall: a task is then run in a coroutine of its own, and its
--- yields are passed on.
+-- yields are passed on, with what the host's loop yields and is resumed with.
 local yields_across_pcall = coroutine.wrap(function()
   return pcall(coroutine.yield, true)
 end)()
 
 local function pass_on(thread, ok, ...)
   if ok and coroutine.status(thread) ~= "dead" then
-    yield()
-    return pass_on(thread, coroutine.resume(thread))
+    return pass_on(thread, coroutine.resume(thread, yield(...)))
   end
   wait.claim(thread, nil)
   return ok, ...
