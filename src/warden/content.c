@@ -18,14 +18,20 @@
 static int open_regular(const char *path, int flags, mode_t mode,
                         struct stat *status, int *fd)
 {
+  int number;
+
   *fd = path_open(path, flags | O_NONBLOCK | O_NOCTTY, mode);
   if (*fd < 0)
     return errno == ENXIO ? EINVAL : errno; /* a socket, a FIFO */
-  if (fstat(*fd, status) == 0 && S_ISREG(status->st_mode))
+  number = fstat(*fd, status) < 0     ? errno
+           : S_ISREG(status->st_mode) ? 0
+           : S_ISDIR(status->st_mode) ? EISDIR
+                                      : EINVAL;
+  if (number == 0)
     return 0;
   close(*fd);
   *fd = -1;
-  return S_ISDIR(status->st_mode) ? EISDIR : EINVAL;
+  return number;
 }
 
 static ssize_t read_all(int fd, unsigned char *bytes, size_t size,
@@ -63,7 +69,7 @@ int content_send(int channel, uint64_t request, const char *path,
   static unsigned char bytes[CELL_FILE_INLINE_MAX + 1];
   static unsigned char payload[CELL_FILE_INLINE_MAX + 32];
   struct cell_packer packer;
-  struct stat status;
+  struct stat status = {0};
   uint64_t size;
   ssize_t used = 0;
   int fd, number, whole;
@@ -108,33 +114,38 @@ void content_read(struct content *content, struct cell_unpacker *unpacker,
   content->source = source;
 }
 
-int content_open(const struct content *content, const char *path, int *fd)
+/* An old file, or else a new one; behind a link that leads nowhere, too. */
+static int open_or_make(struct content *content, const char *path, int *fd)
 {
-  int flags = O_WRONLY | O_CREAT;
   mode_t mode = content->mode != 0 ? content->mode : 0644;
   struct stat status;
-  const char *name;
-  int number, parent;
+  int number = ENOENT;
 
-  if (content->flags & CELL_WRITE_EXCLUSIVE)
-    flags |= O_EXCL;
-  number = open_regular(path, flags, mode, &status, fd);
-  if (number == ENOENT) {
-    parent = path_parent(path, 1, &name);
-    if (parent < 0)
-      return errno;
-    close(parent);
-    number = open_regular(path, flags, mode, &status, fd);
-  }
-  if (number != 0)
+  content->made = 0;
+  if (!(content->flags & CELL_WRITE_EXCLUSIVE))
+    number = open_regular(path, O_WRONLY, 0, &status, fd);
+  if (number != ENOENT)
     return number;
-  if (ftruncate(*fd, 0) == 0 &&
-      (content->mode == 0 || fchmod(*fd, content->mode) == 0))
-    return 0;
-  number = errno;
-  close(*fd);
-  *fd = -1;
+  number = open_regular(path, O_WRONLY | O_CREAT | O_EXCL, mode, &status, fd);
+  if (number == 0)
+    content->made = 1;
+  if (number == EEXIST && !(content->flags & CELL_WRITE_EXCLUSIVE))
+    number = open_regular(path, O_WRONLY | O_CREAT, mode, &status, fd);
   return number;
+}
+
+int content_open(struct content *content, const char *path, int *fd)
+{
+  const char *name;
+  int number = open_or_make(content, path, fd), parent;
+
+  if (number != ENOENT)
+    return number;
+  parent = path_parent(path, 1, &name);
+  if (parent < 0)
+    return errno;
+  close(parent);
+  return open_or_make(content, path, fd);
 }
 
 static int write_all(int fd, const unsigned char *bytes, size_t count)
@@ -153,21 +164,18 @@ static int write_all(int fd, const unsigned char *bytes, size_t count)
   return 0;
 }
 
-int content_copy(const struct content *content, int fd)
+static int copy_source(const struct content *content, int fd, uint64_t *copied)
 {
-  static unsigned char block[64 * 1024];
-  uint64_t offset = 0;
+  static unsigned char block[65536];
   ssize_t length;
   size_t wanted;
   int number;
 
-  if (content->source < 0)
-    return write_all(fd, content->bytes, content->count);
-  while (offset < content->length) {
+  while (*copied < content->length) {
     wanted = sizeof block;
-    if (content->length - offset < wanted)
-      wanted = (size_t)(content->length - offset);
-    length = read_all(content->source, block, wanted, offset);
+    if (content->length - *copied < wanted)
+      wanted = (size_t)(content->length - *copied);
+    length = read_all(content->source, block, wanted, *copied);
     if (length < 0)
       return errno;
     if (length == 0)
@@ -175,7 +183,46 @@ int content_copy(const struct content *content, int fd)
     number = write_all(fd, block, (size_t)length);
     if (number != 0)
       return number;
-    offset += (uint64_t)length;
+    *copied += (uint64_t)length;
   }
   return 0;
+}
+
+/* All space is taken before the first old byte is lost. */
+static int reserve(const struct content *content, int fd)
+{
+  uint64_t length =
+    content->source >= 0 ? content->length : (uint64_t)content->count;
+
+  if (length == 0 || length > INT64_MAX ||
+      fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)length) == 0)
+    return length > INT64_MAX ? EFBIG : 0;
+  return errno == ENOSPC || errno == EFBIG ? errno : 0;
+}
+
+int content_copy(const struct content *content, const char *path, int fd)
+{
+  uint64_t copied = content->count;
+  const char *name;
+  int number = reserve(content, fd), parent;
+
+  if (number != 0) {
+    parent = content->made ? path_parent(path, 0, &name) : -1;
+    if (parent >= 0) {
+      unlinkat(parent, name, 0);
+      close(parent);
+    }
+    return number;
+  }
+  if (content->mode != 0 && fchmod(fd, content->mode) < 0)
+    return errno;
+  if (content->source < 0) {
+    number = write_all(fd, content->bytes, content->count);
+  } else {
+    copied = 0;
+    number = copy_source(content, fd, &copied);
+  }
+  if (number == 0 && ftruncate(fd, (off_t)copied) < 0)
+    number = errno;
+  return number;
 }

@@ -4,9 +4,11 @@
 
 #include "../pack.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define CONTENT_DIRECT (256u * 1024u) /* what the warden copies itself */
+/* What the warden copies itself; a helper copies what is longer. */
+#define CONTENT_DIRECT ((size_t)256 * 1024)
 
 /* What is to be written, as FILE_WRITE says it. */
 struct content {
@@ -15,6 +17,7 @@ struct content {
   const unsigned char *bytes; /* inside the message */
   size_t count;
   int source; /* or -1: in bytes */
+  int made;   /* by content_open: the file was not there */
 };
 
 /* Answers CONTENT. 0, or an errno and nothing is answered. */
@@ -23,9 +26,11 @@ int content_send(int channel, uint64_t request, const char *path,
 
 void content_read(struct content *content, struct cell_unpacker *unpacker,
                   int source);
-/* Open the file, made with its parents if need be, and empty it. 0 or errno. */
-int content_open(const struct content *content, const char *path, int *fd);
-/* Fill it. 0 or an errno. */
-int content_copy(const struct content *content, int fd);
+/* Open the file, made with its parents if need be. 0 or errno. */
+int content_open(struct content *content, const char *path, int *fd);
+/* Fill it. 0 or an errno; without space for all of it an old file is as it was
+** and a new one is removed.
+*/
+int content_copy(const struct content *content, const char *path, int fd);
 
 #endif

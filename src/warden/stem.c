@@ -412,9 +412,8 @@ static void reap(struct stem *stem)
 static void refill(struct stem *stem)
 {
   cgroup_prepare(&stem->cgroup);
-  if (!stem->fresh && make_fresh(stem) < 0)
-    stem->refill_failed = 1;
-  else if (stem->ready < POOL_MAX && fill_pool(stem) < 0)
+  if ((!stem->fresh && make_fresh(stem) < 0) ||
+      (stem->ready < POOL_MAX && fill_pool(stem) < 0))
     stem->refill_failed = 1;
 }
 

@@ -113,7 +113,7 @@ static int walk(struct listing *listing, int fd, size_t length, uint32_t depth)
       number = ENAMETOOLONG;
       break;
     }
-    strcpy(listing->path + length, entry->d_name);
+    memcpy(listing->path + length, entry->d_name, end - length + 1);
     number = add(listing, dirfd(directory), entry->d_name);
     if (number != 0 || depth <= 1 ||
         (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
