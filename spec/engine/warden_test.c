@@ -355,6 +355,31 @@ static void test_large(struct sandbox *sandbox)
   close(message.fd);
 }
 
+static void test_full_disk(struct sandbox *sandbox)
+{
+  struct cell_packer *packer;
+  int source = memfd_create("huge", MFD_CLOEXEC), i;
+
+  put_file(sandbox, "old", "old content", 0, 0);
+  for (i = 0; i < 2; i++) {
+    if (ftruncate(source, 400 << 20) < 0)
+      exit(2);
+    packer = start_payload();
+    cell_pack_string(packer, i == 0 ? "old" : "new");
+    cell_pack_u32(packer, 0);
+    cell_pack_u32(packer, 0);
+    cell_pack_u64(packer, 400 << 20);
+    cell_pack_string(packer, "");
+    check(answered(ask(sandbox, CELL_FILE_WRITE, packer, source), CELL_ENTRY) ==
+            ENOSPC,
+          "what does not fit is refused");
+  }
+  check(read_is(sandbox, "old", "old content"), "an old file is as it was");
+  check(path_verb(sandbox, CELL_FILE_STAT, "new", CELL_ENTRY) == ENOENT,
+        "a new one is not there");
+  close(source);
+}
+
 static void test_metrics(struct sandbox *sandbox)
 {
   uint32_t type = ask(sandbox, CELL_METRICS, NULL, -1);
@@ -610,6 +635,7 @@ static void run_cases(void)
   test_files(&sandbox);
   test_trees(&sandbox);
   test_large(&sandbox);
+  test_full_disk(&sandbox);
   test_metrics(&sandbox);
   test_dial(&sandbox);
   test_limits(&sandbox);

@@ -284,10 +284,10 @@ static void serve_write(struct warden *warden, struct cell_unpacker *unpacker)
     keep[2] = content.source;
     number = start_helper(warden, fd, keep, 3);
     if (number == 0)
-      _exit(content_copy(&content, fd));
+      _exit(content_copy(&content, path, fd));
     number = number < 0 ? errno : -1;
   } else if (number == 0) {
-    number = content_copy(&content, fd);
+    number = content_copy(&content, path, fd);
   }
   if (content.source >= 0)
     close(content.source);

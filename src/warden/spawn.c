@@ -248,6 +248,14 @@ int spawn_reaped(struct warden *warden, pid_t pid, int status,
   return 1;
 }
 
+/* A job that has just been forked leads no group yet. */
+static int kill_job(const struct job *job, int number, uint32_t scope)
+{
+  if (scope == CELL_SCOPE_GROUP && kill(-job->pid, number) == 0)
+    return 0;
+  return kill(job->pid, number);
+}
+
 void spawn_signal(struct warden *warden)
 {
   struct cell_unpacker unpacker;
@@ -268,8 +276,7 @@ void spawn_signal(struct warden *warden)
     result = reaper_signal_all(warden, (int)number);
   else if (job == NULL)
     result = ESRCH;
-  else if (kill(scope == CELL_SCOPE_GROUP ? -job->pid : job->pid, (int)number) <
-           0)
+  else if (kill_job(job, (int)number, scope) < 0)
     result = errno;
   wire_send_number(warden->channel, CELL_DONE, warden->message.frame.request,
                    result);
