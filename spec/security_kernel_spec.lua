@@ -133,7 +133,8 @@ print("after", flush=True)
     local found = outcomes(sandbox, [[
 import pty
 master, terminal = pty.openpty()
-for name, request in (("TIOCSTI", 0x5412), ("TIOCLINUX", 0x541c), ("TIOCCONS", 0x541d), ("TIOCSETD", 0x5423)):
+for name, request in (("TIOCSTI", 0x5412), ("TIOCLINUX", 0x541c), ("TIOCCONS", 0x541d),
+                      ("TIOCSETD", 0x5423)):
     for high in (0, 1, 0xffffffff):
         words = ctypes.c_ulong(request | high << 32)
         ctypes.set_errno(0)
@@ -184,7 +185,8 @@ for family in range(0, 46):
         report("%d:%d" % (family, kind), outcome)
 for family in (2, 10):
     for kind, protocol in ((1, 132), (5, 132), (5, 0), (6, 33), (1, 262), (2, 136), (4, 0)):
-        report("inet:%d:%d:%d" % (family, kind, protocol), attempt(lambda: socket.socket(family, kind, protocol).close()))
+        report("inet:%d:%d:%d" % (family, kind, protocol),
+               attempt(lambda: socket.socket(family, kind, protocol).close()))
 report("upper", attempt(lambda: socket.socket().setsockopt(6, 31, b"tls")))
 report("netlink:audit", attempt(lambda: socket.socket(16, socket.SOCK_RAW, 9).close()))
 ]])
@@ -194,8 +196,7 @@ report("netlink:audit", attempt(lambda: socket.socket(16, socket.SOCK_RAW, 9).cl
         found[name] = nil
       end
       assert.is_nil(attack.unexpected(found,
-        set("EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT",
-        "ENOPROTOOPT")))
+        set("EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "ENOPROTOOPT")))
     end)
   end)
 
