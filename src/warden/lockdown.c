@@ -58,10 +58,13 @@ void lockdown_counters(int proc)
   }
 }
 
-int lockdown_bounding(struct failure *failure)
+int lockdown_capabilities(struct failure *failure)
 {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct none[2];
   int capability;
 
+  memset(none, 0, sizeof none);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
       prctl(PR_SET_SECUREBITS, SECURE_BITS, 0, 0, 0) < 0)
     return fail(failure, "lock-down");
@@ -70,15 +73,6 @@ int lockdown_bounding(struct failure *failure)
       break;
   if (errno != EINVAL) /* of the first one that does not exist */
     return fail(failure, "lock-down");
-  return 0;
-}
-
-int lockdown_capabilities(struct failure *failure)
-{
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct none[2];
-
-  memset(none, 0, sizeof none);
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (syscall(SYS_capset, &header, none) < 0 ||
       prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

