@@ -43,16 +43,18 @@ local function guest_of(thread)
   return guest
 end
 
+-- Within a coroutine of the program's own, a poll would end up in whoever resumes that.
+local function adopt(thread)
+  local controller, is_its_own = cqueues.running()
+  return thread and controller and is_its_own and guest_of(thread) or nil
+end
+
 --- From now on a verb that waits in a coroutine of a controller polls, and others run on. Elsewhere
 --- a verb waits by itself.
 ---@return true
 function adapter.attach()
   return host.attach("cqueues", function()
-    return {
-      adopt = function(thread)
-        return thread and cqueues.running() and guest_of(thread) or nil
-      end,
-    }
+    return { adopt = adopt }
   end)
 end
 
