@@ -51,4 +51,97 @@ time.sleep(100)
       assert.is_true(now() - start < 5)
     end, { timeout = 30 })
   end)
+
+  -- A callback that is slower than the flood, and a child that goes on when the cell has ended.
+  local function slowly()
+    local till = now() + 0.02
+    while now() < till do end
+  end
+
+  it("ends a cell in time whose output never does, by callbacks too #S080 #S081", function()
+    within(function(sandbox)
+      local start = now()
+      local execution = assert(sandbox:run_code([==[
+import os
+for _ in range(3): os.fork()
+while True: os.write(1, b"x" * 65536)
+]==], { timeout = 1, on_stdout = slowly }))
+      assert.is_true(execution.timed_out)
+      assert.is_true(now() - start < 10)
+    end, { timeout = 60, limits = { output = 2 ^ 20 } })
+  end)
+
+  it("ends a command in time whose output never does #S080 #S081", function()
+    within(function(sandbox)
+      for _, command in ipairs({ "yes & yes & yes", "setsid yes & setsid yes & sleep 100" }) do
+        local start = now()
+        local result = assert(sandbox.commands:run(command, { timeout = 1, on_stdout = slowly }))
+        assert.is_true(result.timed_out)
+        assert.is_true(now() - start < 10)
+      end
+    end, { timeout = 60, limits = { output = 2 ^ 20 } })
+  end)
+
+  it("ends a cell in time that floods its kernel's socket with tiny frames #S052 #S081", function()
+    within(function(sandbox)
+      local other = assert(codecell.create({ timeout = 60 }))
+      local answers, over = 0, false
+      codecell.async(function()
+        while not over and other:run_code("1 + 1") do
+          answers = answers + 1
+        end
+      end)
+      local start = now()
+      local execution = assert(sandbox:run_code([==[
+import os, threading
+os.set_blocking(3, False)
+flood = bytes(16) * 4096
+def pour():
+    while True:
+        try: os.write(3, flood)
+        except OSError: pass
+for _ in range(3): threading.Thread(target=pour).start()
+pour()
+]==], { timeout = 1 }))
+      assert.is_true(execution.timed_out)
+      over = true
+      other:close()
+      assert.is_true(now() - start < 10)
+      assert.is_true(answers > 3, tostring(answers))
+    end, { timeout = 60 })
+  end)
+
+  it("keeps a bounded number and size of results, and says so #S063", function()
+    within(function(sandbox)
+      local execution = assert(sandbox:run_code([==[
+class Page:
+    def _repr_html_(self): return "x" * 4000000
+for _ in range(60): display(Page())
+]==]))
+      assert.is_true(#execution.results < 60)
+      assert.same({ kept = #execution.results, total = 60 }, execution.truncated.results)
+      execution = assert(sandbox:run_code(forge .. "for _ in range(5000): send(17, b'')"))
+      assert.same({ kept = 2000, total = 5000 }, execution.truncated.results)
+    end)
+  end)
+
+  it("takes no table of millions of parts or values from a frame #S064 #S065", function()
+    within(function(sandbox)
+      local execution = assert(sandbox:run_code(forge .. [==[
+send(17, part(b"json", b"[" + b"[]," * 4000000 + b"[]]"))
+names = b",".join(b'"%d":1' % i for i in range(1000000))
+send(17, part(b"json", b"{" + names + b"}"))
+svg = b"<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><svg>&b;</svg>"
+picture = b"<img src='data:image/png;base64,%s'>" % (b"A" * 1000000)
+send(17, part(b"svg", svg) + part(b"html", picture))
+]==]))
+      assert.equal("string", type(execution.results[1].json))
+      assert.equal("string", type(execution.results[2].json))
+      assert.equal("<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><svg>&b;</svg>",
+        execution.results[3].svg)
+      assert.equal(1000000 + #"<img src='data:image/png;base64,'>", #execution.results[3].html)
+      assert(sandbox:run_code(forge .. "send(17, bytes(4) * 1000000)"))
+      assert.equal("2", assert(sandbox:run_code("1 + 1")).text)
+    end)
+  end)
 end)

@@ -426,6 +426,9 @@ static int process_send_program(lua_State *L)
   return 1;
 }
 
+/* Parts of a frame, names and values: a kernel sends 40 formats at most. */
+#define PARTS_MAX 512
+
 /* _receive(): type, id, {name1, value1, ...}; false; or nil, err. */
 static int process_receive(lua_State *L)
 {
@@ -449,6 +452,9 @@ static int process_receive(lua_State *L)
   while (unpacker.used < unpacker.size && !unpacker.failed) {
     size_t length;
     const unsigned char *bytes = cell_unpack_bytes(&unpacker, &length);
+    if (place == PARTS_MAX)
+      return lcell_failed(L, CELL_PROTOCOL, 0, "a kernel's frame of %d parts",
+                          PARTS_MAX);
     lua_pushlstring(L, (const char *)bytes, length);
     lua_rawseti(L, -2, ++place);
   }

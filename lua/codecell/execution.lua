@@ -28,9 +28,15 @@ function Result:formats()
   return names
 end
 
--- What a kernel says is data of the code's: text that is not JSON stays text.
+local JSON_MOST = 16777216 -- bytes of a structured result; a kernel sends at most so much
+local VALUES_MOST = 4194304 -- of it
+
+-- What a kernel says is data of the code's: text that is not JSON, or too much of it, stays text.
 local function structured(text)
-  local value, err = require("codecell.json").decode(text)
+  if #text > JSON_MOST then
+    return text
+  end
+  local value, err = require("codecell.json").decode(text, VALUES_MOST)
   if err then
     return text
   end

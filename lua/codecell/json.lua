@@ -5,6 +5,9 @@ local errors = require "codecell.errors"
 local json = {}
 
 local DEPTH_MAX = 200
+-- What a table and a key of an object take, in memory, of what a plain value in a list does.
+local TABLE_COST, KEY_COST = 8, 4
+local PIECES_MAX = 1024 -- small texts in a row before they are joined
 
 --- The value of null. It counts as true: compare with `value == codecell.json.null`.
 json.null = setmetatable({}, {
@@ -62,17 +65,22 @@ function json.repair(text)
     return text
   end
   local pieces, start, at = {}, 1, 1
+  local joined = {} -- a piece for each byte would take many times the text
   while at <= #text do
     local length = character(text, at)
     if not length then
       pieces[#pieces + 1] = text:sub(start, at - 1)
       pieces[#pieces + 1] = REPLACEMENT
       start = at + 1
+      if #pieces >= PIECES_MAX then
+        joined[#joined + 1], pieces = table.concat(pieces), {}
+      end
     end
     at = at + (length or 1)
   end
-  pieces[#pieces + 1] = text:sub(start)
-  return table.concat(pieces)
+  joined[#joined + 1] = table.concat(pieces)
+  joined[#joined + 1] = text:sub(start)
+  return table.concat(joined)
 end
 
 local escapes = {
@@ -269,6 +277,14 @@ local function decode_string(text, at)
 end
 
 local decode_value
+local budget -- what may still be decoded; reading does not wait, so one is enough
+
+local function spend(at, cost)
+  budget = budget - cost
+  if budget < 0 then
+    error({ problem = ("too many values at byte %d"):format(at), kind = "limit_exceeded" })
+  end
+end
 
 local function skip(text, at)
   return text:find("[^ \t\r\n]", at) or #text + 1
@@ -305,6 +321,7 @@ local function decode_object(text, at, depth)
       wrong(at, "a name expected")
     end
     local key
+    spend(at, KEY_COST)
     key, at = decode_string(text, at)
     at = skip(text, at)
     if text:byte(at) ~= 58 then
@@ -338,6 +355,7 @@ function decode_value(text, at, depth)
     wrong(at, "nested deeper than " .. DEPTH_MAX)
   end
   local byte = text:byte(at)
+  spend(at, (byte == 123 or byte == 91) and TABLE_COST or 1)
   if byte == 34 then
     return decode_string(text, at)
   elseif byte == 123 then
@@ -356,12 +374,15 @@ end
 --- The value of a JSON text. Lists are marked as such, null is `json.null`, whole numbers are whole
 --- where this Lua has them, and text is valid UTF-8.
 ---@param text string
+---@param most integer? values: a table counts as 8, a key of an object as 4; default any
 ---@return any value
----@return codecell.Error? err after nil, kind "invalid_argument": where and what is wrong
-function json.decode(text)
+---@return codecell.Error? err after nil, kind "invalid_argument": where and what is wrong; kind
+---"limit_exceeded": more values than `most`
+function json.decode(text, most)
   if type(text) ~= "string" then
     error(("json.decode: string expected, got %s"):format(type(text)), 2)
   end
+  budget = most or math.huge
   local ok, value, at = pcall(decode_value, text, skip(text, 1), 0)
   if ok and skip(text, at) <= #text then
     ok, value = false, { problem = ("more after the value at byte %d"):format(at) }
@@ -371,7 +392,7 @@ function json.decode(text)
   elseif type(value) ~= "table" then
     error(value, 0)
   end
-  return nil, errors.new("invalid_argument", "json.decode: " .. value.problem)
+  return nil, errors.new(value.kind or "invalid_argument", "json.decode: " .. value.problem)
 end
 
 return json

@@ -13,6 +13,12 @@ local EXECUTE, ENV, RESULT, ERROR, DONE = 2, 3, 17, 18, 19 -- src/protocol.h
 local INTERRUPT = 2 -- SIGINT
 local GRACE = 1 -- seconds from the interrupt to the end of the process
 local CHUNK = 65536
+local FRAMES_MOST = 2000 -- in a row; a kernel has a thousand results and a few more for a cell
+local CHUNKS_MOST = 256 -- in a row, to a callback
+local BUSY_MOST = 8 -- rounds in a row that found something
+local TURN = 0.0005 -- seconds for everything else before a flood is looked at again
+local RESULTS_MOST = 2000 -- of a cell
+local RESULT_BYTES_MOST = 134217728 -- of all results of a cell
 
 ---@class codecell.Kernel
 local Kernel = {}
@@ -101,11 +107,14 @@ function Kernel:interrupt()
   end
 end
 
--- Read frames until the cell is done; "done", "dead" or false: not yet.
+-- Read frames until the cell is done: "done", "dead", "problem", false (not yet), or "more": the
+-- code can write frames faster than they are read, and its deadline must come all the same.
 local function receive(self, run)
   local process = self.process
   local kind, id, parts = process:_receive()
+  local count = 0
   while kind do
+    count = count + 1
     if id == run.id then -- any other number was made up by the code
       if kind == RESULT then
         run.on_result(parts)
@@ -122,6 +131,8 @@ local function receive(self, run)
     end
     if run.problem then
       return "problem"
+    elseif count >= FRAMES_MOST or reactor.now() >= run.deadline then
+      return "more"
     end
     kind, id, parts = process:_receive()
   end
@@ -129,6 +140,11 @@ local function receive(self, run)
     return "dead"
   end
   return false
+end
+
+-- Let everything else go on for a moment although there is more to do here.
+local function take_turn(deadline)
+  return wait.key(nil, math.min(reactor.now() + TURN, deadline))
 end
 
 -- Wait until an interrupted cell has ended: "done", "dead", or "stuck" after the grace. The answer
@@ -140,6 +156,7 @@ local function settle(self)
   end
   local process, sandbox = self.process, self.sandbox
   local deadline = math.max(unfinished.deadline, reactor.now() + 0.1)
+  unfinished.run.deadline = deadline
   local ended, delivered = false, not unfinished.request
   while not (ended and delivered) do
     if self.process ~= process then
@@ -148,6 +165,12 @@ local function settle(self)
     ended = ended or receive(self, unfinished.run)
     if ended == "dead" then
       return ended
+    elseif ended == "more" then
+      ended = false
+      take_turn(deadline)
+      if reactor.now() >= deadline then
+        return "stuck"
+      end
     end
     delivered = delivered or sandbox:_answer(unfinished.request, "signal") ~= false
     if not (ended and delivered) then
@@ -163,24 +186,53 @@ end
 -- ---- output to callbacks ----
 
 -- Returns whether anything was called. What is called may wait, and so take the news that the cell
--- waits for: look again before the next wait.
+-- waits for: look again before the next wait. Code may print faster than it is called: there is an
+-- end to it, by the deadline of the cell, and once that is over by the size of what can be kept.
 local function hand_over(run, process, all)
   local callbacks, any = run.callbacks, false
+  local left = all or CHUNKS_MOST * CHUNK
   for which = 0, 1 do
     local called = which == 0 and callbacks.on_stdout or callbacks.on_stderr
     local chunk = called and process:_read(which, CHUNK, not all)
     while chunk and not run.problem do
       any = true
+      left = left - #chunk
       run.call(called, chunk)
+      if left <= 0 or not all and reactor.now() >= run.deadline then
+        break
+      end
       chunk = not process:_closed() and process:_read(which, CHUNK, not all)
     end
   end
   return any
 end
 
+local function size_of(parts)
+  local size = 0
+  for i = 1, #parts do
+    size = size + #parts[i]
+  end
+  return size
+end
+
+-- Whether another result is kept. A kernel keeps within its own limits; code that speaks in its
+-- place need not.
+local function takes_result(run, parts)
+  local results, size = run.execution.results, size_of(parts)
+  run.results_seen = run.results_seen + 1
+  if #results < RESULTS_MOST and run.result_bytes + size <= RESULT_BYTES_MOST then
+    run.result_bytes = run.result_bytes + size
+    return true
+  end
+  local truncated = run.execution.truncated or {}
+  truncated.results = { kept = #results, total = run.results_seen }
+  run.execution.truncated = truncated
+  return false
+end
+
 local function prepare(self, job, id)
   local run = { id = id, callbacks = job, execution = execution.new(self.context.language,
-    self.context.id) }
+    self.context.id), deadline = math.huge, results_seen = 0, result_bytes = 0 }
   local results = run.execution.results
   function run.call(called, value)
     local ok, problem = job.call(called, value)
@@ -195,6 +247,9 @@ local function prepare(self, job, id)
     end
   end
   function run.on_result(parts)
+    if not takes_result(run, parts) then
+      return
+    end
     local result = execution.result(parts)
     results[#results + 1] = result
     if result.is_main_result and result.text then
@@ -218,7 +273,7 @@ local function finish(self, run)
   local process = self.process
   execution.take_output(run.execution, process)
   if run.callbacks.on_stdout or run.callbacks.on_stderr then
-    hand_over(run, process, true)
+    hand_over(run, process, self.sandbox._limits.output + CHUNK)
   end
 end
 
@@ -278,11 +333,14 @@ end
 local function follow(self, run, deadline)
   local process, job = self.process, run.callbacks
   local streams = job.on_stdout or job.on_stderr
+  local busy = 0
   while true do
     if self.process ~= process then
       return nil, errors.new("cancelled", "run_code: the context was restarted or removed")
     end
     local ended = receive(self, run)
+    local more = ended == "more"
+    ended = not more and ended
     local called = streams and not ended and hand_over(run, process)
     if ended or run.problem then
       return run.problem and "problem" or ended
@@ -293,13 +351,21 @@ local function follow(self, run, deadline)
     end
     if state == "failed" then
       return nil, err
-    elseif state == "exited" then
-      return receive(self, run) or "dead"
-    elseif not called and not wait.wait(process, deadline) then
+    elseif state == "exited" and not more then
+      ended = receive(self, run)
+      more = ended == "more"
+      if not more then
+        return ended or "dead"
+      end
+    end
+    busy = (called or more) and busy + 1 or 0
+    if more or busy > BUSY_MOST then
+      take_turn(deadline)
+    end
+    if busy == 0 and not wait.wait(process, deadline)
+      or busy > 0 and reactor.now() >= deadline then
       local task = wait.task()
       return task and task.cancelled and "cancelled" or "late"
-    elseif called and reactor.now() >= deadline then
-      return "late"
     end
   end
 end
@@ -387,6 +453,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local run = prepare(self, job, core.random())
+  run.deadline = deadline
   local created = reactor.now()
   ok, err = send(self, job, run.id)
   if not ok and err.kind == "unavailable" then -- it ended since; nothing has begun to run
@@ -420,7 +487,7 @@ end
 ---@return codecell.Error? err
 function Kernel:execute(job)
   local began = reactor.now()
-  local deadline = began + job.timeout
+  local deadline = wait.deadline(job.timeout)
   local locked, err = lock(self, deadline, job.timeout)
   if not locked then
     return nil, err

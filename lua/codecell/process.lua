@@ -7,6 +7,9 @@ local signals = require "codecell.signals"
 local wait = require "codecell.wait"
 
 local CHUNK = 65536
+local CHUNKS_MOST = 256 -- in a row, to a callback
+local BUSY_MOST = 8 -- rounds in a row that found something
+local TURN = 0.0005 -- seconds for everything else before a flood is looked at again
 local WRITE = 60 -- seconds that a full pipe may keep a write waiting
 local GRACE = 1 -- seconds that a killed program has to go
 
@@ -261,13 +264,19 @@ end
 
 -- ---- for the parts of a sandbox ----
 
+-- A program may print faster than it is called: there is an end to it, by the time of the command,
+-- and once that is over by the size of what can be kept.
 local function take(self, job, called, which, all)
   local chunk = called and self:_read(which, CHUNK, not all)
+  local left = all and self._sandbox._limits.output + CHUNK or CHUNKS_MOST * CHUNK
   while chunk do
     local ok, raised = job.call(called, chunk)
     job.called = true
+    left = left - #chunk
     if not ok then
       return { raised }
+    elseif left <= 0 or not all and job.deadline and reactor.now() >= job.deadline then
+      return nil
     end
     chunk = not self:_closed() and self:_read(which, CHUNK, not all)
   end
@@ -320,7 +329,8 @@ end
 ---@return table? raised holds what a callback raised
 function process.run(self, job)
   local deadline = wait.deadline(job.timeout)
-  job.written = 0
+  job.written, job.deadline = 0, deadline
+  local busy = 0
   while true do
     if self:_closed() then
       return nil, was_closed("run")
@@ -341,6 +351,11 @@ function process.run(self, job)
       raised = hand_over(self, job, true)
       return result, nil, raised
     elseif job.called then
+      busy = busy + 1
+      if busy > BUSY_MOST then
+        busy = 0
+        wait.key(nil, wait.earlier(reactor.now() + TURN, deadline))
+      end
       if deadline and reactor.now() >= deadline then
         break
       end
