@@ -110,7 +110,9 @@ function attack.within(body, options)
   collectgarbage()
   local sandbox = codecell.assert(codecell.create(options))
   local id = sandbox.id
-  local ok, problem = xpcall(body, debug.traceback, sandbox)
+  local ok, problem = xpcall(function() -- which takes no arguments in Lua 5.1
+    body(sandbox)
+  end, debug.traceback)
   sandbox:close()
   local deadline = os.time() + 5
   while attack.left_of(id) > 0 and os.time() < deadline do
