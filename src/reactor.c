@@ -191,6 +191,7 @@ int cell_source_want(struct cell_reactor *reactor, struct cell_source *source,
                      uint32_t events)
 {
   struct slot *slot = slot_of(reactor, source);
+  uint32_t before = source->events;
   int operation = EPOLL_CTL_MOD;
 
   if (slot == NULL || source->events == events)
@@ -204,8 +205,10 @@ int cell_source_want(struct cell_reactor *reactor, struct cell_source *source,
   else if (!slot->watched)
     operation = EPOLL_CTL_ADD;
   source->events = events;
-  if (control(reactor, operation, source) < 0)
+  if (control(reactor, operation, source) < 0) {
+    source->events = before; /* to be tried again at the next call */
     return -1;
+  }
   slot->watched = events != 0;
   return 0;
 }

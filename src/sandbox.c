@@ -229,9 +229,12 @@ static void failed(struct cell_birth *birth, const struct cell_error *why)
 
 /* ---- start ---- */
 
-static int configure(struct cell_sandbox *sandbox, struct cell_error *error)
+/* The first message on a new channel, before what waits in its queue. */
+static int configure(const struct cell_sandbox *sandbox, int channel,
+                     struct cell_error *error)
 {
   const struct cell_sandbox_options *options = &sandbox->options;
+  unsigned char header[CELL_FRAME_HEADER];
   unsigned char bytes[64];
   struct cell_packer packer;
 
@@ -243,8 +246,11 @@ static int configure(struct cell_sandbox *sandbox, struct cell_error *error)
   cell_pack_u32(&packer, options->processes);
   cell_pack_u32(&packer, options->files);
   cell_pack_u32(&packer, options->network);
-  return cell_channel_send(&sandbox->channel, CELL_CONFIGURE, 0, bytes,
-                           packer.used, NULL, 0, error);
+  cell_frame_header(header, (uint32_t)packer.used, CELL_CONFIGURE, 0);
+  if (cell_fd_send(channel, header, sizeof header, bytes, packer.used, NULL,
+                   0) < 0)
+    return cell_fail(error, CELL_SYSTEM, errno, "configure a sandbox");
+  return 0;
 }
 
 static int send_create(struct cell_sandbox *sandbox, struct cell_stem *stem,
@@ -277,18 +283,17 @@ static int start(struct cell_sandbox *sandbox, struct cell_stem *stem,
 
   if (cell_fd_pair(SOCK_SEQPACKET, ends) < 0)
     return cell_fail(error, CELL_SYSTEM, errno, "create a sandbox");
-  if (send_create(sandbox, stem, ends[1], error) < 0)
+  if (configure(sandbox, ends[0], error) < 0 ||
+      send_create(sandbox, stem, ends[1], error) < 0)
     goto done;
-  if (again)
-    cell_channel_hold(&sandbox->channel, 1);
   opened = again ? cell_channel_reopen(&sandbox->channel,
                                        cell_fd_take(&ends[0]), error)
                  : cell_channel_open(&sandbox->channel, sandbox->reactor,
                                      cell_fd_take(&ends[0]), error);
   if (opened < 0)
     goto done;
-  result = configure(sandbox, error);
   cell_channel_hold(&sandbox->channel, 1);
+  result = 0;
 
 done:
   cell_fd_close(&ends[0]);
@@ -388,7 +393,7 @@ cell_sandbox_attach(struct cell_reactor *reactor,
   sandbox->ending = (struct cell_source){pidfd, EPOLLIN, warden_gone, 0};
   if (cell_channel_open(&sandbox->channel, reactor, channel, error) < 0 ||
       (pidfd >= 0 && cell_source_add(reactor, &sandbox->ending, error) < 0) ||
-      configure(sandbox, error) < 0) {
+      configure(sandbox, channel, error) < 0) {
     cell_sandbox_release(sandbox);
     return NULL;
   }

@@ -260,8 +260,10 @@ static void test_stem_killed(void)
 {
   struct host host;
   struct cell_sandbox *first, *second;
+  struct cell_process *process;
   pid_t stem;
   int running = 0;
+  int finished = 0;
 
   host_open(&host);
   cell_stem_start(host.stem, NULL);
@@ -280,11 +282,16 @@ static void test_stem_killed(void)
   stem = find_stem();
   kill(stem, SIGSTOP);
   first = create(&host, 60000);
+  process = shell(first, CELL_COMMAND, "exit 7");
   kill(stem, SIGKILL);
   STEP_UNTIL(&host, running,
              cell_sandbox_state(first) != CELL_SANDBOX_STARTING);
   check(cell_sandbox_state(first) == CELL_SANDBOX_RUNNING,
         "a create that a killed stem had not answered is repeated");
+  STEP_UNTIL(&host, finished, cell_process_finished(process));
+  check(finished && cell_process_exit(process)->code == 7,
+        "and what was asked of it meanwhile is done");
+  cell_process_free(process);
   check(end(&host, first), "and its sandbox ends when closed");
   host_close(&host);
 }
