@@ -262,6 +262,17 @@ static void test_files(struct sandbox *sandbox)
                   CELL_ENTRY) == 0 &&
           read_is(sandbox, "f/g.txt", "new"),
         "a file is renamed, parents made");
+  check(two_paths(sandbox, CELL_FILE_RENAME, "f", "/tmp/x/f", CELL_ENTRY) ==
+            0 &&
+          two_paths(sandbox, CELL_FILE_RENAME, "/tmp/x/f", "/dev/shm/f",
+                    CELL_ENTRY) == 0 &&
+          two_paths(sandbox, CELL_FILE_RENAME, "/dev/shm/f", "f", CELL_ENTRY) ==
+            0 &&
+          read_is(sandbox, "f/g.txt", "new"),
+        "and moved between home, /tmp and /dev/shm");
+  check(two_paths(sandbox, CELL_FILE_RENAME, "f/g.txt", "/usr/x", CELL_ENTRY) ==
+          EXDEV,
+        "but nowhere else");
   check(two_paths(sandbox, CELL_FILE_RENAME, "none", "h/i", CELL_ENTRY) ==
           ENOENT,
         "not what is not there");

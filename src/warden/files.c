@@ -4,6 +4,7 @@
 #include "content.h"
 #include "entry.h"
 #include "path.h"
+#include "store.h"
 #include "tree.h"
 #include "warden.h"
 
@@ -221,7 +222,7 @@ static void serve_rename(struct warden *warden, struct cell_unpacker *unpacker)
     there = path_parent(to, 1, &new);
     number = there < 0 ? errno : 0;
   }
-  if (number == 0 && renameat(here, old, there, new) < 0)
+  if (number == 0 && store_rename(warden->proc, here, old, there, new) < 0)
     number = errno;
   answer_entry(warden, warden->message.frame.request, number, there, new);
   if (here >= 0)

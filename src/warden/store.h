@@ -10,6 +10,11 @@
 ** count of files, and /dev/pts.
 */
 int store_mount(uint64_t size, struct failure *failure);
+/* As renameat, between home, /tmp and /dev/shm too, which the kernel takes for
+** different file systems. proc: a descriptor of a proc mount that shows us.
+*/
+int store_rename(int proc, int here, const char *old, int there,
+                 const char *new);
 /* Bytes used and in all. */
 void store_usage(uint64_t *used, uint64_t *total);
 
