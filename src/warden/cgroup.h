@@ -4,8 +4,7 @@
 ** (version 1, as root) or beside it (version 2), and in it one for each
 *sandbox.
 ** With version 1 the stem itself sits in the group of the next sandbox, whose
-** warden is born there; a steward puts it there ahead. While it has not done so
-** for the first time, a sandbox gets no group rather than waiting.
+** warden is born there.
 ** Where there is none, other means limit what they can: see warden.c.
 */
 #ifndef CELL_CGROUP_H
@@ -47,10 +46,9 @@ struct cgroup {
   char name[32];                  /* of our directory */
   uint32_t number;                /* of the last group that was asked for */
   uint32_t prepared;              /* the one that waits; 0: none */
-  uint32_t pending;               /* the one the steward is making; 0: none */
-  int spoilt;  /* a warden was cloned while it was: it may have got into it */
-  int used;    /* groups have been given out */
-  int steward; /* its socket, or -1 */
+  int slowed;                     /* we sit in a group of the CPU controller */
+  int used;                       /* groups have been given out */
+  int steward;                    /* its socket, or -1 */
   /* Limits of the last sandbox, put on the prepared group too: most often the
   ** next one has the same. */
   struct cgroup_limits last;
@@ -58,15 +56,15 @@ struct cgroup {
   struct cgroup_view view;
 };
 
-/* Find and make our directories, give them to `owner`, start the steward. Never
-** fails: where nothing can be had, version is 0.
+/* Find and make our directories, give them to `owner`, start the steward, which
+** removes them after us. Never fails: where nothing can be had, version is 0.
 */
 void cgroup_open(struct cgroup *cgroup, uid_t owner,
                  const struct self_title *title);
-/* Have the next group made ahead of its sandbox. */
+/* Make the next group ahead of its sandbox, and leave that of the last one.
+** By the owner.
+*/
 void cgroup_prepare(struct cgroup *cgroup);
-/* The steward's socket is readable. */
-void cgroup_take(struct cgroup *cgroup);
 /* Put the limits of a sandbox on the next group and fill *view, whose
 ** descriptors the caller closes. *directory: for CLONE_INTO_CGROUP, or -1.
 ** Returns the number of the group, 0: none.
@@ -83,12 +81,8 @@ void cgroup_inspect(struct cgroup *cgroup, uint32_t number, uint32_t *oom_kills,
 /* 0, or -1 while something is left in it (EBUSY). */
 int cgroup_remove(struct cgroup *cgroup, uint32_t number);
 
-/* For the steward: is there a directory of its own for the controller; make a
-** group in it, and with version 1 put `stem` there.
-*/
+/* Is there a directory of its own for the controller? */
 int cgroup_distinct(const struct cgroup *cgroup, int controller);
-void cgroup_make(const struct cgroup *cgroup, int controller, uint32_t number,
-                 pid_t stem);
 
 /* Readers for the warden; 0 where there is nothing to read. */
 uint64_t cgroup_oom_kills(const struct cgroup_view *view);

@@ -329,6 +329,7 @@ static void serve_create(struct stem *stem)
   if (pidfd >= 0)
     close(pidfd);
   setns(stem->home, CLONE_NEWNET);
+  cgroup_prepare(&stem->cgroup);
 }
 
 static void serve(struct stem *stem)
@@ -411,7 +412,6 @@ static void reap(struct stem *stem)
 
 static void refill(struct stem *stem)
 {
-  cgroup_prepare(&stem->cgroup);
   if ((!stem->fresh && make_fresh(stem) < 0) ||
       (stem->ready < POOL_MAX && fill_pool(stem) < 0))
     stem->refill_failed = 1;
@@ -461,19 +461,18 @@ static void kill_all(struct stem *stem)
 
 static void loop(struct stem *stem)
 {
-  struct pollfd fds[4];
+  struct pollfd fds[3];
   int timeout, count, i;
 
   while ((timeout = next_timeout(stem)) != 0) {
     fds[0].fd = stem->channel;
     fds[1].fd = stem->signals;
     fds[2].fd = stem->host;
-    fds[3].fd = stem->cgroup.steward;
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 3; i++) {
       fds[i].events = POLLIN;
       fds[i].revents = 0;
     }
-    count = poll(fds, 4, timeout);
+    count = poll(fds, 3, timeout);
     if (fds[2].revents != 0) {
       /* A forked copy of the host may hold the channels open. */
       kill_all(stem);
@@ -484,8 +483,6 @@ static void loop(struct stem *stem)
       stem->channel = -1;
       continue;
     }
-    if (fds[3].revents != 0)
-      cgroup_take(&stem->cgroup);
     if (fds[0].revents != 0)
       serve(stem);
     if (fds[1].revents != 0)

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,24 +30,13 @@ static int remove_all(const struct cgroup *cgroup, int controller)
   return errno == EBUSY || errno == ENOTEMPTY ? -1 : 0;
 }
 
-static void serve(const struct cgroup *cgroup, uid_t owner, int socket,
-                  pid_t stem)
+static void serve(const struct cgroup *cgroup, int socket)
 {
-  uint32_t number;
+  char nothing;
   int i, left = 1;
 
-  /* Groups are made as their owner, who writes the limits; the stem, which may
-  ** be root still, is moved by our own uid. */
-  setfsgid(owner);
-  setfsuid(owner);
-  while (recv(socket, &number, sizeof number, 0) == sizeof number) {
-    for (i = 0; i < CGROUP_CONTROLLERS; i++)
-      if (cgroup_distinct(cgroup, i))
-        cgroup_make(cgroup, i, number, stem);
-    if (send(socket, &number, sizeof number, MSG_NOSIGNAL) < 0)
-      break;
-  }
-  setfsuid(geteuid());
+  while (recv(socket, &nothing, sizeof nothing, 0) < 0 && errno == EINTR)
+    ;
   while (left) {
     left = 0;
     for (i = 0; i < CGROUP_CONTROLLERS; i++)
@@ -60,11 +48,11 @@ static void serve(const struct cgroup *cgroup, uid_t owner, int socket,
   _exit(0);
 }
 
-int steward_start(const struct cgroup *cgroup, uid_t owner,
-                  const struct self_title *title, int *socket)
+int steward_start(const struct cgroup *cgroup, const struct self_title *title,
+                  int *socket)
 {
   int ends[2], fds[1 + 2 * CGROUP_CONTROLLERS], i;
-  pid_t stem = getpid(), pid;
+  pid_t pid;
 
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
     return -1;
@@ -78,7 +66,7 @@ int steward_start(const struct cgroup *cgroup, uid_t owner,
       fds[2 + 2 * i] = cgroup->own[i];
     }
     self_keep_only(fds, sizeof fds / sizeof fds[0]);
-    serve(cgroup, owner, ends[1], stem);
+    serve(cgroup, ends[1]);
   }
   close(ends[1]);
   if (pid > 0) {
