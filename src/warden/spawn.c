@@ -180,7 +180,9 @@ void spawn_start(struct warden *warden)
     answer(warden, request, number, stage, 0, -1);
 }
 
-/* The child writes its pid, then nothing (it executes) or why it failed. */
+/* The child writes its pid, then nothing (it executes) or why it failed. One
+** that was killed before it wrote has ended already, and goes by our number.
+*/
 void spawn_report(struct warden *warden, struct job *job)
 {
   struct program_failure failure;
@@ -189,7 +191,7 @@ void spawn_report(struct warden *warden, struct job *job)
   if (job->seen == 0) {
     if (read(job->report, &job->seen, sizeof job->seen) == sizeof job->seen)
       return;
-    job->seen = 0;
+    job->seen = (uint32_t)job->pid;
   }
   length = read(job->report, &failure, sizeof failure);
   close(job->report);
