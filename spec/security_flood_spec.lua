@@ -145,3 +145,65 @@ send(17, part(b"svg", svg) + part(b"html", picture))
     end)
   end)
 end)
+
+describe("a host that takes files from a sandbox", function()
+  local place
+  before_each(function() place = attack.host("mktemp -d"):match("%S+") end)
+  after_each(function() os.execute("rm -rf " .. place) end)
+
+  it("makes no link that leads out by way of another link #S060 #S066", function()
+    within(function(sandbox)
+      assert(sandbox:run_code([==[
+import os
+os.makedirs("escape/a/b")
+os.symlink("../..", "escape/a/b/s")
+os.symlink("a/b/s/../../etc/hostname", "escape/x")
+os.makedirs("inside/a/b")
+open("inside/f", "w").write("kept")
+os.symlink("../../f", "inside/a/b/s")
+os.symlink("a/b/s", "inside/x")
+]==]))
+      local done, err = sandbox.files:download("escape", place .. "/escape")
+      assert.is_nil(done)
+      assert.equal("invalid_argument", err.kind)
+      assert.equal("", attack.host("readlink " .. place .. "/escape/x"))
+      assert(sandbox.files:download("inside", place .. "/inside"))
+      assert.equal("kept", attack.host("cat " .. place .. "/inside/x"))
+    end)
+  end)
+
+  it("takes no more than the sandbox can hold, whatever sizes say #S066 #S068 #S069", function()
+    within(function(sandbox)
+      assert(sandbox:run_code([==[
+import os
+with open("holes", "wb") as file: file.truncate(1 << 40)
+os.mkdir("same")
+with open("same/0", "wb") as file: file.write(bytes(8 << 20))
+for i in range(1, 10): os.link("same/0", "same/%d" % i)
+]==]))
+      local bytes, err = sandbox.files:read("holes")
+      assert.is_nil(bytes)
+      assert.equal("limit_exceeded", err.kind)
+      local zeros = ("\0"):rep(100)
+      assert.equal(zeros, assert(sandbox.files:read("holes", { offset = 5, length = 100 })))
+      for _, name in ipairs({ "holes", "same" }) do
+        local done
+        done, err = sandbox.files:download(name, place .. "/" .. name)
+        assert.is_nil(done)
+        assert.equal("limit_exceeded", err.kind)
+      end
+      assert.is_true(tonumber(attack.host("du -sm " .. place):match("%d+")) < 80)
+    end, { limits = { disk = 32 * 2 ^ 20 } })
+  end)
+
+  it("is told of a listing that is too large, and goes on #S067", function()
+    within(function(sandbox)
+      assert(sandbox:run_code(
+        "import os\nos.mkdir('l')\nfor i in range(9000): os.symlink('x' * 4000, 'l/%d' % i)"))
+      local list, err = sandbox.files:list("l")
+      assert.is_nil(list)
+      assert.equal("limit_exceeded", err.kind)
+      assert.equal("2", assert(sandbox:run_code("1 + 1")).text)
+    end)
+  end)
+end)

@@ -184,10 +184,15 @@ int cell_tree_directory(int root, const char *name, uint32_t mode,
   return result == 0 ? 0 : fail_path(error, "make the directory", name);
 }
 
-/* Whether a link at `name` with this target stays beneath the root. */
+/* Whether a link at `name` with this target stays beneath the root. ".." counts
+** at the start alone: behind a name it leaves whatever that name, which may be
+*a
+** link too, leads to.
+*/
 static int stays_beneath(const char *name, const char *target)
 {
   long depth = 0;
+  int named = 0;
   const char *at;
 
   if (target[0] == '/' || target[0] == '\0')
@@ -200,8 +205,8 @@ static int stays_beneath(const char *name, const char *target)
     if (length == 2 && at[0] == '.' && at[1] == '.')
       depth--;
     else if (length > 0 && !(length == 1 && at[0] == '.'))
-      depth++;
-    if (depth < 0)
+      named = 1;
+    if (depth < 0 || (named && length == 2 && at[0] == '.' && at[1] == '.'))
       return 0;
     at += length + (at[length] == '/');
   }

@@ -20,6 +20,7 @@
 #define CELL_HOME "/home/user"
 #define CELL_INSIDE_UID 1000
 #define CELL_FILE_INLINE_MAX 65536u
+#define CELL_ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
 #define CELL_PATH_MAX 4096
 
 enum cell_message {

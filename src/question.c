@@ -8,7 +8,6 @@
 #define ROW_BITS 12
 #define ROWS_MAX (1u << ROW_BITS)
 #define FIRST_ROWS 8u
-#define ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
 
 static int grow(struct cell_questions *questions, struct cell_error *error)
 {
@@ -78,11 +77,11 @@ int cell_question_add(struct cell_question *question,
   size_t length = answer->length + delivery->frame.length;
   unsigned char *payload;
 
-  if (length > ANSWER_MAX)
+  if (length > CELL_ANSWER_MAX)
     return cell_fail(error, CELL_PROTOCOL, 0,
                      "the sandbox broke the protocol (an answer of more than "
                      "%u bytes) and was ended",
-                     ANSWER_MAX);
+                     CELL_ANSWER_MAX);
   payload = realloc(answer->payload, length > 0 ? length : 1);
   if (payload == NULL)
     return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM,

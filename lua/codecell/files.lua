@@ -129,8 +129,16 @@ function Files:read(path, given)
   if type(content) ~= "userdata" then
     return content, err
   end
+  local wanted = math.min(length or math.huge, math.max(content:size() - offset, 0))
+  local most = self._sandbox._limits.disk
+  if wanted > most then -- a file with holes says any size
+    content:close()
+    return nil, errors.new("limit_exceeded",
+      ("read %s: %.0f bytes are more than limits.disk (%.0f); read parts, by offset and length")
+        :format(path, wanted, most))
+  end
   content:seek(offset)
-  return read_all(content, math.min(length or math.huge, math.max(content:size() - offset, 0)))
+  return read_all(content, wanted)
 end
 
 local WRITE = {

@@ -5,7 +5,7 @@ local wait = require "codecell.wait"
 
 local DEPTH_MOST = 64
 local LIST_MOST = 100000
-local TURN = 0 -- seconds: other work goes on between two blocks, nothing is waited for
+local TURN = 0.0001 -- seconds, in which other work goes on between two blocks
 
 local transfer = {}
 
@@ -80,7 +80,7 @@ end
 -- ---- out of the sandbox ----
 
 -- A file of the sandbox, to a new one below the directory `root` of this machine.
-local function download_file(sandbox, from, root, name, mode)
+local function download_file(sandbox, from, root, name, mode, budget)
   local content, err = ask(sandbox, "download " .. from, "read", from, 0)
   if not content then
     return nil, err
@@ -96,6 +96,11 @@ local function download_file(sandbox, from, root, name, mode)
   while count and count > 0 do
     count, err = content:copy_to(target)
     wait.key(nil, wait.deadline(TURN))
+    budget.left = budget.left - (count or 0)
+    if count and budget.left < 0 then
+      count, err = nil, errors.new("limit_exceeded",
+        ("download %s: more than limits.disk (%.0f bytes)"):format(from, budget.most))
+    end
   end
   for _, descriptor in pairs({ content, target }) do
     descriptor:close()
@@ -115,15 +120,21 @@ local function download_link(root, entry, skip)
   return nil, err
 end
 
-local function download_entry(sandbox, from, root, entry, skip)
+local function download_entry(sandbox, from, root, entry, skip, budget)
   if entry.type == "dir" then
     return root:make_directory(entry.path, entry.mode)
   elseif entry.type == "symlink" then
     return download_link(root, entry, skip)
   elseif entry.type == "file" then
-    return download_file(sandbox, from .. "/" .. entry.path, root, entry.path, entry.mode)
+    return download_file(sandbox, from .. "/" .. entry.path, root, entry.path, entry.mode, budget)
   end
   return true -- a socket or a pipe has no content
+end
+
+-- What leaves a sandbox is no more than it can hold: holes and hard links would say otherwise.
+local function budget_of(sandbox)
+  local most = sandbox._limits.disk
+  return { most = most, left = most }
 end
 
 local function download_directory(sandbox, from, to, skip)
@@ -137,10 +148,11 @@ local function download_directory(sandbox, from, to, skip)
     return nil, err
   end
   entries = entries == true and {} or entries
+  local budget = budget_of(sandbox)
   table.sort(entries, function(one, other) return one.path < other.path end) -- parents first
   for _, entry in ipairs(entries) do
     local ok
-    ok, err = download_entry(sandbox, from, root, entry, skip)
+    ok, err = download_entry(sandbox, from, root, entry, skip, budget)
     if not ok then
       root:close()
       return nil, err
@@ -156,7 +168,8 @@ end
 ---@param to string path on this machine
 ---@param skip boolean leave out links that lead outside
 ---@return true? done
----@return codecell.Error? err kinds "not_found", "invalid_argument" (names that lead outside), ...
+---@return codecell.Error? err kinds "not_found", "invalid_argument" (names that lead outside),
+---"limit_exceeded" (more than `limits.disk`), ...
 function transfer.download(sandbox, from, to, skip)
   local entry, err = ask(sandbox, "download " .. from, "stat", from, true)
   if not entry then
@@ -171,7 +184,7 @@ function transfer.download(sandbox, from, to, skip)
     return nil, err
   end
   local ok
-  ok, err = download_file(sandbox, from, root, name or to, entry.mode)
+  ok, err = download_file(sandbox, from, root, name or to, entry.mode, budget_of(sandbox))
   root:close()
   return ok, err
 end

@@ -21,6 +21,7 @@ struct listing {
   int channel;
   uint64_t request;
   uint32_t most, sent, waiting;
+  size_t total; /* bytes sent */
   int brief;
   struct cell_packer packer;
   char path[CELL_PATH_MAX];
@@ -62,6 +63,7 @@ static int send_batch(struct listing *listing)
   if (wire_send(listing->channel, CELL_ENTRIES, listing->request,
                 &listing->packer, -1) < 0)
     return errno;
+  listing->total += listing->packer.used;
   start_batch(listing);
   return 0;
 }
@@ -71,7 +73,8 @@ static int add(struct listing *listing, int directory, const char *name)
   size_t mark = listing->packer.used;
   int number;
 
-  if (listing->sent == listing->most)
+  if (listing->sent == listing->most ||
+      listing->total + 2 * BATCH > CELL_ANSWER_MAX)
     return E2BIG;
   if (listing->brief && listing->sent == BRIEF_MAX)
     return EAGAIN;
@@ -143,6 +146,7 @@ int tree_list(int channel, uint64_t request, int fd, uint32_t depth,
   listing.request = request;
   listing.most = most;
   listing.sent = 0;
+  listing.total = 0;
   listing.brief = brief;
   start_batch(&listing);
   number = walk(&listing, fd, 0, depth);
