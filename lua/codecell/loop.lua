@@ -11,14 +11,6 @@ function loop.reactor()
   return reactor.get()
 end
 
-local failures = {} -- of coroutines that nobody else hears of
-
---- Have the next step raise an error, after it has done its work.
----@param message string
-function loop.fail(message)
-  failures[#failures + 1] = message
-end
-
 --- Step the reactor: handle what has come, resume coroutines, run callbacks. Raises the error that
 --- ended a coroutine of an attached frame loop.
 ---@param timeout number? seconds to wait for the first event; 0 only looks
@@ -32,8 +24,9 @@ function loop.step(timeout)
   end
   local happened
   happened, err = current:step(timeout)
-  if failures[1] then
-    error(table.remove(failures, 1), 0)
+  local failure = reactor.take_failure()
+  if failure then
+    error(failure, 0)
   end
   return happened, err
 end

@@ -17,6 +17,7 @@ local armed            -- deadline that the C object will ring at
 local parked_count = 0 -- tasks that have not been resumed yet
 local watcher          -- of the attached host
 local told             -- what the watcher knows
+local failures = {}    -- what ended coroutines that nobody else hears of
 
 -- A forked copy of the host inherits tables that speak of the original's sandboxes.
 local function forget_everything()
@@ -108,6 +109,17 @@ local function set_alarm()
     armed = at
     current:alarm(at)
   end
+end
+
+--- Have `codecell.step` raise an error, after it has done its work.
+---@param message string
+function reactor.fail(message)
+  failures[#failures + 1] = message
+end
+
+---@return string? message the oldest that has not been raised
+function reactor.take_failure()
+  return table.remove(failures, 1)
 end
 
 --- Remember a task that is about to yield.

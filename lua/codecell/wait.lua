@@ -1,7 +1,7 @@
 --- Waiting: the only place of the library that does.
 ---
 --- A verb is a loop around a `try_` verb and `wait`. In the main program waiting steps the reactor;
---- in a coroutine made by `codecell.async`, or that an attached host adopts, it parks that coroutine.
+--- in a coroutine made by `codecell.async`, or adopted by an attached host, it parks that coroutine.
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 
@@ -13,7 +13,7 @@ local tasks = setmetatable({}, { __mode = "k" })
 local adopt -- of the attached host
 
 --- Have a host give tasks to coroutines that have none, and to the main program.
----@param called? fun(thread: thread?): table? nil: there is no task; may raise where nobody may wait
+---@param called? fun(thread: thread?): table? nil: no task; may raise where nobody may wait
 function wait.adopt_by(called)
   adopt = called
 end

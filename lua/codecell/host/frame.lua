@@ -1,6 +1,6 @@
 --- Waiting in a program that draws frames, such as a game: `codecell.step(0)` in each.
 local host = require "codecell.host"
-local loop = require "codecell.loop"
+local reactor = require "codecell.reactor"
 
 local frame = {}
 
@@ -14,7 +14,7 @@ function frame.attach()
     local home = coroutine.running()
     return {
       adopt = function(thread)
-        return thread and thread ~= home and host.guest(thread, loop.fail, home) or nil
+        return thread and thread ~= home and host.guest(thread, reactor.fail, home) or nil
       end,
     }
   end)

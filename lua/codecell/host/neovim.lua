@@ -10,8 +10,7 @@ local vim = _G.vim
 
 local neovim = {}
 
-local LONGEST = 3600 * 1000 -- milliseconds; then it looks and waits again
-local LOOK = 200            -- milliseconds between looks when nothing happens
+local LOOK = 200 -- milliseconds between looks for Ctrl-C: before 0.8 it ends no vim.wait at once
 
 -- Shown as the error of any other callback.
 local function fail(message)
@@ -40,7 +39,7 @@ function Main:pause()
     return self.is_resumed
   end
   repeat
-    local _, why = vim.wait(LONGEST, is_resumed, LOOK)
+    local _, why = vim.wait(LOOK, is_resumed, LOOK)
     if why == -2 then -- interrupted: what this call of the user waits for is cancelled
       self.cancelled = true
       vim.schedule(function()
