@@ -612,7 +612,7 @@ static void test_host_killed(void)
     create(stem, &sandbox, &usual);
     say(pipes[1], 1, 0, NULL, &sandbox.pidfd, 1);
     if (fork() == 0) {
-      sleep(5);
+      sleep(2);
       _exit(0);
     }
     pause();
