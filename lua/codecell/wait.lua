@@ -1,7 +1,7 @@
 --- Waiting: the only place of the library that does.
 ---
 --- A verb is a loop around a `try_` verb and `wait`. In the main program waiting steps the reactor;
---- in a coroutine made by `codecell.async`, or adopted by an attached host, it parks that coroutine.
+--- in a coroutine made by `codecell.async`, or adopted by an attached host, it parks that one.
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 
