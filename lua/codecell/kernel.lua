@@ -31,7 +31,7 @@ local kernel = {}
 ---@param context codecell.Context
 ---@return codecell.Kernel
 function kernel.new(sandbox, context)
-  return setmetatable({ sandbox = sandbox, context = context }, Kernel)
+  return setmetatable({ sandbox = sandbox, context = context, line = {} }, Kernel)
 end
 
 --- Start the process, without waiting for it: what is sent to it meanwhile is read in order.
@@ -67,8 +67,11 @@ end
 
 --- End the process and forget its variables.
 function Kernel:stop()
-  local process = self.process
+  local process, unfinished = self.process, self.unfinished
   self.process, self.unfinished = nil, nil
+  if unfinished and unfinished.request then
+    self.sandbox:_forget(unfinished.request)
+  end
   if process then
     process:close()
   end
@@ -76,23 +79,37 @@ end
 
 -- ---- one cell at a time ----
 
-local function lock(self, deadline, timeout)
-  local me = coroutine.running() or "main"
-  while self.owner do
-    if self.owner == me then
-      return nil, errors.new("invalid_argument",
-        "run_code: a callback cannot run code in the context of its own cell; use another context")
+local function leave_line(self, turn)
+  for i = #self.line, 1, -1 do
+    if self.line[i] == turn then
+      table.remove(self.line, i)
     end
+  end
+end
+
+-- Cells run in the order in which they were asked for.
+local function lock(self, deadline, timeout)
+  local me, task = coroutine.running() or "main", wait.task()
+  if self.owner == me or task and self.owner_task == task then
+    return nil, errors.new("invalid_argument",
+      "run_code: a callback cannot run code in the context of its own cell; use another context")
+  end
+  local turn = {}
+  self.line[#self.line + 1] = turn
+  while self.owner or self.line[1] ~= turn do
     if not wait.key(self, deadline) then
+      leave_line(self, turn)
+      reactor.wake(self)
       return nil, wait.failure("run_code: waiting for the context", timeout)
     end
   end
-  self.owner = me
+  leave_line(self, turn)
+  self.owner, self.owner_task = me, task
   return true
 end
 
 local function unlock(self)
-  self.owner = nil
+  self.owner, self.owner_task = nil, nil
   reactor.wake(self)
 end
 
@@ -101,7 +118,7 @@ end
 --- Ask the running cell to stop. The next one waits until it has.
 function Kernel:interrupt()
   local run = self.run
-  if run and not self.unfinished then
+  if run and self.process and not self.unfinished then
     local request = self.process:_signal(INTERRUPT, true)
     self.unfinished = { run = run, request = request, deadline = wait.deadline(GRACE) }
   end
@@ -131,6 +148,8 @@ local function receive(self, run)
     end
     if run.problem then
       return "problem"
+    elseif process:_closed() then -- by a callback
+      return false
     elseif count >= FRAMES_MOST or reactor.now() >= run.deadline then
       return "more"
     end
@@ -193,7 +212,7 @@ local function hand_over(run, process, all)
   local left = all or CHUNKS_MOST * CHUNK
   for which = 0, 1 do
     local called = which == 0 and callbacks.on_stdout or callbacks.on_stderr
-    local chunk = called and process:_read(which, CHUNK, not all)
+    local chunk = called and not process:_closed() and process:_read(which, CHUNK, not all)
     while chunk and not run.problem do
       any = true
       left = left - #chunk
@@ -277,11 +296,18 @@ local function finish(self, run)
   end
 end
 
+local function replaced()
+  return errors.new("cancelled", "run_code: the context was restarted or removed")
+end
+
 local function say_death(self, run)
   local process, sandbox = self.process, self.sandbox
   local deadline = wait.deadline(GRACE)
   local status = process:_exit()
   while not status and sandbox:_state() == "running" and wait.wait(process, deadline) do
+    if self.process ~= process then
+      return nil, replaced()
+    end
     status = process:_exit()
   end
   local done, gone = run.execution, sandbox._backend.reason(sandbox, "run_code")
@@ -336,7 +362,7 @@ local function follow(self, run, deadline)
   local busy = 0
   while true do
     if self.process ~= process then
-      return nil, errors.new("cancelled", "run_code: the context was restarted or removed")
+      return nil, replaced()
     end
     local ended = receive(self, run)
     local more = ended == "more"
@@ -345,10 +371,10 @@ local function follow(self, run, deadline)
     if ended or run.problem then
       return run.problem and "problem" or ended
     end
-    local state, err
-    if not process:_closed() then -- a callback may have restarted the context
-      state, err = process:_state()
+    if self.process ~= process then -- a callback has restarted the context
+      return nil, replaced()
     end
+    local state, err = process:_state()
     if state == "failed" then
       return nil, err
     elseif state == "exited" and not more then
@@ -409,8 +435,13 @@ local function conclude(self, run, ended, timeout)
     self:interrupt()
     return nil, errors.new("cancelled", "run_code was cancelled")
   else
-    self.process:_drain()
-    finish(self, run)
+    if self.process then
+      self.process:_drain()
+      finish(self, run)
+    end
+    if not self.process then -- a callback has restarted the context
+      return nil, replaced()
+    end
     local ok, err = say_death(self, run)
     self:stop()
     return ok, err

@@ -75,7 +75,11 @@ function Run:kill(signal)
   if not current or current.callbacks ~= self.job then
     return self.task:cancel()
   end
-  local request = self.kernel.process:_signal(number, true)
+  local process = self.kernel.process
+  if not process then -- the context was removed: the run is about to end
+    return false
+  end
+  local request = process:_signal(number, true)
   if request then
     self.kernel.sandbox:_forget(request)
   end
