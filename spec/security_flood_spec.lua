@@ -207,3 +207,35 @@ for i in range(1, 10): os.link("same/0", "same/%d" % i)
     end)
   end)
 end)
+
+describe("descriptors on their way", function()
+  it("of one sandbox keep no other from starting, reading or opening a terminal #S055 #S079",
+    function()
+      local hoard = assert(codecell.create({ timeout = 60 }))
+      local process = assert(hoard.commands:run({ "python3", "-c", [==[
+import array, os, socket, time
+descriptors = array.array("i", [os.open("/dev/null", 0)] * 253).tobytes()
+kept = []
+try:
+    while True:
+        kept.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+        kept[-1][0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+except OSError as error:
+    print(error.errno, flush=True)
+time.sleep(60)
+]==] }, { background = true }))
+      assert.equal("109\n", assert(process:read(10))) -- ETOOMANYREFS
+      local start = os.clock()
+      local sandbox, err = codecell.create({ timeout = 10 })
+      if sandbox then
+        assert(sandbox.pty:create({ cmd = { "true" } })):wait(5)
+        assert(sandbox.commands:run("head -c 100000 /dev/zero > file"))
+        assert.equal(100000, #assert(sandbox.files:read("file")))
+        sandbox:close()
+      else -- the host's own limit, as an ordinary user
+        assert.equal(109, err.errno)
+      end
+      assert.is_true(os.clock() - start < 2)
+      hoard:close()
+    end)
+end)

@@ -75,24 +75,32 @@ static void drop_first(struct cell_channel *channel)
 /* Whether a send that failed so may succeed later. */
 static int is_full(int number)
 {
-  return number == EAGAIN || number == ENOBUFS || number == ENOMEM ||
-         number == ETOOMANYREFS;
+  return number == EAGAIN || number == ENOBUFS || number == ENOMEM;
 }
 
 static void flush(struct cell_channel *channel)
 {
+  uint32_t room = EPOLLOUT;
+
   while (!channel->held && channel->first != NULL) {
     struct cell_outgoing *outgoing = channel->first;
 
     if (cell_fd_send(channel->fd, outgoing->header, CELL_FRAME_HEADER,
                      outgoing->payload, outgoing->length, outgoing->fds,
-                     outgoing->fd_count) < 0 &&
-        is_full(errno))
-      break;
+                     outgoing->fd_count) < 0) {
+      if (is_full(errno))
+        break;
+      /* The socket has room all the same, and would ring without end: it is
+      ** tried again with what comes next. */
+      if (errno == ETOOMANYREFS) {
+        room = 0;
+        break;
+      }
+    }
     drop_first(channel); /* sent, or the peer is gone, which `ended` tells */
   }
   cell_source_want(channel->reactor, &channel->source,
-                   channel->first != NULL && !channel->held ? EPOLLIN | EPOLLOUT
+                   channel->first != NULL && !channel->held ? EPOLLIN | room
                                                             : EPOLLIN);
 }
 
@@ -151,7 +159,8 @@ static void ready(struct cell_source *source, uint32_t events)
     (struct cell_channel *)((char *)source -
                             offsetof(struct cell_channel, source));
 
-  if (events & EPOLLOUT)
+  (void)events;
+  if (channel->first != NULL)
     flush(channel);
   receive_some(channel, MESSAGES_AN_EVENT);
 }
@@ -228,8 +237,14 @@ int cell_channel_send(struct cell_channel *channel, uint32_t type,
   cell_frame_header(header, (uint32_t)length, type, request);
   if (!channel->held && channel->first == NULL) {
     if (cell_fd_send(channel->fd, header, sizeof header, payload, length, fds,
-                     count) >= 0 ||
-        !is_full(errno))
+                     count) >= 0)
+      return 0;
+    if (errno == ETOOMANYREFS)
+      return cell_fail(error, CELL_SYSTEM, errno,
+                       "pass a descriptor to a sandbox: programs of this user, "
+                       "perhaps code in another sandbox, have too many on "
+                       "their way; raise `ulimit -n`");
+    if (!is_full(errno))
       return 0;
   }
   outgoing = outgoing_new(header, payload, length, fds, count, error);
@@ -243,6 +258,6 @@ int cell_channel_send(struct cell_channel *channel, uint32_t type,
   channel->queued++;
   channel->bytes += length;
   if (!channel->held)
-    cell_source_want(channel->reactor, &channel->source, EPOLLIN | EPOLLOUT);
+    flush(channel);
   return 0;
 }

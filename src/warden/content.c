@@ -99,9 +99,11 @@ int content_send(int channel, uint64_t request, const char *path,
   cell_pack_u64(&packer, size);
   cell_pack_u32(&packer, !whole);
   cell_pack_bytes(&packer, bytes, whole ? (size_t)used : 0);
-  wire_send(channel, CELL_CONTENT, request, &packer, whole ? -1 : fd);
+  number = 0;
+  if (wire_send(channel, CELL_CONTENT, request, &packer, whole ? -1 : fd) < 0)
+    number = errno;
   close(fd);
-  return 0;
+  return number;
 }
 
 void content_read(struct content *content, struct cell_unpacker *unpacker,

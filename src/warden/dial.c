@@ -18,7 +18,9 @@ static void answer(struct warden *warden, uint64_t request, int number, int fd)
 
   cell_pack_start(&packer, bytes, sizeof bytes);
   cell_pack_u32(&packer, (uint32_t)number);
-  wire_send(warden->channel, CELL_DONE, request, &packer, fd);
+  if (wire_send(warden->channel, CELL_DONE, request, &packer, fd) < 0 &&
+      fd >= 0)
+    wire_send_number(warden->channel, CELL_DONE, request, errno);
 }
 
 /* Start connecting; 0 or an errno. */

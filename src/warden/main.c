@@ -2,6 +2,21 @@
 #include "stem.h"
 
 #include <string.h>
+#include <sys/resource.h>
+
+/* Descriptors on their way in messages are counted for all processes of a user
+** and compared with the limit of the sender: with ours above that of any code
+** in a sandbox, none can keep us from passing any.
+*/
+static void raise_descriptors(void)
+{
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 int main(int argc, char **argv)
 {
@@ -9,5 +24,6 @@ int main(int argc, char **argv)
 
   if (argc < 1 || strncmp(argv[0], stem, sizeof stem - 1) != 0)
     return 127;
+  raise_descriptors();
   return stem_run(argv[0], strlen(argv[0]));
 }

@@ -35,8 +35,8 @@ static void forget(struct warden *warden, struct job *job)
   *job = warden->jobs.list[--warden->jobs.count];
 }
 
-static void answer(struct warden *warden, uint64_t request, int number,
-                   const char *stage, uint32_t pid, int master)
+static int answer(struct warden *warden, uint64_t request, int number,
+                  const char *stage, uint32_t pid, int master)
 {
   unsigned char bytes[64];
   struct cell_packer packer;
@@ -45,7 +45,7 @@ static void answer(struct warden *warden, uint64_t request, int number,
   cell_pack_u32(&packer, (uint32_t)number);
   cell_pack_string(&packer, stage);
   cell_pack_u32(&packer, pid);
-  wire_send(warden->channel, CELL_SPAWNED, request, &packer, master);
+  return wire_send(warden->channel, CELL_SPAWNED, request, &packer, master);
 }
 
 /* Strings become pointers into the message; each is ended with a NUL once
@@ -196,13 +196,16 @@ void spawn_report(struct warden *warden, struct job *job)
   length = read(job->report, &failure, sizeof failure);
   close(job->report);
   job->report = -1;
-  if (length == (ssize_t)sizeof failure)
+  if (length == (ssize_t)sizeof failure) {
     answer(warden, job->request, failure.number, program_stage(failure.stage),
            0, -1);
-  else
-    answer(warden, job->request, 0, "", job->seen, job->master);
-  if (length == (ssize_t)sizeof failure)
     job->request = 0; /* known to nobody: its exit is not told */
+  } else if (answer(warden, job->request, 0, "", job->seen, job->master) < 0 &&
+             job->master >= 0) {
+    answer(warden, job->request, errno, "terminal", 0, -1);
+    kill(job->pid, SIGKILL);
+    job->request = 0;
+  }
 }
 
 static uint64_t cpu_us(const struct rusage *usage)
