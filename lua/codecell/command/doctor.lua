@@ -39,7 +39,10 @@ end
 ---@return table report {ok, isolation, checks, limits}
 function doctor.examine(backend)
   local report = { isolation = "none", checks = checks.host(), limits = {} }
-  local sandbox, err = codecell.create { backend = backend, timeout = 60 }
+  -- Without a limit of processors there is nothing that keeps one.
+  local sandbox, err = codecell.create {
+    backend = backend, timeout = 60, limits = { cpu = 1 },
+  }
   append(report.checks, { checks.isolation(sandbox, err) })
   if sandbox then
     local info = sandbox:get_info()
