@@ -140,6 +140,7 @@ local function await(self, request, err, verb)
       return nil, err
     end
   until not wait.wait(sandbox, deadline)
+  sandbox:_forget(request)
   return nil, wait.failure(verb, WRITE)
 end
 
@@ -313,7 +314,10 @@ local function kill_all(self)
   if self:_closed() then
     return
   end
-  self:_signal(9, true)
+  local request = self:_signal(9, true)
+  if request then
+    self._sandbox:_forget(request) -- its end is the answer
+  end
   local deadline = wait.deadline(GRACE)
   while not self:_closed() and not self:_finished() do
     if not wait.wait(self, deadline) then

@@ -129,6 +129,11 @@ function backend.reason(sandbox, verb)
   return gone
 end
 
+-- An error that came while the sandbox lives is the answer itself.
+local function explain(sandbox, verb, err)
+  return sandbox:_state() ~= "running" and backend.reason(sandbox, verb) or err
+end
+
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
 function backend.execute(_, kernel, job)
@@ -142,7 +147,7 @@ function backend.spawn(sandbox, options)
   options.output = sandbox._limits.output
   local process, err = sandbox:_spawn(options)
   if not process then
-    return nil, backend.reason(sandbox, "start " .. options.argv[1]) or err
+    return nil, explain(sandbox, "start " .. options.argv[1], err)
   end
   return process
 end
@@ -158,7 +163,7 @@ function backend.ask(sandbox, what, operation, ...)
   end
   local request, err = sandbox:_ask(operation, ...)
   if not request then
-    return nil, backend.reason(sandbox, what) or with_text(err, what)
+    return nil, explain(sandbox, what, with_text(err, what))
   end
   local deadline = wait.deadline(ANSWER)
   local value
@@ -167,7 +172,7 @@ function backend.ask(sandbox, what, operation, ...)
     if value then
       return value
     elseif value == nil then
-      return nil, backend.reason(sandbox, what) or err
+      return nil, explain(sandbox, what, err)
     end
   until not wait.wait(sandbox, deadline)
   sandbox:_forget(request)
