@@ -225,5 +225,6 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_process(L);
   lcell_open_descriptor(L);
   lcell_open_census(L);
+  lcell_open_bell(L);
   return 1;
 }

@@ -50,6 +50,7 @@ uint64_t lcell_size_field(lua_State *L, int index, const char *name,
 #define LCELL_SANDBOX "codecell.Sandbox"
 #define LCELL_PROCESS "codecell.Process"
 #define LCELL_DESCRIPTOR "codecell.Descriptor"
+#define LCELL_BELL "codecell.Bell"
 
 struct cell_reactor *lcell_check_reactor(lua_State *L, int index,
                                          struct cell_stem **stem);
@@ -71,5 +72,6 @@ void lcell_open_sandbox(lua_State *L);
 void lcell_open_process(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
+void lcell_open_bell(lua_State *L);
 
 #endif

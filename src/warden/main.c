@@ -1,4 +1,6 @@
-/* main.c -- the executable inside every sandbox: its role is in argv[0]. */
+/* main.c -- the executable of stem, wardens and relay: its role is in argv[0].
+ */
+#include "relay.h"
 #include "stem.h"
 
 #include <string.h>
@@ -21,7 +23,10 @@ static void raise_descriptors(void)
 int main(int argc, char **argv)
 {
   static const char stem[] = "codecell-stem";
+  static const char relay[] = "codecell-relay";
 
+  if (argc >= 1 && strncmp(argv[0], relay, sizeof relay - 1) == 0)
+    return relay_run();
   if (argc < 1 || strncmp(argv[0], stem, sizeof stem - 1) != 0)
     return 127;
   raise_descriptors();
