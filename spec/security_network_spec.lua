@@ -4,6 +4,35 @@ local attack = require "spec.support.attack"
 
 local set, outcomes, within = attack.set, attack.outcomes, attack.within
 
+-- A listener on the host, and its port; it ends when the first visitor has come. `address` is
+-- a Python expression.
+local function listen(family, address)
+  local program = ([[
+import socket
+server = socket.socket(%d)
+server.bind(%s)
+server.listen(64)
+server.settimeout(60)
+print(server.getsockname()[1] if server.family == 2 else "", flush=True)
+visitor, _ = server.accept()
+visitor.settimeout(10)
+print("quiet" if visitor.recv(8) == b"host" else "reached")
+]]):format(family, address)
+  local listener = assert(io.popen("exec /usr/bin/python3 -c '" .. program .. "'"))
+  return listener, listener:read("*l")
+end
+
+-- The host visits the listener, which says "quiet" if nobody was there before.
+local function first_visitor(listener, family, address)
+  attack.host(([[/usr/bin/python3 -c 'import socket
+visitor = socket.socket(%d)
+visitor.connect(%s)
+visitor.send(b"host")' 2>&1]]):format(family, address))
+  local text = listener:read("*a")
+  listener:close()
+  return text
+end
+
 describe("network none", function()
   it("has no way out, by any protocol #S091 #I04", function()
     within(function(sandbox)
@@ -40,50 +69,29 @@ except socket.gaierror as error:
   end)
 
   it("does not reach services of the host on loopback #S092 #I04", function()
-    local port = 20000 + math.random(20000)
-    local ready = os.tmpname()
-    local listener = assert(io.popen(("exec /usr/bin/python3 -c '%s' %d %s"):format(
-      'import socket,sys; s=socket.create_server(("0.0.0.0",int(sys.argv[1]))); '
-        .. 'open(sys.argv[2],"w").write("up"); s.settimeout(6)\n'
-        .. 'try:\n  s.accept(); print("reached")\nexcept OSError: print("quiet")', port, ready)))
-    local deadline = os.time() + 5
-    repeat
-      local file = io.open(ready)
-      local text = file and file:read("*a") or ""
-      if file then
-        file:close()
-      end
-    until text == "up" or os.time() > deadline
+    local listener, port = listen(2, '("0.0.0.0", 0)')
     within(function(sandbox)
       local found = outcomes(sandbox, ([[
 for address in ("127.0.0.1", "127.8.8.8", "0.0.0.0", "::1", "::ffff:127.0.0.1"):
-    report(address, attempt(lambda: socket.create_connection((address, %d), 2)))
+    report(address, attempt(lambda: socket.create_connection((address, %s), 2)))
 ]]):format(port))
       assert.is_nil(attack.unexpected(found, set("ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL")))
     end)
-    assert.equal("quiet\n", listener:read("*a"))
-    listener:close()
-    os.remove(ready)
+    assert.equal("quiet\n", first_visitor(listener, 2, ('("127.0.0.1", %s)'):format(port)))
   end)
 
   it("does not reach abstract sockets of the host #S093", function()
-    local name = "codecell-attack-" .. math.random(10 ^ 9)
-    local listener = assert(io.popen(("exec /usr/bin/python3 -c '%s' %s"):format(
-      'import socket,sys; s=socket.socket(1); s.bind("\\0"+sys.argv[1]); '
-        .. 's.listen(); s.settimeout(4)\n'
-        .. 'try:\n  s.accept(); print("reached")\nexcept OSError: print("quiet")', name)))
+    local path = os.tmpname()
+    os.remove(path)
+    local address = '"\\0codecell-attack-' .. path:match("[^/]+$") .. '"'
+    local listener = listen(1, address)
     within(function(sandbox)
       local found = outcomes(sandbox, ([[
-for _ in range(20):
-    outcome = attempt(lambda: socket.socket(1).connect("\0%s"))
-    if outcome == "ok": break
-    time.sleep(0.05)
-report("connect", outcome)
-]]):format(name))
+report("connect", attempt(lambda: socket.socket(1).connect(%s)))
+]]):format(address))
       assert.is_nil(attack.unexpected(found, set("ECONNREFUSED", "EPERM")))
     end)
-    assert.equal("quiet\n", listener:read("*a"))
-    listener:close()
+    assert.equal("quiet\n", first_visitor(listener, 1, address))
   end)
 
   it("sees no service socket by path #S094", function()
