@@ -91,10 +91,14 @@ int luaopen_forker(lua_State *L)
       local codecell = require "codecell"
       local sandbox = codecell.assert(codecell.create({ timeout = 60 }))
       sandbox:run_code("x = 41")
+      local cat = codecell.assert(sandbox.commands:run("cat", { background = true, stdin = true }))
+      cat:write("for the original")
       io.stdout:setvbuf("no")
       if forker.fork() == 0 then
         local ok, value, err = pcall(function() return sandbox:run_code("x + 100") end)
         io.write((ok and value) and "used " or "refused ")
+        value, err = cat:read(5)
+        io.write(value and "read " or err.kind, " ", tostring(cat:kill()), " ")
         pcall(function() sandbox:close() end)
         sandbox = nil
         collectgarbage() collectgarbage()
@@ -104,11 +108,11 @@ int luaopen_forker(lua_State *L)
         forker.exit(0)
       end
       forker.wait()
-      print(sandbox:run_code("x + 1").text)
+      print(sandbox:run_code("x + 1").text, (cat:read(5)))
     ]]):format(library)) .. " 2>&1")
     os.remove(library)
     os.remove(source)
-    assert.equal("refused 42\n42\n", text)
+    assert.equal("refused sandbox_gone false 42\n42\tfor the original\n", text)
   end)
 
   it("has its own children, working directory, locale and umask untouched #S133", function()

@@ -121,6 +121,7 @@ static int process_close(lua_State *L)
   if (self->process != NULL)
     cell_process_free(self->process);
   self->process = NULL;
+  self->origin = NULL;
   return 0;
 }
 
@@ -132,6 +133,13 @@ static int process_closed(lua_State *L)
   return 1;
 }
 
+static int fail_forked(lua_State *L)
+{
+  return lcell_failed(L, CELL_SANDBOX_GONE, 0,
+                      "the process belongs to the host that started it, not "
+                      "to a forked copy; start one there");
+}
+
 static int process_state(lua_State *L)
 {
   static const char *const names[] = {"starting", "running", "exited",
@@ -139,6 +147,12 @@ static int process_state(lua_State *L)
   struct cell_process *process = check_open(L);
   const struct cell_error *error = cell_process_error(process);
 
+  if (!cell_process_owned(process)) {
+    lua_pushliteral(L, "failed");
+    fail_forked(L);
+    lua_remove(L, -2); /* the nil */
+    return 2;
+  }
   lua_pushstring(L, names[cell_process_state(process)]);
   if (error->kind == CELL_OK)
     return 1;
@@ -206,8 +220,9 @@ static int process_read(lua_State *L)
 
   if (stream == NULL)
     return 0;
-  if (stream->fd >= 0 && stream->position == stream->total &&
-      cell_process_state(process) == CELL_PROCESS_STARTING) {
+  if (!cell_process_owned(process) ||
+      (stream->fd >= 0 && stream->position == stream->total &&
+       cell_process_state(process) == CELL_PROCESS_STARTING)) {
     lua_pushboolean(L, 0);
     return 1;
   }
@@ -236,7 +251,7 @@ static int process_drain(lua_State *L)
   for (which = 0; which < 2; which++) {
     struct cell_stream *stream = cell_process_stream(process, which);
     int there = 0;
-    if (stream == NULL || stream->fd < 0)
+    if (stream == NULL || stream->fd < 0 || !cell_process_owned(process))
       continue;
     if (ioctl(stream->fd, FIONREAD, &there) == 0 && there > 0)
       cell_stream_drain(stream, (size_t)there);
@@ -436,9 +451,12 @@ static int process_receive(lua_State *L)
   struct cell_error error = {0};
   struct cell_frame frame;
   struct cell_unpacker unpacker;
-  int state = cell_process_receive(process, &frame, &error);
   int place = 0;
+  int state;
 
+  if (!cell_process_owned(process))
+    return fail_forked(L);
+  state = cell_process_receive(process, &frame, &error);
   if (state < 0)
     return lcell_fail(L, &error);
   if (state == 0) {

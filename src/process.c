@@ -276,6 +276,11 @@ enum cell_process_state cell_process_state(const struct cell_process *process)
   return process->state;
 }
 
+int cell_process_owned(const struct cell_process *process)
+{
+  return cell_reactor_owned(process->reactor);
+}
+
 const struct cell_error *cell_process_error(const struct cell_process *process)
 {
   return &process->error;

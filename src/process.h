@@ -47,6 +47,10 @@ void cell_process_free(struct cell_process *process);
 void cell_process_release(struct cell_process *process);
 
 enum cell_process_state cell_process_state(const struct cell_process *process);
+/* 0 in a forked copy of the host, where nothing is read or written: its bytes
+** are for the original.
+*/
+int cell_process_owned(const struct cell_process *process);
 const struct cell_error *cell_process_error(const struct cell_process *process);
 /* As the code inside sees it; 0 until it runs. */
 uint32_t cell_process_pid(const struct cell_process *process);
