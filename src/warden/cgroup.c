@@ -174,16 +174,19 @@ void cgroup_open(struct cgroup *cgroup, uid_t owner,
   cgroup->steward = -1;
   cgroup->view = no_view;
   for (i = 0; i < CGROUP_CONTROLLERS; i++)
-    cgroup->parent[i] = cgroup->own[i] = -1;
+    cgroup->parent[i] = cgroup->own[i] = cgroup->outside[i] = -1;
   snprintf(cgroup->name, sizeof cgroup->name, PREFIX "%d", (int)getpid());
   if (open_unified(cgroup, owner) < 0)
     for (i = 0; geteuid() == 0 && i < CGROUP_CONTROLLERS; i++)
       if (hierarchy_find(controllers[i], path, sizeof path) == 0 &&
-          make_own(cgroup, i, path, owner) == 0)
+          make_own(cgroup, i, path, owner) == 0) {
         cgroup->version = 1;
+        cgroup->outside[i] =
+          openat(cgroup->parent[i], "tasks", O_WRONLY | O_CLOEXEC);
+      }
   if (cgroup->version == 0)
     return;
-  if (steward_start(cgroup, title, &cgroup->steward) < 0)
+  if (steward_start(cgroup, owner, title, &cgroup->steward) < 0)
     cgroup->version = 0;
 }
 
@@ -197,11 +200,15 @@ static int move_into(const struct cgroup *cgroup, int controller,
   return put(cgroup->own[controller], name, "tasks", "0");
 }
 
-static int make(const struct cgroup *cgroup, int controller, const char *name)
+void cgroup_make(const struct cgroup *cgroup, uint32_t number)
 {
-  if (mkdirat(cgroup->own[controller], name, 0755) < 0 && errno != EEXIST)
-    return -1;
-  return cgroup->version == 1 ? move_into(cgroup, controller, name) : 0;
+  char name[16];
+  int i;
+
+  name_of(number, name);
+  for (i = 0; i < CGROUP_CPU; i++)
+    if (cgroup_distinct(cgroup, i))
+      mkdirat(cgroup->own[i], name, 0755);
 }
 
 /* The one with swap is absent where that is not accounted. It may never be the
@@ -236,7 +243,8 @@ static void limit_first(struct cgroup *cgroup, const char *name,
     view->by[CGROUP_PROCESSES] = CELL_BY_CGROUP1;
   if (limits->cpu_milli > 0 && own[CGROUP_CPU] >= 0) {
     cgroup->slowed = 1;
-    if (make(cgroup, CGROUP_CPU, name) == 0 &&
+    mkdirat(own[CGROUP_CPU], name, 0755);
+    if (move_into(cgroup, CGROUP_CPU, name) == 0 &&
         put_number(own[CGROUP_CPU], name, "cpu.cfs_quota_us",
                    (uint64_t)limits->cpu_milli * PERIOD_US / 1000) == 0)
       view->by[CGROUP_CPU] = CELL_BY_CGROUP1;
@@ -297,24 +305,45 @@ static void limit_ahead(struct cgroup *cgroup)
     limit(cgroup);
 }
 
+static void give_up(struct cgroup *cgroup)
+{
+  close(cgroup->steward);
+  cgroup->steward = -1;
+  cgroup->version = 0;
+}
+
 void cgroup_prepare(struct cgroup *cgroup)
 {
-  char name[16];
-  int i, failed = 0;
+  struct steward_order order = {0, 0};
 
-  if (cgroup->version == 0 || cgroup->prepared != 0)
+  if (cgroup->version == 0 || cgroup->prepared != 0 || cgroup->pending != 0)
     return;
-  name_of(++cgroup->number, name);
-  for (i = 0; i < CGROUP_CPU; i++)
-    if (cgroup_distinct(cgroup, i))
-      failed |= make(cgroup, i, name) < 0;
-  if (cgroup->slowed)
-    failed |= move_into(cgroup, CGROUP_CPU, ".") < 0;
+  order.number = cgroup->pending = ++cgroup->number;
+  if (send(cgroup->steward, &order, sizeof order, MSG_NOSIGNAL) < 0)
+    give_up(cgroup);
+}
+
+void cgroup_take(struct cgroup *cgroup)
+{
+  uint32_t number;
+  char name[16];
+  int i;
+
+  if (recv(cgroup->steward, &number, sizeof number, 0) != sizeof number) {
+    give_up(cgroup);
+    return;
+  }
+  cgroup->pending = 0;
+  name_of(number, name);
+  for (i = 0; i < CGROUP_CPU && cgroup->version == 1; i++)
+    if (cgroup_distinct(cgroup, i) && move_into(cgroup, i, name) < 0)
+      give_up(cgroup);
+  if (cgroup->slowed && move_into(cgroup, CGROUP_CPU, ".") < 0)
+    give_up(cgroup);
   cgroup->slowed = 0;
-  if (failed)
-    cgroup->version = 0;
-  else
-    cgroup->prepared = cgroup->number;
+  if (cgroup->version == 0)
+    return;
+  cgroup->prepared = number;
   limit_ahead(cgroup);
 }
 
@@ -327,7 +356,9 @@ uint32_t cgroup_assign(struct cgroup *cgroup,
   *view = no_view;
   *directory = -1;
   cgroup_prepare(cgroup);
-  if (cgroup->prepared == 0)
+  while (cgroup->version != 0 && cgroup->prepared == 0)
+    cgroup_take(cgroup);
+  if (cgroup->version == 0)
     return 0;
   cgroup->used = 1;
   if (!cgroup->limited || !same(&cgroup->last, limits)) {
@@ -385,7 +416,7 @@ void cgroup_inspect(struct cgroup *cgroup, uint32_t number, uint32_t *oom_kills,
   cgroup_view_close(&view);
 }
 
-int cgroup_remove(struct cgroup *cgroup, uint32_t number)
+int cgroup_remove(const struct cgroup *cgroup, uint32_t number)
 {
   char name[16];
   int i, result = 0;
@@ -398,6 +429,27 @@ int cgroup_remove(struct cgroup *cgroup, uint32_t number)
         unlinkat(cgroup->own[i], name, AT_REMOVEDIR) < 0 && errno != ENOENT)
       result = -1;
   return result;
+}
+
+void cgroup_leave(struct cgroup *cgroup, uint32_t number)
+{
+  struct steward_order order = {number, 1};
+
+  if (number != 0 && cgroup->version != 0 &&
+      send(cgroup->steward, &order, sizeof order, MSG_NOSIGNAL) < 0)
+    give_up(cgroup);
+}
+
+void cgroup_close(struct cgroup *cgroup)
+{
+  int i;
+
+  for (i = 0; i < CGROUP_CONTROLLERS; i++)
+    if (cgroup->outside[i] >= 0 && write(cgroup->outside[i], "0", 1) < 0)
+      errno = 0; /* the steward goes on once we have ended */
+  if (cgroup->steward >= 0)
+    close(cgroup->steward);
+  cgroup->steward = -1;
 }
 
 /* The number after `key`, or at the start of the file with "". */

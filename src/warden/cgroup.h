@@ -43,12 +43,15 @@ struct cgroup {
   int version;                    /* 1, 2, or 0: no groups */
   int parent[CGROUP_CONTROLLERS]; /* where our directory is; -1: none */
   int own[CGROUP_CONTROLLERS];    /* our directory, or -1 */
-  char name[32];                  /* of our directory */
-  uint32_t number;                /* of the last group that was asked for */
-  uint32_t prepared;              /* the one that waits; 0: none */
-  int slowed;                     /* we sit in a group of the CPU controller */
-  int used;                       /* groups have been given out */
-  int steward;                    /* its socket, or -1 */
+  int
+    outside[CGROUP_CONTROLLERS]; /* version 1: "tasks" of where we came from */
+  char name[32];                 /* of our directory */
+  uint32_t number;               /* of the last group that was asked for */
+  uint32_t prepared;             /* the one that waits; 0: none */
+  uint32_t pending;              /* the one the steward is making; 0: none */
+  int slowed;                    /* we sit in a group of the CPU controller */
+  int used;                      /* groups have been given out */
+  int steward;                   /* its socket, or -1 */
   /* Limits of the last sandbox, put on the prepared group too: most often the
   ** next one has the same. */
   struct cgroup_limits last;
@@ -56,15 +59,17 @@ struct cgroup {
   struct cgroup_view view;
 };
 
-/* Find and make our directories, give them to `owner`, start the steward, which
-** removes them after us. Never fails: where nothing can be had, version is 0.
+/* Find and make our directories, give them to `owner`, start the steward. Never
+** fails: where nothing can be had, version is 0.
 */
 void cgroup_open(struct cgroup *cgroup, uid_t owner,
                  const struct self_title *title);
-/* Make the next group ahead of its sandbox, and leave that of the last one.
-** By the owner.
-*/
+/* Have the next group made ahead of its sandbox. */
 void cgroup_prepare(struct cgroup *cgroup);
+/* The steward's socket is readable: the group is made. With version 1 we enter
+** it, and so leave that of the last sandbox.
+*/
+void cgroup_take(struct cgroup *cgroup);
 /* Put the limits of a sandbox on the next group and fill *view, whose
 ** descriptors the caller closes. *directory: for CLONE_INTO_CGROUP, or -1.
 ** Returns the number of the group, 0: none.
@@ -78,10 +83,17 @@ void cgroup_view_close(struct cgroup_view *view);
 /* What happened in it. */
 void cgroup_inspect(struct cgroup *cgroup, uint32_t number, uint32_t *oom_kills,
                     uint64_t *peak);
-/* 0, or -1 while something is left in it (EBUSY). */
-int cgroup_remove(struct cgroup *cgroup, uint32_t number);
+/* Its processes have gone: have it removed. */
+void cgroup_leave(struct cgroup *cgroup, uint32_t number);
 
-/* Is there a directory of its own for the controller? */
+/* All have ended, and so shall the steward. */
+void cgroup_close(struct cgroup *cgroup);
+
+/* For the steward: make a group; remove one, -1 while something is left in it;
+** is there a directory of its own for the controller?
+*/
+void cgroup_make(const struct cgroup *cgroup, uint32_t number);
+int cgroup_remove(const struct cgroup *cgroup, uint32_t number);
 int cgroup_distinct(const struct cgroup *cgroup, int controller);
 
 /* Readers for the warden; 0 where there is nothing to read. */

@@ -21,22 +21,19 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define POOL_MAX 3
 #define IDLE_MS 2      /* without a request, before the pool is refilled */
+#define END_MS 1000    /* for the helpers to end */
 #define LINGER_MS 1000 /* after the last sandbox */
-#define RETRY_MS 5     /* until a group whose processes have gone is empty */
-#define TRIES_MAX 400
-#define PEER_PIDFD 77 /* SO_PEERPIDFD, Linux 6.5 */
+#define PEER_PIDFD 77  /* SO_PEERPIDFD, Linux 6.5 */
 
 #define NAMESPACES                                                             \
   (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWCGROUP)
 
 struct child {
-  pid_t pid; /* 0: reaped, its group is still to be removed */
+  pid_t pid;
   uint32_t group;
   uint64_t request;
   int status;
-  int tries; /* to remove the group */
   uint32_t oom_kills;
   uint64_t peak;
 };
@@ -47,8 +44,7 @@ struct stem {
   int host;    /* pidfd, or -1 */
   int process; /* /proc/PID of our own */
   int home;    /* network namespace without anything */
-  int pool[POOL_MAX];
-  size_t ready;
+  struct network_pool networks;
   int fresh; /* IPC and UTS namespaces are unused */
   int keep;
   int refill_failed;
@@ -92,16 +88,6 @@ static int make_fresh(struct stem *stem)
     return -1;
   stem->fresh = 1;
   return sethostname("sandbox", 7);
-}
-
-static int fill_pool(struct stem *stem)
-{
-  int fd = network_make(stem->process, stem->home);
-
-  if (fd < 0)
-    return -1;
-  stem->pool[stem->ready++] = fd;
-  return 0;
 }
 
 /* The binds keep pointing into the message, which is not read again before
@@ -165,7 +151,10 @@ static int take_identity(struct stem *stem, struct failure *failure)
       identity_map(stem->process, CELL_INSIDE_UID, uid, gid) < 0)
     return fail(failure, "maps");
   stem->home = openat(stem->process, "ns/net", O_RDONLY | O_CLOEXEC);
-  return stem->home < 0 ? fail(failure, "namespaces") : 0;
+  if (stem->home < 0 || network_start(&stem->networks, stem->process,
+                                      stem->home, &stem->title) < 0)
+    return fail(failure, "namespaces");
+  return 0;
 }
 
 static int prepare(struct stem *stem, struct failure *failure)
@@ -192,7 +181,7 @@ static int prepare(struct stem *stem, struct failure *failure)
     return -1;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return fail(failure, "lock-down");
-  if (make_fresh(stem) < 0 || fill_pool(stem) < 0)
+  if (make_fresh(stem) < 0 || network_receive(&stem->networks) < 0)
     return fail(failure, "namespaces");
   return 0;
 }
@@ -281,7 +270,7 @@ static int create(struct stem *stem, const char **stage)
   struct child *child = reserve_child(stem);
   struct birth birth;
   struct cgroup_limits limits;
-  int pidfd = -1, group = -1, number;
+  int pidfd = -1, group = -1, network, number;
   pid_t pid = -1;
 
   *stage = "request";
@@ -289,21 +278,21 @@ static int create(struct stem *stem, const char **stage)
     return -1;
   child->group = cgroup_assign(&stem->cgroup, &limits, &birth.cgroup, &group);
   *stage = "namespaces";
-  if ((stem->fresh || make_fresh(stem) == 0) &&
-      (stem->ready > 0 || fill_pool(stem) == 0) &&
-      setns(stem->pool[stem->ready - 1], CLONE_NEWNET) == 0) {
-    close(stem->pool[--stem->ready]);
+  network = network_take(&stem->networks);
+  if (network >= 0 && (stem->fresh || make_fresh(stem) == 0) &&
+      setns(network, CLONE_NEWNET) == 0) {
     stem->fresh = 0;
     pid = clone_warden(&pidfd, group);
     if (pid == 0)
       warden_run(&birth);
   }
   number = errno;
+  if (network >= 0)
+    close(network);
   if (pid > 0) {
     cgroup_taken(&stem->cgroup);
     child->pid = pid;
     child->request = stem->message.frame.request;
-    child->tries = 0;
     stem->count++;
   }
   close(birth.channel);
@@ -330,6 +319,8 @@ static void serve_create(struct stem *stem)
     close(pidfd);
   setns(stem->home, CLONE_NEWNET);
   cgroup_prepare(&stem->cgroup);
+  if (stem->networks.count == 0)
+    network_ask(&stem->networks); /* requests come faster than refills */
 }
 
 static void serve(struct stem *stem)
@@ -369,25 +360,14 @@ static void send_ended(struct stem *stem, const struct child *child)
     wire_send(stem->channel, CELL_STEM_ENDED, child->request, &packer, -1);
 }
 
-/* Remove the groups of those that were reaped, then tell the host. A group may
-** stay busy for a moment longer than its processes.
-*/
-static void bury(struct stem *stem)
+static void bury(struct stem *stem, struct child *child, int status)
 {
-  struct child *child;
-  size_t i = 0;
-
-  while (i < stem->count) {
-    child = &stem->children[i];
-    if (child->pid != 0 || (cgroup_remove(&stem->cgroup, child->group) < 0 &&
-                            ++child->tries < TRIES_MAX)) {
-      i++;
-      continue;
-    }
-    send_ended(stem, child);
-    *child = stem->children[--stem->count];
-    stem->last = now_ms();
-  }
+  child->status = status;
+  cgroup_inspect(&stem->cgroup, child->group, &child->oom_kills, &child->peak);
+  send_ended(stem, child);
+  cgroup_leave(&stem->cgroup, child->group);
+  *child = stem->children[--stem->count];
+  stem->last = now_ms();
 }
 
 static void reap(struct stem *stem)
@@ -402,35 +382,24 @@ static void reap(struct stem *stem)
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
     for (i = 0; i < stem->count; i++)
       if (stem->children[i].pid == pid) {
-        stem->children[i].pid = 0;
-        stem->children[i].status = status;
-        cgroup_inspect(&stem->cgroup, stem->children[i].group,
-                       &stem->children[i].oom_kills, &stem->children[i].peak);
+        bury(stem, &stem->children[i], status);
+        break;
       }
-  bury(stem);
 }
 
 static void refill(struct stem *stem)
 {
-  if ((!stem->fresh && make_fresh(stem) < 0) ||
-      (stem->ready < POOL_MAX && fill_pool(stem) < 0))
+  if (!stem->fresh && make_fresh(stem) < 0)
     stem->refill_failed = 1;
+  network_ask(&stem->networks);
 }
 
 static int wants_refill(const struct stem *stem)
 {
   return !stem->refill_failed && stem->channel >= 0 &&
-         (!stem->fresh || stem->ready < POOL_MAX);
-}
-
-static int buried_waits(const struct stem *stem)
-{
-  size_t i;
-
-  for (i = 0; i < stem->count; i++)
-    if (stem->children[i].pid == 0)
-      return 1;
-  return 0;
+         (!stem->fresh ||
+          (stem->networks.maker >= 0 &&
+           stem->networks.count + stem->networks.asked < NETWORKS_MAX));
 }
 
 /* Milliseconds until something is due, 0 when the stem should end. */
@@ -442,8 +411,6 @@ static int next_timeout(const struct stem *stem)
     return 0;
   if (wants_refill(stem))
     return IDLE_MS;
-  if (buried_waits(stem))
-    return RETRY_MS;
   if (stem->keep || stem->count > 0 || stem->last == 0)
     return -1;
   left = stem->last + LINGER_MS - now_ms();
@@ -461,18 +428,20 @@ static void kill_all(struct stem *stem)
 
 static void loop(struct stem *stem)
 {
-  struct pollfd fds[3];
+  struct pollfd fds[5];
   int timeout, count, i;
 
   while ((timeout = next_timeout(stem)) != 0) {
     fds[0].fd = stem->channel;
     fds[1].fd = stem->signals;
     fds[2].fd = stem->host;
-    for (i = 0; i < 3; i++) {
+    fds[3].fd = stem->cgroup.steward;
+    fds[4].fd = stem->networks.maker;
+    for (i = 0; i < 5; i++) {
       fds[i].events = POLLIN;
       fds[i].revents = 0;
     }
-    count = poll(fds, 3, timeout);
+    count = poll(fds, 5, timeout);
     if (fds[2].revents != 0) {
       /* A forked copy of the host may hold the channels open. */
       kill_all(stem);
@@ -483,15 +452,28 @@ static void loop(struct stem *stem)
       stem->channel = -1;
       continue;
     }
+    if (fds[3].revents != 0)
+      cgroup_take(&stem->cgroup);
+    if (fds[4].revents != 0 && network_receive(&stem->networks) < 0)
+      stem->refill_failed = 1;
     if (fds[0].revents != 0)
       serve(stem);
     if (fds[1].revents != 0)
       reap(stem);
-    else if (buried_waits(stem))
-      bury(stem);
     if (count == 0 && wants_refill(stem))
       refill(stem);
   }
+}
+
+/* A host that reaps orphans would be left with our helpers as zombies. */
+static void end_helpers(struct stem *stem)
+{
+  int i;
+
+  network_close(&stem->networks);
+  cgroup_close(&stem->cgroup);
+  for (i = 0; i < END_MS && waitpid(-1, NULL, WNOHANG) >= 0; i++)
+    usleep(1000);
 }
 
 int stem_run(char *title, size_t title_size)
@@ -501,6 +483,7 @@ int stem_run(char *title, size_t title_size)
   int result;
 
   stem.channel = CELL_CHANNEL;
+  stem.networks.maker = stem.cgroup.steward = -1;
   stem.title.text = title;
   stem.title.size = title_size;
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
@@ -508,5 +491,6 @@ int stem_run(char *title, size_t title_size)
   send_ready(&stem, &failure);
   if (result == 0)
     loop(&stem);
+  end_helpers(&stem);
   return result == 0 ? 0 : 1;
 }

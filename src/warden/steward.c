@@ -4,13 +4,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RETRY_US 100000
+#define FINISH_US 100000
+#define RETRY_MS 5
+#define LEAVING_MAX 256
 
 /* -1 while somebody is in one of the groups. */
 static int remove_all(const struct cgroup *cgroup, int controller)
@@ -30,26 +34,64 @@ static int remove_all(const struct cgroup *cgroup, int controller)
   return errno == EBUSY || errno == ENOTEMPTY ? -1 : 0;
 }
 
+/* Groups that are to go. A group stays busy for a moment longer than its
+** processes; what does not fit in here goes with the stem.
+*/
+struct leaving {
+  uint32_t numbers[LEAVING_MAX];
+  size_t count;
+};
+
+static void remove_leaving(const struct cgroup *cgroup, struct leaving *leaving)
+{
+  size_t i = 0;
+
+  while (i < leaving->count)
+    if (cgroup_remove(cgroup, leaving->numbers[i]) < 0)
+      i++;
+    else
+      leaving->numbers[i] = leaving->numbers[--leaving->count];
+}
+
+/* Until the stem has ended. */
 static void serve(const struct cgroup *cgroup, int socket)
 {
-  char nothing;
+  struct leaving leaving = {{0}, 0};
+  struct steward_order order;
+  struct pollfd fd = {socket, POLLIN, 0};
+
+  for (;;) {
+    if (poll(&fd, 1, leaving.count > 0 ? RETRY_MS : -1) > 0) {
+      if (recv(socket, &order, sizeof order, 0) != sizeof order)
+        return;
+      if (!order.remove) {
+        cgroup_make(cgroup, order.number);
+        send(socket, &order.number, sizeof order.number, MSG_NOSIGNAL);
+        continue;
+      }
+      if (leaving.count < LEAVING_MAX)
+        leaving.numbers[leaving.count++] = order.number;
+    }
+    remove_leaving(cgroup, &leaving);
+  }
+}
+
+static void finish(const struct cgroup *cgroup)
+{
   int i, left = 1;
 
-  while (recv(socket, &nothing, sizeof nothing, 0) < 0 && errno == EINTR)
-    ;
   while (left) {
     left = 0;
     for (i = 0; i < CGROUP_CONTROLLERS; i++)
       if (cgroup_distinct(cgroup, i) && remove_all(cgroup, i) < 0)
         left = 1;
     if (left)
-      usleep(RETRY_US);
+      usleep(FINISH_US);
   }
-  _exit(0);
 }
 
-int steward_start(const struct cgroup *cgroup, const struct self_title *title,
-                  int *socket)
+int steward_start(const struct cgroup *cgroup, uid_t owner,
+                  const struct self_title *title, int *socket)
 {
   int ends[2], fds[1 + 2 * CGROUP_CONTROLLERS], i;
   pid_t pid;
@@ -66,7 +108,13 @@ int steward_start(const struct cgroup *cgroup, const struct self_title *title,
       fds[2 + 2 * i] = cgroup->own[i];
     }
     self_keep_only(fds, sizeof fds / sizeof fds[0]);
+    /* Groups are made as their owner, who writes the limits. */
+    setfsgid(owner);
+    setfsuid(owner);
     serve(cgroup, ends[1]);
+    setfsuid(geteuid());
+    finish(cgroup);
+    _exit(0);
   }
   close(ends[1]);
   if (pid > 0) {

@@ -1,7 +1,8 @@
-/* steward.h -- removes the groups of a stem after it.
+/* steward.h -- makes and removes the groups of a stem.
 **
-** A process of its own, because our directories lie in one that only the host's
-** uid may change, and because a stem that is killed leaves sandboxes behind.
+** A process of its own, because a group costs a third of a millisecond, because
+** our directories lie in one that only the host's uid may change, and because a
+** stem that is killed leaves sandboxes behind.
 */
 #ifndef CELL_STEWARD_H
 #define CELL_STEWARD_H
@@ -9,8 +10,13 @@
 #include "cgroup.h"
 #include "self.h"
 
-/* Start it; it works once *socket is closed. -1 and errno. */
-int steward_start(const struct cgroup *cgroup, const struct self_title *title,
-                  int *socket);
+struct steward_order {
+  uint32_t number; /* of a group */
+  uint32_t remove; /* else make it, and say so by the number */
+};
+
+/* Start it; *socket is the stem's end. -1 and errno. */
+int steward_start(const struct cgroup *cgroup, uid_t owner,
+                  const struct self_title *title, int *socket);
 
 #endif
