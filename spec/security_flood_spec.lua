@@ -239,3 +239,34 @@ time.sleep(60)
       hoard:close()
     end)
 end)
+
+describe("an interpreter of the user's own", function()
+  it("never brings along the home or a folder of everything #S001", function()
+    local script = [==[
+home=$(mktemp -d); mkdir -p "$home/bin" "$home/.local/bin"; echo secret > "$home/key"
+for place in "$home/bin" "$home/.local/bin"; do
+  cp /usr/bin/python3 "$place/python"
+  HOME="$home" CODECELL_PYTHON="$place/python" %s -e '
+    local codecell = require "codecell"
+    local sandbox = codecell.assert(codecell.create())
+    local execution, err = sandbox:run_code("6 * 7")
+    local key = sandbox.commands:run("cat " .. os.getenv("HOME") .. "/key")
+    print(execution and execution.text or err.kind, key.stdout == "")'
+done
+rm -rf "$home"]==]
+    assert.equal("unsupported\ttrue\nunsupported\ttrue\n",
+      attack.host(script:format(attack.interpreter()) .. " 2>&1"))
+  end)
+
+  it("does not make the signals and locks of its user scarce #S079", function()
+    within(function(sandbox)
+      local result = attack.python(sandbox, [==[
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, 40])
+timers, number = 0, ctypes.c_int()
+while timers < 5000 and libc.timer_create(1, None, ctypes.byref(number)) == 0: timers += 1
+print(timers, flush=True)
+]==])
+      assert.is_true(tonumber(result.stdout) <= 1024, result.stdout)
+    end)
+  end)
+end)

@@ -84,6 +84,37 @@ function languages.find(name)
     near and ("did you mean %q?"):format(near) or "known are " .. table.concat(all, ", ")))
 end
 
+local function is_shared(path)
+  for _, folder in ipairs(SHARED) do
+    if path:sub(1, #folder) == folder then
+      return true
+    end
+  end
+  return false
+end
+
+-- Folders that hold more than an interpreter: to see one, a sandbox would see all of it.
+local WIDE = { "/", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var" }
+
+-- The folder outside the system's that an interpreter needs, "" for none; nil when that folder
+-- holds the home of the user, or is one of those that hold everything.
+local function prefix_of(path)
+  if is_shared(path) then
+    return ""
+  end
+  local prefix = path:match("^(/.+)/[^/]+/[^/]+$") or "/"
+  for _, folder in ipairs(WIDE) do
+    if prefix == folder then
+      return nil
+    end
+  end
+  local home = (os.getenv("HOME") or ""):gsub("/+$", "")
+  if (home .. "/"):sub(1, #prefix + 1) == prefix .. "/" or prefix == home .. "/.local" then
+    return nil
+  end
+  return prefix
+end
+
 --- The interpreter of a language.
 ---@param name string
 ---@return string? path
@@ -96,7 +127,12 @@ function languages.program(name)
   local path = named_program(language)
   if path then
     if path:sub(1, 1) == "/" and exists(path) then
-      return path
+      if prefix_of(path) then
+        return path
+      end
+      return nil, errors.new("unsupported",
+        ("%s: a sandbox would see all of the folder two above %s"):format(language.name, path),
+        "install the interpreter, or make a virtual environment, in a folder of its own")
     end
     return nil, errors.new("unsupported",
       ("%s: there is no interpreter at %s, which %s names"):format(language.name, path,
@@ -115,23 +151,14 @@ function languages.program(name)
       table.concat(FOLDERS, " "), hint), hint)
 end
 
-local function is_shared(path)
-  for _, folder in ipairs(SHARED) do
-    if path:sub(1, #folder) == folder then
-      return true
-    end
-  end
-  return false
-end
-
 --- The folders outside the system's that chosen interpreters live in: a sandbox must see them.
 ---@return string[] prefixes
 function languages.prefixes()
   local list = {}
   for _, name in ipairs(names()) do
     local path = named_program(known[name])
-    local prefix = path and not is_shared(path) and path:match("^(/.+)/[^/]+/[^/]+$")
-    if prefix and exists(path) then
+    local prefix = path and prefix_of(path)
+    if prefix and prefix ~= "" and exists(path) then
       list[#list + 1] = prefix
     end
   end

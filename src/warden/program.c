@@ -16,6 +16,9 @@
 #define REPORT 4        /* where the report pipe is put, out of the way */
 #define OOM_SCORE "500" /* to be chosen before the warden */
 #define OVERHEAD 2      /* warden and reaper count as processes */
+/* Counted for a user of the machine too, who may be the host's: a share. */
+#define SIGNALS_MAX 1024
+#define LOCKED_MAX (8u << 20)
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
 const char *program_stage(int stage)
@@ -57,7 +60,9 @@ static int set_limits(const struct warden *warden)
       errno = 0; /* the host's own score may be higher: that does too */
     close(fd);
   }
-  if (limit(RLIMIT_NOFILE, warden->files) < 0)
+  if (limit(RLIMIT_NOFILE, warden->files) < 0 ||
+      limit(RLIMIT_SIGPENDING, SIGNALS_MAX) < 0 ||
+      limit(RLIMIT_MEMLOCK, LOCKED_MAX) < 0)
     return -1;
   if (warden->processes > 0 &&
       limit(RLIMIT_NPROC, (uint64_t)warden->processes + OVERHEAD) < 0)
