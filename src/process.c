@@ -164,6 +164,17 @@ static void heard(struct cell_listener *listener, uint32_t type,
   post(process);
 }
 
+/* Nobody writes any more: read to the end of file, which closes. A short read
+** is not yet that, so once again.
+*/
+static void read_last_words(struct cell_process *process)
+{
+  int i;
+
+  for (i = 0; i < 4 && cell_process_owned(process); i++)
+    cell_stream_drain(&process->streams[i % 2], DRAIN_MAX);
+}
+
 static void sandbox_ended(struct cell_listener *listener)
 {
   struct cell_process *process =
@@ -171,6 +182,7 @@ static void sandbox_ended(struct cell_listener *listener)
   const struct cell_exit killed = {-1, SIGKILL, 0, 0, 0};
 
   process->error = *cell_sandbox_error(process->sandbox);
+  read_last_words(process);
   if (process->error.kind == CELL_CANCELLED) { /* nobody waits for its words */
     cell_wire_close(&process->wire);
     cell_input_close(&process->input);
