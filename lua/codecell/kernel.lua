@@ -433,7 +433,7 @@ local function conclude(self, run, ended, timeout)
     say_timeout(self, run, timeout)
   elseif ended == "cancelled" then
     self:interrupt()
-    return nil, errors.new("cancelled", "run_code was cancelled")
+    return nil, wait.failure("run_code")
   else
     if self.process then
       self.process:_drain()
@@ -519,6 +519,10 @@ end
 function Kernel:execute(job)
   local began = reactor.now()
   local deadline = wait.deadline(job.timeout)
+  local refusal = wait.refusal("run_code")
+  if refusal then
+    return nil, refusal
+  end
   local locked, err = lock(self, deadline, job.timeout)
   if not locked then
     return nil, err

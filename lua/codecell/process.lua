@@ -370,7 +370,7 @@ function process.run(self, job)
   local task = wait.task()
   kill_all(self)
   if task and task.cancelled then
-    return nil, errors.new("cancelled", "the command was cancelled")
+    return nil, wait.failure("the command")
   end
   if self:_closed() then
     return nil, was_closed("run")

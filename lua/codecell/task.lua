@@ -1,4 +1,5 @@
 --- codecell.async: functions that run beside each other in one Lua state.
+local coroutines = require "codecell.coroutines"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
@@ -18,7 +19,7 @@ end
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 local function settle(self, ok, ...)
-  if coroutine.status(self.thread) ~= "dead" then
+  if coroutines.status(self.thread) ~= "dead" then
     return
   end
   self.done = true
@@ -34,11 +35,11 @@ end
 --- Go on until the next wait. The loop calls this; nobody else does.
 ---@param ... any what the function is started with
 function Task:resume(...)
-  if self.done or coroutine.status(self.thread) ~= "suspended" then
+  if self.done or coroutines.status(self.thread) ~= "suspended" then
     return
   end
   self.serial = self.serial + 1
-  settle(self, coroutine.resume(self.thread, ...))
+  settle(self, coroutines.resume(self.thread, ...))
 end
 
 local function results(self)
@@ -97,7 +98,7 @@ function task.async(called, ...)
   if not loop then
     return nil, err
   end
-  local self = setmetatable({ serial = 0, thread = coroutine.create(called) }, Task)
+  local self = setmetatable({ serial = 0, thread = coroutines.create(called) }, Task)
   wait.claim(self.thread, self)
   self:resume(...)
   return self

@@ -2,12 +2,13 @@
 ---
 --- A verb is a loop around a `try_` verb and `wait`. In the main program waiting steps the reactor;
 --- in a coroutine made by `codecell.async`, or adopted by an attached host, it parks that one.
+local coroutines = require "codecell.coroutines"
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 
 local wait = {}
 
-local running, yield = coroutine.running, coroutine.yield
+local running, yield = coroutine.running, coroutines.yield
 -- Of each coroutine that may be parked; a coroutine that nobody holds takes its task along.
 local tasks = setmetatable({}, { __mode = "k" })
 local adopt -- of the attached host
@@ -103,7 +104,7 @@ end
 ---@param verb string
 ---@param timeout number? seconds that were allowed
 ---@param knob string? option that allows more
----@return codecell.Error err kind "timeout" or "cancelled"
+---@return codecell.Error err kind "timeout", "cancelled" or "unsupported"
 function wait.failure(verb, timeout, knob)
   local task = wait.task()
   if task and task.refusal then
@@ -112,6 +113,14 @@ function wait.failure(verb, timeout, knob)
     return errors.new("cancelled", verb .. " was cancelled")
   end
   return errors.timeout(verb, timeout, knob)
+end
+
+--- Why nothing can wait here, to be asked before anything is started that must be waited for.
+---@param verb string
+---@return codecell.Error? err kind "cancelled", or "unsupported" where the host forbids it
+function wait.refusal(verb)
+  local task = wait.task()
+  return task and task.cancelled and wait.failure(verb) or nil
 end
 
 -- PUC Lua 5.1 cannot yield across pcall: a task is then run in a coroutine of its own, and its

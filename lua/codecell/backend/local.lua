@@ -66,6 +66,10 @@ end
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err with `stage`, `errno` and `hint` where this machine cannot
 function backend.create(options)
+  local refusal = wait.refusal("create")
+  if refusal then
+    return nil, refusal
+  end
   local loop, err = reactor.get()
   if not loop then
     return nil, with_text(err, "create")
