@@ -46,7 +46,9 @@ end
 
 local shell
 
-local function find_shell()
+--- The shell that runs a string: sandboxes see the programs of this machine.
+---@return string path
+function commands.shell()
   if not shell then
     local file = io.open("/bin/bash", "rb")
     shell = file and "/bin/bash" or "/bin/sh"
@@ -64,9 +66,9 @@ local function arguments(cmd, login)
   end
   options.argument("run", "cmd", cmd, "text", nil, 4)
   if login then
-    return { find_shell(), "-l", "-c", cmd }
+    return { commands.shell(), "-l", "-c", cmd }
   end
-  return { find_shell(), "-c", cmd }
+  return { commands.shell(), "-c", cmd }
 end
 
 --- Whether a command can run as that user.

@@ -33,12 +33,7 @@ local function arguments(cmd)
   if type(cmd) == "table" then
     return cmd
   end
-  local file = io.open("/bin/bash", "rb")
-  local shell = file and "/bin/bash" or "/bin/sh"
-  if file then
-    file:close()
-  end
-  return cmd and { shell, "-c", cmd } or { shell }
+  return cmd and { commands.shell(), "-c", cmd } or { commands.shell() }
 end
 
 --- Start a program on a terminal of its own.
