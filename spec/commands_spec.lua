@@ -68,7 +68,9 @@ describe("commands:run #user", function()
     assert.equal("begun\n", result.stdout)
     assert.equal("SIGKILL", result.signal)
     assert.equal(-1, result.exit_code)
-    assert.equal("", run("pgrep -x sleep || true").stdout)
+    -- They were killed at once; the last may take a moment to be gone.
+    assert.equal("none\n",
+      run("while pgrep -x sleep > /dev/null; do :; done; echo none", { timeout = 10 }).stdout)
   end)
 
   it("ends 100 ms after the command, for what it left behind to be read", function()
@@ -139,6 +141,26 @@ end)
 
 describe("background commands #user", function()
   local sandbox = one_sandbox(teardown)
+
+  it("end when a callback raises, and wait raises it again", function()
+    local process = codecell.assert(sandbox().commands:run("echo x; sleep 60", {
+      background = true,
+      on_stdout = function() error("enough", 0) end,
+    }))
+    assert.has_error(function() process:wait(20) end, "enough")
+    process:close()
+  end)
+
+  it("call whatever can be called", function()
+    local heard = {}
+    local process = codecell.assert(sandbox().commands:run("echo x", {
+      background = true,
+      on_stdout = setmetatable({}, { __call = function(_, chunk) heard[1] = chunk end }),
+    }))
+    process:wait(20)
+    process:close()
+    assert.same({ "x\n" }, heard)
+  end)
 
   it("are in the list until they end, and found by their number", function()
     local commands = sandbox().commands

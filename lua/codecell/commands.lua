@@ -87,28 +87,19 @@ end
 -- Hand on what a background command prints, and end it when its time is over.
 local function attend(self, given)
   local job = {
-    call = function(called, chunk)
-      local callback = task.async(called, chunk)
-      if callback.failure then
-        return false, callback.failure[1]
-      end
-      return true
-    end,
+    call = task.call,
     stdin = type(given.stdin) == "string" and given.stdin or nil,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, timeout = given.timeout,
   }
+  -- What a callback raises ends the command, and is raised by its `wait`.
   if job.on_stdout or job.on_stderr or job.stdin or job.timeout then
     task.async(process.run, self, job)
   end
 end
 
-local function call(called, chunk)
-  return wait.call(called, chunk)
-end
-
 local function run_foreground(self, given)
   local result, err, raised = process.run(self, {
-    call = call, stdin = type(given.stdin) == "string" and given.stdin or nil,
+    call = wait.call, stdin = type(given.stdin) == "string" and given.stdin or nil,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, timeout = given.timeout or TIMEOUT,
   })
   self:close()

@@ -31,11 +31,11 @@ end
 --- The error of a wait that was longer than it may be.
 ---@param verb string what was waited for: "read"
 ---@param seconds number? the limit that was passed
----@param knob string? the option that makes it longer; default "timeout"
+---@param advice string? what to do; default: to pass a longer timeout
 ---@return codecell.Error
-function errors.timeout(verb, seconds, knob)
+function errors.timeout(verb, seconds, advice)
   local text = seconds and ("%s timed out after %g s"):format(verb, seconds) or verb .. " timed out"
-  return errors.new("timeout", text .. "; pass a longer " .. (knob or "timeout"))
+  return errors.new("timeout", text .. "; " .. (advice or "pass a longer timeout"))
 end
 
 --- What a backend does not do.

@@ -141,7 +141,7 @@ local function await(self, request, err, verb)
     end
   until not wait.wait(sandbox, deadline)
   sandbox:_forget(request)
-  return nil, wait.failure(verb, WRITE)
+  return nil, wait.failure(verb, WRITE, "the sandbox does not answer: close it")
 end
 
 --- Change the size of its terminal.
@@ -228,7 +228,7 @@ function Process:try_wait()
   return make_result(self, status)
 end
 
---- Wait for its end.
+--- Wait for its end. What a callback of a background command has raised is raised here again.
 ---@param timeout number? seconds; default: as long as it runs. It is not killed when they are over.
 ---@return codecell.CommandResult? result
 ---@return codecell.Error? err kinds "timeout", "cancelled", "sandbox_gone", "not_found", ...
@@ -241,7 +241,9 @@ function Process:wait(timeout)
       return nil, was_closed("wait")
     end
     local result, err = self:try_wait()
-    if result then
+    if self._raised then
+      error(self._raised[1], 0)
+    elseif result then
       return result
     elseif result == nil then
       return nil, err
@@ -290,7 +292,9 @@ local function hand_over(self, job, all)
   if self:_closed() then
     return nil
   end
-  return take(self, job, job.on_stdout, 0, all) or take(self, job, job.on_stderr, 1, all)
+  local raised = take(self, job, job.on_stdout, 0, all) or take(self, job, job.on_stderr, 1, all)
+  self._raised = self._raised or raised
+  return raised
 end
 
 local function feed(self, job)
@@ -419,7 +423,7 @@ function process.ready(self)
   while state == "starting" do
     if not wait.wait(self, deadline) then
       self:close()
-      return nil, wait.failure("start", WRITE)
+      return nil, wait.failure("start", WRITE, "the sandbox does not answer: close it")
     end
     state, err = self:_state()
   end

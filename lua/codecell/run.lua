@@ -13,15 +13,6 @@ local run = {}
 local Run = {}
 Run.__index = Run
 
--- Callbacks run in a fresh coroutine each; one that raises ends the run.
-local function start_callback(called, value)
-  local callback = task.async(called, value)
-  if callback.failure then
-    return false, callback.failure[1]
-  end
-  return true
-end
-
 --- Start a cell.
 ---@param sandbox codecell.Sandbox
 ---@param kernel codecell.Kernel
@@ -29,12 +20,12 @@ end
 ---@return codecell.Run
 function run.start(sandbox, kernel, job)
   local self = setmetatable({ kernel = kernel, job = job }, Run)
-  job.call = start_callback
+  job.call = task.call -- one that raises ends the run
   self.task = task.async(function()
     local done, err = sandbox._backend.execute(sandbox, kernel, job)
     self.is_over = true
     if job.on_exit then
-      task.async(job.on_exit, done, err)
+      task.call(job.on_exit, done, err)
     end
     return done, err
   end)

@@ -103,16 +103,16 @@ end
 --- Why a wait ended without success.
 ---@param verb string
 ---@param timeout number? seconds that were allowed
----@param knob string? option that allows more
+---@param advice string? what to do; default: to pass a longer timeout
 ---@return codecell.Error err kind "timeout", "cancelled" or "unsupported"
-function wait.failure(verb, timeout, knob)
+function wait.failure(verb, timeout, advice)
   local task = wait.task()
   if task and task.refusal then
     return task.refusal(verb)
   elseif task and task.cancelled then
     return errors.new("cancelled", verb .. " was cancelled")
   end
-  return errors.timeout(verb, timeout, knob)
+  return errors.timeout(verb, timeout, advice)
 end
 
 --- Why nothing can wait here, to be asked before anything is started that must be waited for.

@@ -56,7 +56,7 @@ local function started(sandbox)
       return nil, with_text(err or errors.new("sandbox_gone", "it ended at once"), "create")
     elseif not wait.wait(sandbox, deadline) then
       sandbox:close()
-      return nil, wait.failure("create", START)
+      return nil, wait.failure("create", START, "the machine may be too busy; see codecell doctor")
     end
   end
 end
@@ -180,13 +180,17 @@ function backend.ask(sandbox, what, operation, ...)
     end
   until not wait.wait(sandbox, deadline)
   sandbox:_forget(request)
-  return nil, wait.failure(what, ANSWER)
+  return nil, wait.failure(what, ANSWER, "the sandbox does not answer: close it")
 end
 
 ---@return true? done
 ---@return codecell.Error? err
 function backend.set_timeout(sandbox, seconds)
-  return sandbox:_deadline(seconds)
+  local ok, err = sandbox:_deadline(seconds)
+  if not ok then
+    return nil, explain(sandbox, "set_timeout", err)
+  end
+  return true
 end
 
 --- Value and mechanism of every limit.
