@@ -74,7 +74,7 @@ static int add(struct listing *listing, int directory, const char *name)
   int number;
 
   if (listing->sent == listing->most ||
-      listing->total + 2 * BATCH > CELL_ANSWER_MAX)
+      listing->total + (size_t)2 * BATCH > CELL_ANSWER_MAX)
     return E2BIG;
   if (listing->brief && listing->sent == BRIEF_MAX)
     return EAGAIN;
