@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH (64u * 1024u)
+#define BATCH ((size_t)64 * 1024)
 #define BRIEF_MAX 256 /* entries that the warden lists itself */
 #define LEVELS_MAX 64 /* directories open at a time while removing */
 #define PASSES_MAX 1000
@@ -74,7 +74,7 @@ static int add(struct listing *listing, int directory, const char *name)
   int number;
 
   if (listing->sent == listing->most ||
-      listing->total + (size_t)2 * BATCH > CELL_ANSWER_MAX)
+      listing->total + 2 * BATCH > CELL_ANSWER_MAX)
     return E2BIG;
   if (listing->brief && listing->sent == BRIEF_MAX)
     return EAGAIN;
