@@ -77,7 +77,7 @@ int cgroup_distinct(const struct cgroup *cgroup, int controller)
          (cgroup->version == 1 || controller == CGROUP_MEMORY);
 }
 
-/* What stems that were killed have left: their names have their pids. */
+/* Their names have the pids of their stems. */
 static void clean(int parent)
 {
   int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), group;
@@ -105,6 +105,15 @@ static void clean(int parent)
     closedir(directory);
 }
 
+void cgroup_clean(const struct cgroup *cgroup)
+{
+  int i;
+
+  for (i = 0; i < CGROUP_CONTROLLERS; i++)
+    if (cgroup_distinct(cgroup, i))
+      clean(cgroup->parent[i]);
+}
+
 static int make_own(struct cgroup *cgroup, int controller, const char *place,
                     uid_t owner)
 {
@@ -113,7 +122,6 @@ static int make_own(struct cgroup *cgroup, int controller, const char *place,
 
   if (parent < 0)
     return -1;
-  clean(parent);
   if (mkdirat(parent, cgroup->name, 0755) == 0 || errno == EEXIST)
     own = open_directory(parent, cgroup->name);
   if (own < 0) {

@@ -90,10 +90,12 @@ void cgroup_leave(struct cgroup *cgroup, uint32_t number);
 void cgroup_close(struct cgroup *cgroup);
 
 /* For the steward: make a group; remove one, -1 while something is left in it;
-** is there a directory of its own for the controller?
+** remove what stems that were killed have left; is there a directory of its own
+** for the controller?
 */
 void cgroup_make(const struct cgroup *cgroup, uint32_t number);
 int cgroup_remove(const struct cgroup *cgroup, uint32_t number);
+void cgroup_clean(const struct cgroup *cgroup);
 int cgroup_distinct(const struct cgroup *cgroup, int controller);
 
 /* Readers for the warden; 0 where there is nothing to read. */

@@ -14,6 +14,7 @@
 
 #define FINISH_US 100000
 #define RETRY_MS 5
+#define CLEAN_MS 300 /* without an order: there is time */
 #define LEAVING_MAX 256
 
 /* -1 while somebody is in one of the groups. */
@@ -53,15 +54,24 @@ static void remove_leaving(const struct cgroup *cgroup, struct leaving *leaving)
       leaving->numbers[i] = leaving->numbers[--leaving->count];
 }
 
+/* Groups are made as their owner, who writes the limits. */
+static void become(uid_t owner)
+{
+  setfsgid(owner);
+  setfsuid(owner);
+}
+
 /* Until the stem has ended. */
-static void serve(const struct cgroup *cgroup, int socket)
+static void serve(const struct cgroup *cgroup, int socket, uid_t owner)
 {
   struct leaving leaving = {{0}, 0};
+  int cleaned = 0, timeout;
   struct steward_order order;
   struct pollfd fd = {socket, POLLIN, 0};
 
   for (;;) {
-    if (poll(&fd, 1, leaving.count > 0 ? RETRY_MS : -1) > 0) {
+    timeout = leaving.count > 0 ? RETRY_MS : cleaned ? -1 : CLEAN_MS;
+    if (poll(&fd, 1, timeout) > 0) {
       if (recv(socket, &order, sizeof order, 0) != sizeof order)
         return;
       if (!order.remove) {
@@ -71,6 +81,11 @@ static void serve(const struct cgroup *cgroup, int socket)
       }
       if (leaving.count < LEAVING_MAX)
         leaving.numbers[leaving.count++] = order.number;
+    } else if (!cleaned && leaving.count == 0) {
+      cleaned = 1;
+      become(geteuid());
+      cgroup_clean(cgroup);
+      become(owner);
     }
     remove_leaving(cgroup, &leaving);
   }
@@ -108,11 +123,9 @@ int steward_start(const struct cgroup *cgroup, uid_t owner,
       fds[2 + 2 * i] = cgroup->own[i];
     }
     self_keep_only(fds, sizeof fds / sizeof fds[0]);
-    /* Groups are made as their owner, who writes the limits. */
-    setfsgid(owner);
-    setfsuid(owner);
-    serve(cgroup, ends[1]);
-    setfsuid(geteuid());
+    become(owner);
+    serve(cgroup, ends[1], owner);
+    become(geteuid());
     finish(cgroup);
     _exit(0);
   }
