@@ -28,7 +28,7 @@ local function run()
 end
 ]]
 
-describe("the cqueues adapter #hosts", function()
+describe("the cqueues adapter #hosts #slow", function()
   local function run(script)
     if not has_cqueues then
       return pending("lua-cqueues is not installed for this Lua")

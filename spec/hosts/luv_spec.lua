@@ -15,7 +15,7 @@ timer:start(1, 1, function() ticks = ticks + 1 end)
 timer:unref()
 ]]
 
-describe("the luv adapter #hosts", function()
+describe("the luv adapter #hosts #slow", function()
   local function run(script)
     if not has_luv then
       return pending("lua-luv is not installed for this Lua")
@@ -131,6 +131,23 @@ describe("the luv adapter #hosts", function()
       assert.equal("detached\ttrue\tfalse\nwaited\t5\nclosed\t0\n", result.stdout:sub(from + 1))
       assert.is_true(host.leaves_nothing(result.stdout))
     end
+  end)
+
+  it("serves a loop that runs in a coroutine", function()
+    if not has_luv then
+      return pending("lua-luv is not installed for this Lua")
+    end
+    local result = host.run("coroutine.wrap(function()\n" .. BEGIN .. [[
+      coroutine.wrap(function()
+        local sandbox = codecell.assert(codecell.create())
+        print(codecell.assert(sandbox:run_code("6 * 7")).text)
+        sandbox:close()
+      end)()
+      uv.run()
+      print("ended")
+    end)()]])
+    assert.equal("", result.stderr)
+    assert.equal("42\nended\n", result.stdout)
   end)
 
   it("waits by itself in the main program", function()

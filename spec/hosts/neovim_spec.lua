@@ -23,7 +23,7 @@ function say(...)
 end
 ]]
 
-describe("the Neovim adapter #hosts", function()
+describe("the Neovim adapter #hosts #slow", function()
   local function start(script)
     if not has_neovim then
       return pending("neovim is not installed")

@@ -84,7 +84,7 @@ server {
 }
 ]]
 
-describe("the OpenResty adapter #hosts", function()
+describe("the OpenResty adapter #hosts #slow", function()
   local server, reason
 
   setup(function()

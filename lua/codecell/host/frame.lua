@@ -11,10 +11,10 @@ local frame = {}
 ---@return true
 function frame.attach()
   return host.attach("frame", function()
-    local home = coroutine.running()
+    host.set_home()
     return {
       adopt = function(thread)
-        return thread and thread ~= home and host.guest(thread, reactor.fail, home) or nil
+        return host.guest(thread, reactor.fail)
       end,
     }
   end)

@@ -14,6 +14,7 @@ local running, yield = coroutine.running, coroutine.yield
 ---@field close? fun() lets go of the loop; nobody waits by then
 local current -- the adapter that is attached, or whose guests still wait
 local leaving -- it is detached, and ends when nobody waits
+local home    -- the coroutine that the loop runs in, where that is not the main one
 
 local function end_adapter()
   local adapter = current
@@ -66,6 +67,13 @@ function host.detach(name)
   return true
 end
 
+--- Say that the loop runs in this coroutine, if in any: guests are resumed from there, and it is
+--- none itself.
+function host.set_home()
+  local thread, is_main = running()
+  home = not is_main and thread or nil
+end
+
 -- ---- guests ----
 
 ---@class codecell.Guest a coroutine of the program, seen as a task
@@ -97,7 +105,7 @@ function Guest:resume()
     return
   end
   local inside, is_main = running()
-  if inside and not is_main and inside ~= self.home then
+  if inside and not is_main and inside ~= home then
     reactor.make_ready(self)
     return
   end
@@ -109,14 +117,16 @@ function Guest:resume()
 end
 
 --- The guest of a coroutine.
----@param thread thread
+---@param thread thread? nil: the main program
 ---@param fail fun(message: string) hands an error that ended it to the host
----@param home thread? that the host's loop itself runs in, where it is not the main one
----@return codecell.Guest
-function host.guest(thread, fail, home)
+---@return codecell.Guest? guest nil for the program or coroutine that the loop runs in
+function host.guest(thread, fail)
+  if not thread or thread == home then
+    return nil
+  end
   local guest = guests[thread]
   if not guest then
-    guest = setmetatable({ serial = 0, fail = fail, home = home }, Guest)
+    guest = setmetatable({ serial = 0, fail = fail }, Guest)
     guests[thread], threads[guest] = guest, thread
   end
   return guest

@@ -26,7 +26,7 @@ function luv.attach(uv)
     local fail = fail_in(uv)
     return {
       adopt = function(thread)
-        return thread and host.guest(thread, fail)
+        return host.guest(thread, fail)
       end,
       watch = function(busy)
         handle:keep_alive(busy)

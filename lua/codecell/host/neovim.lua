@@ -76,6 +76,9 @@ end
 --- in fast events, which cannot wait.
 ---@return true
 function neovim.attach()
+  if not vim then
+    error("attach: this program is not Neovim", 2)
+  end
   return host.attach("neovim", function()
     local handle = watch_reactor(vim.uv or vim.loop)
     return {

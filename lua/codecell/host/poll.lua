@@ -1,4 +1,5 @@
 --- A libuv handle on the reactor's descriptor, which keeps a loop alive only while somebody waits.
+local host = require "codecell.host"
 local reactor = require "codecell.reactor"
 
 ---@class codecell.PollHandle
@@ -65,8 +66,9 @@ function Poll:close()
   end
 end
 
---- Handle what the reactor has; its errors are those of a broken reactor.
+--- Handle what the reactor has, from the loop's top level. An error is that of a broken reactor.
 function poll.step()
+  host.set_home()
   local happened, err = reactor.get():step(0)
   if happened == nil then
     error(tostring(err), 0)
