@@ -170,9 +170,9 @@ describe("a host that stays", function()
     local text = run(opening .. [[
       local sandbox = create()
       sandbox:run_code("x = 41")
-      os.execute("for p in $(grep -lsa '^codecell-stem' /proc/[0-9]*/cmdline); do "
-        .. "q=$(basename $(dirname $p)); "
-        .. "grep -qs 'codecell-stem' /proc/$q/cmdline && kill -9 $q; done; sleep 0.2")
+      -- the parent of its first process, and nobody else's stem
+      os.execute("p=$(grep -lsa '^codecell-sandbox " .. sandbox.id .. "' /proc/[0-9]*/cmdline); "
+        .. "kill -9 $(awk '/^PPid/ { print $2 }' ${p%/cmdline}/status); sleep 0.2")
       print(sandbox:run_code("x + 1").text)
       print(create():run_code("6 * 7").text)
     ]])
