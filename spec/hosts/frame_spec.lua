@@ -1,5 +1,6 @@
 local host = require "spec.support.host"
 local scenario = require "spec.support.host_scenario"
+local shell = require "spec.support.shell"
 
 local BEGIN = [[
 local codecell = require "codecell"
@@ -124,6 +125,56 @@ describe("the frame adapter #hosts", function()
       sandbox:close()
     ]]
     assert.equal("resumed\n", text)
+  end)
+
+  it("serves a game of LÖVE #slow", function()
+    local environment, why_not = host.environment "5.1"
+    if shell.run("love --version").status ~= 0 then
+      return pending("love is not installed")
+    elseif not environment then
+      return pending(why_not)
+    end
+    local folder = shell.folder()
+    shell.write(folder .. "/conf.lua", [[
+      function love.conf(settings)
+        for _, name in ipairs { "audio", "graphics", "joystick", "keyboard", "mouse", "sound",
+          "touch", "video", "window" } do
+          settings.modules[name] = false
+        end
+      end
+    ]])
+    shell.write(folder .. "/main.lua", [[
+      local codecell = require "codecell"
+      local scenario = require "spec.support.host_scenario"
+      local frames, playing = 0, 3
+
+      function love.load()
+        require("codecell.host.frame").attach()
+        for _ = 1, 3 do
+          coroutine.wrap(function()
+            local line, id = scenario.work(function() return frames end)
+            print(line)
+            print("id " .. id)
+            playing = playing - 1
+          end)()
+        end
+      end
+
+      function love.update()
+        frames = frames + 1
+        codecell.step(0)
+        if playing == 0 then
+          love.event.quit()
+        end
+      end
+    ]])
+    local result = shell.run(environment .. "love " .. folder)
+    shell.remove(folder)
+    assert.equal("", result.stderr)
+    local _, count = result.stdout:gsub(scenario.expected .. "\n", "")
+    assert.equal(3, count, result.stdout)
+    assert.equal(0, result.status)
+    assert.is_true(host.leaves_nothing(result.stdout))
   end)
 
   it("does what the page about hosts shows", function()
