@@ -56,6 +56,15 @@ struct cell_reactor *lcell_check_reactor(lua_State *L, int index,
                                          struct cell_stem **stem);
 /* Raises for a sandbox of another backend and for a closed one. */
 struct cell_sandbox *lcell_check_sandbox(lua_State *L, int index);
+/* NULL for one of another backend; a closed one as it is. */
+struct cell_sandbox *lcell_any_sandbox(lua_State *L, int index);
+int lcell_in_forked_copy(struct cell_sandbox *sandbox);
+/* nil, err: sandbox_gone. what: "sandbox" or "program". */
+int lcell_fail_forked(lua_State *L, const char *what);
+/* Methods of a sandbox (lua_question.c). */
+int lcell_sandbox_ask(lua_State *L);
+int lcell_sandbox_answer(lua_State *L);
+int lcell_sandbox_forget(lua_State *L);
 /* Takes *fd, and leaves -1 there, also when this raises. `kind` says what it
 ** is for messages; the object is left on the stack.
 */
@@ -64,11 +73,18 @@ void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
 /* Start a process in the sandbox at index 1 from the table at index 2. */
 int lcell_process_spawn(lua_State *L);
+/* Raises for a closed one. */
+struct cell_process *lcell_check_process(lua_State *L);
+/* Methods of a kernel's process (lua_wire.c). */
+int lcell_process_send(lua_State *L);
+int lcell_process_send_program(lua_State *L);
+int lcell_process_receive(lua_State *L);
 
 /* Each adds its part to the module table at the top of the stack. */
 void lcell_open_error(lua_State *L);
 void lcell_open_reactor(lua_State *L);
 void lcell_open_sandbox(lua_State *L);
+void lcell_open_question(lua_State *L);
 void lcell_open_process(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);

@@ -3,7 +3,6 @@
 ** A connected object looks at the process of another one, which it keeps
 ** alive, and only lets go when it is closed.
 */
-#include "embedded.h"
 #include "lua_core.h"
 
 #include <sys/ioctl.h>
@@ -20,7 +19,7 @@ static struct cell_process *look(struct process *self)
   return self->origin != NULL ? self->origin->process : self->process;
 }
 
-static struct cell_process *check_open(lua_State *L)
+struct cell_process *lcell_check_process(lua_State *L)
 {
   struct process *self = luaL_checkudata(L, 1, LCELL_PROCESS);
   struct cell_process *process = look(self);
@@ -133,23 +132,16 @@ static int process_closed(lua_State *L)
   return 1;
 }
 
-static int fail_forked(lua_State *L)
-{
-  return lcell_failed(L, CELL_SANDBOX_GONE, 0,
-                      "the process belongs to the host that started it, not "
-                      "to a forked copy; start one there");
-}
-
 static int process_state(lua_State *L)
 {
   static const char *const names[] = {"starting", "running", "exited",
                                       "failed"};
-  struct cell_process *process = check_open(L);
+  struct cell_process *process = lcell_check_process(L);
   const struct cell_error *error = cell_process_error(process);
 
   if (!cell_process_owned(process)) {
     lua_pushliteral(L, "failed");
-    fail_forked(L);
+    lcell_fail_forked(L, "program");
     lua_remove(L, -2); /* the nil */
     return 2;
   }
@@ -162,7 +154,7 @@ static int process_state(lua_State *L)
 
 static int process_pid(lua_State *L)
 {
-  lua_pushinteger(L, (lua_Integer)cell_process_pid(check_open(L)));
+  lua_pushinteger(L, (lua_Integer)cell_process_pid(lcell_check_process(L)));
   return 1;
 }
 
@@ -178,7 +170,7 @@ static int process_token(lua_State *L)
 
 static int process_exit(lua_State *L)
 {
-  struct cell_process *process = check_open(L);
+  struct cell_process *process = lcell_check_process(L);
   const struct cell_exit *status = cell_process_exit(process);
 
   if (cell_process_state(process) != CELL_PROCESS_EXITED) {
@@ -201,7 +193,7 @@ static int process_exit(lua_State *L)
 
 static int process_finished(lua_State *L)
 {
-  lua_pushboolean(L, cell_process_finished(check_open(L)));
+  lua_pushboolean(L, cell_process_finished(lcell_check_process(L)));
   return 1;
 }
 
@@ -210,7 +202,7 @@ static int process_finished(lua_State *L)
 /* _read(which, size): text that is there, false (not yet), nil (the end). */
 static int process_read(lua_State *L)
 {
-  struct cell_process *process = check_open(L);
+  struct cell_process *process = lcell_check_process(L);
   struct cell_stream *stream = cell_process_stream(process, check_which(L, 2));
   uint64_t size = lcell_check_size(L, 3);
   uint64_t skipped;
@@ -245,7 +237,7 @@ static int process_read(lua_State *L)
 */
 static int process_drain(lua_State *L)
 {
-  struct cell_process *process = check_open(L);
+  struct cell_process *process = lcell_check_process(L);
   int which;
 
   for (which = 0; which < 2; which++) {
@@ -263,7 +255,7 @@ static int process_drain(lua_State *L)
 static int process_kept(lua_State *L)
 {
   struct cell_stream *stream =
-    cell_process_stream(check_open(L), check_which(L, 2));
+    cell_process_stream(lcell_check_process(L), check_which(L, 2));
   const unsigned char *head = NULL;
   const unsigned char *tail = NULL;
   size_t head_length = 0, tail_length = 0;
@@ -283,7 +275,7 @@ static int process_kept(lua_State *L)
 /* Both streams start anew: what came before belongs to an earlier cell. */
 static int process_restart(lua_State *L)
 {
-  struct cell_process *process = check_open(L);
+  struct cell_process *process = lcell_check_process(L);
   int which;
 
   for (which = 0; which < 2; which++) {
@@ -299,7 +291,7 @@ static int process_restart(lua_State *L)
 /* _write(data, from): how many bytes after the first `from` were taken. */
 static int process_write(lua_State *L)
 {
-  struct cell_process *process = check_open(L);
+  struct cell_process *process = lcell_check_process(L);
   struct cell_error error = {0};
   size_t length;
   const char *bytes = luaL_checklstring(L, 2, &length);
@@ -317,7 +309,7 @@ static int process_write(lua_State *L)
 
 static int process_close_input(lua_State *L)
 {
-  cell_process_close_input(check_open(L));
+  cell_process_close_input(lcell_check_process(L));
   return 0;
 }
 
@@ -332,7 +324,7 @@ static int push_request(lua_State *L, uint64_t request,
 
 static int process_signal(lua_State *L)
 {
-  struct cell_process *process = check_open(L);
+  struct cell_process *process = lcell_check_process(L);
   struct cell_error error = {0};
   enum cell_signal_scope scope =
     lua_toboolean(L, 3) ? CELL_SCOPE_GROUP : CELL_SCOPE_PROCESS;
@@ -345,140 +337,13 @@ static int process_signal(lua_State *L)
 
 static int process_resize(lua_State *L)
 {
-  struct cell_process *process = check_open(L);
+  struct cell_process *process = lcell_check_process(L);
   struct cell_error error = {0};
   uint32_t rows = (uint32_t)lcell_check_size(L, 2);
   uint32_t columns = (uint32_t)lcell_check_size(L, 3);
 
   return push_request(L, cell_process_resize(process, rows, columns, &error),
                       &error);
-}
-
-/* ---- kernels ---- */
-
-/* The list {name1, value1, ...} at `index` as the parts of a payload, in a
-** userdata on the stack.
-*/
-static void push_parts(lua_State *L, int index, struct cell_packer *packer)
-{
-  size_t count = lua_rawlen(L, index);
-  size_t size = 0, length, i;
-  const char *bytes;
-
-  for (i = 1; i <= count; i++) {
-    lua_rawgeti(L, index, (int)i);
-    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, index,
-                  "parts are strings");
-    size += 4 + lua_rawlen(L, -1);
-    lua_pop(L, 1);
-  }
-  cell_pack_start(packer, lua_newuserdata(L, size + 1), size);
-  for (i = 1; i <= count; i++) {
-    lua_rawgeti(L, index, (int)i);
-    bytes = lua_tolstring(L, -1, &length);
-    cell_pack_bytes(packer, bytes, length);
-    lua_pop(L, 1);
-  }
-}
-
-/* _send(type, id, parts): parts is a list, or a string sent as it is. */
-static int process_send(lua_State *L)
-{
-  struct cell_process *process = check_open(L);
-  uint32_t type = (uint32_t)lcell_check_size(L, 2);
-  uint64_t id = lcell_check_size(L, 3);
-  struct cell_error error = {0};
-  struct cell_packer packer = {0};
-  const void *payload;
-  size_t length;
-
-  if (lua_type(L, 4) == LUA_TSTRING) {
-    payload = lua_tolstring(L, 4, &length);
-  } else {
-    luaL_checktype(L, 4, LUA_TTABLE);
-    push_parts(L, 4, &packer);
-    payload = packer.bytes;
-    length = packer.used;
-  }
-  if (cell_process_send(process, type, id, payload, length, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-static int is_program_of(const struct cell_embedded_kernel *kernel,
-                         const char *language, size_t length)
-{
-  return strncmp(kernel->name, language, length) == 0 &&
-         strcmp(kernel->name + length, ".boot") != 0;
-}
-
-/* _send_program(language): the kernel of that name, which the bootstrap of a
-** fresh process waits for: every embedded file of it, in one frame.
-*/
-static int process_send_program(lua_State *L)
-{
-  struct cell_process *process = check_open(L);
-  size_t length, size = 0;
-  const char *language = luaL_checklstring(L, 2, &length);
-  const struct cell_embedded_kernel *kernel;
-  struct cell_error error = {0};
-  struct cell_packer packer;
-
-  for (kernel = cell_embedded_kernels; kernel->name != NULL; kernel++)
-    if (is_program_of(kernel, language, length))
-      size += 8 + strlen(kernel->name) + kernel->size;
-  cell_pack_start(&packer, lua_newuserdata(L, size + 1), size);
-  for (kernel = cell_embedded_kernels; kernel->name != NULL; kernel++)
-    if (is_program_of(kernel, language, length)) {
-      cell_pack_string(&packer, kernel->name);
-      cell_pack_bytes(&packer, kernel->bytes, kernel->size);
-    }
-  if (cell_process_send(process, CELL_KERNEL_PROGRAM, 0, packer.bytes,
-                        packer.used, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-/* Parts of a frame, names and values: a kernel sends 40 formats at most. */
-#define PARTS_MAX 512
-
-/* _receive(): type, id, {name1, value1, ...}; false; or nil, err. */
-static int process_receive(lua_State *L)
-{
-  struct cell_process *process = check_open(L);
-  struct cell_error error = {0};
-  struct cell_frame frame;
-  struct cell_unpacker unpacker;
-  int place = 0;
-  int state;
-
-  if (!cell_process_owned(process))
-    return fail_forked(L);
-  state = cell_process_receive(process, &frame, &error);
-  if (state < 0)
-    return lcell_fail(L, &error);
-  if (state == 0) {
-    lua_pushboolean(L, 0);
-    return 1;
-  }
-  lua_pushinteger(L, (lua_Integer)frame.type);
-  lcell_push_size(L, frame.request);
-  lua_newtable(L);
-  cell_unpack_start(&unpacker, frame.payload, frame.length);
-  while (unpacker.used < unpacker.size && !unpacker.failed) {
-    size_t length;
-    const unsigned char *bytes = cell_unpack_bytes(&unpacker, &length);
-    if (place == PARTS_MAX)
-      return lcell_failed(L, CELL_PROTOCOL, 0, "a kernel's frame of %d parts",
-                          PARTS_MAX);
-    lua_pushlstring(L, (const char *)bytes, length);
-    lua_rawseti(L, -2, ++place);
-  }
-  if (unpacker.failed || place % 2 != 0)
-    return lcell_failed(L, CELL_PROTOCOL, 0, "malformed frame of a kernel");
-  return 3;
 }
 
 static const luaL_Reg methods[] = {
@@ -491,11 +356,11 @@ static const luaL_Reg methods[] = {
   {"_kept", process_kept},
   {"_pid", process_pid},
   {"_read", process_read},
-  {"_receive", process_receive},
+  {"_receive", lcell_process_receive},
   {"_resize", process_resize},
   {"_restart", process_restart},
-  {"_send", process_send},
-  {"_send_program", process_send_program},
+  {"_send", lcell_process_send},
+  {"_send_program", lcell_process_send_program},
   {"_signal", process_signal},
   {"_state", process_state},
   {"_token", process_token},
