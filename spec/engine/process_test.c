@@ -166,7 +166,7 @@ static void test_freeing(void)
   for (i = 0; i < 100 && after != before; i++)
     after = count_programs();
   check(after == before, "a process that is freed while it starts is killed");
-  process = shell(sandbox, CELL_COMMAND, "sleep 1; exit 0");
+  process = shell(sandbox, CELL_COMMAND, "sleep 10; exit 0");
   cell_process_release(process);
   check(count_programs() > before, "one that is released runs on");
 }
@@ -295,7 +295,10 @@ static void test_sandbox_ends(void)
     shell(other, CELL_COMMAND, "echo up; sleep 100");
   int up = 0;
 
-  STEP_UNTIL(&host, up, strcmp(kept(process, 0), "up\n") == 0);
+  /* It may print before its start is known here. */
+  STEP_UNTIL(&host, up,
+             strcmp(kept(process, 0), "up\n") == 0 &&
+               cell_process_state(process) == CELL_PROCESS_RUNNING);
   cell_sandbox_close(other);
   check(finish(process) && cell_process_exit(process)->code == -1 &&
           cell_process_exit(process)->signal == SIGKILL &&

@@ -196,6 +196,7 @@ void cgroup_open(struct cgroup *cgroup, uid_t owner,
     return;
   if (steward_start(cgroup, owner, title, &cgroup->steward) < 0)
     cgroup->version = 0;
+  cgroup_prepare(cgroup);
 }
 
 /* A group of version 1, with us in it. Who has one thread and writes 0 to this

@@ -58,7 +58,7 @@ static int find_mount(const char *controller, char *root, char *place)
   int found = 0;
 
   while (file != NULL && !found && fgets(line, sizeof line, file) != NULL) {
-    rest = strstr(line, " - ");
+    rest = strstr(line, " - cgroup"); /* few are, and parsing is slow */
     if (rest == NULL || sscanf(rest, " - %31s %*s %511s", type, options) != 2 ||
         sscanf(line, "%*s %*s %*s %1023s %1023s", root, place) != 2)
       continue;
