@@ -193,6 +193,10 @@ class Kernel:
     def run(self, code):
         """Run the code, return its value. What it raises is the user's."""
         name = self.file_name
+        if (not code.isascii() and
+                code.encode('utf-8', 'ignore').decode() != code):
+            # Not UTF-8: this raises what the interpreter says of such a file.
+            compile(code.encode('utf-8', 'surrogateescape'), name, 'exec')
         if '\n' not in code:
             try:
                 code_object = compile(code, name, 'eval',
@@ -468,7 +472,8 @@ def serve():
         payload = wire.read(int.from_bytes(header[:4], 'little'))
         if kind == EXECUTE:
             values = list(unpack(payload))
-            code = dict(values).get(b'code', b'').decode('utf-8', 'replace')
+            code = dict(values).get(b'code', b'').decode('utf-8',
+                                                         'surrogateescape')
             kernel.cell(int.from_bytes(header[8:16], 'little'), code, values)
         elif kind == ENV:
             set_environment(value for name, value in unpack(payload)
