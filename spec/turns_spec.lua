@@ -72,6 +72,17 @@ describe("a context #user", function()
     end)
   end
 
+  it("gives the next cell nothing of one that a callback ended", function()
+    local code = "import time\ntry:\n  print('x', flush=True); time.sleep(60)\n"
+      .. "finally:\n  time.sleep(0.2); print('late')"
+    assert.has_error(function()
+      sandbox():run_code(code, { on_stdout = function() error("enough", 0) end })
+    end, "enough")
+    local execution = codecell.assert(sandbox():run_code("print('next')"))
+    assert.same({ "next\n" }, execution.logs.stdout)
+    assert.is_false(execution.state_lost)
+  end)
+
   it("can be removed while it runs, and its run killed after that", function()
     local context = codecell.assert(sandbox():create_code_context())
     local run = codecell.assert(sandbox():start_code("while True: pass", { context = context }))

@@ -2,23 +2,18 @@
 ---
 --- It is started by the first cell, runs one cell at a time, and is replaced when it dies or does
 --- not stop: its variables are then lost, which the execution says.
-local core = require "codecell.core"
+local cell = require "codecell.cell"
 local errors = require "codecell.errors"
 local execution = require "codecell.execution"
 local languages = require "codecell.languages"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
-local EXECUTE, ENV, RESULT, ERROR, DONE = 2, 3, 17, 18, 19 -- src/protocol.h
+local ENV = 3 -- src/protocol.h
 local INTERRUPT = 2 -- SIGINT
 local GRACE = 1 -- seconds from the interrupt to the end of the process
-local CHUNK = 65536
-local FRAMES_MOST = 2000 -- in a row; a kernel has a thousand results and a few more for a cell
-local CHUNKS_MOST = 256 -- in a row, to a callback
 local BUSY_MOST = 8 -- rounds in a row that found something
 local TURN = 0.0005 -- seconds for everything else before a flood is looked at again
-local RESULTS_MOST = 2000 -- of a cell
-local RESULT_BYTES_MOST = 134217728 -- of all results of a cell
 
 ---@class codecell.Kernel
 local Kernel = {}
@@ -119,46 +114,10 @@ end
 function Kernel:interrupt()
   local run = self.run
   if run and self.process and not self.unfinished then
+    run.is_stopping = true
     local request = self.process:_signal(INTERRUPT, true)
     self.unfinished = { run = run, request = request, deadline = wait.deadline(GRACE) }
   end
-end
-
--- Read frames until the cell is done: "done", "dead", "problem", false (not yet), or "more": the
--- code can write frames faster than they are read, and its deadline must come all the same.
-local function receive(self, run)
-  local process = self.process
-  local kind, id, parts = process:_receive()
-  local count = 0
-  while kind do
-    count = count + 1
-    if id == run.id then -- any other number was made up by the code
-      if kind == RESULT then
-        run.on_result(parts)
-      elseif kind == ERROR then
-        run.on_error(parts)
-      elseif kind == DONE then
-        for i = 1, #parts, 2 do
-          if parts[i] == "execution_count" then
-            run.execution.execution_count = tonumber(parts[i + 1]) or 0
-          end
-        end
-        return "done"
-      end
-    end
-    if run.problem then
-      return "problem"
-    elseif process:_closed() then -- by a callback
-      return false
-    elseif count >= FRAMES_MOST or reactor.now() >= run.deadline then
-      return "more"
-    end
-    kind, id, parts = process:_receive()
-  end
-  if kind == nil then
-    return "dead"
-  end
-  return false
 end
 
 -- Let everything else go on for a moment although there is more to do here.
@@ -181,7 +140,7 @@ local function settle(self)
     if self.process ~= process then
       return "stuck"
     end
-    ended = ended or receive(self, unfinished.run)
+    ended = ended or unfinished.run:receive(process)
     if ended == "dead" then
       return ended
     elseif ended == "more" then
@@ -202,99 +161,7 @@ local function settle(self)
   return "done"
 end
 
--- ---- output to callbacks ----
-
--- Returns whether anything was called. What is called may wait, and so take the news that the cell
--- waits for: look again before the next wait. Code may print faster than it is called: there is an
--- end to it, by the deadline of the cell, and once that is over by the size of what can be kept.
-local function hand_over(run, process, all)
-  local callbacks, any = run.callbacks, false
-  local left = all or CHUNKS_MOST * CHUNK
-  for which = 0, 1 do
-    local called = which == 0 and callbacks.on_stdout or callbacks.on_stderr
-    local chunk = called and not process:_closed() and process:_read(which, CHUNK, not all)
-    while chunk and not run.problem do
-      any = true
-      left = left - #chunk
-      run.call(called, chunk)
-      if left <= 0 or not all and reactor.now() >= run.deadline then
-        break
-      end
-      chunk = not process:_closed() and process:_read(which, CHUNK, not all)
-    end
-  end
-  return any
-end
-
-local function size_of(parts)
-  local size = 0
-  for i = 1, #parts do
-    size = size + #parts[i]
-  end
-  return size
-end
-
--- Whether another result is kept. A kernel keeps within its own limits; code that speaks in its
--- place need not.
-local function takes_result(run, parts)
-  local results, size = run.execution.results, size_of(parts)
-  run.results_seen = run.results_seen + 1
-  if #results < RESULTS_MOST and run.result_bytes + size <= RESULT_BYTES_MOST then
-    run.result_bytes = run.result_bytes + size
-    return true
-  end
-  local truncated = run.execution.truncated or {}
-  truncated.results = { kept = #results, total = run.results_seen }
-  run.execution.truncated = truncated
-  return false
-end
-
-local function prepare(self, job, id)
-  local run = { id = id, callbacks = job, execution = execution.new(self.context.language,
-    self.context.id), deadline = math.huge, results_seen = 0, result_bytes = 0 }
-  local results = run.execution.results
-  function run.call(called, value)
-    local ok, problem = job.call(called, value)
-    if not ok then
-      run.problem = { problem }
-    end
-  end
-  function run.on_error(parts)
-    run.execution.error = execution.failure(parts)
-    if job.on_error and not run.problem then
-      run.call(job.on_error, run.execution.error)
-    end
-  end
-  function run.on_result(parts)
-    if not takes_result(run, parts) then
-      return
-    end
-    local result = execution.result(parts)
-    results[#results + 1] = result
-    if result.is_main_result and result.text then
-      run.execution.text = result.text
-    end
-    if job.on_result and not run.problem then
-      if job.on_stdout or job.on_stderr then -- what was printed before comes first
-        self.process:_drain()
-        hand_over(run, self.process)
-      end
-      run.call(job.on_result, result)
-    end
-  end
-  return run
-end
-
 -- ---- ends ----
-
--- What is still in the pipes belongs to this cell.
-local function finish(self, run)
-  local process = self.process
-  execution.take_output(run.execution, process)
-  if run.callbacks.on_stdout or run.callbacks.on_stderr then
-    hand_over(run, process, self.sandbox._limits.output + CHUNK)
-  end
-end
 
 local function replaced()
   return errors.new("cancelled", "run_code: the context was restarted or removed")
@@ -340,7 +207,7 @@ local function stop_cell(self, run)
     self.process:_drain() -- an end that was announced has done it
   end
   if self.process then
-    finish(self, run)
+    run:finish(self.process)
   end
   if outcome ~= "done" then
     self:stop()
@@ -357,17 +224,15 @@ end
 
 -- Wait for the end of the cell: "done", "dead", "late", "problem", or nil, err.
 local function follow(self, run, deadline)
-  local process, job = self.process, run.callbacks
-  local streams = job.on_stdout or job.on_stderr
-  local busy = 0
+  local process, busy = self.process, 0
   while true do
     if self.process ~= process then
       return nil, replaced()
     end
-    local ended = receive(self, run)
+    local ended = run:receive(process)
     local more = ended == "more"
     ended = not more and ended
-    local called = streams and not ended and hand_over(run, process)
+    local called = not ended and run:hand_over(process)
     if ended or run.problem then
       return run.problem and "problem" or ended
     end
@@ -378,7 +243,7 @@ local function follow(self, run, deadline)
     if state == "failed" then
       return nil, err
     elseif state == "exited" and not more then
-      ended = receive(self, run)
+      ended = run:receive(process)
       more = ended == "more"
       if not more then
         return ended or "dead"
@@ -396,19 +261,7 @@ local function follow(self, run, deadline)
   end
 end
 
-local function message_of(job)
-  local parts, count = { "code", job.code }, 2
-  if job.stdin then
-    parts[3], parts[4], count = "stdin", job.stdin, 4
-  end
-  for name, value in pairs(job.envs or {}) do
-    parts[count + 1], parts[count + 2] = "env", name .. "=" .. value
-    count = count + 2
-  end
-  return parts
-end
-
-local function send(self, job, id)
+local function send(self, run)
   local process, environment = self.process, self.sandbox._environment
   if self.version ~= environment.version then
     local parts = {}
@@ -420,13 +273,17 @@ local function send(self, job, id)
     self.version = environment.version
   end
   process:_restart()
-  return process:_send(EXECUTE, id, message_of(job))
+  return run:send(process)
 end
 
 -- What the end of a cell amounts to: true, or nil, err when nobody can know.
 local function conclude(self, run, ended, timeout)
+  local process = self.process
   if ended == "done" then
-    finish(self, run)
+    run:finish(process)
+    if self.process ~= process then -- a callback has restarted the context
+      return nil, replaced()
+    end
   elseif ended == "problem" then
     stop_cell(self, run)
   elseif ended == "late" then
@@ -437,7 +294,7 @@ local function conclude(self, run, ended, timeout)
   else
     if self.process then
       self.process:_drain()
-      finish(self, run)
+      run:finish(self.process)
     end
     if not self.process then -- a callback has restarted the context
       return nil, replaced()
@@ -463,7 +320,7 @@ local function ensure(self)
 end
 
 -- Another process for a cell that the last one did not take any more.
-local function replace(self, job, run)
+local function replace(self, run)
   self:stop()
   self.lost = true
   local gone = self.sandbox._backend.reason(self.sandbox, "run_code")
@@ -474,7 +331,7 @@ local function replace(self, job, run)
   if not ok then
     return nil, err
   end
-  return send(self, job, run.id)
+  return send(self, run)
 end
 
 local function run_cell(self, job, began, deadline)
@@ -483,12 +340,11 @@ local function run_cell(self, job, began, deadline)
   if not ok then
     return nil, err
   end
-  local run = prepare(self, job, core.random())
-  run.deadline = deadline
+  local run = cell.new(self.context, job, self.sandbox._limits.output, deadline)
   local created = reactor.now()
-  ok, err = send(self, job, run.id)
+  ok, err = send(self, run)
   if not ok and err.kind == "unavailable" then -- it ended since; nothing has begun to run
-    ok, err = replace(self, job, run)
+    ok, err = replace(self, run)
   end
   if not ok then
     return nil, err
