@@ -93,11 +93,13 @@ local function is_shared(path)
   return false
 end
 
+-- Below these a sandbox has something of its own.
+local HIDDEN = { "/dev/", "/home/user/", "/proc/", "/sys/", "/tmp/", "/var/tmp/" }
 -- Folders that hold more than an interpreter: to see one, a sandbox would see all of it.
 local WIDE = { "/", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var" }
 
 -- The folder outside the system's that an interpreter needs, "" for none; nil when that folder
--- holds the home of the user, or is one of those that hold everything.
+-- holds the home of the user, is one of those that hold everything, or would not be seen.
 local function prefix_of(path)
   if is_shared(path) then
     return ""
@@ -105,6 +107,11 @@ local function prefix_of(path)
   local prefix = path:match("^(/.+)/[^/]+/[^/]+$") or "/"
   for _, folder in ipairs(WIDE) do
     if prefix == folder then
+      return nil
+    end
+  end
+  for _, folder in ipairs(HIDDEN) do
+    if prefix:sub(1, #folder) == folder then
       return nil
     end
   end
@@ -131,8 +138,9 @@ function languages.program(name)
         return path
       end
       return nil, errors.new("unsupported",
-        ("%s: a sandbox would see all of the folder two above %s"):format(language.name, path),
-        "install the interpreter, or make a virtual environment, in a folder of its own")
+        ("%s: a sandbox cannot be given the folder two above %s"):format(language.name, path),
+        "install the interpreter, or make a virtual environment, in a folder of its own, not in "
+          .. "/tmp")
     end
     return nil, errors.new("unsupported",
       ("%s: there is no interpreter at %s, which %s names"):format(language.name, path,

@@ -44,6 +44,24 @@ static int fail_at(struct failure *failure, const char *stage, const char *path)
   return -1;
 }
 
+/* Of what is there when it is opened, once, and of no link: what a path leads
+*to
+** may change at any time.
+*/
+static int copy_directory(const char *path)
+{
+  int directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int tree, number;
+
+  if (directory < 0)
+    return -1;
+  tree = mount_copy(directory, ".", READ_ONLY);
+  number = errno;
+  close(directory);
+  errno = number;
+  return tree;
+}
+
 int skeleton_open(struct skeleton_bind *binds, size_t count,
                   struct failure *failure)
 {
@@ -52,7 +70,7 @@ int skeleton_open(struct skeleton_bind *binds, size_t count,
   for (i = 0; i < count; i++) {
     if (binds[i].tree >= 0)
       continue;
-    binds[i].tree = mount_copy(AT_FDCWD, binds[i].path, READ_ONLY);
+    binds[i].tree = copy_directory(binds[i].path);
     if (binds[i].tree < 0)
       return fail_at(failure, "bind", binds[i].path);
   }
@@ -91,6 +109,7 @@ static int copy_top(int root, struct failure *failure)
 static int copy_nodes(int root, struct failure *failure)
 {
   char source[24];
+  struct stat status;
   int i, fd;
 
   for (i = 0; nodes[i] != NULL; i++) {
@@ -102,6 +121,11 @@ static int copy_nodes(int root, struct failure *failure)
     if (mount_copy_at(AT_FDCWD, source, MOUNT_NO_SETUID | MOUNT_NO_EXEC, root,
                       source + 1) < 0)
       return fail_at(failure, "root", source);
+    /* What hides parts of /proc must be a device, not a file to be written. */
+    if (fstatat(root, source + 1, &status, 0) < 0 || !S_ISCHR(status.st_mode)) {
+      errno = ENODEV;
+      return fail_at(failure, "root", source);
+    }
   }
   return 0;
 }
