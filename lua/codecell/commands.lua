@@ -1,4 +1,5 @@
 --- sandbox.commands: programs, in the foreground and in the background.
+local callback = require "codecell.callback"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
 local process = require "codecell.process"
@@ -87,7 +88,7 @@ end
 -- Hand on what a background command prints, and end it when its time is over.
 local function attend(self, given)
   local job = {
-    call = task.call,
+    call = callback,
     stdin = type(given.stdin) == "string" and given.stdin or nil,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, timeout = given.timeout,
   }

@@ -104,15 +104,4 @@ function task.async(called, ...)
   return self
 end
 
---- Call a user's function in a coroutine of its own: it may wait, and nobody waits for it.
----@param called function or what can be called like one
----@param ... any its arguments
----@return boolean ok
----@return any problem what it raised, if that was before it waited
-function task.call(called, ...)
-  local callback = task.async(function(...) return called(...) end, ...)
-  local failure = callback and callback.failure
-  return not failure, failure and failure[1]
-end
-
 return task
