@@ -96,9 +96,10 @@ describe("a host that stays", function()
         while sandbox:_state() ~= "gone" do codecell.step(1) end
       end
       cycle()
-      local descriptors = count("ls /proc/$PPID/fd | wc -l")
+      local count_descriptors = "]] .. attack.count_descriptors .. [["
+      local descriptors = count(count_descriptors)
       for _ = 1, 5 do cycle() end
-      print(count("ls /proc/$PPID/fd | wc -l") == descriptors)
+      print(count(count_descriptors) == descriptors)
       print(count(signals) == before)
       print(count("cat /proc/$PPID/task/*/children | wc -w"):match("%d+"))
       print(count("ls /proc/$PPID/task | wc -l"):match("%d+"))
