@@ -83,6 +83,31 @@ describe("a context #user", function()
     assert.is_false(execution.state_lost)
   end)
 
+  it("gives up those who wait for it when the sandbox is closed", function()
+    local own = codecell.assert(codecell.create())
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = codecell.async(function() return own:run_code("while True: pass") end)
+    end
+    codecell.step(0.05)
+    own:close()
+    for i = 1, 3 do
+      local execution, err = tasks[i]:wait(20)
+      assert.is_nil(execution)
+      assert.equal("cancelled", err.kind)
+    end
+  end)
+
+  it("outlives the connected object that it was made with", function()
+    local own = codecell.assert(codecell.create())
+    local other = codecell.assert(codecell.connect(own.id))
+    assert.equal("1", other:run_code("1").text)
+    other:close()
+    own:run_code("import os; os._exit(1)")
+    assert.equal("2", own:run_code("2").text)
+    own:close()
+  end)
+
   it("can be removed while it runs, and its run killed after that", function()
     local context = codecell.assert(sandbox():create_code_context())
     local run = codecell.assert(sandbox():start_code("while True: pass", { context = context }))

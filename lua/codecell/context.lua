@@ -43,7 +43,7 @@ function context.create(sandbox, language, cwd)
   local self = setmetatable({ id = uuid(), language = definition.name, cwd = cwd }, Context)
   local contexts = sandbox._contexts
   contexts.order[#contexts.order + 1] = self
-  contexts.kernels[self.id] = kernel.new(sandbox, self)
+  contexts.kernels[self.id] = kernel.new(sandbox._owner, self)
   return self
 end
 

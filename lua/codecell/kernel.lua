@@ -384,7 +384,11 @@ function Kernel:execute(job)
     return nil, err
   end
   local done
-  done, err = run_cell(self, job, began, deadline)
+  if self.sandbox:_closed() then -- while this one waited
+    err = errors.new("cancelled", "run_code: the sandbox was closed")
+  else
+    done, err = run_cell(self, job, began, deadline)
+  end
   self.run = self.unfinished and self.run or nil
   unlock(self)
   if done and err then

@@ -32,6 +32,7 @@ local living = setmetatable({}, { __mode = "v" })
 function sandbox.dress(self, backend, given)
   self.id, self.backend = given.id, backend.name
   self._backend = backend
+  self._owner = self -- what connect gives shares all this, and may be closed before
   self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
     started_at = os.time(), network = given.network }
   self._started = reactor.now()
