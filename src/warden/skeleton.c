@@ -44,10 +44,9 @@ static int fail_at(struct failure *failure, const char *stage, const char *path)
   return -1;
 }
 
-/* Of what is there when it is opened, once, and of no link: what a path leads
- *to
- ** may change at any time.
- */
+/* Of what is there when it is opened, once, and of no link: what a path
+** leads to may change at any time.
+*/
 static int copy_directory(const char *path)
 {
   int directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
