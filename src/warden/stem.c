@@ -259,6 +259,7 @@ static int read_create(struct stem *stem, struct birth *birth,
     errno = stem->message.lost ? EMFILE : EPROTO;
     return -1;
   }
+  birth->host = stem->host;
   birth->groups_kept = stem->groups_kept;
   birth->title = stem->title;
   return 0;

@@ -61,7 +61,7 @@ static int set_deadline(uint64_t milliseconds)
 /* Everything of the stem must go before anything else is done. */
 static void leave_stem(struct warden *warden)
 {
-  int fds[5];
+  int fds[6];
 
   if (warden->birth->channel != CELL_CHANNEL)
     dup3(warden->birth->channel, CELL_CHANNEL, O_CLOEXEC);
@@ -70,7 +70,8 @@ static void leave_stem(struct warden *warden)
   fds[2] = warden->cgroup.usage;
   fds[3] = warden->cgroup.peak;
   fds[4] = warden->cgroup.cpu;
-  self_keep_only(fds, 5);
+  fds[5] = warden->birth->host;
+  self_keep_only(fds, 6);
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
   setsid(); /* a group with the reaper, to be killed at once */
   self_name(&warden->birth->title, "codecell-sandbox", warden->birth->id);
@@ -283,14 +284,15 @@ static int next_timeout(const struct warden *warden)
   return left > 0 ? (int)left : 0;
 }
 
-/* Room for the channel, the signals, all reports and all dials. */
+/* Room for the channel, the signals, the host, all reports and all dials. */
 static size_t gather(const struct warden *warden, struct pollfd *fds)
 {
-  size_t i, count = 2;
+  size_t i, count = 3;
 
   fds[0].fd = warden->channel;
   fds[1].fd = warden->signals;
-  fds[0].events = fds[1].events = POLLIN;
+  fds[2].fd = warden->birth->host;
+  fds[0].events = fds[1].events = fds[2].events = POLLIN;
   for (i = 0; i < warden->jobs.count; i++)
     if (warden->jobs.list[i].report >= 0) {
       fds[count].fd = warden->jobs.list[i].report;
@@ -308,7 +310,7 @@ static void take_reports(struct warden *warden, const struct pollfd *fds,
 {
   size_t i, j;
 
-  for (i = 2; i < count; i++)
+  for (i = 3; i < count; i++)
     for (j = 0; fds[i].revents != 0 && j < warden->jobs.count; j++)
       if (warden->jobs.list[j].report == fds[i].fd) {
         spawn_report(warden, &warden->jobs.list[j]);
@@ -318,13 +320,17 @@ static void take_reports(struct warden *warden, const struct pollfd *fds,
 
 static void loop(struct warden *warden)
 {
-  static struct pollfd fds[2 + JOBS_MAX + DIALS_MAX];
+  static struct pollfd fds[3 + JOBS_MAX + DIALS_MAX];
   size_t count;
 
   for (;;) {
     count = gather(warden, fds);
     if (poll(fds, (nfds_t)count, next_timeout(warden)) < 0)
       continue;
+    /* The stem sees this too, but may have been killed; and a forked copy of
+    ** the host may hold the channel open. */
+    if (fds[2].revents != 0)
+      _exit(CELL_EXIT_GOODBYE);
     take_reports(warden, fds, count);
     if (warden->dials.count > 0)
       dial_check(warden);

@@ -20,6 +20,7 @@
 struct birth {
   char id[CELL_ID_SIZE];
   int channel;
+  int host; /* pidfd, or -1 */
   unsigned groups_kept;
   struct cgroup_view cgroup;
   struct self_title title;
