@@ -1,16 +1,14 @@
 /* floor.c -- the kernel's own price for one sandbox, as a co-process.
 **
 ** Seven namespaces, a full root (/usr, /proc, /dev, /tmp, /home, /etc), a
-*filter
-** of 60 instructions, a static program from a sealed memory file: what any
-** sandbox of this shape must pay, without a stem's short cuts. Reads one
-*command
-** a line and answers one line of nanoseconds, so that a driver can interleave
-** it with other programs:
+** filter of 60 instructions, a static program from a sealed memory file: what
+** any sandbox of this shape must pay, without a stem's short cuts. Reads one
+** command a line and answers one line of nanoseconds, so that a driver can
+** interleave it with other programs:
 **
-**   run                     one sandbox, killed after its hello: "hello
-*reaped",
-**                           from the start of clone and from the kill
+**   run                     one sandbox, killed after its hello:
+**                           "hello reaped", from the start of clone and from
+**                           the kill
 **   rate SECONDS THREADS    sandboxes made and reaped: "count nanoseconds"
 **   ratecmd SECONDS THREADS ARGV...   the same for any program
 **   spawn ARGV...           posix_spawn and wait: "reaped"

@@ -6,12 +6,11 @@
 ** `make fuzz` runs it for a minute; without an end, with what it finds kept:
 **   make fuzz FUZZ_SECONDS=0
 ** by hand: clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc \
-**            fuzz/frame_fuzz.c src/frame.c src/pack.c && ./a.out
-*fuzz/corpus/frame
+**            fuzz/frame_fuzz.c src/frame.c src/pack.c
+**          ./a.out fuzz/corpus/frame
 ** An input that fails is written as crash-...; run with its name alone, it
-*fails
-** again. Seeds are recorded messages; new ones that matter go to
-*fuzz/corpus/frame.
+** fails again. Seeds are recorded messages; new ones that matter go to
+** fuzz/corpus/frame.
 */
 #include "frame.h"
 #include "pack.h"

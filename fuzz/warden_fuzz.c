@@ -2,8 +2,7 @@
 **
 ** The input is a script: what the host asks, and what the warden says to it.
 ** Whatever it says, the host keeps its descriptors and its memory, and a
-*sandbox
-** that ended says why. Each operation is one byte, then its arguments:
+** sandbox that ended says why. Each operation is one byte, then its arguments:
 **
 **   0-63   the host asks question CELL_SPAWN + byte % 18
 **   64-79  the host starts a process (a command, a kernel or a terminal)

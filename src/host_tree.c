@@ -185,9 +185,8 @@ int cell_tree_directory(int root, const char *name, uint32_t mode,
 }
 
 /* Whether a link at `name` with this target stays beneath the root. ".." counts
-** at the start alone: behind a name it leaves whatever that name, which may be
-*a
-** link too, leads to.
+** at the start alone: behind a name it leaves whatever that name leads to, and
+** it may be a link too.
 */
 static int stays_beneath(const char *name, const char *target)
 {

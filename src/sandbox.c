@@ -1,12 +1,11 @@
 /* sandbox.c -- see sandbox.h.
 **
 ** What ends a sandbox, and who tells: its channel (end of file, a wrong
-** message), its pidfd (readable: every process of it is gone), its stem
-*(reaped:
-** with the wait status), the host's own clock, and close. Whichever comes first
-** makes it ENDING, which kills. It is ENDED when the pidfd says so and it is
-*known why; else when the stem has said
-** how it went, or a second after the pidfd if the stem stays silent.
+** message), its pidfd (readable: every process of it is gone), its stem (it was
+** reaped: with the wait status), the host's own clock, and close. Whichever
+** comes first makes it ENDING, which kills. It is ENDED when the pidfd says so
+** and it is known why; else when the stem has said how it went, or a second
+** after the pidfd if the stem stays silent.
 */
 #include "sandbox.h"
 
@@ -36,6 +35,13 @@ void cell_sandbox_post(struct cell_sandbox *sandbox)
 
 /* ---- the end ---- */
 
+static void say_deadline(struct cell_error *error)
+{
+  cell_fail(error, CELL_TIMEOUT, 0,
+            "the sandbox reached its deadline; give create a longer timeout, "
+            "or call set_timeout in time");
+}
+
 /* Why it ended, as far as its exit tells and nothing else did before. */
 static void explain_end(struct cell_sandbox *sandbox)
 {
@@ -45,9 +51,7 @@ static void explain_end(struct cell_sandbox *sandbox)
   struct cell_error *error = &sandbox->error;
 
   if (code == CELL_EXIT_DEADLINE)
-    cell_fail(error, CELL_TIMEOUT, 0,
-              "the sandbox reached its deadline; give create a longer timeout, "
-              "or move the deadline");
+    say_deadline(error);
   else if (sandbox->status_told && sandbox->oom_kills > 0)
     cell_fail(error, CELL_OUT_OF_MEMORY, 0,
               "the sandbox ran out of memory; give create more memory");
@@ -165,9 +169,7 @@ static void deadline_passed(struct cell_timer *timer)
   cell_channel_drain(&sandbox->channel);
   if (sandbox->state >= CELL_SANDBOX_ENDING)
     return;
-  cell_fail(&sandbox->error, CELL_TIMEOUT, 0,
-            "the sandbox reached its deadline; give create a longer timeout, "
-            "or move the deadline");
+  say_deadline(&sandbox->error);
   cell_sandbox_begin_end(sandbox);
 }
 

@@ -5,9 +5,8 @@
 ** once (goodbye and SIGKILL by pidfd) and never waits. In a forked copy of the
 ** host it only closes descriptors.
 **
-** Nothing here blocks. Every byte and descriptor from the warden is checked;
-*one
-** that is not as protocol.h says ends the sandbox with CELL_PROTOCOL.
+** Nothing here blocks. Every byte and descriptor from the warden is checked:
+** one that is not as protocol.h says ends the sandbox with CELL_PROTOCOL.
 */
 #ifndef CELL_SANDBOX_H
 #define CELL_SANDBOX_H
@@ -46,9 +45,9 @@ cell_sandbox_create(struct cell_stem *stem,
                     const struct cell_sandbox_options *options,
                     struct cell_error *error);
 /* The same over a channel to a warden that runs already. Takes both
- *descriptors,
- ** also on failure. pidfd may be -1: then the channel's end is its end.
- */
+** descriptors, also on failure. pidfd may be -1: then the channel's end is its
+** end.
+*/
 struct cell_sandbox *
 cell_sandbox_attach(struct cell_reactor *reactor,
                     const struct cell_sandbox_options *options, int channel,

@@ -4,8 +4,8 @@
 ** libseccomp resolves the names and translates the rules, so nothing of the
 ** generator is used to judge it. An allow-list cannot say "any but these" in
 ** libseccomp: there are two of its filters, one of what is allowed and one of
-** what is refused by argument, and the stricter answer counts, as in the
-*kernel.
+** what is refused by argument, and the stricter answer counts, as the kernel
+** has it.
 */
 #include "check.h"
 #include "interpreter.h"

@@ -1,8 +1,7 @@
 /* cgroup.h -- limits on a whole sandbox, where the machine lets us set them.
 **
 ** The stem owns one directory in each hierarchy, below the group of the host
-** (version 1, as root) or beside it (version 2), and in it one for each
-*sandbox.
+** (version 1, as root) or beside it (version 2), and in it one a sandbox.
 ** With version 1 the stem itself sits in the group of the next sandbox, whose
 ** warden is born there.
 ** Where there is none, other means limit what they can: see warden.c.

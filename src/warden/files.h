@@ -1,10 +1,9 @@
 /* files.h -- files inside, for the host.
 **
 ** Every path is resolved here, inside, where a link leads nowhere else. What
-*may
-** take long is done by a forked helper, so that the warden goes on watching its
-** channel; the helper's exit status is the errno, and the warden answers, so
-** that code which kills a helper cannot cause two answers or none.
+** may take long is done by a forked helper, so that the warden goes on watching
+** its channel; the helper's exit status is the errno, and the warden answers,
+** so that code which kills a helper cannot cause two answers or none.
 */
 #ifndef CELL_FILES_H
 #define CELL_FILES_H
