@@ -151,6 +151,28 @@ describe("background commands #user", function()
     process:close()
   end)
 
+  it("wait for callbacks that wait, so that these do not pile up", function()
+    local active, most, bytes = 0, 0, 0
+    local gate = codecell.async(function() sandbox().commands:run("sleep 0.5") end)
+    local process = codecell.assert(sandbox().commands:run("yes | head -c 8000000", {
+      background = true,
+      on_stdout = function(chunk)
+        active, bytes = active + 1, bytes + #chunk
+        most = math.max(most, active)
+        gate:wait(10)
+        active = active - 1
+      end,
+    }))
+    local deadline = codecell.reactor():now() + 20
+    while (bytes < 8000000 or active > 0) and codecell.reactor():now() < deadline do
+      codecell.step(0.1)
+    end
+    assert.equal(8000000, bytes)
+    assert.equal(0, active)
+    assert.truthy(most <= 64)
+    process:close()
+  end)
+
   it("call whatever can be called", function()
     local heard = {}
     local process = codecell.assert(sandbox().commands:run("echo x", {

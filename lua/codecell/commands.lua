@@ -1,5 +1,5 @@
 --- sandbox.commands: programs, in the foreground and in the background.
-local callback = require "codecell.callback"
+local callbacks = require "codecell.callbacks"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
 local process = require "codecell.process"
@@ -88,7 +88,7 @@ end
 -- Hand on what a background command prints, and end it when its time is over.
 local function attend(self, given)
   local job = {
-    call = callback,
+    call = callbacks(),
     stdin = type(given.stdin) == "string" and given.stdin or nil,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, timeout = given.timeout,
   }

@@ -1,5 +1,5 @@
 --- codecell.Run: code that runs while the program goes on.
-local callback = require "codecell.callback"
+local callbacks = require "codecell.callbacks"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local signals = require "codecell.signals"
@@ -21,12 +21,12 @@ Run.__index = Run
 ---@return codecell.Run
 function run.start(sandbox, kernel, job)
   local self = setmetatable({ kernel = kernel, job = job }, Run)
-  job.call = callback -- one that raises ends the run
+  job.call = callbacks() -- one that raises ends the run
   self.task = task.async(function()
     local done, err = sandbox._backend.execute(sandbox, kernel, job)
     self.is_over = true
     if job.on_exit then
-      callback(job.on_exit, done, err)
+      job.call(job.on_exit, done, err)
     end
     return done, err
   end)
