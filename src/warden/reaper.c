@@ -72,6 +72,7 @@ static void reap(struct warden *warden, int control)
     _exit(1);
   }
   say(control, &failure);
+  sched_yield(); /* the warden may be on this very CPU: hello comes first */
   lockdown_counters(warden->proc);
   close(warden->proc);
   if (lockdown_capabilities(&failure) < 0 || lockdown_filter(&failure) < 0) {
