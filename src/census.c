@@ -32,13 +32,13 @@ static long read_text(const char *process, const char *name, char *text,
   int fd;
 
   snprintf(path, sizeof path, "/proc/%.20s/%.12s", process, name);
-  fd = open(path, O_RDONLY | O_CLOEXEC);
+  fd = cell_fd_above_stdio(open(path, O_RDONLY | O_CLOEXEC));
   if (fd < 0)
     return -1;
   do
     length = read(fd, text, size - 1);
   while (length < 0 && errno == EINTR);
-  close(fd);
+  cell_fd_close(&fd);
   if (length < 0)
     return -1;
   text[length] = '\0';
@@ -190,7 +190,7 @@ static int kill_checked(pid_t pid, const char *id, struct cell_error *error)
   struct cell_census_entry entry;
   char process[24];
   int result = 0;
-  int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+  int fd = cell_fd_above_stdio((int)syscall(SYS_pidfd_open, pid, 0));
 
   if (fd < 0)
     return errno == ESRCH ? 0
@@ -204,7 +204,7 @@ static int kill_checked(pid_t pid, const char *id, struct cell_error *error)
     else if (errno != ESRCH)
       result = cell_fail(error, cell_kind_of(errno), errno, "kill %s", id);
   }
-  close(fd);
+  cell_fd_close(&fd);
   return result;
 }
 

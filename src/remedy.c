@@ -1,6 +1,8 @@
 /* remedy.c -- see remedy.h. */
 #include "remedy.h"
 
+#include "descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -57,13 +59,13 @@ static const struct remedy remedies[] = {
 static long read_setting(const char *path, long missing)
 {
   char text[32];
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = cell_fd_above_stdio(open(path, O_RDONLY | O_CLOEXEC));
   long got;
 
   if (fd < 0)
     return missing;
   got = read(fd, text, sizeof text - 1);
-  close(fd);
+  cell_fd_close(&fd);
   if (got <= 0)
     return missing;
   text[got] = '\0';
