@@ -302,6 +302,20 @@ describe("contexts #user", function()
   end)
 end)
 
+describe("a context that cannot be started #user", function()
+  local sandbox = one_sandbox(teardown)
+
+  it("says why, each time", function()
+    local context = codecell.assert(sandbox():create_code_context({ cwd = "/nowhere" }))
+    for _ = 1, 20 do
+      local execution, err = sandbox():run_code("1", { context = context })
+      assert.is_nil(execution)
+      assert.equal("not_found", err.kind)
+      assert.truthy(err.message:find("in the directory /nowhere", 1, true))
+    end
+  end)
+end)
+
 describe("start_code #user", function()
   local sandbox = one_sandbox(teardown)
 

@@ -65,6 +65,9 @@ static void fail_spawn(struct cell_process *process, uint32_t number,
   if (strcmp(stage, "program") == 0)
     cell_fail(&process->error, cell_kind_of((int)number), (int)number,
               "start %s", program);
+  else if (strcmp(stage, "cwd") == 0)
+    cell_fail(&process->error, cell_kind_of((int)number), (int)number,
+              "start %s in the directory %s", program, process->cwd);
   else
     cell_fail(&process->error, cell_kind_of((int)number), (int)number,
               "start %s (%s)", program, stage);
@@ -228,6 +231,8 @@ static struct cell_process *allocate(struct cell_sandbox *sandbox,
   }
   strncat(process->program, options->argv[0] != NULL ? options->argv[0] : "",
           sizeof process->program - 1);
+  strncat(process->cwd, options->cwd != NULL ? options->cwd : "",
+          sizeof process->cwd - 1);
   process->token = cell_token_new(process->reactor);
   return process;
 }

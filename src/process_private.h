@@ -26,7 +26,8 @@ struct cell_process {
   struct cell_stream streams[2];
   struct cell_input input;
   struct cell_wire wire;
-  char program[64]; /* argv[0], for messages */
+  char program[64]; /* argv[0], and where it was to run: for messages */
+  char cwd[64];
 };
 
 /* Make the pipes that it needs, watch our ends, send the others in. On failure

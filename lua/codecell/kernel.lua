@@ -29,6 +29,19 @@ function kernel.new(sandbox, context)
   return setmetatable({ sandbox = sandbox, context = context, line = {} }, Kernel)
 end
 
+-- Why a process that was just started takes nothing: most often it could not be started.
+local function why_not_started(process, err)
+  local deadline = wait.deadline(GRACE)
+  local state, reason = process:_state()
+  while state == "starting" and wait.wait(process, deadline) do
+    if process:_closed() then
+      return err
+    end
+    state, reason = process:_state()
+  end
+  return state == "failed" and reason or err
+end
+
 --- Start the process, without waiting for it: what is sent to it meanwhile is read in order.
 ---@return boolean? started
 ---@return codecell.Error? err
@@ -53,6 +66,7 @@ function Kernel:start()
   local sent
   sent, err = process:_send_program(language.name)
   if not sent then
+    err = why_not_started(process, err)
     process:close()
     return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
@@ -233,7 +247,7 @@ local function follow(self, run, deadline)
     local more = ended == "more"
     ended = not more and ended
     local called = not ended and run:hand_over(process)
-    if ended or run.problem then
+    if run.problem or ended and ended ~= "dead" then
       return run.problem and "problem" or ended
     end
     if self.process ~= process then -- a callback has restarted the context
@@ -242,6 +256,8 @@ local function follow(self, run, deadline)
     local state, err = process:_state()
     if state == "failed" then
       return nil, err
+    elseif ended then
+      return ended
     elseif state == "exited" and not more then
       ended = run:receive(process)
       more = ended == "more"
@@ -331,7 +347,11 @@ local function replace(self, run)
   if not ok then
     return nil, err
   end
-  return send(self, run)
+  ok, err = send(self, run)
+  if not ok then
+    return nil, why_not_started(self.process, err)
+  end
+  return true
 end
 
 local function run_cell(self, job, began, deadline)
