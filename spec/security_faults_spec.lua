@@ -79,6 +79,21 @@ describe("a host that ends", function()
 end)
 
 describe("a host that stays", function()
+  it("closes what it has in any order, the reactor first", function()
+    local text = run(opening .. [[
+      local sandbox = create()
+      local process = sandbox.commands:run("sleep 60", { background = true })
+      local task = codecell.async(function() sandbox:run_code("while True: pass") end)
+      codecell.step(0.05)
+      codecell.reactor():close()
+      sandbox:close()
+      process:close()
+      collectgarbage()
+      print(sandbox:is_running(), task:poll())
+    ]])
+    assert.equal("false\tfalse\n", text)
+  end)
+
   it("keeps its descriptors, children and signals #S133 #I16", function()
     local text = run([[
       local function count(what)

@@ -107,7 +107,9 @@ local function set_alarm()
   local at = ready_count > 0 and 0 or alarm_count > 0 and alarms[1].at or nil
   if at ~= armed then
     armed = at
-    current:alarm(at)
+    if current:_owned() then -- else it was closed: nobody steps it any more
+      current:alarm(at)
+    end
   end
 end
 
