@@ -193,7 +193,7 @@ local function generate()
   for _, chapter in ipairs(chapters) do
     write_chapter(out, chapter)
   end
-  return (table.concat(lines, "\n"):gsub("\n\n\n+", "\n\n"):gsub("\n*$", "\n"))
+  return table.concat(lines, "\n"):gsub("\n\n\n+", "\n\n"):gsub("\n+$", "") .. "\n"
 end
 
 if arg and arg[0] and arg[0]:find("generate%.lua$") then
