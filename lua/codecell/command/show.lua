@@ -135,7 +135,7 @@ local function show_error(view, problem)
   if not text or text == "" then
     text = problem.name .. (problem.value ~= "" and ": " .. problem.value or "")
   end
-  view.err:foreign((text:gsub("\n*$", "\n")))
+  view.err:foreign(text:gsub("\n+$", "") .. "\n")
   view.err:settle()
 end
 
