@@ -69,7 +69,7 @@ int lcell_sandbox_forget(lua_State *L);
 ** is for messages; the object is left on the stack.
 */
 void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
-/* Borrowed; raises when closed. *size is what is left of it. */
+/* Borrowed; raises when closed. *size is that of the whole file. */
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
 /* Start a process in the sandbox at index 1 from the table at index 2. */
 int lcell_process_spawn(lua_State *L);

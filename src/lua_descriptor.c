@@ -52,7 +52,7 @@ int lcell_check_descriptor(lua_State *L, int index, uint64_t *size)
 {
   struct descriptor *self = check_open(L, index);
 
-  *size = self->size - self->offset;
+  *size = self->size;
   return self->fd;
 }
 

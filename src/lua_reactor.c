@@ -143,13 +143,6 @@ static int reactor_alarm(lua_State *L)
   return 1;
 }
 
-static int reactor_set_clock_offset(lua_State *L)
-{
-  cell_reactor_move_clock(check_open(L, 1)->reactor,
-                          (int64_t)(luaL_checknumber(L, 2) * 1e9));
-  return 0;
-}
-
 static int reactor_owned(lua_State *L)
 {
   struct reactor *self = luaL_checkudata(L, 1, LCELL_REACTOR);
@@ -213,7 +206,6 @@ static const luaL_Reg methods[] = {
   {"now", reactor_now},
   {"pollfd", reactor_pollfd},
   {"set_binds", reactor_set_binds},
-  {"set_clock_offset", reactor_set_clock_offset},
   {"take", reactor_take},
   {"timeout", reactor_timeout},
   {"try_step", reactor_try_step},

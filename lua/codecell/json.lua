@@ -125,14 +125,7 @@ local function number(value)
 end
 
 local function to_number(text)
-  local value = tonumber(text)
-  if not value then
-    value = tonumber((text:gsub("%.", point())))
-  end
-  if value and whole_type and whole_type(value) == "float" and not text:find("[.eE]") then
-    return value -- past 2^63
-  end
-  return value
+  return tonumber(text) or tonumber((text:gsub("%.", point())))
 end
 
 -- ---- encode ----
