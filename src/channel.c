@@ -1,6 +1,8 @@
 /* channel.c -- see channel.h. */
 #include "channel.h"
 
+#include "container.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -156,8 +158,7 @@ static void receive_some(struct cell_channel *channel, int most)
 static void ready(struct cell_source *source, uint32_t events)
 {
   struct cell_channel *channel =
-    (struct cell_channel *)((char *)source -
-                            offsetof(struct cell_channel, source));
+    CELL_CONTAINER(source, struct cell_channel, source);
 
   (void)events;
   if (channel->first != NULL)

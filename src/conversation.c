@@ -1,11 +1,9 @@
 /* conversation.c -- questions to a warden, and what it says (sandbox.h). */
+#include "container.h"
 #include "remedy.h"
 #include "sandbox_private.h"
 
 #include <errno.h>
-
-#define CONTAINER(pointer, type, member)                                       \
-  ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* ---- what the warden says ---- */
 
@@ -99,7 +97,7 @@ void cell_sandbox_heard(struct cell_channel *channel,
                         struct cell_delivery *delivery)
 {
   struct cell_sandbox *sandbox =
-    CONTAINER(channel, struct cell_sandbox, channel);
+    CELL_CONTAINER(channel, struct cell_sandbox, channel);
 
   switch (delivery->frame.type) {
   case CELL_HELLO:

@@ -1,6 +1,7 @@
 /* input.c -- see input.h. */
 #include "input.h"
 
+#include "container.h"
 #include "descriptor.h"
 
 #include <errno.h>
@@ -59,8 +60,7 @@ static void flush(struct cell_input *input)
 
 static void ready(struct cell_source *source, uint32_t events)
 {
-  struct cell_input *input =
-    (struct cell_input *)((char *)source - offsetof(struct cell_input, source));
+  struct cell_input *input = CELL_CONTAINER(source, struct cell_input, source);
 
   (void)events; /* an error too shows at the write */
   flush(input);

@@ -1,6 +1,7 @@
 /* process.c -- see process.h. */
 #include "process_private.h"
 
+#include "container.h"
 #include "descriptor.h"
 
 #include <errno.h>
@@ -15,9 +16,6 @@
 #define DRAIN_MAX 1048576u   /* bytes of a stream taken at the end of a cell */
 #define END_OF_FILE_KEY 0x04 /* VEOF, Control-D */
 #define STAGE_SIZE 24
-
-#define CONTAINER(pointer, type, member)                                       \
-  ((type *)((char *)(pointer)-offsetof(type, member)))
 
 static void post(struct cell_process *process)
 {
@@ -41,7 +39,8 @@ static void wire_news(struct cell_wire *wire)
 
 static void linger_over(struct cell_timer *timer)
 {
-  struct cell_process *process = CONTAINER(timer, struct cell_process, linger);
+  struct cell_process *process =
+    CELL_CONTAINER(timer, struct cell_process, linger);
 
   process->lingered = 1;
   post(process);
@@ -49,7 +48,7 @@ static void linger_over(struct cell_timer *timer)
 
 static void truth_over(struct cell_timer *timer)
 {
-  post(CONTAINER(timer, struct cell_process, truth));
+  post(CELL_CONTAINER(timer, struct cell_process, truth));
 }
 
 /* ---- what is heard of it ---- */
@@ -158,7 +157,7 @@ static void heard(struct cell_listener *listener, uint32_t type,
                   struct cell_unpacker *payload, int *fd)
 {
   struct cell_process *process =
-    CONTAINER(listener, struct cell_process, listener);
+    CELL_CONTAINER(listener, struct cell_process, listener);
 
   if (type == CELL_SPAWNED)
     heard_spawned(process, payload, fd);
@@ -181,7 +180,7 @@ static void read_last_words(struct cell_process *process)
 static void sandbox_ended(struct cell_listener *listener)
 {
   struct cell_process *process =
-    CONTAINER(listener, struct cell_process, listener);
+    CELL_CONTAINER(listener, struct cell_process, listener);
   const struct cell_exit killed = {-1, SIGKILL, 0, 0, 0};
 
   process->error = *cell_sandbox_error(process->sandbox);

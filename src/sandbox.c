@@ -9,6 +9,7 @@
 */
 #include "sandbox.h"
 
+#include "container.h"
 #include "launch.h"
 #include "sandbox_private.h"
 
@@ -24,9 +25,6 @@
 
 #define STATUS_GRACE_MS 1000 /* for the stem to tell how it ended */
 #define PIDFD_SIGNAL_GROUP 4u
-
-#define CONTAINER(pointer, type, member)                                       \
-  ((type *)((char *)(pointer)-offsetof(type, member)))
 
 void cell_sandbox_post(struct cell_sandbox *sandbox)
 {
@@ -141,7 +139,8 @@ static void forget_pidfd(struct cell_sandbox *sandbox)
 /* The pidfd is readable: every process of it is gone. */
 static void warden_gone(struct cell_source *source, uint32_t events)
 {
-  struct cell_sandbox *sandbox = CONTAINER(source, struct cell_sandbox, ending);
+  struct cell_sandbox *sandbox =
+    CELL_CONTAINER(source, struct cell_sandbox, ending);
   int known = sandbox->error.kind != CELL_OK;
   int64_t patience =
     cell_clock_after(cell_reactor_clock(sandbox->reactor), STATUS_GRACE_MS);
@@ -158,13 +157,13 @@ static void warden_gone(struct cell_source *source, uint32_t events)
 
 static void patience_over(struct cell_timer *timer)
 {
-  settle(CONTAINER(timer, struct cell_sandbox, settling));
+  settle(CELL_CONTAINER(timer, struct cell_sandbox, settling));
 }
 
 static void deadline_passed(struct cell_timer *timer)
 {
   struct cell_sandbox *sandbox =
-    CONTAINER(timer, struct cell_sandbox, deadline);
+    CELL_CONTAINER(timer, struct cell_sandbox, deadline);
 
   cell_channel_drain(&sandbox->channel);
   if (sandbox->state >= CELL_SANDBOX_ENDING)
@@ -179,7 +178,7 @@ static void channel_ended(struct cell_channel *channel,
                           enum cell_channel_end why)
 {
   struct cell_sandbox *sandbox =
-    CONTAINER(channel, struct cell_sandbox, channel);
+    CELL_CONTAINER(channel, struct cell_sandbox, channel);
 
   if (why == CELL_CHANNEL_BROKEN)
     cell_sandbox_violated(sandbox, "not a frame", 0);
@@ -192,7 +191,8 @@ static void channel_ended(struct cell_channel *channel,
 
 static void created(struct cell_birth *birth, int *pidfd)
 {
-  struct cell_sandbox *sandbox = CONTAINER(birth, struct cell_sandbox, birth);
+  struct cell_sandbox *sandbox =
+    CELL_CONTAINER(birth, struct cell_sandbox, birth);
 
   sandbox->pidfd = cell_fd_take(pidfd);
   sandbox->ending =
@@ -208,7 +208,8 @@ static void created(struct cell_birth *birth, int *pidfd)
 static void ended(struct cell_birth *birth, uint32_t wait_status,
                   uint32_t oom_kills)
 {
-  struct cell_sandbox *sandbox = CONTAINER(birth, struct cell_sandbox, birth);
+  struct cell_sandbox *sandbox =
+    CELL_CONTAINER(birth, struct cell_sandbox, birth);
 
   sandbox->status_told = 1;
   sandbox->wait_status = wait_status;
@@ -221,7 +222,8 @@ static void ended(struct cell_birth *birth, uint32_t wait_status,
 
 static void failed(struct cell_birth *birth, const struct cell_error *why)
 {
-  struct cell_sandbox *sandbox = CONTAINER(birth, struct cell_sandbox, birth);
+  struct cell_sandbox *sandbox =
+    CELL_CONTAINER(birth, struct cell_sandbox, birth);
 
   if (sandbox->error.kind == CELL_OK)
     sandbox->error = *why;
@@ -305,7 +307,8 @@ done:
 
 static void lost(struct cell_birth *birth, struct cell_stem *stem)
 {
-  struct cell_sandbox *sandbox = CONTAINER(birth, struct cell_sandbox, birth);
+  struct cell_sandbox *sandbox =
+    CELL_CONTAINER(birth, struct cell_sandbox, birth);
 
   if (sandbox->state == CELL_SANDBOX_STARTING && !birth->answered) {
     int first = !sandbox->repeated;

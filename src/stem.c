@@ -8,6 +8,7 @@
 
 #include "birth.h"
 #include "channel.h"
+#include "container.h"
 #include "launch.h"
 #include "pack.h"
 #include "remedy.h"
@@ -41,9 +42,6 @@ struct cell_stem_process {
   struct cell_birth *births;
   struct cell_error error; /* of its preparation */
 };
-
-#define CONTAINER(pointer, type, member)                                       \
-  ((type *)((char *)(pointer)-offsetof(type, member)))
 
 static void kill_by(int pidfd)
 {
@@ -132,13 +130,13 @@ static void channel_ended(struct cell_channel *channel,
                           enum cell_channel_end why)
 {
   (void)why;
-  lose(CONTAINER(channel, struct cell_stem_process, channel));
+  lose(CELL_CONTAINER(channel, struct cell_stem_process, channel));
 }
 
 static void process_ended(struct cell_source *source, uint32_t events)
 {
   struct cell_stem_process *process =
-    CONTAINER(source, struct cell_stem_process, ending);
+    CELL_CONTAINER(source, struct cell_stem_process, ending);
 
   (void)events;
   /* What it said last is read before this: the channel's end comes first. */
@@ -212,7 +210,7 @@ static void heard_ended(struct cell_stem_process *process,
 static void heard(struct cell_channel *channel, struct cell_delivery *delivery)
 {
   struct cell_stem_process *process =
-    CONTAINER(channel, struct cell_stem_process, channel);
+    CELL_CONTAINER(channel, struct cell_stem_process, channel);
   struct cell_unpacker unpacker;
 
   cell_unpack_start(&unpacker, delivery->frame.payload, delivery->frame.length);

@@ -6,6 +6,7 @@
 */
 #include "stream.h"
 
+#include "container.h"
 #include "descriptor.h"
 #include "utf8.h"
 
@@ -208,8 +209,7 @@ int cell_stream_drain(struct cell_stream *stream, size_t most)
 static void ready(struct cell_source *source, uint32_t events)
 {
   struct cell_stream *stream =
-    (struct cell_stream *)((char *)source -
-                           offsetof(struct cell_stream, source));
+    CELL_CONTAINER(source, struct cell_stream, source);
   int came = cell_stream_drain(stream, EVENT_BYTES);
 
   (void)events;

@@ -1,6 +1,7 @@
 /* wire.c -- see wire.h. */
 #include "wire.h"
 
+#include "container.h"
 #include "descriptor.h"
 
 #include <errno.h>
@@ -153,8 +154,7 @@ static void flush(struct cell_wire *wire)
 
 static void ready(struct cell_source *source, uint32_t events)
 {
-  struct cell_wire *wire =
-    (struct cell_wire *)((char *)source - offsetof(struct cell_wire, source));
+  struct cell_wire *wire = CELL_CONTAINER(source, struct cell_wire, source);
   struct cell_frame frame;
 
   if (events & EPOLLOUT) {
