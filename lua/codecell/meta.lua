@@ -112,7 +112,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field timed_out boolean
 ---@field out_of_memory boolean
 ---@field state_lost boolean the interpreter had to be replaced: variables are gone
----@field truncated table<string, {kept: integer, total: integer}>? by stream; `results` counts those past 2000 or 128 MiB
+---@field truncated table<string, {kept: integer, total: integer}>? by stream; `results` counts
+---those past 2000 or 128 MiB
 ---@field refused {what: string, why: string, allow: string}[]
 ---@field files_changed {path: string, op: string, size: integer}[]
 
