@@ -13,9 +13,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#define REPORT 4        /* where the report pipe is put, out of the way */
-#define OOM_SCORE "500" /* to be chosen before the warden */
-#define OVERHEAD 2      /* warden and reaper count as processes */
+#define REPORT 4   /* where the report pipe is put, out of the way */
+#define OVERHEAD 2 /* warden and reaper count as processes */
 /* Counted for a user of the machine too, who may be the host's: a share. */
 #define SIGNALS_MAX 1024
 #define LOCKED_MAX (8u << 20)
@@ -53,13 +52,6 @@ static int limit(int resource, uint64_t value)
 
 static int set_limits(const struct warden *warden)
 {
-  int fd = openat(warden->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-  if (fd >= 0) {
-    if (write(fd, OOM_SCORE, sizeof OOM_SCORE - 1) < 0)
-      errno = 0; /* the host's own score may be higher: that does too */
-    close(fd);
-  }
   if (limit(RLIMIT_NOFILE, warden->files) < 0 ||
       limit(RLIMIT_SIGPENDING, SIGNALS_MAX) < 0 ||
       limit(RLIMIT_MEMLOCK, LOCKED_MAX) < 0)
