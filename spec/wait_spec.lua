@@ -163,4 +163,24 @@ describe("the reactor #user", function()
     assert.has_error(function() codecell.step(-1) end)
     assert.has_error(function() codecell.step("x") end)
   end)
+
+  it("a program waits for a callback that waits, and no byte is dropped", function()
+    local sandbox = codecell.assert(codecell.create({ limits = { output = 2 ^ 20 } }))
+    local got, calls = 0, 0
+    local function count(chunk)
+      got, calls = got + #chunk, calls + 1
+      if calls % 50 == 1 then
+        sandbox.files:exists("/tmp")
+      end
+    end
+    local task = codecell.async(function()
+      codecell.assert(sandbox.commands:run({ "head", "-c", "8000000", "/dev/zero" },
+        { on_stdout = count }))
+      codecell.assert(sandbox:run_code(
+        "import os\nfor _ in range(80): os.write(1, b'x' * 100000)", { on_stdout = count }))
+    end)
+    task:wait(60)
+    sandbox:close()
+    assert.equal(16000000, got)
+  end)
 end)

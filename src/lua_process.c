@@ -232,6 +232,20 @@ static int process_read(lua_State *L)
   return 1;
 }
 
+/* _hold(which, held): a stream that is called for is not read ahead of the
+** calls, so that the program waits for them and nothing is dropped unseen.
+*/
+static int process_hold(lua_State *L)
+{
+  struct cell_process *process = lcell_check_process(L);
+  int which = (int)luaL_checkinteger(L, 2);
+  struct cell_stream *stream = cell_process_stream(process, which);
+
+  if (stream != NULL && stream->fd >= 0 && cell_process_owned(process))
+    cell_stream_hold(stream, lua_toboolean(L, 3));
+  return 0;
+}
+
 /* Read what the pipes hold at this moment, so that the kept bytes are whole:
 ** a program that never stops writing must not keep us here.
 */
@@ -353,6 +367,7 @@ static const luaL_Reg methods[] = {
   {"_drain", process_drain},
   {"_exit", process_exit},
   {"_finished", process_finished},
+  {"_hold", process_hold},
   {"_kept", process_kept},
   {"_pid", process_pid},
   {"_read", process_read},

@@ -72,7 +72,11 @@ function Cell:hand_over(process, all)
   local left = all or CHUNKS_MOST * CHUNK
   for which = 0, 1 do
     local called = which == 0 and callbacks.on_stdout or callbacks.on_stderr
-    local chunk = called and not process:_closed() and process:_read(which, CHUNK, not all)
+    local chunk
+    if called and not process:_closed() then
+      process:_hold(which, not all and not self.problem)
+      chunk = process:_read(which, CHUNK, not all)
+    end
     while chunk and not self.problem do
       any = true
       left = left - #chunk

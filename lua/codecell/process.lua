@@ -270,7 +270,11 @@ end
 -- A program may print faster than it is called: there is an end to it, by the time of the command,
 -- and once that is over by the size of what can be kept.
 local function take(self, job, called, which, all)
-  local chunk = called and self:_read(which, CHUNK, not all)
+  if not called or self:_closed() then
+    return nil
+  end
+  self:_hold(which, not all)
+  local chunk = self:_read(which, CHUNK, not all)
   local left = all and self._sandbox._limits.output + CHUNK or CHUNKS_MOST * CHUNK
   while chunk do
     local ok, raised = job.call(called, chunk)
