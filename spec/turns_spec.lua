@@ -7,10 +7,10 @@ describe("a context #user", function()
 
   it("takes turns: who asked first is first, also before who asks again at once", function()
     local order = {}
-    codecell.assert(sandbox():run_code("0"))
+    local until_asked = "import os, time\nwhile not os.path.exists('asked'): time.sleep(0.01)"
     local greedy = codecell.async(function()
       for i = 1, 3 do
-        sandbox():run_code("1")
+        sandbox():run_code(until_asked)
         order[#order + 1] = "greedy " .. i
       end
     end)
@@ -18,6 +18,7 @@ describe("a context #user", function()
       sandbox():run_code("1")
       order[#order + 1] = "patient"
     end)
+    codecell.assert(sandbox().files:write("asked", ""))
     greedy:wait(20)
     patient:wait(20)
     assert.same({ "greedy 1", "patient", "greedy 2", "greedy 3" }, order)
