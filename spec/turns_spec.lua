@@ -7,6 +7,7 @@ describe("a context #user", function()
 
   it("takes turns: who asked first is first, also before who asks again at once", function()
     local order = {}
+    codecell.assert(sandbox():run_code("0"))
     local until_asked = "import os, time\nwhile not os.path.exists('asked'): time.sleep(0.01)"
     local greedy = codecell.async(function()
       for i = 1, 3 do
