@@ -12,7 +12,7 @@ describe("run_code #user", function()
     return codecell.assert(sandbox():run_code(code, options))
   end
 
-  it("keeps variables from one run to the next #E06", function()
+  it("keeps variables from one run to the next #E06 #M21", function()
     run("x = 10")
     assert.equal("20", run("x * 2").text)
   end)
