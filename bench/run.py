@@ -203,9 +203,13 @@ class Bench:
     def row_7_8(self):
         got = self.interleave(self.options.rounds, ours=lambda: self.lua.numbers("true 5"),
                               fresh=lambda: self.lua.numbers("fresh")[0],
+                              floor=lambda: sum(self.floor.numbers("run")),
                               spawn=lambda: [self.run_program(["true"])() for _ in range(5)])
         self.row(7, 'commands:run({"true"})', got["ours"], "posix_spawn true", got["spawn"], 1.5, 1.1)
         self.row(8, "new sandbox per command", got["fresh"], "posix_spawn true", got["spawn"], 2.5, 1.6)
+        spawn = statistics.median(got["spawn"])
+        self.row(8, "new sandbox per command", got["fresh"], "floor and posix_spawn true",
+                 [floor + spawn for floor in got["floor"]], None, None)
 
     def row_9(self):
         bwrap = "ratecmd 1 %d " + " ".join([shutil.which("bwrap") or ""] + BWRAP[1:] + ["/bin/true"])
