@@ -119,7 +119,7 @@ static int is_own(uid_t uid)
 {
   uid_t own = geteuid();
 
-  return uid == own || (own == 0 && uid == CELL_CENSUS_PLAIN_UID);
+  return uid == own || (own == 0 && uid == CELL_PLAIN_UID);
 }
 
 /* 1: `process` is a warden in scope, *entry is filled. */

@@ -17,9 +17,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* The uid that a stem started by root drops to. */
-#define CELL_CENSUS_PLAIN_UID 200000
-
 /* Whose sandboxes: the caller's (for root also those of the plain uid), or
 ** those of every user whose processes /proc shows.
 */

@@ -21,8 +21,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BINDS_MAX 64
-
 struct cell_stem {
   struct cell_reactor *reactor; /* kept */
   struct cell_stem_process *current;
@@ -354,9 +352,10 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
       return cell_fail(error, CELL_INVALID_ARGUMENT, 0,
                        "a bind must be an absolute path: %s", paths[i]);
   }
-  if (count > BINDS_MAX)
+  if (count > CELL_BINDS_MAX)
     return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
-                     "%zu binds are too many: at most %d", count, BINDS_MAX);
+                     "%zu binds are too many: at most %d", count,
+                     CELL_BINDS_MAX);
   setup = pack_setup(paths, count, &length, error);
   if (setup == NULL)
     return -1;

@@ -1,6 +1,8 @@
 /* identity.c -- see identity.h. */
 #include "identity.h"
 
+#include "../protocol.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -40,8 +42,8 @@ int identity_drop(void)
 
   (void)setrlimit(RLIMIT_CORE, &core);
   if (setgroups(0, NULL) < 0 ||
-      setresgid(IDENTITY_PLAIN, IDENTITY_PLAIN, IDENTITY_PLAIN) < 0 ||
-      setresuid(IDENTITY_PLAIN, IDENTITY_PLAIN, IDENTITY_PLAIN) < 0)
+      setresgid(CELL_PLAIN_UID, CELL_PLAIN_UID, CELL_PLAIN_UID) < 0 ||
+      setresuid(CELL_PLAIN_UID, CELL_PLAIN_UID, CELL_PLAIN_UID) < 0)
     return -1;
   /* The change of uid made /proc/self root's, and the maps are there. */
   return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);

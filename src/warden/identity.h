@@ -2,9 +2,6 @@
 #ifndef CELL_IDENTITY_H
 #define CELL_IDENTITY_H
 
-/* The uid and gid that the code of a root host has outside. */
-#define IDENTITY_PLAIN 200000
-
 /* 1: uid 0 of the machine; 0: an ordinary user, or uid 0 of a namespace. */
 int identity_is_root(void);
 /* From the machine's root to the plain uid, for good. */

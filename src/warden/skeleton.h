@@ -10,8 +10,6 @@
 
 #include <stddef.h>
 
-#define SKELETON_BINDS_MAX 64
-
 /* A directory of the host outside /usr that is bound at the same path. */
 struct skeleton_bind {
   const char *path; /* absolute; of the caller, who keeps it */

@@ -53,7 +53,7 @@ struct stem {
   struct cgroup cgroup;
   struct child *children;
   size_t count, size;
-  struct skeleton_bind binds[SKELETON_BINDS_MAX];
+  struct skeleton_bind binds[CELL_BINDS_MAX];
   size_t bind_count;
   struct self_title title;
   struct wire_message message;
@@ -107,7 +107,7 @@ static int read_setup(struct stem *stem, struct failure *failure)
                     stem->message.frame.length);
   cell_unpack_u32(&unpacker);
   count = cell_unpack_u32(&unpacker);
-  for (i = 0; i < count && i < SKELETON_BINDS_MAX; i++) {
+  for (i = 0; i < count && i < CELL_BINDS_MAX; i++) {
     path = (unsigned char *)cell_unpack_bytes(&unpacker, &length);
     if (length == 0 || path[0] != '/')
       break;
@@ -134,7 +134,7 @@ static int take_identity(struct stem *stem, struct failure *failure)
   if (identity_is_root()) {
     if (skeleton_open(stem->binds, stem->bind_count, failure) < 0)
       return -1;
-    cgroup_open(&stem->cgroup, IDENTITY_PLAIN, &stem->title);
+    cgroup_open(&stem->cgroup, CELL_PLAIN_UID, &stem->title);
     if (identity_drop() < 0)
       return fail(failure, "drop uid");
   } else {
