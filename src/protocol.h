@@ -19,9 +19,10 @@
 #define CELL_ID_SIZE 22 /* "i", 20 of [a-z0-9], NUL */
 #define CELL_HOME "/home/user"
 #define CELL_INSIDE_UID 1000
-#define CELL_PLAIN_UID 200000 /* and gid, outside, of what a root host makes   \
-                               */
-#define CELL_BINDS_MAX 64     /* of one SETUP */
+#define CELL_PLAIN_UID                                                         \
+  200000                  /* and gid, outside, of what a root host makes       \
+                           */
+#define CELL_BINDS_MAX 64 /* of one SETUP */
 #define CELL_FILE_INLINE_MAX 65536u
 #define CELL_ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
 #define CELL_PATH_MAX 4096
