@@ -19,9 +19,8 @@
 #define CELL_ID_SIZE 22 /* "i", 20 of [a-z0-9], NUL */
 #define CELL_HOME "/home/user"
 #define CELL_INSIDE_UID 1000
-#define CELL_PLAIN_UID                                                         \
-  200000                  /* and gid, outside, of what a root host makes       \
-                           */
+/* Also the gid: who the code of a root host is outside. */
+#define CELL_PLAIN_UID 200000
 #define CELL_BINDS_MAX 64 /* of one SETUP */
 #define CELL_FILE_INLINE_MAX 65536u
 #define CELL_ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
