@@ -59,12 +59,15 @@ function Kernel:start()
     envs = sandbox._environment:list(),
     cwd = self.context.cwd,
     output = sandbox._limits.output,
+    wire = language.wire,
   })
   if not process then
     return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
-  local sent
-  sent, err = process:_send_program(language.name)
+  local sent = true
+  if language.parts then
+    sent, err = process:_send_program(language.parts)
+  end
   if not sent then
     err = why_not_started(process, err)
     process:close()

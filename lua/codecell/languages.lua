@@ -21,14 +21,18 @@ local RULES = {
   extensions = { type = "strings" },
   programs = { type = "strings", least = 1 },
   arguments = { type = "function" },
+  parts = { type = "name" },
   variable = { type = "name" },
   hint = { type = "name" },
+  wire = { type = "choice", choices = { "pipes" } },
 }
 
 --- Add a language, or replace one.
 ---@param language table `name`, `programs` (names of its interpreters), `arguments` (function: path
 ---of the interpreter -> argv of a kernel), and optional `aliases`, `extensions`, `variable` (of the
----environment, which names another interpreter), `hint` (how to get it)
+---environment, which names another interpreter), `hint` (how to get it), `parts` (prefix of the
+---embedded files that the kernel is sent first), `wire` ("pipes" where the interpreter cannot use a
+---socket that it has inherited: descriptor 3 to read and 4 to write, to be opened by path)
 function languages.register(language)
   options.check("languages.register", language, RULES)
   options.argument("languages.register", "name", language.name, "name")
@@ -198,6 +202,7 @@ languages.register({
   programs = { "python3" },
   variable = "CODECELL_PYTHON",
   hint = "install python3, or name an interpreter with CODECELL_PYTHON",
+  parts = "python",
   arguments = function(program)
     return { program, "-I", "-S", "-c", core.kernel("python.boot") }
   end,
