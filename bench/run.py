@@ -19,21 +19,11 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+sys.path.insert(0, HERE)
+import languages  # noqa: E402, beside this file
 BWRAP = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
          "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev",
          "--tmpfs", "/tmp"]
-LOOP = r'''
-import sys, json, ast, io
-names = {"__name__": "__main__"}
-def cell(source):
-    tree = ast.parse(source); last = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr): last = ast.Expression(tree.body.pop().value)
-    exec(compile(tree, "<cell>", "exec"), names)
-    return repr(eval(compile(last, "<cell>", "eval"), names)) if last else None
-for line in sys.stdin:
-    sys.stdout.write(json.dumps({"text": cell(json.loads(line))}) + "\n"); sys.stdout.flush()
-'''
 HELPER = r'''
 import sys
 while True:
@@ -78,23 +68,15 @@ class Lines:
         self.process.wait()
 
 
-class Loop(Lines):
-    """The least that a Python kernel can be: JSON over a pipe."""
-
-    def __init__(self, wrap):
-        super().__init__(wrap + [PYTHON, "-I", "-S", "-c", LOOP])
-
-    def cell(self):
-        start = now()
-        self.ask('"1+1"')
-        return now() - start
-
-
 class Bench:
     def __init__(self, options):
         self.options = options
         self.rows = []
-        self.bwrap = bool(shutil.which("bwrap"))
+        self.bwrap = BWRAP[:] if shutil.which("bwrap") else []
+        self.python = options.python
+        if self.bwrap and not self.python.startswith("/usr/"):
+            prefix = os.path.dirname(os.path.dirname(self.python))
+            self.bwrap += ["--ro-bind", prefix, prefix]
         self.floor = self.lua = None
         self.restart()
 
@@ -105,7 +87,8 @@ class Bench:
                 old.process.kill()
                 old.process.wait()
         self.floor = Lines([self.options.floor, self.options.floor + "-inside"])
-        self.lua = Lines([self.options.lua, os.path.join(HERE, "worker.lua")])
+        environment = dict(os.environ, CODECELL_PYTHON=self.python)
+        self.lua = Lines([self.options.lua, os.path.join(HERE, "worker.lua")], environment)
 
     # ---- measuring ----
 
@@ -162,7 +145,7 @@ class Bench:
             return 0
         peers = {"floor": floor_run, "ours": create}
         if self.bwrap:
-            peers["bwrap"] = self.run_program(BWRAP + ["/bin/true"])
+            peers["bwrap"] = self.run_program(self.bwrap + ["/bin/true"])
         got = self.interleave(self.options.rounds, **peers)
         self.row(1, "create() to the warden's hello", [pair[0] for pair in ours[1:]], "floor, to hello",
                  [pair[0] for pair in floor[1:]], 1.5, 0.75)
@@ -172,33 +155,13 @@ class Bench:
         self.row(16, "close() to nothing left", [pair[1] for pair in ours[1:]], "floor, kill to reaped",
                  [pair[1] for pair in floor[1:]], 3, 1.5)
 
-    def row_3(self):
-        def cold(wrap):
-            def start():
-                begin = now()
-                loop = Loop(wrap)
-                loop.cell()
-                length = now() - begin
-                loop.close()
-                return length
-            return start
-        peers = {"ours": lambda: self.lua.numbers("first")[0], "floor": lambda: self.floor.numbers("run")[0],
-                 "python": self.run_program([PYTHON, "-I", "-S", "-c", "pass"])}
-        if self.bwrap:
-            peers["loop"] = cold(BWRAP)
-        got = self.interleave(self.options.rounds, **peers)
-        if self.bwrap:
-            self.row(3, "create to first Python 1+1", got["ours"], "bare loop inside bwrap", got["loop"], 0.75, None)
+    def row_3_5_6(self):
+        got = self.interleave(self.options.rounds, ours=lambda: self.lua.numbers("first python")[0],
+                              floor=lambda: self.floor.numbers("run")[0],
+                              python=self.run_program([self.python, "-I", "-S", "-c", "pass"]))
         least = [floor + python for floor, python in zip(got["floor"], got["python"])]
-        self.row(3, "create to first Python 1+1", got["ours"], "floor + python3 -I -S", least, None, 1.15)
-
-    def row_5(self):
-        loop = Loop([])
-        loop.cell()
-        got = self.interleave(10, ours=lambda: self.lua.numbers("cell 200"),
-                              loop=lambda: [loop.cell() for _ in range(200)])
-        loop.close()
-        self.row(5, "warm cell 1+1, round trip", got["ours"], "bare loop over a pipe", got["loop"], 4, 2)
+        self.row(3, "create to first 1+1, python", got["ours"], "floor + python3 -I -S", least, None, 1.15)
+        languages.Sessions(self, Lines, self.python, self.bwrap).rows()
 
     def row_7_8(self):
         got = self.interleave(self.options.rounds, ours=lambda: self.lua.numbers("true 5"),
@@ -212,7 +175,7 @@ class Bench:
                  [floor + spawn for floor in got["floor"]], None, None)
 
     def row_9(self):
-        bwrap = "ratecmd 1 %d " + " ".join([shutil.which("bwrap") or ""] + BWRAP[1:] + ["/bin/true"])
+        bwrap = "ratecmd 1 %d " + " ".join([shutil.which("bwrap") or ""] + self.bwrap[1:] + ["/bin/true"])
         for width, goal in ((1, 0.9), (4, 0.9), (16, 0.7)):
             def rate(asked):
                 count, seconds = asked.split()
@@ -242,7 +205,7 @@ class Bench:
                  None, "MiB", 1)
 
     def row_13_14(self):
-        helper = Lines((BWRAP if self.bwrap else []) + [PYTHON, "-I", "-S", "-c", HELPER])
+        helper = Lines(self.bwrap + [self.python, "-I", "-S", "-c", HELPER])
         for number, size, rounds, gate in ((13, 1, self.options.rounds, (2, 2)), (14, 100 << 20, 4, (0.5, 0.5))):
             data = b"x" * size
             ours, theirs = [], []
@@ -345,12 +308,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--floor", required=True, help="the built floor program; its static half beside it")
     parser.add_argument("--lua", default="lua5.4", help="the interpreter, with LUA_PATH and LUA_CPATH set")
+    parser.add_argument("--python", default="/usr/bin/python3",
+                        help="what runs Python on both sides; with jupyter_client and ipykernel, those are a peer too")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--only", default="", help="rows, separated by commas")
     parser.add_argument("--json", help="write the figures to this file too")
     options = parser.parse_args()
     bench = Bench(options)
-    groups = {"1,16": bench.row_1_16, "3": bench.row_3, "5": bench.row_5, "7,8": bench.row_7_8, "9": bench.row_9,
+    groups = {"1,16": bench.row_1_16, "3,5,6": bench.row_3_5_6, "7,8": bench.row_7_8, "9": bench.row_9,
               "11": bench.row_11, "13,14": bench.row_13_14, "15": bench.row_15, "17,18": bench.row_17_18,
               "20": bench.row_20}
     wanted, failed = set(options.only.split(",")) - {""}, []
