@@ -102,11 +102,94 @@ describe("the examples #user", function()
     assert.truthy(result.stdout:find("The upper median of the numbers is 4", 1, true))
   end)
 
+  it("train a classifier on the iris data and say how often it is right #E17 #slow", function()
+    if not has_module "sklearn" then
+      return pending "scikit-learn is not installed"
+    end
+    local result = example "ml_iris.lua"
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find "Model accuracy: %d+%.%d%d%%", result.stdout)
+  end)
+
+  it("draw a scatter plot of 8 by 6 inches, one picture #E19", function()
+    if not has_module "pandas" or not has_module "matplotlib" then
+      return pending "pandas and matplotlib are not installed"
+    end
+    local result = example "cortex/scatter.lua"
+    assert.equal(0, result.status, result.stderr)
+    local _, lines = result.stdout:gsub("\n", "")
+    assert.equal(1, lines, result.stdout)
+    assert.truthy(result.stdout:find "^scatter of 100 points, X values by Y values, a picture of")
+  end)
+
+  it("train on a thousand samples with a seed: the same accuracy each time #E20 #slow", function()
+    if not has_module "sklearn" then
+      return pending "scikit-learn is not installed"
+    end
+    local first = example "cortex/ml.lua"
+    assert.equal(0, first.status, first.stderr)
+    assert.truthy(first.stdout:find "^Model accuracy: [01]%.%d%d\n$", first.stdout)
+    assert.equal(first.stdout, example("cortex/ml.lua").stdout)
+  end)
+
+  it("answer the request for the factorial of 10 with code #E21", function()
+    local result = example "cortex/factorial.lua"
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find("3628800", 1, true))
+  end)
+
   it("leave nothing behind but what they say that they save", function()
     example("cortex/fib.lua", { folder = folder })
     local listing = shell.run("ls -A", { folder = folder })
     assert.equal("", listing.stdout)
   end)
+end)
+
+describe("the notebook of", function()
+  -- What a reader must find in the output of each.
+  local notebooks = {
+    python = { "mean", "figure-1.png", "['one', 'two']", "ZeroDivisionError", "677" },
+    javascript = { "three", "'the' => 3", "TypeError" },
+    typescript = { "501.5 of everything", "[ 'g', 'l' ]" },
+    bash = { "tue.log: 2 ok", "still in logs" },
+    lua = { "12586269025", "THE QUICK BROWN FOX", "attempt to index" },
+    c = { "sum of the squares: 55", "undeclared" },
+    cpp = { "1 1 2 3 4 5 6 9" },
+    go = { "[0 1 4 9 16]" },
+    rust = { '"the": 2' },
+    ruby = { "the: 2" },
+    perl = { "the: 2" },
+    php = { "the: 2" },
+    java = { "sum of the squares: 30" },
+    r = { "1.715" },
+  }
+  -- Compilers of these take seconds.
+  local slow = { go = true, rust = true, java = true, cpp = true }
+  local folder
+
+  before_each(function()
+    folder = shell.folder()
+  end)
+  after_each(function()
+    shell.remove(folder)
+  end)
+
+  for name, texts in pairs(notebooks) do
+    it(name .. " shows what each cell did #M23" .. (slow[name] and " #slow" or ""), function()
+      local result = shell.run(("%s %s %s %s"):format(shell.lua,
+        shell.quote(ROOT .. "/examples/notebook.lua"),
+        shell.quote(ROOT .. "/examples/notebooks/" .. name .. ".md"), shell.quote(folder)))
+      if result.status == 3 then
+        return pending(result.stdout:match "Not run: ([^\n]+)")
+      elseif name == "python" and not has_module "matplotlib" then
+        return pending "matplotlib is not installed"
+      end
+      assert.equal(0, result.status, result.stderr)
+      for _, text in ipairs(texts) do
+        assert.truthy(result.stdout:find(text, 1, true), text .. " in\n" .. result.stdout)
+      end
+    end)
+  end
 end)
 
 describe("a result", function()
