@@ -19,16 +19,30 @@ local function make_room(waiting)
   end
 end
 
+-- The run stops at its next look, also when it waits for its process.
+local function note(job, problem)
+  job.raised = job.raised or { problem }
+  local process = job.process
+  if process and not process:_closed() then
+    reactor.wake(process:_token())
+  end
+end
+
 --- What calls the callbacks of one run: each in a coroutine of its own, so that it may wait.
----@return fun(called: function, ...: any): boolean, any call returns false and what it raised, if
----that was before it waited
-return function()
+---@param job table `process`: what runs it now; `raised` is set to hold what one of them has raised
+---@return fun(called: function, ...: any): boolean, any call returns false and what was raised
+return function(job)
   local waiting = {}
   return function(called, ...)
     make_room(waiting)
-    local started = task.async(function(...) return called(...) end, ...)
-    if not started or started.failure then
-      return not started, started and started.failure[1]
+    local started, err = task.async(function(...)
+      local ok, problem = wait.call(called, ...)
+      if not ok then
+        note(job, problem)
+      end
+    end, ...)
+    if not started or job.raised then
+      return false, not started and err or job.raised[1]
     end
     if not started.done then
       waiting[#waiting + 1] = started

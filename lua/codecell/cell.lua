@@ -3,7 +3,7 @@ local core = require "codecell.core"
 local execution = require "codecell.execution"
 local reactor = require "codecell.reactor"
 
-local EXECUTE, RESULT, ERROR, DONE = 2, 17, 18, 19 -- src/protocol.h
+local EXECUTE, READY, RESULT, ERROR, DONE = 2, 16, 17, 18, 19 -- src/protocol.h
 local CHUNK = 65536
 local FRAMES_MOST = 2000 -- in a row; a kernel has a thousand results and a few more for a cell
 local CHUNKS_MOST = 256 -- in a row, to a callback
@@ -16,6 +16,8 @@ local RESULT_BYTES_MOST = 134217728 -- of all results of a cell
 ---@field callbacks table the job, as of `Kernel:execute`
 ---@field deadline number
 ---@field problem? table holds what a callback raised: the cell is to be stopped
+---@field greeted? fun(parts: string[]): string? hears a new kernel: why it cannot run any code
+---@field refusal? string what that answered
 ---@field is_stopping? boolean it is, and followed to its end all the same
 local Cell = {}
 Cell.__index = Cell
@@ -123,8 +125,8 @@ heard[RESULT] = function(self, process, parts)
   end
   local job, done, result = self.callbacks, self.execution, execution.result(parts)
   done.results[#done.results + 1] = result
-  if result.is_main_result and result.text then
-    done.text = result.text
+  if result.is_main_result and not self.has_main then
+    self.has_main, done.text = true, result.text
   end
   if job.on_result and not self.problem then
     if job.on_stdout or job.on_stderr then -- what was printed before comes first
@@ -153,8 +155,9 @@ end
 
 --- Read frames until the cell is done.
 ---@param process codecell.Process
----@return string|false outcome "done", "dead", "problem", false (not yet), or "more": the code can
----write frames faster than they are read, and its deadline must come all the same
+---@return string|false outcome "done", "dead", "problem", "refused" (the kernel can run no code),
+---false (not yet), or "more": the code can write frames faster than they are read, and its deadline
+---must come all the same
 function Cell:receive(process)
   local kind, id, parts = process:_receive()
   local count = 0
@@ -164,6 +167,11 @@ function Cell:receive(process)
       heard[kind](self, process, parts)
       if kind == DONE then
         return "done"
+      end
+    elseif kind == READY and id == 0 and self.greeted then
+      self.refusal = self.greeted(parts)
+      if self.refusal then
+        return "refused"
       end
     end
     if self.problem and not self.is_stopping then

@@ -88,10 +88,10 @@ end
 -- Hand on what a background command prints, and end it when its time is over.
 local function attend(self, given)
   local job = {
-    call = callbacks(),
     stdin = type(given.stdin) == "string" and given.stdin or nil,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, timeout = given.timeout,
   }
+  job.call = callbacks(job)
   -- What a callback raises ends the command, and is raised by its `wait`.
   if job.on_stdout or job.on_stderr or job.stdin or job.timeout then
     task.async(process.run, self, job)

@@ -1,10 +1,15 @@
 --- codecell.Context: a session of one language, with variables of its own.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local kernel = require "codecell.kernel"
 local languages = require "codecell.languages"
 
 local context = {}
+
+-- As in E2B, these are there from the start; none has a process before its first cell.
+local FIRST = { "python", "javascript" }
+-- What runs the cells of a context, by the sort of its language.
+local RUNNERS = { session = "codecell.kernel", jupyter = "codecell.kernel",
+  once = "codecell.program" }
 
 ---@class codecell.Context
 ---@field id string UUID
@@ -29,6 +34,26 @@ local function uuid()
     8 + core.random() % 4, bits(3), bits(6), bits(6))
 end
 
+local function add(sandbox, name, sort, cwd)
+  local self = setmetatable({ id = uuid(), language = name, cwd = cwd }, Context)
+  local contexts = sandbox._contexts
+  contexts.order[#contexts.order + 1] = self
+  contexts.kernels[self.id] = require(RUNNERS[sort]).new(sandbox._owner, self)
+  return self
+end
+
+-- The contexts of a sandbox, made when they are first asked for.
+local function contexts_of(sandbox)
+  local contexts = sandbox._contexts
+  if not contexts.order then
+    contexts.order = {}
+    for _, name in ipairs(FIRST) do
+      contexts.defaults[name] = add(sandbox, name, "session", sandbox._cwd)
+    end
+  end
+  return contexts
+end
+
 --- Add a context to a sandbox. Its process starts with its first cell.
 ---@param sandbox codecell.Sandbox
 ---@param language string
@@ -40,36 +65,32 @@ function context.create(sandbox, language, cwd)
   if not definition then
     return nil, err
   end
-  local self = setmetatable({ id = uuid(), language = definition.name, cwd = cwd }, Context)
-  local contexts = sandbox._contexts
-  contexts.order[#contexts.order + 1] = self
-  contexts.kernels[self.id] = kernel.new(sandbox._owner, self)
-  return self
+  contexts_of(sandbox)
+  local _, _, sort = languages.way(definition.name)
+  return add(sandbox, definition.name, sort, cwd)
 end
 
 --- The context of a language that code without one runs in.
 ---@param sandbox codecell.Sandbox
 ---@param language string
 ---@return codecell.Context? context
----@return codecell.Error? err kind "invalid_argument"
+---@return codecell.Error? err kinds "invalid_argument", and "not_found" if it was removed
 function context.default(sandbox, language)
-  local defaults = sandbox._contexts.defaults
+  local contexts = contexts_of(sandbox)
+  local defaults = contexts.defaults
   local found = defaults[language]
-  if found then
-    return found
-  end
-  local definition, err = languages.find(language)
-  if not definition then
-    return nil, err
-  end
-  found = defaults[definition.name]
   if not found then
-    found, err = context.create(sandbox, language, sandbox._cwd)
-    if not found then
+    local definition, err = languages.find(language)
+    if not definition then
       return nil, err
     end
+    found = defaults[definition.name] or context.create(sandbox, language, sandbox._cwd)
+    defaults[definition.name], defaults[language] = found, found -- by its alias too
   end
-  defaults[definition.name], defaults[language] = found, found -- by its alias too
+  if not contexts.kernels[found.id] then
+    return nil, errors.new("not_found", ("the default context of %s was removed; make one with "
+      .. "create_code_context, and give it as `context`"):format(found.language))
+  end
   return found
 end
 
@@ -81,7 +102,7 @@ end
 ---@return codecell.Error? err kind "not_found"
 function context.kernel(sandbox, verb, wanted)
   local id = type(wanted) == "table" and wanted.id or wanted
-  local found = sandbox._contexts.kernels[id]
+  local found = contexts_of(sandbox).kernels[id]
   if not found then
     return nil, errors.new("not_found",
       ("%s: the sandbox has no context %s"):format(verb, tostring(id)))
@@ -94,10 +115,19 @@ end
 ---@return codecell.Context[]
 function context.list(sandbox)
   local list = {}
-  for i, one in ipairs(sandbox._contexts.order) do
+  for i, one in ipairs(contexts_of(sandbox).order) do
     list[i] = one
   end
   return list
+end
+
+--- Forget the variables of a context, and the folder that it was made for: what it runs next starts
+--- in that of the sandbox. It keeps its id and its place in the list.
+---@param sandbox codecell.Sandbox
+---@param found codecell.Kernel
+function context.restart(sandbox, found)
+  found:stop()
+  found.cwd, found.lost = sandbox._cwd, nil
 end
 
 --- Forget a context and end its process.
@@ -110,11 +140,6 @@ function context.remove(sandbox, found)
   for i = #contexts.order, 1, -1 do
     if contexts.order[i] == found.context then
       table.remove(contexts.order, i)
-    end
-  end
-  for language, one in pairs(contexts.defaults) do
-    if one == found.context then
-      contexts.defaults[language] = nil
     end
   end
 end

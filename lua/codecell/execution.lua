@@ -89,6 +89,21 @@ function execution.mishap(name, value)
   return { name = name, value = value, traceback = name .. ": " .. value }
 end
 
+--- The error of code that ran too long.
+---@param seconds number
+---@return codecell.ExecutionError
+function execution.late(seconds)
+  return execution.mishap("TimeoutError",
+    ("the code ran longer than %g s; pass a longer timeout"):format(seconds))
+end
+
+--- The error of code that took too much memory.
+---@return codecell.ExecutionError
+function execution.hog()
+  return execution.mishap("OutOfMemoryError",
+    "the code used more memory than its limit; raise limits.memory")
+end
+
 --- An execution of which nothing is known yet.
 ---@param language string
 ---@param context string id

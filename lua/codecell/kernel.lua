@@ -7,11 +7,13 @@ local errors = require "codecell.errors"
 local execution = require "codecell.execution"
 local languages = require "codecell.languages"
 local reactor = require "codecell.reactor"
+local turns = require "codecell.turns"
 local wait = require "codecell.wait"
 
 local ENV = 3 -- src/protocol.h
 local INTERRUPT = 2 -- SIGINT
 local GRACE = 1 -- seconds from the interrupt to the end of the process
+local VERSION_MOST = 64 -- bytes
 local BUSY_MOST = 8 -- rounds in a row that found something
 local TURN = 0.0005 -- seconds for everything else before a flood is looked at again
 
@@ -26,7 +28,8 @@ local kernel = {}
 ---@param context codecell.Context
 ---@return codecell.Kernel
 function kernel.new(sandbox, context)
-  return setmetatable({ sandbox = sandbox, context = context, line = {} }, Kernel)
+  return setmetatable({ sandbox = sandbox, context = context, cwd = context.cwd, line = {} },
+    Kernel)
 end
 
 -- Why a process that was just started takes nothing: most often it could not be started.
@@ -46,27 +49,26 @@ end
 ---@return boolean? started
 ---@return codecell.Error? err
 function Kernel:start()
-  local language = languages.find(self.context.language)
-  local program, err = languages.program(language.name)
-  if not program then
+  local way, err = languages.way(self.context.language)
+  if not way then
     return nil, err
   end
   local sandbox = self.sandbox
   local process
   process, err = sandbox:_spawn({
     kind = "kernel",
-    argv = language.arguments(program),
+    argv = way.arguments(way.program),
     envs = sandbox._environment:list(),
-    cwd = self.context.cwd,
+    cwd = self.cwd,
     output = sandbox._limits.output,
-    wire = language.wire,
+    wire = way.wire,
   })
   if not process then
     return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
   local sent = true
-  if language.parts then
-    sent, err = process:_send_program(language.parts)
+  if way.parts then
+    sent, err = process:_send_program(way.parts)
   end
   if not sent then
     err = why_not_started(process, err)
@@ -74,6 +76,7 @@ function Kernel:start()
     return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
   self.process, self.version = process, sandbox._environment.version
+  self.ready, self.refusal = false, nil
   return true
 end
 
@@ -89,40 +92,23 @@ function Kernel:stop()
   end
 end
 
--- ---- one cell at a time ----
-
-local function leave_line(self, turn)
-  for i = #self.line, 1, -1 do
-    if self.line[i] == turn then
-      table.remove(self.line, i)
+-- What a kernel says before its first cell: its version, or why it cannot run any. What comes later
+-- in its name was made up by code.
+local function greet(self, parts)
+  if self.ready then
+    return nil
+  end
+  self.ready = true
+  local refusal
+  for i = 1, #parts, 2 do
+    local name, value = parts[i], parts[i + 1]
+    if name == "unsupported" then
+      refusal = value:gsub("%c+", " ")
+    elseif name == "version" and #value <= VERSION_MOST and value:find("^[%w.+~_-]+$") then
+      languages.note_version(self.context.language, value)
     end
   end
-end
-
--- Cells run in the order in which they were asked for.
-local function lock(self, deadline, timeout)
-  local me, task = coroutine.running() or "main", wait.task()
-  if self.owner == me or task and self.owner_task == task then
-    return nil, errors.new("invalid_argument",
-      "run_code: a callback cannot run code in the context of its own cell; use another context")
-  end
-  local turn = {}
-  self.line[#self.line + 1] = turn
-  while self.owner or self.line[1] ~= turn do
-    if not wait.key(self, deadline) then
-      leave_line(self, turn)
-      reactor.wake(self)
-      return nil, wait.failure("run_code: waiting for the context", timeout)
-    end
-  end
-  leave_line(self, turn)
-  self.owner, self.owner_task = me, task
-  return true
-end
-
-local function unlock(self)
-  self.owner, self.owner_task = nil, nil
-  reactor.wake(self)
+  return refusal
 end
 
 -- ---- interruption ----
@@ -135,6 +121,21 @@ function Kernel:interrupt()
     local request = self.process:_signal(INTERRUPT, true)
     self.unfinished = { run = run, request = request, deadline = wait.deadline(GRACE) }
   end
+end
+
+--- Send a signal to the process, if it runs the cell of that job now.
+---@param job table
+---@param number integer
+---@return boolean? sent nil: the cell still waits for its turn; false: it is about to end
+function Kernel:signal(job, number)
+  if not self.run or self.run.callbacks ~= job then
+    return nil
+  end
+  local request = self.process and self.process:_signal(number, true)
+  if request then
+    self.sandbox:_forget(request)
+  end
+  return request ~= nil
 end
 
 -- Let everything else go on for a moment although there is more to do here.
@@ -198,11 +199,10 @@ local function say_death(self, run)
   if gone and gone.kind ~= "out_of_memory" then
     return nil, gone
   end
-  done.state_lost = true
+  done.state_lost, self.lost = true, true
   done.out_of_memory = gone ~= nil or status and status.out_of_memory or false
   if done.out_of_memory then
-    done.error = execution.mishap("OutOfMemoryError",
-      "the code used more memory than its limit; raise limits.memory")
+    done.error = execution.hog()
   else
     local how = "closed its connection"
     if status and status.signal ~= 0 then
@@ -228,15 +228,14 @@ local function stop_cell(self, run)
   end
   if outcome ~= "done" then
     self:stop()
-    run.execution.state_lost = true
+    run.execution.state_lost, self.lost = true, true
   end
 end
 
 local function say_timeout(self, run, timeout)
   stop_cell(self, run)
   run.execution.timed_out = true
-  run.execution.error = execution.mishap("TimeoutError",
-    ("the code ran longer than %g s; pass a longer timeout"):format(timeout))
+  run.execution.error = execution.late(timeout)
 end
 
 -- Wait for the end of the cell: "done", "dead", "late", "problem", or nil, err.
@@ -250,6 +249,7 @@ local function follow(self, run, deadline)
     local more = ended == "more"
     ended = not more and ended
     local called = not ended and run:hand_over(process)
+    run.problem = run.problem or run.callbacks.raised
     if run.problem or ended and ended ~= "dead" then
       return run.problem and "problem" or ended
     end
@@ -292,6 +292,7 @@ local function send(self, run)
     self.version = environment.version
   end
   process:_restart()
+  run.callbacks.process = process
   return run:send(process)
 end
 
@@ -310,6 +311,10 @@ local function conclude(self, run, ended, timeout)
   elseif ended == "cancelled" then
     self:interrupt()
     return nil, wait.failure("run_code")
+  elseif ended == "refused" then
+    self:stop()
+    return nil, errors.new("unsupported",
+      ("%s: %s"):format(self.context.language, run.refusal), run.refusal)
   else
     if self.process then
       self.process:_drain()
@@ -364,6 +369,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local run = cell.new(self.context, job, self.sandbox._limits.output, deadline)
+  run.greeted = self.ready ~= true and function(parts) return greet(self, parts) end
   local created = reactor.now()
   ok, err = send(self, run)
   if not ok and err.kind == "unavailable" then -- it ended since; nothing has begun to run
@@ -396,28 +402,11 @@ end
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
 function Kernel:execute(job)
-  local began = reactor.now()
-  local deadline = wait.deadline(job.timeout)
-  local refusal = wait.refusal("run_code")
-  if refusal then
-    return nil, refusal
-  end
-  local locked, err = lock(self, deadline, job.timeout)
-  if not locked then
-    return nil, err
-  end
-  local done
-  if self.sandbox:_closed() then -- while this one waited
-    err = errors.new("cancelled", "run_code: the sandbox was closed")
-  else
-    done, err = run_cell(self, job, began, deadline)
-  end
-  self.run = self.unfinished and self.run or nil
-  unlock(self)
-  if done and err then
-    error(err[1], 0) -- what the user's callback raised
-  end
-  return done, err
+  return turns.execute(self, job, function(...)
+    local done, err = run_cell(...)
+    self.run = self.unfinished and self.run or nil
+    return done, err
+  end)
 end
 
 return kernel

@@ -1,129 +1,299 @@
 --- The languages that code can be in, and the interpreters that run them.
+---
+--- There are three sorts. A *session* keeps its variables from one cell to the next, and so does a
+--- *jupyter* one, which is a Jupyter kernel of this machine. A language of the sort *once* is
+--- compiled and run from the beginning each time: of its runs only files stay.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local interpreters = require "codecell.interpreters"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
 
 local languages = {}
 
--- Never by the host's PATH: what runs must not depend on who calls.
-local FOLDERS = { "/usr/bin/", "/bin/", "/usr/local/bin/" }
--- What every sandbox sees of the host at the same path.
-local SHARED = { "/usr/", "/bin/", "/lib/", "/lib64/" }
-
 local known = {}
 local by_alias = {}
 local chosen = {} -- by setup: name -> path of the program
+local versions = {} -- by name: what an interpreter that was started said
 
 local RULES = {
   name = { type = "name" },
   aliases = { type = "strings" },
-  extensions = { type = "strings" },
-  programs = { type = "strings", least = 1 },
   arguments = { type = "function" },
-  parts = { type = "name" },
-  variable = { type = "name" },
+  check = { type = "function" },
+  compile = { type = "strings", least = 1 },
+  envs = { type = "envs" },
+  extensions = { type = "strings" },
+  folders = { type = "strings" },
   hint = { type = "name" },
+  jupyter = { type = "name" },
+  parts = { type = "name" },
+  place = { type = "choice", choices = { "first", "last" } },
+  prepare = { type = "function" },
+  programs = { type = "strings", least = 1 },
+  run = { type = "strings", least = 1 },
+  source = { type = "either", expected = "name or function",
+    rules = { string = { type = "name" }, ["function"] = { type = "function" } } },
+  variable = { type = "name" },
+  whole = { type = "name" },
   wire = { type = "choice", choices = { "pipes" } },
 }
 
+-- ---- registering ----
+
+-- As E2B reads the names of languages: " JS " is "js".
+local function plain(name)
+  return (name:lower():gsub("^%s+", ""):gsub("%s+$", ""))
+end
+
+local PLACES = { program = true, source = true, folder = true, output = true, name = true }
+local WRONG = "languages.register: %s of %q: %s"
+
+local function check_places(language, field)
+  for _, word in ipairs(language[field] or {}) do
+    for place in word:gmatch("{(%a+)}") do
+      if not PLACES[place] then
+        local near = nearest(place, { "program", "source", "folder", "output", "name" })
+        error(WRONG:format(field, language.name, ("there is no {%s}; did you mean {%s}?")
+          :format(place, near or "source")), 4)
+      end
+    end
+  end
+end
+
+-- What the types of the fields do not say.
+local function check_language(language)
+  local name = language.name
+  if not name:find("^%l[%w+#._-]*$") or name ~= plain(name) then
+    error(("languages.register: name: lower-case letters and digits expected, got %q")
+      :format(name), 3)
+  end
+  for i, alias in ipairs(language.aliases or {}) do
+    if known[plain(alias)] and plain(alias) ~= name then
+      error(WRONG:format(("aliases[%d]"):format(i), name,
+        ("%q is a language itself; choose another alias"):format(alias)), 3)
+    end
+  end
+  local once = language.run or language.compile
+  if language.arguments and once then
+    error(WRONG:format("arguments", name, "a kernel keeps a session, `run` runs it once: "
+      .. "give one of them"), 3)
+  elseif not language.arguments and not once and not language.jupyter then
+    error(WRONG:format("run", name, 'missing; say how its code is run, for instance '
+        error(WRONG:format(field, language.name, ("there is no {%s}; did you mean {%s}?"):format(place,
+      3)
+  elseif not language.programs and (language.arguments or once) then
+    error(WRONG:format("programs", name, ("missing; name its interpreters, for instance {%q}")
+      :format(name)), 3)
+  end
+  check_places(language, "run")
+  check_places(language, "compile")
+end
+
+local function forget(name)
+  for alias, owner in pairs(by_alias) do
+    if owner == name then
+      by_alias[alias] = nil
+    end
+  end
+end
+
 --- Add a language, or replace one.
----@param language table `name`, `programs` (names of its interpreters), `arguments` (function: path
----of the interpreter -> argv of a kernel), and optional `aliases`, `extensions`, `variable` (of the
----environment, which names another interpreter), `hint` (how to get it), `parts` (prefix of the
----embedded files that the kernel is sent first), `wire` ("pipes" where the interpreter cannot use a
+---
+---     codecell.languages.register({
+---       name = "awk", extensions = { "awk" }, programs = { "gawk", "awk" },
+---       run = { "{program}", "-f", "{source}" },
+---     })
+---@param language table `name`, `programs` (names of its interpreters or compilers, looked for in
+---/usr/bin, /bin, /usr/local/bin, and in `folders`), and one of: `run` (argv of one run) with or
+---without `compile` (argv before it; `run` is then {"{output}"}); `arguments` (function: path of
+---the interpreter -> argv of a kernel); `jupyter` (name of a kernelspec). In `run` and `compile`
+---stand {program}, {source} (the file with the code), {folder} (private, with the source in it),
+---{output} (an executable to make there), {name} (the source without its extension). Optional:
+---`aliases`, `extensions`, `variable` (of the environment, which names another interpreter), `hint`
+---(how to get it), `envs` (of the compiler, without one of the interpreter), `source` (name of the
+---file), `prepare` (function: code -> what is written there), `whole` (a word that every program
+---has), `place` ("first", "last": which of the places in the source that it prints when it fails is
+---the error's), `check` (function: path
+---of the interpreter -> true, or nil, why it will not do, how to mend it), `parts` (prefix of the
+---embedded files that a kernel is sent first), `wire` ("pipes" where the interpreter cannot use a
 ---socket that it has inherited: descriptor 3 to read and 4 to write, to be opened by path)
 function languages.register(language)
+  options.argument("languages.register", "language", language, "table")
   options.check("languages.register", language, RULES)
   options.argument("languages.register", "name", language.name, "name")
-  options.argument("languages.register", "programs", language.programs, "strings")
-  known[language.name] = language
-  by_alias[language.name] = language.name
+  check_language(language)
+  local copy = { extensions = {} }
+  for field, value in pairs(language) do
+    copy[field] = value
+  end
+  copy.extensions = {}
+  for i, extension in ipairs(language.extensions or {}) do
+    copy.extensions[i] = extension:lower():gsub("^%.", "")
+  end
+  if copy.compile and not copy.run then
+    copy.run = { "{output}" }
+  end
+  copy.source = copy.source or "main" .. (copy.extensions[1] and "." .. copy.extensions[1] or "")
+  forget(copy.name)
+  known[copy.name], by_alias[copy.name], versions[copy.name] = copy, copy.name, nil
   for _, alias in ipairs(language.aliases or {}) do
-    by_alias[alias] = language.name
+    by_alias[plain(alias)] = copy.name
   end
-end
-
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then
-    file:close()
-  end
-  return file ~= nil
-end
-
-local function named_program(language)
-  return chosen[language.name] or language.variable and os.getenv(language.variable) or nil
 end
 
 --- Choose interpreters, as `codecell.setup{languages =}` does.
 ---@param programs table<string, {program: string}>
 function languages.choose(programs)
   for name, choice in pairs(programs) do
-    chosen[by_alias[name] or name] = choice.program
+    chosen[by_alias[plain(name)] or name] = choice.program
   end
 end
 
-local function names()
+-- ---- finding ----
+
+local function keys(of)
   local list = {}
-  for name in pairs(known) do
+  for name in pairs(of) do
     list[#list + 1] = name
   end
   table.sort(list)
   return list
 end
 
+-- A kernelspec of this machine; nil and why there is none.
+local function find_jupyter(name)
+  local there, jupyter = pcall(require, "codecell.jupyter")
+  if there then
+    return jupyter.find(name)
+  end
+end
+
+local function unknown(name)
+  local near = nearest(plain(name), keys(by_alias))
+  return errors.new("invalid_argument", ("unknown language %q; %s"):format(name, near
+    and ("did you mean %q?"):format(by_alias[near])
+    or "known are " .. table.concat(keys(known), ", ")))
+end
+
 --- What is known of a language.
----@param name string or an alias of it
+---@param name string of it, an alias, or of a kernelspec; in capitals too. "" is Python
 ---@return table? language
 ---@return codecell.Error? err kind "invalid_argument"
 function languages.find(name)
-  local language = known[by_alias[name]]
+  local word = plain(name)
+  local language = known[by_alias[word ~= "" and word or "python"]]
   if language then
     return language
   end
-  local all = names()
-  local near = nearest(name, all)
-  return nil, errors.new("invalid_argument", ("unknown language %q; %s"):format(name,
-    near and ("did you mean %q?"):format(near) or "known are " .. table.concat(all, ", ")))
+  local spec = find_jupyter(word)
+  if spec then
+    languages.register({ name = word, jupyter = word, hint = "install its Jupyter kernel" })
+    return known[word]
+  end
+  return nil, unknown(name)
 end
 
-local function is_shared(path)
-  for _, folder in ipairs(SHARED) do
-    if path:sub(1, #folder) == folder then
-      return true
+--- The language of a file, by its name.
+---@param path string
+---@return string? name
+function languages.of_file(path)
+  local extension = path:match("%.([%w+_-]+)$")
+  for _, name in ipairs(extension and keys(known) or {}) do
+    for _, one in ipairs(known[name].extensions) do
+      if one == extension:lower() then
+        return name
+      end
     end
   end
-  return false
 end
 
--- Below these a sandbox has something of its own.
-local HIDDEN = { "/dev/", "/home/user/", "/proc/", "/sys/", "/tmp/", "/var/tmp/" }
--- Folders that hold more than an interpreter: to see one, a sandbox would see all of it.
-local WIDE = { "/", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var" }
+--- The language of a program, by its first line: "#!/usr/bin/env python3".
+---@param code string
+---@return string? name
+function languages.of_code(code)
+  local line = code:match("^#!%s*([^\r\n]*)")
+  for word in (line or ""):gmatch("%S+") do
+    local program = word:match("([^/]+)$") or ""
+    local name = by_alias[program] or by_alias[program:match("^%a+") or ""]
+    if name then
+      return name
+    end
+  end
+end
 
--- The folder outside the system's that an interpreter needs, "" for none; nil when that folder
--- holds the home of the user, is one of those that hold everything, or would not be seen.
-local function prefix_of(path)
-  if is_shared(path) then
-    return ""
+local function named_program(language)
+  return chosen[language.name] or language.variable and os.getenv(language.variable) or nil
+end
+
+-- The interpreter that setup or a variable names.
+local function check_named(language, path)
+  if path:sub(1, 1) ~= "/" or not interpreters.exists(path) then
+    return nil, errors.new("unsupported",
+      ("%s: there is no interpreter at %s, which %s names"):format(language.name, path,
+        chosen[language.name] and "setup" or language.variable), "give an absolute path to one")
+  elseif not interpreters.prefix(path) then
+    return nil, errors.new("unsupported",
+      ("%s: a sandbox cannot be given the folder two above %s"):format(language.name, path),
+      "install the interpreter, or make a virtual environment, in a folder of its own, not in "
+        .. "/tmp")
   end
-  local prefix = path:match("^(/.+)/[^/]+/[^/]+$") or "/"
-  for _, folder in ipairs(WIDE) do
-    if prefix == folder then
-      return nil
+  return path
+end
+
+local function find_program(language)
+  local path = named_program(language)
+  if path then
+    return check_named(language, path)
+  end
+  path = language.programs and interpreters.find(language.programs, language.folders)
+  if path then
+    return path
+  end
+  local hint = language.hint or ("install %s"):format(language.name)
+  local wanted = language.programs and table.concat(language.programs, " or ")
+    or ("Jupyter kernel %s"):format(language.jupyter)
+  return nil, errors.new("unsupported", ("%s: no %s in %s; %s"):format(language.name, wanted,
+    language.programs and table.concat(interpreters.folders, " ") or "this machine", hint), hint)
+end
+
+--- How a language runs here and now.
+---@param name string
+---@return {name: string, sort: string, program: string, language: table}? way with what a kernel
+---is started by: `arguments parts wire`
+---@return codecell.Error? err kinds "invalid_argument" and "unsupported", with a hint
+---@return string? sort of the language, whether it is available or not
+function languages.way(name)
+  local language, err = languages.find(name)
+  if not language then
+    return nil, err
+  end
+  local spec, reason, hint
+  if language.jupyter then
+    spec, reason, hint = find_jupyter(language.jupyter)
+  end
+  if spec then
+    return { name = language.name, sort = "jupyter", program = spec.program, language = language,
+      arguments = spec.arguments, parts = spec.parts, wire = spec.wire }, nil, "jupyter"
+  end
+  local sort = language.run and "once" or language.jupyter and "jupyter" or "session"
+  if sort == "jupyter" and reason then
+    return nil, errors.new("unsupported", ("%s: %s"):format(language.name, reason), hint), sort
+  end
+  local program
+  program, err = find_program(language)
+  if program and language.check then
+    local ok
+    ok, reason, hint = language.check(program)
+    if not ok then
+      program, err = nil, errors.new("unsupported", ("%s: %s"):format(language.name, reason), hint)
     end
   end
-  for _, folder in ipairs(HIDDEN) do
-    if prefix:sub(1, #folder) == folder then
-      return nil
-    end
+  if not program then
+    return nil, err, sort
   end
-  local home = (os.getenv("HOME") or ""):gsub("/+$", "")
-  if (home .. "/"):sub(1, #prefix + 1) == prefix .. "/" or prefix == home .. "/.local" then
-    return nil
-  end
-  return prefix
+  return { name = language.name, sort = sort, program = program, language = language,
+    arguments = language.arguments, parts = language.parts, wire = language.wire }, nil, sort
 end
 
 --- The interpreter of a language.
@@ -131,69 +301,55 @@ end
 ---@return string? path
 ---@return codecell.Error? err kinds "invalid_argument" and "unsupported", with a hint
 function languages.program(name)
-  local language, err = languages.find(name)
-  if not language then
+  local way, err = languages.way(name)
+  if not way then
     return nil, err
   end
-  local path = named_program(language)
-  if path then
-    if path:sub(1, 1) == "/" and exists(path) then
-      if prefix_of(path) then
-        return path
-      end
-      return nil, errors.new("unsupported",
-        ("%s: a sandbox cannot be given the folder two above %s"):format(language.name, path),
-        "install the interpreter, or make a virtual environment, in a folder of its own, not in "
-          .. "/tmp")
-    end
-    return nil, errors.new("unsupported",
-      ("%s: there is no interpreter at %s, which %s names"):format(language.name, path,
-        chosen[language.name] and "setup" or language.variable), "give an absolute path to one")
-  end
-  for _, folder in ipairs(FOLDERS) do
-    for _, program in ipairs(language.programs) do
-      if exists(folder .. program) then
-        return folder .. program
-      end
-    end
-  end
-  local hint = language.hint or ("install %s"):format(language.name)
-  return nil, errors.new("unsupported",
-    ("%s: no %s in %s; %s"):format(language.name, table.concat(language.programs, " or "),
-      table.concat(FOLDERS, " "), hint), hint)
+  return way.program
+end
+
+--- Note the version that a started interpreter says it has.
+---@param name string
+---@param version string
+function languages.note_version(name, version)
+  versions[name] = version
 end
 
 --- The folders outside the system's that chosen interpreters live in: a sandbox must see them.
 ---@return string[] prefixes
 function languages.prefixes()
   local list = {}
-  for _, name in ipairs(names()) do
+  for _, name in ipairs(keys(known)) do
     local path = named_program(known[name])
-    local prefix = path and prefix_of(path)
-    if prefix and prefix ~= "" and exists(path) then
+    local prefix = path and interpreters.prefix(path)
+    if prefix and prefix ~= "" and interpreters.exists(path) then
       list[#list + 1] = prefix
     end
   end
   return list
 end
 
---- All languages, and whether this machine has them.
----@return {name: string, available: boolean, program: string?, reason: string?,
----extensions: string[]}[]
+--- All languages, and whether this machine has them. Nothing is run to find out.
+---@return codecell.Language[]
 function languages.list()
   local list = {}
-  for i, name in ipairs(names()) do
-    local program, err = languages.program(name)
+  for i, name in ipairs(keys(known)) do
+    local way, err, sort = languages.way(name)
     list[i] = {
       name = name,
-      available = program ~= nil,
-      program = program,
+      sort = sort,
+      available = way ~= nil,
+      program = way and way.program,
       reason = err and err.message,
-      extensions = known[name].extensions or {},
+      hint = err and err.hint,
+      version = versions[name],
+      extensions = known[name].extensions,
     }
   end
   return list
 end
+
+-- ---- what there is ----
 
 languages.register({
   name = "python",
@@ -207,5 +363,9 @@ languages.register({
     return { program, "-I", "-S", "-c", core.kernel("python.boot") }
   end,
 })
+
+for _, language in ipairs(require "codecell.compilers") do
+  languages.register(language)
+end
 
 return languages

@@ -241,8 +241,8 @@ function Process:wait(timeout)
       return nil, was_closed("wait")
     end
     local result, err = self:try_wait()
-    if self._raised then
-      error(self._raised[1], 0)
+    if self._job and self._job.raised then
+      error(self._job.raised[1], 0)
     elseif result then
       return result
     elseif result == nil then
@@ -296,9 +296,9 @@ local function hand_over(self, job, all)
   if self:_closed() then
     return nil
   end
-  local raised = take(self, job, job.on_stdout, 0, all) or take(self, job, job.on_stderr, 1, all)
-  self._raised = self._raised or raised
-  return raised
+  job.raised = job.raised or take(self, job, job.on_stdout, 0, all)
+    or take(self, job, job.on_stderr, 1, all)
+  return job.raised
 end
 
 local function feed(self, job)
@@ -341,7 +341,8 @@ end
 ---@return table? raised holds what a callback raised
 function process.run(self, job)
   local deadline = wait.deadline(job.timeout)
-  job.written, job.deadline = 0, deadline
+  job.written, job.deadline, job.process = 0, deadline, self
+  self._job = job
   local busy = 0
   while true do
     if self:_closed() then

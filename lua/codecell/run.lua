@@ -21,7 +21,7 @@ Run.__index = Run
 ---@return codecell.Run
 function run.start(sandbox, kernel, job)
   local self = setmetatable({ kernel = kernel, job = job }, Run)
-  job.call = callbacks() -- one that raises ends the run
+  job.call = callbacks(job) -- one that raises ends the run
   self.task = task.async(function()
     local done, err = sandbox._backend.execute(sandbox, kernel, job)
     self.is_over = true
@@ -35,7 +35,7 @@ end
 
 --- Wait for the end of the code.
 ---@param timeout number? seconds; default: as long as it may run
----@return codecell.Execution? execution
+---@return codecell.Execution? execution; what a callback has raised is raised here
 ---@return codecell.Error? err kind "timeout" when it still runs, and those of run_code
 function Run:wait(timeout)
   options.timeout("wait", timeout, 3)
@@ -45,13 +45,16 @@ function Run:wait(timeout)
       return nil, wait.failure("wait", timeout)
     end
   end
-  return self.task:poll()
+  return self:poll()
 end
 
 --- The execution, without waiting.
 ---@return codecell.Execution|false|nil execution false as long as it runs
 ---@return codecell.Error? err after nil
 function Run:poll()
+  if self.task.done and self.job.raised then -- perhaps since the code has ended
+    error(self.job.raised[1], 0)
+  end
   return self.task:poll()
 end
 
@@ -63,19 +66,11 @@ function Run:kill(signal)
   if self.task.done then
     return false
   end
-  local current = self.kernel.run
-  if not current or current.callbacks ~= self.job then
+  local sent = self.kernel:signal(self.job, number)
+  if sent == nil then
     return self.task:cancel()
   end
-  local process = self.kernel.process
-  if not process then -- the context was removed: the run is about to end
-    return false
-  end
-  local request = process:_signal(number, true)
-  if request then
-    self.kernel.sandbox:_forget(request)
-  end
-  return request ~= nil
+  return sent
 end
 
 --- Whether it has ended, or is about to.

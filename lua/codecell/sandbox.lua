@@ -37,7 +37,7 @@ function sandbox.dress(self, backend, given)
     started_at = os.time(), network = given.network }
   self._started = reactor.now()
   self._cwd, self._user = given.cwd, given.user
-  self._contexts = { order = {}, kernels = {}, defaults = {} }
+  self._contexts = { kernels = {}, defaults = {} }
   self._processes = {}
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
   living[given.id] = self
@@ -196,7 +196,7 @@ function Sandbox:list_code_contexts()
   return context.list(self)
 end
 
---- Forget the variables of a context.
+--- Forget the variables of a context. It keeps its id; its next cell starts in the sandbox's cwd.
 ---@param wanted codecell.Context|string the context or its id
 ---@return true? done
 ---@return codecell.Error? err kind "not_found"
@@ -206,11 +206,11 @@ function Sandbox:restart_code_context(wanted)
   if not kernel then
     return nil, err
   end
-  kernel:stop()
+  context.restart(self, kernel)
   return true
 end
 
---- End a context.
+--- End a context. After the default one of a language, code in it needs a context.
 ---@param wanted codecell.Context|string the context or its id
 ---@return true? done
 ---@return codecell.Error? err kind "not_found"
