@@ -60,7 +60,8 @@ enum cell_message {
   ** u32 count + strings environment ("NAME=value", complete)
   ** argv[0] without a slash is looked up on the PATH of that environment.
   ** COMMAND: [stdin, if CELL_SPAWN_STDIN] [stdout] [stderr]; else /dev/null
-  ** KERNEL:  the same, then [its channel], which becomes descriptor 3
+  ** KERNEL:  the same, then [its wire], which becomes descriptor 3; if
+  **          CELL_SPAWN_PIPES [to read] and [to write], which become 3 and 4
   ** TERMINAL: none */
   CELL_SPAWN,
   /* u64 request of the SPAWN (0: everything that the code started),
@@ -137,7 +138,10 @@ enum cell_message {
 };
 
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
-enum cell_spawn_flag { CELL_SPAWN_STDIN = 1 };
+enum cell_spawn_flag {
+  CELL_SPAWN_STDIN = 1,
+  CELL_SPAWN_PIPES = 2 /* the wire of a KERNEL is two pipes */
+};
 enum cell_signal_scope {
   CELL_SCOPE_PROCESS, /* the process itself */
   CELL_SCOPE_GROUP    /* its whole session's first group */
@@ -166,8 +170,11 @@ enum cell_warden_exit {
   CELL_EXIT_REAPER = 5    /* the reaper died: no process can start any more */
 };
 
-/* ---- kernels: frames on a stream socket, request random per cell ----
+/* ---- kernels: frames on a wire, request random per cell ----
 **
+** The wire is a stream socket, descriptor 3; or two pipes, for an interpreter
+** that can use no socket that it has inherited: it opens /dev/fd/3 to read and
+** /dev/fd/4 to write.
 ** Payloads are parts: repeated (string name, bytes value), as pack.h has it.
 */
 enum cell_kernel_message {

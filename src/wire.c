@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #define BLOCK 65536u
 #define BLOCKS 16 /* read in a row, so that others have their turn */
@@ -58,18 +58,24 @@ static int buffer_reserve(struct cell_wire_buffer *buffer, size_t count)
   return 0;
 }
 
-/* ---- the socket ---- */
+/* ---- the descriptors ---- */
 
 static void want(struct cell_wire *wire, uint32_t in)
 {
+  uint32_t out = wire->out.used > 0 ? EPOLLOUT : 0u;
+
+  if (wire->writer >= 0)
+    cell_source_want(wire->reactor, &wire->sink, out);
   cell_source_want(wire->reactor, &wire->source,
-                   in | (wire->out.used > 0 ? EPOLLOUT : 0u));
+                   wire->writer >= 0 ? in : in | out);
 }
 
 static void stop(struct cell_wire *wire)
 {
   cell_source_remove(wire->reactor, &wire->source);
+  cell_source_remove(wire->reactor, &wire->sink);
   cell_fd_close(&wire->fd);
+  cell_fd_close(&wire->writer);
 }
 
 static long parse(const struct cell_wire *wire, struct cell_frame *frame)
@@ -96,8 +102,7 @@ static int read_some(struct cell_wire *wire)
 
   if (buffer_reserve(&wire->in, size) < 0)
     return -1;
-  got = recv(wire->fd, wire->in.bytes + wire->in.start + wire->in.used, size,
-             MSG_DONTWAIT);
+  got = read(wire->fd, wire->in.bytes + wire->in.start + wire->in.used, size);
   if (got > 0) {
     wire->in.used += (size_t)got;
     return (size_t)got == size ? 1 : 0;
@@ -137,19 +142,25 @@ static void drop_taken(struct cell_wire *wire)
   wire->taken = 0;
 }
 
-static void flush(struct cell_wire *wire)
+/* -1: nobody reads any more, and what was to be sent is dropped. */
+static int flush(struct cell_wire *wire)
 {
   while (wire->out.used > 0) {
-    long sent = send(wire->fd, wire->out.bytes + wire->out.start,
-                     wire->out.used, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const unsigned char *bytes = wire->out.bytes + wire->out.start;
+    long sent =
+      wire->writer >= 0
+        ? cell_fd_write(wire->writer, bytes, wire->out.used)
+        : cell_fd_send(wire->fd, bytes, wire->out.used, NULL, 0, NULL, 0);
 
-    if (sent < 0 && errno == EINTR)
-      continue;
     if (sent < 0 && errno == EAGAIN)
       break;
-    /* A peer that is gone shows at the read. */
-    buffer_drop(&wire->out, sent < 0 ? wire->out.used : (size_t)sent);
+    if (sent < 0) {
+      buffer_drop(&wire->out, wire->out.used);
+      return -1;
+    }
+    buffer_drop(&wire->out, (size_t)sent);
   }
+  return 0;
 }
 
 static void ready(struct cell_source *source, uint32_t events)
@@ -158,7 +169,7 @@ static void ready(struct cell_source *source, uint32_t events)
   struct cell_frame frame;
 
   if (events & EPOLLOUT) {
-    flush(wire);
+    flush(wire); /* a peer that is gone shows at the read */
     want(wire, wire->source.events & EPOLLIN);
   }
   /* A frame that is in use must not move, and one that waits is enough. Silent
@@ -170,15 +181,31 @@ static void ready(struct cell_source *source, uint32_t events)
   wire->news(wire);
 }
 
+/* The pipe to the kernel takes more, or nobody reads it any more. */
+static void writable(struct cell_source *sink, uint32_t events)
+{
+  struct cell_wire *wire = CELL_CONTAINER(sink, struct cell_wire, sink);
+
+  (void)events; /* an error shows at the write */
+  flush(wire);
+  want(wire, wire->source.events);
+}
+
 int cell_wire_open(struct cell_wire *wire, struct cell_reactor *reactor, int fd,
-                   struct cell_error *error)
+                   int writer, struct cell_error *error)
 {
   wire->reactor = reactor;
   wire->fd = fd;
+  wire->writer = writer;
   wire->source = (struct cell_source){fd, EPOLLIN, ready, 0};
-  if (cell_source_add(reactor, &wire->source, error) == 0)
+  wire->sink = (struct cell_source){writer, 0, writable, 0};
+  if (cell_fd_nonblocking(fd) < 0 ||
+      (writer >= 0 && cell_fd_nonblocking(writer) < 0))
+    cell_fail(error, CELL_SYSTEM, errno, "open the wire of a kernel");
+  else if (cell_source_add(reactor, &wire->source, error) == 0 &&
+           (writer < 0 || cell_source_add(reactor, &wire->sink, error) == 0))
     return 0;
-  cell_fd_close(&wire->fd);
+  stop(wire);
   return -1;
 }
 
@@ -228,7 +255,7 @@ int cell_wire_send(struct cell_wire *wire, uint32_t type, uint64_t request,
                      "a kernel takes at most %u bytes at a time",
                      CELL_KERNEL_FRAME_MAX);
   cell_frame_header(header, (uint32_t)length, type, request);
-  if (wire->out.used == 0) {
+  if (wire->out.used == 0 && wire->writer < 0) {
     long count =
       cell_fd_send(wire->fd, header, sizeof header, payload, length, NULL, 0);
 
@@ -248,6 +275,8 @@ int cell_wire_send(struct cell_wire *wire, uint32_t type, uint64_t request,
   queue(wire, header + in_header, sizeof header - in_header);
   if (length > sent)
     queue(wire, (const unsigned char *)payload + sent, length - sent);
+  if (wire->writer >= 0 && flush(wire) < 0)
+    return fail_closed(wire, error);
   want(wire, wire->source.events & EPOLLIN);
   return 0;
 }

@@ -8,6 +8,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,8 +20,11 @@ struct kernel {
   struct cell_reactor *reactor;
   struct cell_wire wire;
   struct cell_error error;
-  int end; /* the kernel's */
+  int end;    /* the kernel's, where it writes */
+  int reader; /* of two pipes; -1: it is a socket */
 };
+
+static int with_pipes; /* every test is of both sorts of wire */
 
 static void news(struct cell_wire *wire)
 {
@@ -30,35 +34,41 @@ static void news(struct cell_wire *wire)
 static void open_kernel(struct kernel *kernel)
 {
   static int count;
-  int ends[2];
+  int ends[2], to_kernel[2] = {-1, -1};
 
   memset(kernel, 0, sizeof *kernel);
-  if (cell_fd_pair(SOCK_STREAM, ends) < 0)
+  if (with_pipes ? cell_fd_pipe(ends) < 0 || cell_fd_pipe(to_kernel) < 0
+                 : cell_fd_pair(SOCK_STREAM, ends) < 0)
     abort();
   kernel->end = ends[1];
+  kernel->reader = to_kernel[0];
+  if (cell_fd_nonblocking(kernel->end) < 0)
+    abort();
   kernel->reactor = cell_reactor_new(NULL);
   kernel->wire.news = news;
   kernel->wire.owner = &count;
   if (kernel->reactor == NULL ||
-      cell_wire_open(&kernel->wire, kernel->reactor, ends[0], NULL) < 0)
+      cell_wire_open(&kernel->wire, kernel->reactor, ends[0], to_kernel[1],
+                     NULL) < 0)
     abort();
 }
 
 static void close_kernel(struct kernel *kernel)
 {
   cell_fd_close(&kernel->end);
+  cell_fd_close(&kernel->reader);
   cell_wire_close(&kernel->wire);
   cell_reactor_release(kernel->reactor);
 }
 
-/* Returns how much the socket took. */
+/* Returns how much the wire took. */
 static size_t say(struct kernel *kernel, const void *bytes, size_t size)
 {
   size_t sent = 0;
 
   while (sent < size) {
-    ssize_t count = send(kernel->end, (const char *)bytes + sent, size - sent,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+    long count =
+      cell_fd_write(kernel->end, (const char *)bytes + sent, size - sent);
 
     if (count < 0)
       break; /* full, or the host has closed it */
@@ -175,7 +185,7 @@ static void lengths(void)
   close_kernel(&kernel);
 }
 
-/* A frame that waits is enough: the rest stays in the kernel's socket. */
+/* A frame that waits is enough: the rest stays in the kernel's wire. */
 static void flood(void)
 {
   static unsigned char bytes[CELL_FRAME_HEADER + 1000];
@@ -242,7 +252,49 @@ static void deaf(void)
   close_kernel(&kernel);
 }
 
-int main(void)
+/* Gone is only the end that it reads from: it may say something still. */
+static void half_closed(void)
+{
+  unsigned char bytes[256];
+  size_t whole = record(bytes);
+  struct kernel kernel;
+  int after, steps;
+
+  open_kernel(&kernel);
+  cell_fd_close(&kernel.reader);
+  check(cell_wire_send(&kernel.wire, 2, 1, "x", 1, &kernel.error) < 0 &&
+          kernel.error.kind == CELL_UNAVAILABLE,
+        "what a kernel does not read any more fails, without SIGPIPE #S053");
+  check(frames_of(&kernel, bytes, whole, &after) == FRAMES && after == 0,
+        "what it says is heard all the same");
+  steps = cell_reactor_step(kernel.reactor, 0, NULL);
+  check(steps == 0, "and nothing wakes the host in vain");
+  close_kernel(&kernel);
+}
+
+/* It closes what it reads from while a long frame waits for it. */
+static void closed_while_queued(void)
+{
+  static unsigned char payload[1 << 20];
+  struct kernel kernel;
+  struct cell_frame frame;
+  int i, steps = 1;
+
+  open_kernel(&kernel);
+  check(cell_wire_send(&kernel.wire, 2, 1, payload, sizeof payload, NULL) == 0,
+        "a frame longer than the pipe is queued");
+  cell_fd_close(&kernel.reader);
+  for (i = 0; i < 10 && steps > 0; i++)
+    steps = cell_reactor_step(kernel.reactor, 0, NULL);
+  check(steps == 0 && kernel.wire.out.used == 0,
+        "one that nobody will read is dropped, once #S053");
+  check(receive(&kernel, &frame) == 0 &&
+          cell_wire_send(&kernel.wire, 2, 1, "x", 1, &kernel.error) < 0,
+        "and the next one fails");
+  close_kernel(&kernel);
+}
+
+static void all(void)
 {
   cut_anywhere();
   byte_by_byte();
@@ -250,5 +302,15 @@ int main(void)
   flood();
   flipped();
   deaf();
+}
+
+int main(void)
+{
+  signal(SIGPIPE, SIG_DFL); /* the engine must not raise it */
+  all();
+  with_pipes = 1;
+  all();
+  half_closed();
+  closed_while_queued();
   return check_status();
 }

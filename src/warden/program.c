@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#define REPORT 4   /* where the report pipe is put, out of the way */
+#define REPORT 5   /* where the report pipe is put, out of the way */
 #define OVERHEAD 2 /* warden and reaper count as processes */
 /* Counted for a user of the machine too, who may be the host's: a share. */
 #define SIGNALS_MAX 1024
@@ -72,22 +72,37 @@ static int start_session(const struct program *program)
   return 0;
 }
 
-/* Ours are all above 3, so no target is a source. */
-static int arrange(const struct program *program, int report)
+/* Above every place where something is put, so that no target is a source. */
+static int lift(int *fd)
+{
+  if (*fd < 0 || *fd > REPORT)
+    return 0;
+  *fd = fcntl(*fd, F_DUPFD_CLOEXEC, REPORT + 1);
+  return *fd < 0 ? -1 : 0;
+}
+
+static int arrange(struct program *program, int report)
 {
   int i, source;
 
+  for (i = 0; i < PROGRAM_FDS; i++)
+    if (lift(&program->fds[i]) < 0)
+      return -1;
+  if (lift(&report) < 0)
+    return -1;
   for (i = 0; i < 3; i++) {
     source = program->kind == CELL_TERMINAL ? program->fds[0] : program->fds[i];
     if (source >= 0 && dup2(source, i) < 0)
       return -1;
   }
-  if (program->fds[3] >= 0 && dup2(program->fds[3], CELL_CHANNEL) < 0)
+  for (i = CELL_CHANNEL; i < PROGRAM_FDS; i++) {
+    if (program->fds[i] < 0)
+      close(i);
+    else if (dup2(program->fds[i], i) < 0)
+      return -1;
+  }
+  if (dup3(report, REPORT, O_CLOEXEC) < 0)
     return -1;
-  if (report != REPORT && dup3(report, REPORT, O_CLOEXEC) < 0)
-    return -1;
-  if (program->fds[3] < 0)
-    close(CELL_CHANNEL);
   return call_close_range(REPORT + 1, ~0u);
 }
 

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#define PROGRAM_FDS 5
+
 struct warden;
 
 struct program {
@@ -13,7 +15,8 @@ struct program {
   char cwd[CELL_PATH_MAX];
   char **argv;
   char **envs;
-  int fds[4]; /* 0, 1, 2 and a kernel's channel; a terminal's slave is fds[0] */
+  /* 0, 1, 2, and a kernel's wire; a terminal's slave is fds[0] */
+  int fds[PROGRAM_FDS];
   uint32_t rows, columns;
 };
 

@@ -92,7 +92,7 @@ static int read_request(struct warden *warden, struct program *program)
   struct cell_unpacker unpacker;
   uint32_t flags;
   size_t used = 0, next = 0;
-  int i;
+  int last, i;
 
   memset(program, 0, sizeof *program);
   cell_unpack_start(&unpacker, warden->message.frame.payload,
@@ -107,20 +107,22 @@ static int read_request(struct warden *warden, struct program *program)
   if (!cell_unpack_done(&unpacker) || program->argv[0] == NULL)
     return EINVAL;
   terminate_strings(warden->jobs.strings, used);
-  for (i = 0; i < 4; i++)
+  for (i = 0; i < PROGRAM_FDS; i++)
     program->fds[i] = -1;
   if (program->kind == CELL_TERMINAL)
     return 0;
   if (flags & CELL_SPAWN_STDIN)
     program->fds[0] = wire_take(&warden->message, next++);
   program->fds[1] = wire_take(&warden->message, next++);
-  program->fds[2] = wire_take(&warden->message, next++);
-  if (program->kind == CELL_KERNEL)
-    program->fds[3] = wire_take(&warden->message, next++);
-  if (program->fds[2] < 0 ||
-      (program->kind == CELL_KERNEL && program->fds[3] < 0))
-    return warden->message.lost ? EMFILE : EINVAL;
-  return 0;
+  program->fds[2] = last = wire_take(&warden->message, next++);
+  if (program->kind == CELL_KERNEL) {
+    program->fds[3] = last = wire_take(&warden->message, next++);
+    if (flags & CELL_SPAWN_PIPES)
+      program->fds[4] = last = wire_take(&warden->message, next++);
+  }
+  if (last >= 0 && next == warden->message.count)
+    return 0;
+  return warden->message.lost ? EMFILE : EINVAL;
 }
 
 /* Returns an errno. */
@@ -173,7 +175,7 @@ void spawn_start(struct warden *warden)
 
   if (number == 0)
     number = start(warden, &program, &stage);
-  for (i = 0; i < 4; i++)
+  for (i = 0; i < PROGRAM_FDS; i++)
     if (program.fds[i] > 2)
       close(program.fds[i]);
   if (number != 0)
