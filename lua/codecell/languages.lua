@@ -79,9 +79,8 @@ local function check_language(language)
     error(WRONG:format("arguments", name, "a kernel keeps a session, `run` runs it once: "
       .. "give one of them"), 3)
   elseif not language.arguments and not once and not language.jupyter then
-    error(WRONG:format("run", name, 'missing; say how its code is run, for instance '
-        error(WRONG:format(field, language.name, ("there is no {%s}; did you mean {%s}?"):format(place,
-      3)
+    error(WRONG:format("run", name, 'missing; say how its code is run: run = {"{program}", '
+      .. '"{source}"}, or compile = {"{program}", "-o", "{output}", "{source}"}'), 3)
   elseif not language.programs and (language.arguments or once) then
     error(WRONG:format("programs", name, ("missing; name its interpreters, for instance {%q}")
       :format(name)), 3)
