@@ -123,7 +123,6 @@ describe("files #user", function()
     assert.equal("permission_denied", kind(files():write("/usr/x", "x")))
     assert.equal("invalid_argument", kind(files():read(("x"):rep(5000))))
     assert.equal("invalid_argument", kind(files():read("")))
-    assert.equal("unsupported", kind(files():watch_dir(".")))
   end)
 
   it("raise for a path with NUL or of a wrong type", function()

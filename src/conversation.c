@@ -4,6 +4,7 @@
 #include "sandbox_private.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 
 /* ---- what the warden says ---- */
 
@@ -54,6 +55,23 @@ static void tell_listener(struct cell_sandbox *sandbox,
   cell_fd_close(&fd);
 }
 
+/* Whether anybody wants the answer or not. */
+static void keep_home_watch(struct cell_sandbox *sandbox,
+                            struct cell_delivery *delivery)
+{
+  struct cell_unpacker payload;
+
+  cell_unpack_start(&payload, delivery->frame.payload, delivery->frame.length);
+  cell_unpack_u32(&payload);
+  if (delivery->fd_count > 0 ||
+      (cell_unpack_u32(&payload) & CELL_CHANGED_UNWATCHED))
+    cell_fd_close(&sandbox->home_watch);
+  if (delivery->fd_count == 0)
+    return;
+  sandbox->home_watch = cell_fd_take(&delivery->fds[0]);
+  delivery->fd_count = 0;
+}
+
 static void heard_answer(struct cell_sandbox *sandbox,
                          struct cell_delivery *delivery)
 {
@@ -76,6 +94,8 @@ static void heard_answer(struct cell_sandbox *sandbox,
     tell_listener(sandbox, question, delivery, reply == CELL_REPLY_LAST);
     return;
   }
+  if (question->expected.type == CELL_CHANGES)
+    keep_home_watch(sandbox, delivery);
   if (question->state == CELL_QUESTION_FORGOTTEN) {
     if (reply == CELL_REPLY_LAST)
       cell_question_free(&sandbox->questions, question);
@@ -226,4 +246,14 @@ int cell_sandbox_set_deadline(struct cell_sandbox *sandbox, int64_t timeout_ms,
   return cell_timer_arm(
     sandbox->reactor, &sandbox->deadline,
     cell_clock_after(clock, timeout_ms + CELL_HOST_GRACE_MS), error);
+}
+
+enum cell_home_state cell_sandbox_home_state(const struct cell_sandbox *sandbox)
+{
+  int waiting = 0;
+
+  if (sandbox->home_watch < 0 ||
+      ioctl(sandbox->home_watch, FIONREAD, &waiting) < 0)
+    return CELL_HOME_UNWATCHED;
+  return waiting > 0 ? CELL_HOME_CHANGED : CELL_HOME_UNCHANGED;
 }

@@ -49,6 +49,7 @@ uint64_t lcell_size_field(lua_State *L, int index, const char *name,
 #define LCELL_REACTOR "codecell.Reactor"
 #define LCELL_SANDBOX "codecell.Sandbox"
 #define LCELL_PROCESS "codecell.Process"
+#define LCELL_WATCHER "codecell.Watcher"
 #define LCELL_DESCRIPTOR "codecell.Descriptor"
 #define LCELL_BELL "codecell.Bell"
 
@@ -73,6 +74,8 @@ void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
 /* Start a process in the sandbox at index 1 from the table at index 2. */
 int lcell_process_spawn(lua_State *L);
+/* Watch the directory at index 2 of the sandbox at index 1. */
+int lcell_sandbox_watch(lua_State *L);
 /* Raises for a closed one. */
 struct cell_process *lcell_check_process(lua_State *L);
 /* Methods of a kernel's process (lua_wire.c). */
@@ -86,6 +89,7 @@ void lcell_open_reactor(lua_State *L);
 void lcell_open_sandbox(lua_State *L);
 void lcell_open_question(lua_State *L);
 void lcell_open_process(lua_State *L);
+void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
 void lcell_open_bell(lua_State *L);

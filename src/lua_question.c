@@ -102,6 +102,18 @@ static void ask_link(lua_State *L, struct question *question)
   pack_path(L, 4, question);
 }
 
+/* changes: whether to begin anew. */
+static void ask_changes(lua_State *L, struct question *question)
+{
+  enum cell_home_state state =
+    cell_sandbox_home_state(lcell_check_sandbox(L, 1));
+
+  question->type = CELL_CHANGES;
+  cell_pack_u32(&question->payload,
+                (lua_toboolean(L, 3) ? CELL_CHANGES_RESTART : 0u) |
+                  (state == CELL_HOME_UNWATCHED ? CELL_CHANGES_PASS : 0u));
+}
+
 static void ask_metrics(lua_State *L, struct question *question)
 {
   (void)L;
@@ -128,10 +140,19 @@ static const struct {
   const char *name;
   void (*pack)(lua_State *L, struct question *question);
 } operations[] = {
-  {"dial", ask_dial},       {"link", ask_link},     {"list", ask_list},
-  {"metrics", ask_metrics}, {"mkdir", ask_mkdir},   {"read", ask_read},
-  {"remove", ask_remove},   {"rename", ask_rename}, {"signal", ask_signal},
-  {"stat", ask_stat},       {"write", ask_write},   {NULL, NULL},
+  {"changes", ask_changes},
+  {"dial", ask_dial},
+  {"link", ask_link},
+  {"list", ask_list},
+  {"metrics", ask_metrics},
+  {"mkdir", ask_mkdir},
+  {"read", ask_read},
+  {"remove", ask_remove},
+  {"rename", ask_rename},
+  {"signal", ask_signal},
+  {"stat", ask_stat},
+  {"write", ask_write},
+  {NULL, NULL},
 };
 
 /* Room for what the operation packs; a string to write comes inline. */
@@ -260,6 +281,59 @@ static void push_metrics(lua_State *L, struct cell_unpacker *unpacker)
   set_size(L, "disk_total", cell_unpack_u64(unpacker));
 }
 
+/* {total, unknown, then each {path, op, size}} */
+static void push_changes(lua_State *L, struct cell_unpacker *unpacker)
+{
+  static const char *const names[] = {"create", "write", "remove"};
+  uint32_t flags = cell_unpack_u32(unpacker), change, count;
+  int place = 0;
+  size_t length;
+  const unsigned char *path;
+
+  lua_newtable(L);
+  set_size(L, "total", cell_unpack_u32(unpacker));
+  lua_pushboolean(L, (flags & CELL_CHANGED_UNKNOWN) != 0);
+  lua_setfield(L, -2, "unknown");
+  for (count = cell_unpack_u32(unpacker); count > 0; count--) {
+    lua_createtable(L, 0, 3);
+    path = cell_unpack_bytes(unpacker, &length);
+    lua_pushlstring(L, (const char *)path, length);
+    lua_setfield(L, -2, "path");
+    change = cell_unpack_u32(unpacker);
+    lua_pushstring(L, names[change <= CELL_CHANGE_REMOVE ? change : 0]);
+    lua_setfield(L, -2, "op");
+    set_size(L, "size", cell_unpack_u64(unpacker));
+    lua_rawseti(L, -2, ++place);
+  }
+}
+
+/* {lost, ended, then each {name, type}} */
+static void push_events(lua_State *L, struct cell_unpacker *unpacker)
+{
+  static const char *const names[] = {"create", "write", "remove", "rename",
+                                      "chmod"};
+  uint32_t flags = cell_unpack_u32(unpacker), event, count;
+  int place = 0;
+  size_t length;
+  const unsigned char *name;
+
+  lua_newtable(L);
+  lua_pushboolean(L, (flags & CELL_EVENTS_LOST) != 0);
+  lua_setfield(L, -2, "lost");
+  lua_pushboolean(L, (flags & CELL_EVENTS_ENDED) != 0);
+  lua_setfield(L, -2, "ended");
+  for (count = cell_unpack_u32(unpacker); count > 0; count--) {
+    lua_createtable(L, 0, 2);
+    name = cell_unpack_bytes(unpacker, &length);
+    lua_pushlstring(L, (const char *)name, length);
+    lua_setfield(L, -2, "name");
+    event = cell_unpack_u32(unpacker);
+    lua_pushstring(L, names[event <= CELL_EVENT_CHMOD ? event : 0]);
+    lua_setfield(L, -2, "type");
+    lua_rawseti(L, -2, ++place);
+  }
+}
+
 /* One value for what the messages say; *number is the errno in them. */
 static void push_answer(lua_State *L, struct cell_answer *answer,
                         struct cell_unpacker *unpacker, uint32_t *number)
@@ -278,6 +352,16 @@ static void push_answer(lua_State *L, struct cell_answer *answer,
     *number = cell_unpack_u32(unpacker);
     if (*number == 0)
       push_content(L, unpacker, answer);
+    break;
+  case CELL_CHANGES_ARE:
+    *number = cell_unpack_u32(unpacker);
+    if (*number == 0)
+      push_changes(L, unpacker);
+    break;
+  case CELL_EVENTS:
+    *number = cell_unpack_u32(unpacker);
+    if (*number == 0)
+      push_events(L, unpacker);
     break;
   case CELL_DONE:
     if (answer->messages > 1)

@@ -167,6 +167,21 @@ static int sandbox_hello(lua_State *L)
   return 1;
 }
 
+/* _changed(): whether something may have changed below the home since it was
+** looked at; nil: nobody knows.
+*/
+static int sandbox_changed(lua_State *L)
+{
+  struct cell_sandbox *sandbox = lcell_any_sandbox(L, 1);
+  enum cell_home_state state =
+    sandbox != NULL ? cell_sandbox_home_state(sandbox) : CELL_HOME_UNWATCHED;
+
+  if (state == CELL_HOME_UNWATCHED)
+    return 0;
+  lua_pushboolean(L, state == CELL_HOME_CHANGED);
+  return 1;
+}
+
 static int sandbox_deadline(lua_State *L)
 {
   struct cell_sandbox *sandbox = lcell_check_sandbox(L, 1);
@@ -227,6 +242,7 @@ static int sandbox_collect(lua_State *L)
 static const luaL_Reg methods[] = {
   {"_answer", lcell_sandbox_answer},
   {"_ask", lcell_sandbox_ask},
+  {"_changed", sandbox_changed},
   {"_closed", sandbox_closed},
   {"_connect", sandbox_connect},
   {"_deadline", sandbox_deadline},
@@ -236,6 +252,7 @@ static const luaL_Reg methods[] = {
   {"_spawn", lcell_process_spawn},
   {"_state", sandbox_state},
   {"_token", sandbox_token},
+  {"_watch", lcell_sandbox_watch},
   {"close", sandbox_close},
   {NULL, NULL},
 };

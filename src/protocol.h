@@ -25,6 +25,8 @@
 #define CELL_FILE_INLINE_MAX 65536u
 #define CELL_ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
 #define CELL_PATH_MAX 4096
+#define CELL_CHANGES_MAX 1000 /* told of one cell */
+#define CELL_WATCHERS_MAX 64  /* of one sandbox */
 
 enum cell_message {
   /* ---- host to stem ---- */
@@ -103,6 +105,19 @@ enum cell_message {
   CELL_FILE_RENAME,
   /* string path, string target. Makes parents. Answer: DONE */
   CELL_FILE_LINK,
+  /* u32 flags (enum cell_changes_flag). What is different below CELL_HOME from
+  ** how it was at the last such question. Answer: CHANGES_ARE */
+  CELL_CHANGES,
+  /* string path of a directory, u32 1 for what lies below it too. Answer: DONE;
+  ** EAGAIN: CELL_WATCHERS_MAX there are; E2BIG: too many directories; EUSERS:
+  ** the kernel gives no more */
+  CELL_WATCH,
+  /* u64 request of a WATCH. Answer, once there is something: EVENTS; ESRCH when
+  ** there is no such watch, EBUSY when such a question waits, ECANCELED when
+  ** the watch is ended by UNWATCH */
+  CELL_WATCH_NEXT,
+  /* u64 request of a WATCH. Answer: DONE; ESRCH */
+  CELL_UNWATCH,
   /* End now. No answer. */
   CELL_GOODBYE,
 
@@ -134,7 +149,16 @@ enum cell_message {
   CELL_CONTENT,
   /* u64 CPU microseconds, u32 processes, u32 most processes, u64 memory now,
   ** u64 most memory, u64 disk used, u64 disk total */
-  CELL_METRICS_ARE
+  CELL_METRICS_ARE,
+  /* u32 errno, u32 flags (enum cell_changed_flag), u32 changes in all,
+  ** u32 count (at most CELL_CHANGES_MAX), then so many, by path: string path
+  ** below CELL_HOME, u32 enum cell_change, u64 size. Directories are not told.
+  ** [an inotify instance, with CELL_CHANGED_PASSED: readable when something
+  ** may have changed; only for ioctl FIONREAD] */
+  CELL_CHANGES_ARE,
+  /* u32 errno, u32 flags (enum cell_events_flag), u32 count, then so many:
+  ** string name, relative to the watched directory, u32 enum cell_event */
+  CELL_EVENTS
 };
 
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
@@ -145,6 +169,27 @@ enum cell_spawn_flag {
 enum cell_signal_scope {
   CELL_SCOPE_PROCESS, /* the process itself */
   CELL_SCOPE_GROUP    /* its whole session's first group */
+};
+enum cell_changes_flag {
+  CELL_CHANGES_RESTART = 1, /* count from now on, and tell nothing */
+  CELL_CHANGES_PASS = 2     /* pass the inotify instance */
+};
+enum cell_changed_flag {
+  CELL_CHANGED_PASSED = 1,
+  CELL_CHANGED_UNKNOWN = 2,  /* more files than are kept: nothing is told */
+  CELL_CHANGED_UNWATCHED = 4 /* no inotify instance, or not any more */
+};
+enum cell_change { CELL_CHANGE_CREATE, CELL_CHANGE_WRITE, CELL_CHANGE_REMOVE };
+enum cell_events_flag {
+  CELL_EVENTS_LOST = 1, /* some before these */
+  CELL_EVENTS_ENDED = 2 /* the directory is gone: these are the last */
+};
+enum cell_event {
+  CELL_EVENT_CREATE,
+  CELL_EVENT_WRITE,
+  CELL_EVENT_REMOVE,
+  CELL_EVENT_RENAME, /* away from this name; CREATE tells the new one */
+  CELL_EVENT_CHMOD
 };
 enum cell_write_flag { CELL_WRITE_EXCLUSIVE = 1 /* EEXIST if it is there */ };
 enum cell_entry_type {

@@ -3,8 +3,10 @@
 
 #include "pack.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -74,6 +76,14 @@ static int is_readable_file(int fd)
          (flags & O_ACCMODE) == O_RDONLY && !(flags & O_PATH);
 }
 
+/* The kernel looks at what the descriptor is before it looks at the path, which
+** leads nowhere.
+*/
+static int is_inotify(int fd)
+{
+  return inotify_add_watch(fd, "", IN_ATTRIB) < 0 && errno == ENOENT;
+}
+
 /* ---- values ---- */
 
 static uint32_t take_errno(unpacker *payload)
@@ -112,6 +122,30 @@ static void take_path(unpacker *payload)
 
   if (length >= CELL_PATH_MAX || memchr(path, 0, length) != NULL)
     payload->failed = 1;
+}
+
+/* Part of a path, and the length of it. */
+static int is_part(const unsigned char *at, size_t length)
+{
+  return length > 0 && !(length == 1 && at[0] == '.') &&
+         !(length == 2 && at[0] == '.' && at[1] == '.');
+}
+
+/* A path that only leads down. */
+static void take_name(unpacker *payload)
+{
+  size_t length, i, from = 0;
+  const unsigned char *name = cell_unpack_bytes(payload, &length);
+
+  if (length >= CELL_PATH_MAX || memchr(name, 0, length) != NULL)
+    payload->failed = 1;
+  for (i = 0; i <= length && !payload->failed; i++) {
+    if (i < length && name[i] != '/')
+      continue;
+    if (!is_part(name + from, i - from))
+      payload->failed = 1;
+    from = i + 1;
+  }
 }
 
 static void take_entry(unpacker *payload)
@@ -242,6 +276,50 @@ static enum cell_reply check_metrics(const struct cell_delivery *delivery)
   return last_if(cell_unpack_done(&payload) && has_fds(delivery, 0));
 }
 
+static enum cell_reply check_changes(const struct cell_delivery *delivery)
+{
+  unpacker payload = open_payload(delivery);
+  uint32_t number = take_errno(&payload), flags = cell_unpack_u32(&payload);
+  uint32_t total = cell_unpack_u32(&payload), i;
+  uint32_t count = cell_unpack_u32(&payload);
+
+  if (count > CELL_CHANGES_MAX || count > total || (number != 0 && total > 0) ||
+      flags >= 2 * CELL_CHANGED_UNWATCHED)
+    return CELL_REPLY_WRONG;
+  for (i = 0; i < count && !payload.failed; i++) {
+    take_name(&payload);
+    if (cell_unpack_u32(&payload) > CELL_CHANGE_REMOVE)
+      payload.failed = 1;
+    take_count(&payload);
+  }
+  if (!cell_unpack_done(&payload))
+    return CELL_REPLY_WRONG;
+  if (!(flags & CELL_CHANGED_PASSED))
+    return last_if(has_fds(delivery, 0));
+  return last_if(number == 0 && !(flags & CELL_CHANGED_UNWATCHED) &&
+                 (cell_reply_starved(delivery) ||
+                  (has_fds(delivery, 1) && is_inotify(delivery->fds[0]))));
+}
+
+static enum cell_reply check_events(const struct cell_delivery *delivery)
+{
+  unpacker payload = open_payload(delivery);
+  uint32_t flags, count;
+
+  if (take_errno(&payload) != 0)
+    return last_if(cell_unpack_done(&payload) && has_fds(delivery, 0));
+  flags = cell_unpack_u32(&payload);
+  count = cell_unpack_u32(&payload);
+  if (flags >= 2 * CELL_EVENTS_ENDED || (flags == 0 && count == 0))
+    return CELL_REPLY_WRONG;
+  for (; count > 0 && !payload.failed; count--) {
+    take_name(&payload);
+    if (cell_unpack_u32(&payload) > CELL_EVENT_CHMOD)
+      payload.failed = 1;
+  }
+  return last_if(cell_unpack_done(&payload) && has_fds(delivery, 0));
+}
+
 /* The message that answers a question; DONE for those that are not listed. */
 static uint32_t answer_type(const struct cell_expected *expected)
 {
@@ -256,6 +334,10 @@ static uint32_t answer_type(const struct cell_expected *expected)
     return CELL_ENTRY;
   case CELL_FILE_READ:
     return CELL_CONTENT;
+  case CELL_CHANGES:
+    return CELL_CHANGES_ARE;
+  case CELL_WATCH_NEXT:
+    return CELL_EVENTS;
   default:
     return CELL_DONE;
   }
@@ -281,6 +363,10 @@ enum cell_reply cell_reply_check(const struct cell_expected *expected,
     return check_content(delivery);
   case CELL_METRICS_ARE:
     return check_metrics(delivery);
+  case CELL_CHANGES_ARE:
+    return check_changes(delivery);
+  case CELL_EVENTS:
+    return check_events(delivery);
   default:
     return check_done(expected, delivery);
   }

@@ -114,6 +114,7 @@ void cell_sandbox_begin_end(struct cell_sandbox *sandbox)
                  0);
     cell_channel_close(&sandbox->channel);
   }
+  cell_fd_close(&sandbox->home_watch);
   kill_warden(sandbox);
   if (sandbox->pidfd < 0 && sandbox->birth.process == NULL)
     settle(sandbox); /* nobody will tell more */
@@ -342,7 +343,7 @@ static struct cell_sandbox *allocate(struct cell_reactor *reactor,
   sandbox->references = 1;
   sandbox->reactor = cell_reactor_keep(reactor);
   sandbox->options = *options;
-  sandbox->pidfd = -1;
+  sandbox->pidfd = sandbox->home_watch = -1;
   sandbox->channel.fd = -1;
   sandbox->channel.heard = cell_sandbox_heard;
   sandbox->channel.ended = channel_ended;
@@ -444,6 +445,7 @@ void cell_sandbox_close(struct cell_sandbox *sandbox)
   sandbox->state = CELL_SANDBOX_ENDING;
   cell_channel_close(&sandbox->channel);
   forget_pidfd(sandbox);
+  cell_fd_close(&sandbox->home_watch);
   settle(sandbox);
 }
 

@@ -79,6 +79,15 @@ void cell_sandbox_close(struct cell_sandbox *sandbox);
 int cell_sandbox_set_deadline(struct cell_sandbox *sandbox, int64_t timeout_ms,
                               struct cell_error *error);
 
+/* What may have happened below the home since the warden looked last. */
+enum cell_home_state {
+  CELL_HOME_UNWATCHED, /* nobody knows: ask CHANGES, with CELL_CHANGES_PASS */
+  CELL_HOME_UNCHANGED,
+  CELL_HOME_CHANGED
+};
+enum cell_home_state
+cell_sandbox_home_state(const struct cell_sandbox *sandbox);
+
 /* A question to the warden. Payload and descriptors are copied (the caller
 ** keeps its own). Sent at once or queued (bounded: LIMIT_EXCEEDED). Returns the
 ** request number, 0 on failure. May be asked while STARTING.

@@ -20,6 +20,7 @@ struct cell_sandbox {
   struct cell_birth birth;
   struct cell_source ending; /* the pidfd */
   int pidfd;                 /* -1: not known yet, or gone */
+  int home_watch;            /* inotify, or -1: see CELL_CHANGES */
   struct cell_timer deadline;
   struct cell_timer settling;
   struct cell_questions questions;

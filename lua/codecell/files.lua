@@ -332,14 +332,23 @@ function Files:make_dir(path)
   return ok, err
 end
 
---- Learn of changes in a directory.
+local WATCH = { recursive = { type = "boolean" } }
+
+--- Learn of what happens in a directory, from now on. Links are not followed below it.
 ---@param path string
----@return nil
----@return codecell.Error err kind "unsupported"
-function Files:watch_dir(path)
-  usable(self, "watch_dir")
-  options.argument("watch_dir", "path", path, "text")
-  return nil, errors.unsupported("watch_dir", self._sandbox.backend, "list the directory again")
+---@param given {recursive: boolean?}? recursive: in all directories below it too, and those that
+---are made later; default false
+---@return codecell.Watcher? watcher close it; it ends with its directory and its sandbox
+---@return codecell.Error? err kinds "not_found", "invalid_argument" (not a directory),
+---"limit_exceeded" (64 watchers of a sandbox, 8192 directories)
+function Files:watch_dir(path, given)
+  local sandbox = usable(self, "watch_dir")
+  local ok, err = check_path("watch_dir", path)
+  given = options.check("watch_dir", given, WATCH)
+  if not ok then
+    return nil, err
+  end
+  return require("codecell.watcher").start(sandbox, path, given.recursive == true)
 end
 
 -- ---- to and from the host ----

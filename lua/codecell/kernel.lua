@@ -3,6 +3,7 @@
 --- It is started by the first cell, runs one cell at a time, and is replaced when it dies or does
 --- not stop: its variables are then lost, which the execution says.
 local cell = require "codecell.cell"
+local changes = require "codecell.changes"
 local errors = require "codecell.errors"
 local execution = require "codecell.execution"
 local languages = require "codecell.languages"
@@ -371,6 +372,7 @@ local function run_cell(self, job, began, deadline)
   local run = cell.new(self.context, job, self.sandbox._limits.output, deadline)
   run.greeted = self.ready ~= true and function(parts) return greet(self, parts) end
   local created = reactor.now()
+  job.changes = changes.begin(self.sandbox)
   ok, err = send(self, run)
   if not ok and err.kind == "unavailable" then -- it ended since; nothing has begun to run
     ok, err = replace(self, run)

@@ -113,9 +113,25 @@ error("codecell.meta is for language servers; it is never required")
 ---@field out_of_memory boolean
 ---@field state_lost boolean the interpreter had to be replaced: variables are gone
 ---@field truncated table<string, {kept: integer, total: integer}>? by stream; `results` counts
----those past 2000 or 128 MiB
+---those past 2000 or 128 MiB, `files_changed` those past 1000 or 64 KiB of names; its `unknown` is
+---true where nobody can tell, as with more than 32768 files below /home/user
 ---@field refused {what: string, why: string, allow: string}[]
----@field files_changed {path: string, op: string, size: integer}[]
+---@field files_changed codecell.FileChange[] below /home/user, by path; of cells of several
+---contexts that run at the same time, the first one to end tells it
+
+--- A file or link that a cell has changed, or something that the cell has started. Directories are
+--- not told, only what is in them; nor is what programs keep for themselves (__pycache__, .cache,
+--- .git, node_modules and the like: see the design).
+---@class codecell.FileChange
+---@field path string absolute
+---@field op "create"|"write"|"remove" a renamed file is removed and created
+---@field size integer bytes; 0 of a removed one
+
+--- What happened to a name in a watched directory. Writing in many pieces is told once or more.
+---@class codecell.FileEvent
+---@field name string relative to the watched directory
+---@field type "create"|"write"|"remove"|"rename"|"chmod" a renamed one: "rename" of the old name,
+---"create" of the new
 
 ---@class codecell.ExecutionError
 ---@field name string of the exception; TimeoutError, OutOfMemoryError and KernelDiedError for what

@@ -2,6 +2,7 @@
 ---
 --- The code is written into a private folder of the sandbox, compiled there if the language is,
 --- and run in the folder of the context. What it writes there stays; its variables do not.
+local changes = require "codecell.changes"
 local errors = require "codecell.errors"
 local execution = require "codecell.execution"
 local failure = require "codecell.failure"
@@ -218,7 +219,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local run = plan(self, way, job, deadline)
-  self.job = job
+  self.job, job.changes = job, changes.begin(self.sandbox)
   local ok
   ok, err = work(self, run)
   self.job = nil

@@ -1,4 +1,5 @@
 --- Turns: the cells of a context run one at a time, in the order in which they were asked for.
+local changes = require "codecell.changes"
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
@@ -42,7 +43,8 @@ end
 ---@param self table what runs the cells of a context: `sandbox`, and `line`, which starts empty
 ---@param job table code, timeout, `call` (how callbacks are called), and the options of run_code
 ---@param body function of self, job, the time when the cell was asked for, its deadline: an
----execution or nil, err; besides an execution, a table that holds what a callback raised
+---execution or nil, err; besides an execution, a table that holds what a callback raised. It sets
+---`job.changes` by `changes.begin` before the code runs
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
 function turns.execute(self, job, body)
@@ -61,6 +63,7 @@ function turns.execute(self, job, body)
     err = errors.new("cancelled", "run_code: the sandbox was closed")
   else
     done, err = body(self, job, began, deadline)
+    changes.finish(job.changes, done)
   end
   give_back(self)
   if done and err then

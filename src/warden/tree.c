@@ -28,7 +28,7 @@ struct listing {
   unsigned char bytes[BATCH];
 };
 
-static DIR *open_directory(int fd)
+DIR *tree_open(int fd)
 {
   DIR *directory = fdopendir(fd);
   int number = errno;
@@ -39,7 +39,7 @@ static DIR *open_directory(int fd)
   return directory;
 }
 
-static int is_dots(const char *name)
+int tree_is_dots(const char *name)
 {
   return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
@@ -101,7 +101,7 @@ static int add(struct listing *listing, int directory, const char *name)
 
 static int walk(struct listing *listing, int fd, size_t length, uint32_t depth)
 {
-  DIR *directory = open_directory(fd);
+  DIR *directory = tree_open(fd);
   struct dirent *entry;
   int number = 0, below;
   size_t end;
@@ -109,7 +109,7 @@ static int walk(struct listing *listing, int fd, size_t length, uint32_t depth)
   if (directory == NULL)
     return errno;
   while (number == 0 && (entry = readdir(directory)) != NULL) {
-    if (is_dots(entry->d_name))
+    if (tree_is_dots(entry->d_name))
       continue;
     end = length + strlen(entry->d_name);
     if (end + 2 > sizeof listing->path) {
@@ -200,7 +200,7 @@ static int remove_one(int directory, const char *name, int top, int level)
 /* Passes, because names may be skipped while others go, and new ones come. */
 static int empty(int fd, int top, int level)
 {
-  DIR *directory = open_directory(fd);
+  DIR *directory = tree_open(fd);
   struct dirent *entry;
   int number = 0, passes = 0, found;
 
@@ -210,7 +210,7 @@ static int empty(int fd, int top, int level)
     found = 0;
     rewinddir(directory);
     while (number == 0 && (entry = readdir(directory)) != NULL) {
-      if (is_dots(entry->d_name))
+      if (tree_is_dots(entry->d_name))
         continue;
       found = 1;
       number = remove_one(dirfd(directory), entry->d_name,

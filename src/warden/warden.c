@@ -242,6 +242,18 @@ static void serve(struct warden *warden)
   case CELL_DIAL:
     dial_start(warden);
     break;
+  case CELL_CHANGES:
+    changes_serve(warden);
+    break;
+  case CELL_WATCH:
+    watch_start(warden);
+    break;
+  case CELL_WATCH_NEXT:
+    watch_next(warden);
+    break;
+  case CELL_UNWATCH:
+    watch_stop(warden);
+    break;
   case CELL_GOODBYE:
     _exit(CELL_EXIT_GOODBYE);
   default:
@@ -284,15 +296,20 @@ static int next_timeout(const struct warden *warden)
   return left > 0 ? (int)left : 0;
 }
 
-/* Room for the channel, the signals, the host, all reports and all dials. */
+/* Always there: the channel, the signals, the host, the watches (or -1). */
+#define ALWAYS 4
+
+/* Room for these, all reports and all dials. */
 static size_t gather(const struct warden *warden, struct pollfd *fds)
 {
-  size_t i, count = 3;
+  size_t i, count = ALWAYS;
 
   fds[0].fd = warden->channel;
   fds[1].fd = warden->signals;
   fds[2].fd = warden->birth->host;
-  fds[0].events = fds[1].events = fds[2].events = POLLIN;
+  fds[3].fd = warden->watches.inotify;
+  for (i = 0; i < ALWAYS; i++)
+    fds[i].events = POLLIN;
   for (i = 0; i < warden->jobs.count; i++)
     if (warden->jobs.list[i].report >= 0) {
       fds[count].fd = warden->jobs.list[i].report;
@@ -310,7 +327,7 @@ static void take_reports(struct warden *warden, const struct pollfd *fds,
 {
   size_t i, j;
 
-  for (i = 3; i < count; i++)
+  for (i = ALWAYS; i < count; i++)
     for (j = 0; fds[i].revents != 0 && j < warden->jobs.count; j++)
       if (warden->jobs.list[j].report == fds[i].fd) {
         spawn_report(warden, &warden->jobs.list[j]);
@@ -320,7 +337,7 @@ static void take_reports(struct warden *warden, const struct pollfd *fds,
 
 static void loop(struct warden *warden)
 {
-  static struct pollfd fds[3 + JOBS_MAX + DIALS_MAX];
+  static struct pollfd fds[ALWAYS + JOBS_MAX + DIALS_MAX];
   size_t count;
 
   for (;;) {
@@ -336,6 +353,8 @@ static void loop(struct warden *warden)
       dial_check(warden);
     if (fds[1].revents != 0)
       reap(warden);
+    if (fds[3].revents != 0)
+      watch_take(warden);
     if (fds[0].revents != 0)
       serve(warden);
     if (watches(warden) && warden_now_ms() >= warden->watched + WATCHDOG_MS) {
@@ -352,6 +371,7 @@ void warden_run(const struct birth *birth)
 
   warden.birth = birth;
   warden.cgroup = birth->cgroup;
+  warden.changes.inotify = warden.watches.inotify = -1;
   leave_stem(&warden);
   if (prepare(&warden, &failure) < 0) {
     wire_send_failure(warden.channel, CELL_FAILED, 0, failure.number,

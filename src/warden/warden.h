@@ -9,11 +9,13 @@
 #define CELL_WARDEN_H
 
 #include "cgroup.h"
+#include "changes.h"
 #include "dial.h"
 #include "failure.h"
 #include "files.h"
 #include "self.h"
 #include "spawn.h"
+#include "watch.h"
 #include "wire.h"
 
 /* What the stem gives to its clone. */
@@ -43,6 +45,8 @@ struct warden {
   struct jobs jobs;
   struct helpers helpers;
   struct dials dials;
+  struct changes changes;
+  struct watches watches;
   int64_t watched;         /* when memory was last looked at, ms */
   uint64_t watchdog_kills; /* like the oom kills of a group */
   uint64_t memory_peak;    /* seen by watchdog and metrics */
