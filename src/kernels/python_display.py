@@ -20,7 +20,6 @@ BINARY = frozenset(('png', 'jpeg', 'pdf'))
 STRUCTURED = frozenset(('json', 'data', 'chart'))
 CANARY = '_ipython_canary_method_should_not_exist_'
 TYPES_MAX = 40  # formats of one result
-DATA_MAX = 200000  # values of a table that are sent as data
 
 
 def method(value, name):
@@ -86,44 +85,25 @@ def short(mixed):
             if made is not None}
 
 
-def add_table(pandas, value, formats):
-    """A DataFrame is also data: column to values."""
-    frame = getattr(pandas, 'DataFrame', None)
-    if frame is None or not isinstance(value, frame):
-        return
-    if value.size > DATA_MAX:
-        kernel.truncated = True
-        return
+def add_table(module, value, formats):
+    """A table is also data: column to values."""
     try:
-        formats['data'] = {
-            str(name): [plain(item) for item in value.iloc[:, index].tolist()]
-            for index, name in enumerate(value.columns)}
+        data = part('python_data')['of_table'](module, value)
     except Exception:
         complain('data of the table')
+        return
+    if data is not None:
+        formats['data'] = data
 
 
-def plain(item):
-    """A cell of a table; a missing date has no ISO form."""
-    kind = type(item)
-    if kind in (str, int, float, bool):
-        return item
-    if kind.__name__ in ('NaTType', 'NAType'):
-        return None
-    if hasattr(item, 'isoformat'):
-        return item.isoformat()
-    if isinstance(item, (list, tuple, dict)) or kind.__module__ == 'numpy':
-        return item
-    return item if item is None else str(item)
-
-
-def add_figure(pyplot, value, formats):
-    figure = sys.modules['matplotlib.figure'].Figure
-    if isinstance(value, figure):
+def add_figure(module, value, formats):
+    if isinstance(value, module.Figure):
         formats.update(part('python_figure')['formats'](value))
 
 
 # Formats that the library itself does not offer, by its module.
-EXTRAS = {'pandas': add_table, 'matplotlib.pyplot': add_figure}
+EXTRAS = {'pandas': add_table, 'polars': add_table, 'pyarrow': add_table,
+          'matplotlib.figure': add_figure}
 
 
 def coded(formats):

@@ -60,9 +60,21 @@ def show_all():
 
 
 def formats(figure):
-    """The picture of a figure; one without anything in it has none."""
-    if not figure.axes and not figure.lines:
-        return {}
+    """The picture and the chart of a figure; one with nothing in it has
+    neither, and one that pyplot has no part in has no picture."""
+    made = {}
+    if 'matplotlib.pyplot' in sys.modules and (figure.axes or figure.lines):
+        made['png'] = picture(figure)
+    try:
+        chart = part('python_chart')['of_figure'](figure)
+    except Exception:
+        return made  # artists of the user's own may do anything
+    if chart is not None:
+        made['chart'] = chart
+    return made
+
+
+def picture(figure):
     import io
     file = io.BytesIO()
     canvas = figure.canvas
@@ -73,4 +85,4 @@ def formats(figure):
                         facecolor=figure.get_facecolor(),
                         edgecolor=figure.get_edgecolor(),
                         bbox_inches='tight')
-    return {'png': file.getvalue()}
+    return file.getvalue()
