@@ -393,4 +393,46 @@ function Files:download(path, host_path, given)
   return require("codecell.transfer").download(sandbox, path, host_path, given.links == "skip")
 end
 
+-- The paths of an argument of `archive`, or nil, err.
+local function paths_of(what)
+  if type(what) == "string" or what.path then
+    what = { what }
+  end
+  local list = {}
+  for i, one in ipairs(what) do
+    local name = ("paths[%d]"):format(i)
+    local path = type(one) == "table" and one.path or one
+    options.argument("archive", name, path, "text", nil, 4)
+    local ok, err = check_path("archive", path, 4)
+    if not ok then
+      return nil, err
+    elseif type(one) ~= "table" or one.op ~= "remove" then
+      list[#list + 1] = { path = absolute(path), is_found = type(one) == "table" }
+    end
+  end
+  return list
+end
+
+local PATHS = {
+  type = "either", expected = "path or list of them",
+  rules = { string = { type = "text" }, table = { type = "table" } },
+}
+
+--- Files and whole directories as a tar stream, read piece by piece: modes, times and links are
+--- kept, whoever owns them is not. Names are those below /home/user, or else below /.
+---@param paths string|table a path, or a list of paths and of what has a `path`, as entries and
+---changes have: `archive("out")`, `archive(execution.files_changed)` (without what was removed, or
+---is gone by now)
+---@return codecell.Archive? archive
+---@return codecell.Error? err kind "invalid_argument"
+function Files:archive(paths)
+  local sandbox = usable(self, "archive")
+  options.argument("archive", "paths", paths, "either", PATHS)
+  local list, err = paths_of(paths)
+  if not list then
+    return nil, err
+  end
+  return require("codecell.archive").new(sandbox, list)
+end
+
 return files

@@ -122,6 +122,11 @@ end
 
 local function download_entry(sandbox, from, root, entry, skip, budget)
   if entry.type == "dir" then
+    local _, above = entry.path:gsub("/", "")
+    if above + 1 == DEPTH_MOST then -- what it holds was not listed
+      return nil, errors.new("invalid_argument",
+        ("download: %s is nested deeper than %d directories"):format(from, DEPTH_MOST))
+    end
     return root:make_directory(entry.path, entry.mode)
   elseif entry.type == "symlink" then
     return download_link(root, entry, skip)
