@@ -122,13 +122,16 @@ function languages.register(language)
   options.check("languages.register", language, RULES)
   options.argument("languages.register", "name", language.name, "name")
   check_language(language)
-  local copy = { extensions = {} }
+  local copy = {}
   for field, value in pairs(language) do
     copy[field] = value
   end
-  copy.extensions = {}
+  copy.aliases, copy.extensions = {}, {}
+  for i, alias in ipairs(language.aliases or {}) do
+    copy.aliases[i] = plain(alias)
+  end
   for i, extension in ipairs(language.extensions or {}) do
-    copy.extensions[i] = extension:lower():gsub("^%.", "")
+    copy.extensions[i] = (plain(extension):gsub("^%.", ""))
   end
   if copy.compile and not copy.run then
     copy.run = { "{output}" }
@@ -136,8 +139,8 @@ function languages.register(language)
   copy.source = copy.source or "main" .. (copy.extensions[1] and "." .. copy.extensions[1] or "")
   forget(copy.name)
   known[copy.name], by_alias[copy.name], versions[copy.name] = copy, copy.name, nil
-  for _, alias in ipairs(language.aliases or {}) do
-    by_alias[plain(alias)] = copy.name
+  for _, alias in ipairs(copy.aliases) do
+    by_alias[alias] = copy.name
   end
 end
 
@@ -342,6 +345,7 @@ function languages.list()
       reason = err and err.message,
       hint = err and err.hint,
       version = versions[name],
+      aliases = known[name].aliases,
       extensions = known[name].extensions,
     }
   end

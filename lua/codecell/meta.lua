@@ -86,8 +86,21 @@ error("codecell.meta is for language servers; it is never required")
 ---@field commands codecell.Commands
 ---@field pty codecell.Pty
 
+--- A language, and whether this machine has it.
+---@class codecell.Language
+---@field name string
+---@field sort "session"|"jupyter"|"once" whether variables stay from one cell to the next: in a
+---session of ours, in that of a Jupyter kernel, not at all
+---@field available boolean
+---@field program string? path of its interpreter or compiler
+---@field reason string? why it is not available
+---@field hint string? how to get it
+---@field version string? of the interpreter, once one was started in this Lua state
+---@field aliases string[] other names of it
+---@field extensions string[] of its files
+
 ---@class codecell.RunCodeOptions
----@field language string? default "python"
+---@field language string? name or alias, as codecell.languages has them; default "python"
 ---@field context codecell.Context|string|nil instead of `language`: the session to run in
 ---@field envs table<string, string>? for this run alone
 ---@field stdin string? what input() reads

@@ -108,7 +108,7 @@ local function rounded(value, without_null)
   if type(value) == "number" then
     return ("%.9g"):format(value)
   elseif type(value) ~= "table" or value == json.null then
-    return value == json.null and "null" or value
+    return value == json.null and "\0null" or value -- no text of a result is that
   end
   local made = {}
   for key, item in pairs(value) do
@@ -190,7 +190,10 @@ local function written(value)
     table.sort(keys)
     for i, key in ipairs(keys) do
       local item = value[key]
-      pieces[i] = key .. "=" .. written(item == nil and value[tonumber(key)] or item)
+      if item == nil then
+        item = value[tonumber(key)]
+      end
+      pieces[i] = key .. "=" .. written(item)
     end
     return "{" .. table.concat(pieces, " ") .. "}"
   end

@@ -1,6 +1,7 @@
 --- `codecell interpret`: the code blocks of a model's answer, run one after the
 --- other in one sandbox.
 local blocks = require "codecell.agent.blocks"
+local words = require "codecell.agent.blocks.language"
 local command = require "codecell.command"
 local json = require "codecell.json"
 local languages = require "codecell.languages"
@@ -41,6 +42,15 @@ local function list(found)
       block.runnable and "runs" or "does not run: " .. (block.why or "not code"), "\n")
   end
   return command.status.success
+end
+
+-- A program that is left out is missed; text and data are not.
+local function say_left_out(found)
+  for i, block in ipairs(found) do
+    if not block.runnable and words.is_programming(block.language) then
+      io.stderr:write("codecell interpret: ", title(block, i), ", does not run: ", block.why, "\n")
+    end
+  end
 end
 
 -- Runs what can run. Returns the Executions and the exit status of the last.
@@ -100,7 +110,9 @@ function interpret.run(options, arguments)
   local found = blocks.scan(text, { languages = can_run })
   if options.list then
     return list(found)
-  elseif not has_code(found) then
+  end
+  say_left_out(found)
+  if not has_code(found) then
     io.stderr:write("codecell interpret: no code to run in this answer\n")
     command.write(options.json and "[]\n" or "")
     return command.status.success

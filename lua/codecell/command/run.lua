@@ -1,5 +1,6 @@
 --- `codecell run`: one piece of code in a sandbox of its own.
 local command = require "codecell.command"
+local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
 local show = require "codecell.command.show"
 
@@ -12,7 +13,7 @@ local run = {
   options = {
     { name = "code", short = "c", value = "CODE", help = "the code itself" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
-      help = "default: by the file's name" },
+      help = "default: by the file's name, or its #! line" },
     { name = "stdin", value = "FILE", help = "what the code reads as its input; - is ours" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
     { name = "json", help = "print the whole Execution, bytes in base64" },
@@ -21,8 +22,6 @@ local run = {
 for _, option in ipairs(launch.options) do
   run.options[#run.options + 1] = option
 end
-
-local BY_SUFFIX = { bash = "bash", js = "javascript", lua = "lua", py = "python", sh = "bash" }
 
 --- The whole of a file, or of standard input for "-".
 ---@param path string
@@ -66,9 +65,8 @@ local function find_input(options, arguments)
   return run.read_all(options.stdin)
 end
 
-local function language_of(options, path)
-  local suffix = path and path:match "%.(%w+)$"
-  return options.language or suffix and BY_SUFFIX[suffix:lower()]
+local function language_of(options, path, code)
+  return options.language or path and languages.of_file(path) or languages.of_code(code)
 end
 
 --- The exit status that an Execution amounts to.
@@ -111,7 +109,7 @@ function run.run(options, arguments)
   end
   local view = show.open(sandbox, options.save)
   local how = options.json and {} or show.stream(view)
-  how.language = language_of(options, arguments[1])
+  how.language = language_of(options, arguments[1], given.code)
   how.timeout, how.stdin = options.timeout, given.input
   local execution, err = sandbox:run_code(given.code, how)
   if not execution then
