@@ -369,6 +369,26 @@ languages.register({
 
 for _, language in ipairs(require "codecell.compilers") do
   languages.register(language)
+languages.register({
+  name = "lua",
+  extensions = { "lua" },
+  programs = { "lua5.4", "lua", "lua5.3", "lua5.2", "lua5.1", "luajit" },
+  variable = "CODECELL_LUA_PROGRAM",
+  hint = "install lua5.4, or name an interpreter with CODECELL_LUA_PROGRAM",
+  wire = "pipes",
+  arguments = function(program)
+    local argv = { program }
+    for i, name in ipairs({ "lua_text.lua", "lua_display.lua", "lua_shell.lua", "lua.lua" }) do
+      argv[i + 1] = "-e" .. core.kernel(name)
+    end
+    -- Each serves until an interrupt; then the next one goes on.
+    for i = #argv + 1, #argv + 250 do
+      argv[i] = "-e" .. core.kernel("lua.boot")
+    end
+    return argv
+  end,
+})
+
 end
 
 return languages

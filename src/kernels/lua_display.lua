@@ -1,0 +1,143 @@
+-- Results of the Lua kernel (lua.lua): display, and the value of a cell.
+local kernel = debug.getregistry().codecell
+
+local error, pcall, select, tostring, type = error, pcall, select, tostring, type
+local next, setmetatable = next, setmetatable
+local find, format = string.find, string.format
+local concat = table.concat
+local getmetatable = debug.getmetatable
+local flush, stdout = io.stdout.flush, io.stdout
+local bounded, json, unquote = kernel.bounded, kernel.json, kernel.unquote
+
+local RESULT = 17 -- src/protocol.h
+local TEXT_MAX, BLOB_MAX, FRAME_MAX = 4194304, 16777216, 67108864 -- bytes
+local RESULTS_MAX = 1000 -- of a cell
+
+local FORMATS = {
+  text = "text", html = "text", markdown = "text", svg = "text", latex = "text",
+  javascript = "text", png = "bytes", jpeg = "bytes", pdf = "bytes",
+  json = "json", data = "json", chart = "json",
+}
+
+-- Results that are shown are told at once; the value of the cell goes with its end.
+local function show(parts, is_main)
+  local cell = kernel.cell
+  if not cell or not cell.began then
+    return -- by a finalizer, between two cells
+  end
+  cell.results = cell.results + 1
+  if cell.results > RESULTS_MAX then
+    kernel.truncated = true
+    if cell.results > RESULTS_MAX + 1 then
+      return
+    end
+    parts = { "text", format("[more than %d results: the rest is left out]", RESULTS_MAX) }
+  end
+  if is_main then
+    parts[#parts + 1], parts[#parts + 2] = "main", "1"
+  end
+  local bytes = kernel.frame(RESULT, cell.request, parts)
+  if #bytes > FRAME_MAX then
+    kernel.truncated = true
+    bytes = kernel.frame(RESULT, cell.request, { "text",
+      format("[a result of %d bytes is left out]", #bytes) })
+  end
+  if is_main then
+    cell.last = bytes
+  else
+    pcall(flush, stdout)
+    kernel.say(bytes)
+  end
+end
+
+local function add_format(parts, name, value)
+  local sort_of = FORMATS[name] or type(value) == "table" and "json" or "bytes"
+  if sort_of == "json" then
+    value = json(value)
+    name = FORMATS[name] and name or name .. " json"
+  elseif type(value) ~= "string" then
+    error(format("%s is a string, not a %s", name, type(value)), 0)
+  elseif sort_of == "text" then
+    value = bounded(value)
+  elseif #value > BLOB_MAX then
+    kernel.truncated = true
+    name, value = "text", format("[%s of %d bytes is left out]", name, #value)
+  end
+  parts[#parts + 1], parts[#parts + 2] = name, value
+end
+
+-- Whether a table says in which formats it is to be shown: {html = "<b>x</b>", text = "x"}.
+local function is_rich(value)
+  if type(value) ~= "table" or next(value) == nil or getmetatable(value) then
+    return false
+  end
+  for key in next, value do
+    if type(key) ~= "string" or not (FORMATS[key] or find(key, "/", 1, true)) then
+      return false
+    end
+  end
+  return true
+end
+
+local function parts_for(value)
+  local parts = {}
+  if is_rich(value) then
+    for name, content in next, value do
+      add_format(parts, name, content)
+    end
+    return parts
+  end
+  parts[1], parts[2] = "text", unquote(bounded(tostring(value)))
+  if type(value) == "table" and not getmetatable(value) then
+    local ok, text = pcall(json, value)
+    if ok then
+      parts[3], parts[4] = "json", text
+    end
+  end
+  return parts
+end
+
+-- What is wrong with an argument is the caller's, in his line.
+local function parts_or_error(...)
+  local ok, parts = pcall(...)
+  if not ok then
+    error(type(parts) == "string" and "display: " .. parts or parts, 3)
+  end
+  return parts
+end
+
+local function display(_, ...)
+  for i = 1, select("#", ...) do
+    show(parts_or_error(parts_for, (select(i, ...))))
+  end
+end
+
+-- The function display(value, ...), and one for each format: display.html("<b>x</b>").
+local function make_display()
+  local functions = {}
+  for name in next, FORMATS do
+    functions[name] = function(value)
+      local parts = {}
+      parts_or_error(add_format, parts, name, value)
+      show(parts)
+    end
+  end
+  return setmetatable(functions, { __call = display, __name = "display" })
+end
+
+-- The values of the cell, as the interactive interpreter prints them.
+function kernel.show_values(values)
+  local pieces, size = {}, 0
+  for i = 2, values.n do
+    local text = tostring(values[i])
+    pieces[i - 1], size = text, size + #text + 1
+    if size > TEXT_MAX then
+      break
+    end
+  end
+  if values.n > 1 then
+    show({ "text", unquote(bounded(concat(pieces, "\t"))) }, true)
+  end
+end
+
+_G.display = make_display()

@@ -1,0 +1,114 @@
+-- What a cell of the Lua kernel (lua.lua) is given: variables of the environment, standard input;
+-- and the commands that it starts.
+local kernel = debug.getregistry().codecell
+
+local error, next, pcall, type = error, next, pcall, type
+local find, gsub = string.find, string.gsub
+local concat = table.concat
+local execute, getenv, remove, tmpname = os.execute, os.getenv, os.remove, os.tmpname
+local set_input, open, popen = io.input, io.open, io.popen
+local os, io, stdin, stdout = os, io, io.stdin, io.stdout
+local close, flush, write = stdout.close, stdout.flush, stdout.write
+
+-- Nothing that this process starts has its wire.
+local WITHOUT_WIRE = "exec 3<&- 4>&- 5<&- 6>&-"
+local SIGINT = 2
+local KILLED = 128 -- and the signal: what a shell says of its last program
+
+local variables = {} -- of the environment, as the host has changed it
+local envs, input_path = {}, nil -- of the running cell
+local input -- of the running cell: a file
+
+local function find_variable(name)
+  if type(name) == "string" then
+    return envs[name] or variables[name] or getenv(name)
+  end
+  return getenv(name)
+end
+
+-- The interpreter's own function, as long as it knows as much.
+local function replace_getenv()
+  if os.getenv == getenv and (next(variables) or next(envs)) then
+    os.getenv = find_variable
+  end
+end
+
+--- Set a variable for good.
+function kernel.set_variable(name, value)
+  variables[name] = value
+  replace_getenv()
+end
+
+local function shell_quoted(text)
+  return "'" .. gsub(text, "'", "'\\''") .. "'"
+end
+
+-- A command with what this cell has.
+local function dressed(command)
+  local pieces = { WITHOUT_WIRE }
+  if input_path then
+    pieces[1] = pieces[1] .. " <" .. shell_quoted(input_path)
+  end
+  for _, set in next, { variables, envs } do
+    for name, value in next, set do
+      if find(name, "^[%a_][%w_]*$") then
+        pieces[#pieces + 1] = "export " .. name .. "=" .. shell_quoted(value)
+      end
+    end
+  end
+  pieces[#pieces + 1] = command
+  return concat(pieces, "; ")
+end
+
+-- This process is deaf to an interrupt while it waits for a program, which it ends. Answers as
+-- os.execute: true, how, number; before 5.2 the wait status.
+local function outcome(first, how, number)
+  if how == "signal" and number == SIGINT or number == KILLED + SIGINT
+    or first == SIGINT or first == (KILLED + SIGINT) * 256 then
+    error("interrupted!", 3)
+  end
+  return first, how, number
+end
+
+function os.execute(command, ...)
+  if type(command) ~= "string" then
+    return execute(command, ...)
+  end
+  flush(stdout)
+  return outcome(execute(dressed(command)))
+end
+
+function io.popen(command, ...)
+  flush(stdout)
+  return popen(type(command) == "string" and dressed(command) or command, ...)
+end
+
+--- Give a cell its own variables and input.
+function kernel.enter(cell)
+  envs = cell.envs
+  replace_getenv()
+  if cell.stdin then
+    input_path = tmpname()
+    local file = open(input_path, "wb")
+    write(file, cell.stdin)
+    close(file)
+    input = open(input_path, "rb")
+    io.stdin = input
+    set_input(input)
+  end
+end
+
+--- Take them back; the names that the cell used stay as they were for the code that holds them.
+function kernel.leave()
+  envs = {}
+  if input_path then
+    remove(input_path)
+    input_path = nil
+  end
+  if input then
+    io.stdin = stdin
+    set_input(stdin)
+    pcall(close, input)
+    input = nil
+  end
+end
