@@ -1,11 +1,12 @@
 # Values as JSON text, without the 7 ms of the module json. What JSON cannot
-# say raises Unsuitable: the value then has no JSON. NaN and the infinities
-# are strings, lone surrogates replacement characters.
+# say raises Unsuitable: the value then has no JSON; nor has one with integers
+# beyond 64 bits, named tuples or lone surrogates. NaN and the infinities are
+# null. All of this is what clients know of the reference.
 # kernel and part are given by the core.
 from _json import encode_basestring_ascii as quote
 
 DEPTH_MAX = 100
-INTEGER_MAX = 1 << 64
+INTEGER_MIN, INTEGER_MAX = -1 << 63, (1 << 64) - 1
 SIZE_MAX = 4 << 20  # characters
 
 
@@ -25,9 +26,10 @@ def text(value):
 
 
 def string(value):
-    if not value.isascii() if hasattr(value, 'isascii') else True:
-        value = value.encode('utf-16', 'surrogatepass').decode('utf-16',
-                                                               'replace')
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Unsuitable from None
     return quote(value)
 
 
@@ -43,14 +45,14 @@ def walk(value, depth):
     elif isinstance(value, str):
         yield string(str(value))
     elif isinstance(value, int):
-        if not -INTEGER_MAX < value < INTEGER_MAX:
+        if not INTEGER_MIN <= value <= INTEGER_MAX:
             raise Unsuitable
         yield int.__repr__(value)
     elif isinstance(value, float):
         yield number(value)
     elif isinstance(value, dict):
         yield from members(value, depth)
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, list) or type(value) is tuple:
         before = '['
         for item in value:
             yield before
@@ -62,10 +64,8 @@ def walk(value, depth):
 
 
 def number(value):
-    if value != value:
-        return '"NaN"'
-    if value in (float('inf'), float('-inf')):
-        return '"Infinity"' if value > 0 else '"-Infinity"'
+    if value != value or value in (float('inf'), float('-inf')):
+        return 'null'
     return float.__repr__(value)
 
 

@@ -9,9 +9,11 @@
 import sys
 
 WIDTH = 79
-ITEMS_MAX = 1000  # of one container
-DEPTH_MAX = 100
+DEPTH_MAX = 250
 BREAK = object()
+
+
+state = {'pretty': True}  # what %pprint changes
 
 
 class Full(Exception):
@@ -32,7 +34,7 @@ class Printer:
     """What _repr_pretty_(printer, cycle) of an object talks to."""
 
     max_width = WIDTH
-    max_seq_length = ITEMS_MAX
+    max_seq_length = 0
     verbose = False
 
     def __init__(self):
@@ -173,9 +175,6 @@ def items(values, printer):
         if index:
             printer.text(',')
             printer.breakable()
-        if index == ITEMS_MAX:
-            printer.text('...')
-            return
         printer.pretty(value)
 
 
@@ -184,19 +183,17 @@ def unordered(basis):
         own = type(value).__repr__
         if own is not basis.__repr__:
             return printer.lines(own(value))
-        name = '' if type(value) is set else type(value).__name__ + '('
+        name = '' if basis is set else basis.__name__ + '('
         close = ')' if name else ''
         if cycle:
             return printer.text(name + '{...}' + close)
         if not value:
             return printer.text(type(value).__name__ + '()')
         printer.begin_group(len(name) + 1, name + '{')
-        members = value
-        if len(value) < ITEMS_MAX:
-            try:
-                members = sorted(value)
-            except Exception:
-                pass  # members that have no order
+        try:
+            members = sorted(value)
+        except Exception:
+            members = value  # they have no order
         items(members, printer)
         printer.end_group(len(name) + 1, '}' + close)
     return show
@@ -214,9 +211,6 @@ def mapping(basis, start='{', end='}'):
             if index:
                 printer.text(',')
                 printer.breakable()
-            if index == ITEMS_MAX:
-                printer.text('...')
-                break
             printer.pretty(key)
             printer.text(': ')
             printer.pretty(item)
@@ -224,10 +218,10 @@ def mapping(basis, start='{', end='}'):
     return show
 
 
-def named(arguments):
+def named(arguments, given=None):
     """Name(argument, ...), the arguments being values or (name, value)."""
     def show(value, printer, cycle):
-        name = type(value).__name__ + '('
+        name = (given or type(value).__name__) + '('
         if cycle:
             return printer.text(name + '...)')
         printer.begin_group(len(name), name)
@@ -247,6 +241,19 @@ def deque_arguments(value):
     yield None, list(value)
     if value.maxlen is not None:
         yield 'maxlen', value.maxlen
+
+
+def show_pattern(value, printer, cycle):
+    import re
+    pattern = 'r' + repr(value.pattern).replace('\\\\', '\\')
+    printer.begin_group(len('re.compile('), 're.compile(')
+    printer.text(pattern)
+    flags = ['re.' + name for name in FLAGS if value.flags & getattr(re, name)]
+    if flags:
+        printer.text(',')
+        printer.breakable()
+        printer.text('|'.join(flags))
+    printer.end_group(len('re.compile('), ')')
 
 
 def show_exception(value, printer, cycle):
@@ -289,6 +296,8 @@ def show_super(value, printer, cycle):
     printer.end_group(8, '>')
 
 
+FLAGS = ('IGNORECASE', 'LOCALE', 'MULTILINE', 'DOTALL', 'UNICODE', 'VERBOSE',
+         'DEBUG')
 PRINTERS = {
     int: by_repr, float: by_repr, str: by_repr, bytes: by_repr,
     list: sequence('[', ']', list), tuple: sequence('(', ')', tuple),
@@ -298,7 +307,7 @@ PRINTERS = {
     type: show_class, type(printer_of): show_function, type(len):
     show_function, BaseException: show_exception, super: show_super,
     range: by_repr, slice: by_repr, type(sys.implementation): named(
-        lambda value: sorted(vars(value).items())),
+        lambda value: sorted(vars(value).items()), 'namespace'),
 }
 # Kinds whose modules may not be loaded.
 LATER = {
@@ -309,8 +318,8 @@ LATER = {
     ('collections', 'Counter'): named(
         lambda value: [(None, dict(value.most_common()))] if value else []),
     ('collections', 'deque'): named(deque_arguments),
-    ('collections', 'UserList'): lambda value, printer, cycle:
-    printer.pretty(value.data),
+    ('collections', 'UserList'): named(lambda value: [(None, value.data)]),
+    ('re', 'Pattern'): show_pattern,
 }
 
 
@@ -364,6 +373,8 @@ def follows(items, at, trailing):
 
 
 def pretty(value):
+    if not state['pretty']:
+        return repr(value)
     printer = Printer()
     try:
         printer.pretty(value)
