@@ -1,0 +1,194 @@
+-- What a cell has changed below /home/user, as its execution tells.
+local attack = require "spec.support.attack"
+local codecell = require "codecell"
+local one_sandbox = require "spec.support.one_sandbox"
+
+-- "create a.txt 5, remove b 0", names below the home.
+local function told(execution)
+  local list = {}
+  for i, change in ipairs(execution.files_changed) do
+    list[i] = ("%s %s %d"):format(change.op, change.path:gsub("^/home/user/", ""), change.size)
+  end
+  return table.concat(list, ", ")
+end
+
+describe("files_changed #user", function()
+  local sandbox = one_sandbox(teardown)
+
+  local function cell(code, options)
+    return codecell.assert(sandbox():run_code(code, options))
+  end
+
+  local function changed(code, options)
+    return told(cell(code, options))
+  end
+
+  it("is empty when a cell changes nothing", function()
+    assert.same({}, cell("x = 1").files_changed)
+    assert.same({}, cell("open('/tmp/elsewhere', 'w').write('x')").files_changed)
+    assert.same({}, cell("   ").files_changed)
+  end)
+
+  it("tells what was created, written and removed, with absolute paths and sizes", function()
+    local execution = cell("open('a.txt', 'w').write('hello')")
+    assert.same({ { path = "/home/user/a.txt", op = "create", size = 5 } },
+      execution.files_changed)
+    assert.equal("write a.txt 7", changed("open('a.txt', 'a').write('!!')"))
+    assert.equal("", changed("open('a.txt').read()"))
+    assert.equal("remove a.txt 0", changed("import os; os.remove('a.txt')"))
+    assert.equal("", changed("open('brief', 'w').close(); os.remove('brief')"))
+  end)
+
+  it("tells a file that was written again at once, with as many bytes", function()
+    changed("open('same', 'w').write('0')")
+    for i = 1, 5 do
+      assert.equal("write same 1", changed(("open('same', 'w').write('%d')"):format(i)))
+    end
+  end)
+
+  it("tells a file that was written through an open descriptor, or replaced", function()
+    changed("f = open('kept', 'w')")
+    assert.equal("write kept 2", changed("f.write('ab'); f.flush()"))
+    assert.equal("write kept 3", changed("f.write('c'); f.flush(); f.close()"))
+    assert.equal("write kept 1",
+      changed("open('/home/user/.new', 'w').write('z'); os.replace('.new', 'kept')"))
+  end)
+
+  it("tells files in directories, new ones too, and links, by path", function()
+    assert.equal("create d/e/f 1, create d/l 3",
+      changed("os.makedirs('d/e'); open('d/e/f', 'w').write('1'); os.symlink('e/f', 'd/l')"))
+    assert.equal("write d/e/f 2", changed("open('d/e/f', 'w').write('22')"))
+    assert.equal("remove d/e/f 0, remove d/l 0, create g/e/f 2, create g/l 3",
+      changed("os.rename('d', 'g')"))
+    assert.equal("remove g/e/f 0, remove g/l 0", changed("import shutil; shutil.rmtree('g')"))
+  end)
+
+  it("does not tell what programs keep for themselves", function()
+    assert.equal("create project/main.py 0", changed([[
+for path in (".cache/x", "project/__pycache__/main.pyc", ".config/matplotlib/f", ".npm/x",
+             ".ipython/profile/h", "project/.git/HEAD", "node_modules/p/index.js"):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, "w").write("noise")
+open("project/main.py", "w").close()]]))
+  end)
+
+  it("does not tell what the program or a command did between two cells", function()
+    codecell.assert(sandbox().files:write("by_host", "1"))
+    codecell.assert(sandbox().commands:run("echo 1 > by_command"))
+    assert.equal("create by_cell 0", changed("open('by_cell', 'w').close()"))
+    assert.equal("remove by_command 0, remove by_host 0",
+      changed("os.remove('by_host'); os.remove('by_command')"))
+  end)
+
+  it("is told in every language, and of every context", function()
+    local options = { language = "perl" }
+    if not require("codecell.languages").way("perl") then
+      return pending("perl is not installed")
+    end
+    assert.equal("create by_perl 1",
+      changed("open(F, '>', 'by_perl'); print F 1; close F;", options))
+    local context = codecell.assert(sandbox():create_code_context({ cwd = "/tmp" }))
+    assert.equal("create by_other 0",
+      changed("open('/home/user/by_other', 'w').close()", { context = context }))
+  end)
+
+  it("is told of cells that run out of time, and of kernels that die", function()
+    local late = cell("open('late', 'w').close()\nwhile True: pass", { timeout = 0.5 })
+    assert.is_true(late.timed_out)
+    assert.equal("create late 0", told(late))
+    local dead = cell("import os\nopen('dead', 'w').close()\nos._exit(3)")
+    assert.equal("KernelDiedError", dead.error.name)
+    assert.equal("create dead 0", told(dead))
+    local failed = cell("open('failed', 'w').close()\n1 / 0")
+    assert.equal("create failed 0", told(failed))
+  end)
+
+  it("is told of runs in the background", function()
+    local run = codecell.assert(sandbox():start_code("open('later', 'w').close()"))
+    assert.equal("create later 0", told(codecell.assert(run:wait(20))))
+  end)
+
+  it("is told once of cells that run at the same time", function()
+    local other = codecell.assert(sandbox():create_code_context())
+    local slow = codecell.assert(sandbox():start_code(
+      "import os, time\nopen('one', 'w').close()\nwhile not os.path.exists('go'): time.sleep(0.01)",
+      { context = other }))
+    while not sandbox().files:exists("one") do
+      codecell.step(0.01)
+    end
+    local first = told(cell("open('go', 'w').close()"))
+    local second = told(codecell.assert(slow:wait(20)))
+    assert.equal("create go 0, create one 0", first .. second)
+  end)
+
+  it("is bounded, and says how much there was #I13", function()
+    local execution = cell("for i in range(1500): open('many%04d' % i, 'w').close()")
+    assert.equal(1000, #execution.files_changed)
+    assert.same({ kept = 1000, total = 1500 }, execution.truncated.files_changed)
+    assert.equal("/home/user/many0000", execution.files_changed[1].path)
+    assert.equal("/home/user/many0999", execution.files_changed[1000].path)
+    execution = cell("import os\nfor i in range(1500): os.remove('many%04d' % i)")
+    assert.same({ kept = 1000, total = 1500 }, execution.truncated.files_changed)
+    assert.equal("", changed("1"))
+  end)
+end)
+
+describe("files_changed against hostile code #user", function()
+  it("never follows a link, nor takes one for a directory #S001 #S006", function()
+    attack.within(function(sandbox)
+      local execution = codecell.assert(sandbox:run_code([[
+import os
+os.makedirs("/tmp/outside"); open("/tmp/outside/file", "w").write("x")
+os.symlink("/tmp/outside", "link"); os.symlink("/", "root"); os.symlink(".", "loop")
+open("link/file", "w").write("y")]]))
+      assert.equal("create link 12, create loop 1, create root 1", told(execution))
+    end)
+  end)
+
+  it("says that nobody can tell, where there is more than is kept #S067", function()
+    attack.within(function(sandbox)
+      local execution = codecell.assert(sandbox:run_code(
+        "for i in range(33000): open(str(i), 'w').close()"))
+      assert.same({}, execution.files_changed)
+      assert.is_true(execution.truncated.files_changed.unknown)
+      codecell.assert(sandbox:run_code("import os\nfor i in range(33000): os.remove(str(i))"))
+      execution = codecell.assert(sandbox:run_code("open('again', 'w').close()"))
+      assert.equal("create again 0", told(execution))
+    end)
+  end)
+
+  it("is right without watches, which code can take away", function()
+    attack.within(function(sandbox)
+      local hog = codecell.assert(sandbox.commands:run({ "python3", "-c", [[
+import ctypes, sys
+libc = ctypes.CDLL(None)
+while libc.inotify_init() >= 0: pass
+print("all", flush=True)
+sys.stdin.read()]] }, { background = true, stdin = true }))
+      assert.equal("all\n", codecell.assert(hog:read(10)))
+      local function changed(code)
+        return told(codecell.assert(sandbox:run_code(code)))
+      end
+      assert.equal("create a 1", changed("open('a', 'w').write('1')"))
+      assert.equal("write a 1", changed("open('a', 'w').write('2')"))
+      assert.equal("", changed("1"))
+      codecell.assert(sandbox.files:write("b", ""))
+      assert.equal("remove a 0", changed("import os; os.remove('a')"))
+      hog:close()
+    end)
+  end)
+
+  it("bears names of any bytes, and trees without end", function()
+    attack.within(function(sandbox)
+      local execution = codecell.assert(sandbox:run_code([[
+import os
+open(b"\xff\n\x01", "w").close()
+for i in range(3000):
+    os.mkdir("d"); os.chdir("d")
+open("deep", "w").close()
+os.chdir("/home/user")
+os.mkdir("closed"); open("closed/in", "w").close(); os.chmod("closed", 0)]]))
+      assert.equal("create \255\n\1 0", told(execution))
+    end)
+  end)
+end)
