@@ -215,3 +215,143 @@ describe("upload and download #user", function()
     assert.equal("", attack.host(("ls '%s/evil'"):format(folder)))
   end)
 end)
+
+describe("archive #user", function()
+  local sandbox = one_sandbox(teardown)
+  local folder
+
+  setup(function()
+    folder = attack.host("mktemp -d"):match("%S+")
+  end)
+
+  teardown(function()
+    attack.host("chmod -R u+rwx '" .. folder .. "'; rm -rf '" .. folder .. "'")
+  end)
+
+  -- All of a stream, in a file of this machine: its path, and the longest piece.
+  local function save(paths)
+    local archive = codecell.assert(sandbox().files:archive(paths))
+    local path, longest = folder .. "/stream.tar", 0
+    local file = assert(io.open(path, "wb"))
+    local piece, err = archive:read()
+    while piece do
+      longest = math.max(longest, #piece)
+      file:write(piece)
+      piece, err = archive:read()
+    end
+    file:close()
+    archive:close()
+    return not err and path, err or longest
+  end
+
+  -- What tar makes of a stream, in a folder.
+  local function unpack(paths)
+    local path = codecell.assert(save(paths))
+    attack.host(("cd '%s'; rm -rf out; mkdir out; tar -xpf '%s' -C out 2>&1")
+      :format(folder, path))
+    return folder .. "/out"
+  end
+
+  local function names(paths)
+    return attack.host("tar -tf '" .. codecell.assert(save(paths)) .. "' 2>&1")
+  end
+
+  it("is a tar stream, in which modes, times, links and long names are kept #M25", function()
+    codecell.assert(sandbox().commands:run([[
+mkdir -p tree/sub/none; cd tree
+echo hi > a; chmod 640 a; touch -d @1000000000 a
+head -c 300001 /dev/urandom > large; : > empty; chmod 700 sub
+ln -s a link; ln -s "$(printf %0150d 7)" long
+n=$(printf %090d 1); mkdir -p $n/$n; echo deep > $n/$n/$n; echo long > $(printf %0200d 2)]]))
+    codecell.assert(sandbox().files:download("tree", folder .. "/copy"))
+    attack.host(("touch -d @1000000000 '%s/copy/a'"):format(folder))
+    local out = unpack("tree")
+    assert.equal("", attack.host(("diff -r --no-dereference '%s/copy' '%s/tree' 2>&1")
+      :format(folder, out)))
+    local list = "cd '%s'; find . ! -type l -printf '%%m %%p\\n' | sort; stat -c %%Y a"
+    assert.equal(attack.host(list:format(folder .. "/copy")),
+      attack.host(list:format(out .. "/tree")))
+    assert.equal(("%0150d\n"):format(7), attack.host(("readlink '%s/tree/long'"):format(out)))
+  end)
+
+  it("comes in pieces, whatever the size of the files", function()
+    codecell.assert(sandbox().commands:run("head -c 3000000 /dev/zero > zeros"))
+    local _, longest = save("zeros")
+    assert.truthy(longest <= 65536 + 512, longest)
+  end)
+
+  it("packs what an execution has changed #M25", function()
+    codecell.assert(sandbox():run_code("open('old', 'w').close()"))
+    local execution = codecell.assert(sandbox():run_code([[
+import os
+os.makedirs("charts"); open("charts/one.csv", "w").write("1,2"); open("b.txt", "w").write("b")
+os.remove("old")]]))
+    assert.equal("b.txt\ncharts/one.csv\n", names(execution.files_changed))
+    codecell.assert(sandbox().files:remove("b.txt"))
+    assert.equal("charts/one.csv\n", names(execution.files_changed))
+    assert.equal("", names({}))
+  end)
+
+  it("names what lies below the home from there, and the rest from the root", function()
+    codecell.assert(sandbox().commands:run("echo 1 > /tmp/t; mkdir -p home/x; echo 2 > home/x/y"))
+    assert.equal("tmp/t\nhome/x/y\n", names({ "/tmp/t", "~/home/../home/./x/y" }))
+    assert.equal("home/\nhome/x/\nhome/x/y\n", names("home/"))
+  end)
+
+  it("says what is missing, and raises for what is no path", function()
+    local path, err = save("missing")
+    assert.is_false(path)
+    assert.equal("not_found", err.kind)
+    assert.equal("archive /home/user/missing: No such file or directory", err.message)
+    assert.has_error(function() sandbox().files:archive() end)
+    assert.has_error(function() sandbox().files:archive({ 1 }) end)
+    assert.has_error(function() sandbox().files:archive("a\0b") end)
+    local archive
+    archive, err = sandbox().files:archive("")
+    assert.is_nil(archive)
+    assert.equal("invalid_argument", err.kind)
+  end)
+
+  it("can be given up at any time, and leaves no descriptor behind", function()
+    codecell.assert(sandbox().commands:run("head -c 300000 /dev/zero > zeros"))
+    collectgarbage()
+    collectgarbage()
+    local before = attack.descriptors()
+    for _ = 1, 3 do
+      local archive = codecell.assert(sandbox().files:archive("zeros"))
+      assert(archive:read())
+      archive:close()
+      assert.is_nil((archive:read()))
+    end
+    assert.equal(before, attack.descriptors())
+  end)
+
+  it("does no harm to whoever unpacks it #S066 #S060", function()
+    codecell.assert(sandbox().commands:run([[
+mkdir evil; cd evil; mkfifo pipe; ln -s /tmp out; echo x > program; chmod 6755 program
+echo y > "$(printf 'a\nb')"; mkdir -m 1777 sticky]]))
+    codecell.assert(sandbox().commands:run("echo z > /tmp/behind"))
+    local out = unpack({ "evil", "evil/out/behind", "evil/out" })
+    assert.equal("", attack.host(("find '%s' -perm /7000 -o -type p -o -name behind"):format(out)))
+    assert.equal("y\n", attack.host(("cat '%s/evil/'a*b"):format(out)))
+    assert.equal("0/0\n", attack.host(("tar -tvf '%s/stream.tar' | awk '{print $2}' | sort -u")
+      :format(folder)))
+  end)
+
+  it("ends at the size of the disk, whatever files with holes say #S066", function()
+    codecell.assert(sandbox().commands:run("truncate -s 1T holes"))
+    local path, err = save("holes")
+    assert.is_false(path)
+    assert.equal("limit_exceeded", err.kind)
+    codecell.assert(sandbox().commands:run("rm holes; truncate -s 300M h; ln h h2; ln h h3"))
+    local archive = codecell.assert(sandbox().files:archive({ "h", "h2", "h3" }))
+    local count = 0
+    local piece
+    repeat
+      piece, err = archive:read()
+      count = count + #(piece or "")
+    until not piece
+    assert.equal("limit_exceeded", err.kind)
+    assert.truthy(count < 512 * 2 ^ 20)
+  end)
+end)
