@@ -66,10 +66,14 @@ def after_image(module):
 
 def after_display(module):
     """The real IPython.display: its own display() finds no shell here."""
-    names = part('python_ipython')
+    names = part('python_ipython')['SHOWN']
     for name in ('display', 'clear_output', 'update_display',
-                 'DisplayHandle'):
+                 'publish_display_data', 'DisplayHandle'):
         setattr(module, name, names[name])
+
+
+def after_plotly(module):
+    part('python_chart_plotly')['choose'](module)
 
 
 def around_fonts(execute, module):
@@ -79,7 +83,9 @@ def around_fonts(execute, module):
 AROUND = {'matplotlib.font_manager': around_fonts}
 AFTER = {'linecache': after_linecache, 'asyncio': after_asyncio,
          'matplotlib': after_matplotlib, 'PIL.Image': after_image,
-         'IPython.display': after_display}
+         'IPython.display': after_display,
+         'IPython.core.display_functions': after_display,
+         'plotly.io._renderers': after_plotly}
 
 
 class Maker:
