@@ -115,8 +115,9 @@ end
 ---has), `place` ("first", "last": which of the places in the source that it prints when it fails is
 ---the error's), `check` (function: path
 ---of the interpreter -> true, or nil, why it will not do, how to mend it), `parts` (prefix of the
----embedded files that a kernel is sent first), `wire` ("pipes" where the interpreter cannot use a
----socket that it has inherited: descriptor 3 to read and 4 to write, to be opened by path)
+---embedded files that a kernel is sent first), `wire` ("pipes": descriptor 3 to read and 4 to
+---write, which can be opened by path; default: a socket, 3, for both, which wakes a kernel that waits
+---in a read twice for each cell)
 function languages.register(language)
   options.argument("languages.register", "language", language, "table")
   options.check("languages.register", language, RULES)
@@ -362,13 +363,12 @@ languages.register({
   variable = "CODECELL_PYTHON",
   hint = "install python3, or name an interpreter with CODECELL_PYTHON",
   parts = "python",
+  wire = "pipes",
   arguments = function(program)
     return { program, "-I", "-S", "-c", core.kernel("python.boot") }
   end,
 })
 
-for _, language in ipairs(require "codecell.compilers") do
-  languages.register(language)
 languages.register({
   name = "lua",
   extensions = { "lua" },
@@ -389,6 +389,36 @@ languages.register({
   end,
 })
 
+local function node(name)
+  return function(program)
+    return { program, "--input-type=commonjs", "-e", core.kernel("javascript.boot"), name }
+  end
+end
+
+languages.register({
+  name = "javascript",
+  aliases = { "js", "node" },
+  extensions = { "js", "mjs", "cjs" },
+  programs = { "node", "nodejs" },
+  variable = "CODECELL_NODE",
+  hint = "install nodejs 18 or later, or name an interpreter with CODECELL_NODE",
+  parts = "javascript",
+  arguments = node("javascript"),
+})
+
+languages.register({
+  name = "typescript",
+  aliases = { "ts" },
+  extensions = { "ts", "mts", "cts" },
+  programs = { "node", "nodejs" },
+  variable = "CODECELL_NODE",
+  hint = "install nodejs 22.13 or later, or nodejs and esbuild",
+  parts = "javascript",
+  arguments = node("typescript"),
+})
+
+for _, language in ipairs(require "codecell.compilers") do
+  languages.register(language)
 end
 
 return languages

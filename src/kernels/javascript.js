@@ -1,0 +1,630 @@
+// The JavaScript kernel: runs cells in this process and speaks frames on
+// descriptor 3 (protocol.h, enum cell_kernel_message).
+//
+// Cells share the global scope. What declares nothing lexical is a plain
+// script; the rest is evaluated in the REPL mode of V8, which only its
+// inspector offers: let, const and class may be declared again there, and
+// await stands at the top level.
+//
+// User code shares this process and may replace whatever it can reach: what
+// the kernel calls is held here, objects have no prototype, arrays are never
+// grown, and everything a cell could leave behind is put right before the
+// next one. Node's own bindings are used where the module above them costs
+// milliseconds of the start (net, inspector).
+//
+// This file and javascript_stream.js are what every start pays for. The other
+// javascript_*.js travel in the same frame and are loaded by part().
+'use strict';
+
+const { apply, ownKeys } = Reflect;
+const { defineProperty, hasOwn } = Object;
+const { parse, stringify } = JSON;
+const { isPromise } = require('util').types;
+const { inspect } = require('util');
+const { Script, compileFunction } = require('vm');
+const { Pipe, constants: { SOCKET } } = process.binding('pipe_wrap');
+const { WriteWrap } = process.binding('stream_wrap');
+const { Connection } = process.binding('inspector');
+const { ContextifyScript, startSigintWatchdog, stopSigintWatchdog,
+  watchdogHasPendingSigint } = process.binding('contextify');
+const { runInContext } = ContextifyScript.prototype;
+const { utf8Slice } = Buffer.prototype;
+const { set: copy, subarray } = Uint8Array.prototype;
+const Bytes = Uint8Array;
+const encoder = new TextEncoder();
+const { encode: encodeText } = TextEncoder.prototype;
+const test = RegExp.prototype.exec;
+const { setInterval, clearInterval, BigInt, Number } = globalThis;
+const { exit } = process;
+const drain = process._tickCallback;
+
+const EXECUTE = 2, ENV = 3, READY = 16, RESULT = 17, ERROR = 18, DONE = 19;
+const TEXT_MAX = 4 << 20; // bytes of one text of a result or an error
+const BLOB_MAX = 16 << 20; // bytes of a picture or a page
+const FRAME_MAX = 64 << 20;
+const RESULTS_MAX = 1000; // of a cell
+const RESULT_BYTES_MAX = 128 << 20; // of all results of a cell
+const SOURCES_MAX = 200; // cells whose code is remembered for tracebacks
+const POLL = 20; // milliseconds between looks for an interrupt while a cell waits
+
+// What a cell that may declare, import or wait contains somewhere.
+const NEEDS_REPL = /\b(?:let|const|class|await|import|export|using)\b/;
+const HAS_AWAIT = /\bawait\b/;
+const HAS_MODULES = /\b(?:import|export)\b|\bfor\s+await\b/;
+
+const loaded = { __proto__: null };
+
+function part(name) {
+  let exports = loaded[name];
+  if (exports === undefined) {
+    exports = loaded[name] = { __proto__: null };
+    compileFunction(parts[name + '.js'],
+      ['require', 'process', 'exports', 'kernel', 'part'],
+      { __proto__: null, filename: `<codecell ${name}.js>` })(
+      require, process, exports, kernel, part);
+  }
+  return exports;
+}
+
+function matches(pattern, text) {
+  pattern.lastIndex = 0;
+  return apply(test, pattern, [text]) !== null;
+}
+
+// ---- frames ----
+
+function encode(text) {
+  return apply(encodeText, encoder, [text]);
+}
+
+function decode(bytes, from, to) {
+  return apply(utf8Slice, bytes, [from, to]);
+}
+
+function cut(bytes, most, mark) {
+  if (bytes.length <= most) return bytes;
+  cell.truncated = true;
+  let end = most;
+  while (end > 0 && (bytes[end] & 0xc0) === 0x80) end -= 1; // not half a character
+  const note = encode(`\n... [cut: the rest of ${bytes.length} bytes is left out]`);
+  const kept = new Bytes(end + (mark ? note.length : 0));
+  apply(copy, kept, [apply(subarray, bytes, [0, end])]);
+  if (mark) apply(copy, kept, [note, end]);
+  return kept;
+}
+
+function put32(bytes, at, value) {
+  bytes[at] = value & 255;
+  bytes[at + 1] = value >>> 8 & 255;
+  bytes[at + 2] = value >>> 16 & 255;
+  bytes[at + 3] = value >>> 24;
+}
+
+// values: name to bytes, without a prototype.
+function pack(kind, request, values) {
+  let size = 0;
+  for (const name in values) {
+    size += 8 + encode(name).length + values[name].length;
+  }
+  const frame = new Bytes(16 + size);
+  put32(frame, 0, size);
+  put32(frame, 4, kind);
+  put32(frame, 8, request.low);
+  put32(frame, 12, request.high);
+  let at = 16;
+  for (const name in values) {
+    const bytes = encode(name), value = values[name];
+    put32(frame, at, bytes.length);
+    apply(copy, frame, [bytes, at + 4]);
+    at += 4 + bytes.length;
+    put32(frame, at, value.length);
+    apply(copy, frame, [value, at + 4]);
+    at += 4 + value.length;
+  }
+  return frame;
+}
+
+const wire = new Pipe(SOCKET);
+const { writeBuffer, ref: refWire, unref: unrefWire } = wire;
+
+// One native call, which keeps what the host does not take yet: an interrupt
+// cannot leave half a frame.
+function send(frame) {
+  const request = new WriteWrap();
+  request.oncomplete = nothing;
+  apply(writeBuffer, wire, [request, frame]);
+}
+
+function nothing() {}
+
+function get32(bytes, at) {
+  return (bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24) >>> 0;
+}
+
+let waiting = new Bytes(0); // bytes of the wire that no frame was made of yet
+let needed = 16; // as many are needed for the next one
+
+function receive(buffer) {
+  if (buffer === undefined) apply(exit, process, [0]); // the host is gone
+  const chunk = new Bytes(buffer);
+  if (waiting.length === 0) {
+    waiting = chunk;
+  } else {
+    chunks = { __proto__: null, chunk, before: chunks };
+    chunked += chunk.length;
+    if (waiting.length + chunked < needed) return;
+    const whole = new Bytes(waiting.length + chunked);
+    apply(copy, whole, [waiting, 0]);
+    for (let end = whole.length; chunks !== null; chunks = chunks.before) {
+      end -= chunks.chunk.length;
+      apply(copy, whole, [chunks.chunk, end]);
+    }
+    chunked = 0;
+    waiting = whole;
+  }
+  take();
+}
+
+let chunks = null, chunked = 0; // what came after `waiting`, newest first
+
+function take() {
+  while (cell === null) {
+    needed = waiting.length < 16 ? 16 : 16 + get32(waiting, 0);
+    if (waiting.length < needed) return;
+    const frame = apply(subarray, waiting, [0, needed]);
+    waiting = apply(subarray, waiting, [needed, waiting.length]);
+    const kind = get32(frame, 4);
+    if (kind === ENV) {
+      each(frame, (name, value) => {
+        if (name === 'env') setVariable(value);
+      });
+    } else if (kind === EXECUTE) {
+      execute(frame);
+    }
+  }
+}
+
+function each(frame, verb) {
+  for (let at = 16; at < frame.length;) {
+    const nameEnd = at + 4 + get32(frame, at);
+    const end = nameEnd + 4 + get32(frame, nameEnd);
+    verb(decode(frame, at + 4, nameEnd), decode(frame, nameEnd + 4, end));
+    at = end;
+  }
+}
+
+// ---- environment ----
+
+// Set "NAME=value"; returns how it was: {name, value}, value undefined if it was not set.
+function setVariable(text) {
+  let at = 0;
+  while (at < text.length && text[at] !== '=') at += 1;
+  let name = '', value = '';
+  for (let i = 0; i < at; i += 1) name += text[i];
+  value = apply(slice, text, [at + 1]);
+  const before = hasOwn(environment, name) ? environment[name] : undefined;
+  environment[name] = value;
+  return { __proto__: null, name, value: before, next: null };
+}
+
+const { slice, trim } = String.prototype;
+const environment = process.env;
+
+function restoreVariables(saved) {
+  for (; saved !== null; saved = saved.next) {
+    if (saved.value === undefined) delete environment[saved.name];
+    else environment[saved.name] = saved.value;
+  }
+}
+
+// ---- evaluation ----
+
+let serial = 0; // of messages to the inspector
+let evaluation = 0; // the message whose answer is awaited
+let taken; // what take_remote was given
+let job = null; // what the guard runs
+
+// The one name of the kernel that user code sees.
+defineProperty(globalThis, '__codecell__', {
+  __proto__: null, enumerable: false, configurable: false, writable: false,
+  value: function (value) {
+    const verb = job;
+    job = null;
+    if (verb !== null) verb();
+    else taken = value;
+  },
+});
+const TAKE = stringify("function(){'use strict';__codecell__(this)}");
+
+const guardScript = new Script('__codecell__()', { __proto__: null, filename: '<codecell guard>' });
+
+// Run what may be interrupted; true if it was. The watchdog is started once
+// for all: to make its thread costs a hundred microseconds.
+function guard(verb) {
+  job = verb;
+  try {
+    apply(runInContext, guardScript, [null, -1, false, true, false]);
+  } catch (error) {
+    job = null;
+    if (isInterrupt(error)) return true;
+    throw error;
+  }
+  return false;
+}
+
+function isInterrupt(error) {
+  return error !== null && typeof error === 'object' && hasOwn(error, 'code') &&
+    error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
+}
+
+const inspector = new Connection(hear);
+const { dispatch } = inspector;
+
+function ask(method, parameters) {
+  serial += 1;
+  apply(dispatch, inspector, [`{"id":${serial},"method":"${method}","params":{${parameters}}}`]);
+}
+
+// The value that an answer of the inspector stands for.
+function local(remote) {
+  if (hasOwn(remote, 'objectId')) {
+    taken = undefined;
+    cell.holdsObjects = true;
+    ask('Runtime.callFunctionOn',
+      `"objectId":${stringify(remote.objectId)},"functionDeclaration":${TAKE},"silent":true`);
+    const value = taken;
+    taken = undefined;
+    return value;
+  }
+  if (hasOwn(remote, 'unserializableValue')) {
+    const text = remote.unserializableValue;
+    return remote.type === 'bigint' ? BigInt(apply(slice, text, [0, -1])) : Number(text);
+  }
+  return remote.type === 'undefined' ? undefined : remote.value;
+}
+
+function hear(message) {
+  if (evaluation === 0) return;
+  const answer = parse(message);
+  if (!hasOwn(answer, 'id') || answer.id !== evaluation) return;
+  evaluation = 0;
+  if (!hasOwn(answer, 'result')) {
+    arrive(new Error(parse(message).error.message), true);
+    return;
+  }
+  const { result } = answer;
+  if (hasOwn(result, 'exceptionDetails')) {
+    const details = result.exceptionDetails;
+    const error = local(details.exception);
+    if (cell.isCompiling) {
+      cell.place = { __proto__: null, line: details.lineNumber + 1, column: details.columnNumber };
+    }
+    arrive(error, true);
+  } else {
+    settle(local(result.result));
+  }
+}
+
+function evaluate(source) {
+  cell.isCompiling = true; // an answer within the call is of the compiler
+  evaluation = serial + 1;
+  ask('Runtime.evaluate', `"expression":${stringify(`${source}\n//# sourceURL=${cell.name}`)},` +
+    '"replMode":true,"objectGroup":"cell"');
+  cell.isCompiling = false;
+}
+
+// As the value of a cell, a promise is waited for.
+function settle(value) {
+  let isPending;
+  try {
+    isPending = isPromise(value) || value !== null && typeof value === 'object' &&
+      typeof value.then === 'function';
+  } catch (error) {
+    arrive(error, true);
+    return;
+  }
+  if (isPending) wait(value, cell);
+  else arrive(value, false);
+}
+
+async function wait(promise, mine) {
+  let value, isFailure = false;
+  try {
+    value = await promise;
+  } catch (error) {
+    value = error;
+    isFailure = true;
+  }
+  if (cell === mine) arrive(value, isFailure);
+}
+
+// The code has ended: its value, or what it threw.
+function arrive(value, isFailure) {
+  if (cell === null || cell.hasArrived) return;
+  cell.hasArrived = true;
+  cell.value = value;
+  cell.isFailure = isFailure;
+  if (cell.isWaiting) conclude();
+}
+
+function isRedeclaration(error) {
+  return cell.place !== null && cell.isFailure && cell.hasArrived && error instanceof SyntaxErrorType &&
+    matches(REDECLARED, error.message);
+}
+
+const SyntaxErrorType = SyntaxError;
+const REDECLARED = /^Identifier '.*' has already been declared$/;
+
+function runPlain(source) {
+  let script;
+  try {
+    script = new Script(source, { __proto__: null, filename: cell.name });
+  } catch {
+    return false; // the inspector tells where
+  }
+  let value;
+  try {
+    value = apply(runInContext, script, [null, -1, false, false, false]);
+  } catch (error) {
+    if (error instanceof SyntaxErrorType && matches(REDECLARED, error.message)) return false;
+    arrive(error, true);
+    return true;
+  }
+  settle(value);
+  return true;
+}
+
+function begin() {
+  let source = cell.code;
+  if (language === 'typescript') {
+    source = part('javascript_types').strip(source);
+    if (source === null) return; // it has said why
+  }
+  if (!matches(NEEDS_REPL, source) && runPlain(source)) return;
+  cell.source = source; // without what rewrite adds
+  if (matches(HAS_MODULES, source)) {
+    source = part('javascript_syntax').rewrite(source);
+    if (source === null) return;
+  }
+  evaluate(source);
+  for (let i = 0; i < 20 && cell.hasArrived && isRedeclaration(cell.value); i += 1) {
+    source = part('javascript_syntax').redeclare(source, cell.value.message);
+    if (source === null) break;
+    cell.hasArrived = false;
+    cell.place = null;
+    evaluate(source);
+  }
+}
+
+// ---- cells ----
+
+let cell = null; // the running one
+let count = 0;
+let finished = null; // the request of the last one, for what comes late
+let poll = null;
+const sources = { __proto__: null }; // name of a cell to its code
+
+const WHITE = /^\s*$/;
+
+function execute(frame) {
+  const request = { __proto__: null, low: get32(frame, 8), high: get32(frame, 12) };
+  let code = '', stdin = null, saved = null;
+  each(frame, (name, value) => {
+    if (name === 'code') {
+      code = value;
+    } else if (name === 'stdin') {
+      stdin = value;
+    } else if (name === 'env') {
+      const before = setVariable(value);
+      before.next = saved;
+      saved = before;
+    }
+  });
+  cell = {
+    __proto__: null, request, code, saved, source: code, name: '', results: 0, bytes: 0, truncated: false,
+    hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false, holdsObjects: false,
+    isAnswered: false, isDeferred: false, value: undefined, place: null, uncaught: null,
+    toUserLine: null, hasStdin: stdin !== null,
+  };
+  if (matches(WHITE, code)) {
+    finish();
+    return;
+  }
+  count += 1;
+  cell.name = `<cell-${count}>`;
+  sources[cell.name] = code;
+  delete sources[`<cell-${count - SOURCES_MAX}>`];
+  streams.prepare(stdin);
+  if (watchdogHasPendingSigint()) forgetInterrupt();
+  const isStopped = guard(() => {
+    begin();
+    drain();
+    if (cell.hasArrived && !cell.isDeferred) present();
+  });
+  if (isStopped) stopped();
+  else if (cell.hasArrived && !cell.isDeferred) finish();
+  else stay();
+}
+
+function forgetInterrupt() {
+  startSigintWatchdog();
+  stopSigintWatchdog();
+}
+
+// The cell goes on in the event loop.
+function stay() {
+  cell.isWaiting = true;
+  // Only what the code has begun keeps the loop going: its end is then seen.
+  apply(unrefWire, wire, []);
+  let looks = 0;
+  poll = setInterval(() => {
+    looks += 1;
+    if (looks === 2) part('javascript_interrupt').watch();
+    if (watchdogHasPendingSigint()) {
+      forgetInterrupt();
+      if (!cell.isStopping) stopped();
+    }
+  }, POLL);
+  poll.unref();
+}
+
+function conclude() {
+  if (cell.isDeferred && !cell.isAnswered && !cell.isFailure) return;
+  if (guard(present)) stopped();
+  else finish();
+}
+
+// Show what the code came to. Runs code of the user: inspection, getters.
+function present() {
+  if (cell.isFailure) {
+    fail(cell.value);
+  } else if (cell.value !== undefined && !cell.isAnswered) {
+    if (matches(HAS_AWAIT, cell.code) && !part('javascript_syntax').hasValue(cell.source)) return;
+    showValue(cell.value);
+  }
+}
+
+const SIMPLE = { __proto__: null, number: 1, boolean: 1, bigint: 1, string: 1 };
+
+function showValue(value) {
+  if (value === null || SIMPLE[typeof value] === 1) {
+    show({ __proto__: null, text: encode(unquote(inspect(value))) }, true);
+  } else {
+    part('javascript_display').showValue(value);
+  }
+}
+
+function unquote(text) {
+  const first = text[0];
+  return text.length > 1 && (first === "'" || first === '"') && text[text.length - 1] === first
+    ? apply(slice, text, [1, -1]) : text;
+}
+
+// Send a result: name to bytes. Between cells there is nobody to show it to.
+function show(values, isMain) {
+  if (cell === null) return;
+  cell.results += 1;
+  if (cell.results > RESULTS_MAX || cell.bytes > RESULT_BYTES_MAX) {
+    cell.truncated = true;
+    if (cell.isCut) return;
+    cell.isCut = true;
+    values = { __proto__: null, text: encode('[more results than a cell may have: the rest is left out]') };
+  }
+  for (const name in values) {
+    const isBlob = name === 'png' || name === 'jpeg' || name === 'pdf' || name === 'html' || name === 'svg';
+    if (values[name].length > (isBlob ? BLOB_MAX : TEXT_MAX)) {
+      if (name === 'text' || name === 'markdown' || name === 'latex') {
+        values[name] = cut(values[name], TEXT_MAX, true);
+      } else { // half a picture or half a JSON text is worth nothing
+        cell.truncated = true;
+        const size = values[name].length;
+        delete values[name];
+        values.text = encode(`[${name} of ${size} bytes is left out]`);
+      }
+    }
+  }
+  if (isMain) values.main = encode('1');
+  let frame = pack(RESULT, cell.request, values);
+  if (frame.length > FRAME_MAX) {
+    cell.truncated = true;
+    frame = pack(RESULT, cell.request,
+      { __proto__: null, text: encode(`[a result of ${frame.length} bytes is left out]`) });
+  }
+  cell.bytes += frame.length;
+  streams.flush();
+  send(frame);
+}
+
+// Send what was thrown. Runs code of the user.
+function fail(error) {
+  let values;
+  try {
+    values = part('javascript_error').describe(error);
+  } catch (problem) {
+    if (isInterrupt(problem)) throw problem;
+    values = { __proto__: null, name: typeof error, value: '', traceback: 'the error cannot be shown' };
+  }
+  sendError(values);
+}
+
+function sendError(values) {
+  if (cell.isFailed) return;
+  cell.isFailed = true;
+  const encoded = { __proto__: null };
+  for (const name in values) encoded[name] = cut(encode(values[name]), TEXT_MAX, true);
+  streams.flush();
+  send(pack(ERROR, cell.request, encoded));
+}
+
+function stopped() {
+  evaluation = 0;
+  cell.isStopping = true;
+  streams.stopTimers();
+  sendError({ __proto__: null, name: 'KeyboardInterrupt', value: 'the code was interrupted',
+    traceback: 'KeyboardInterrupt: the code was interrupted' });
+  finish();
+}
+
+function finish() {
+  const { request, isWaiting, holdsObjects } = cell;
+  restoreVariables(cell.saved);
+  if (holdsObjects) ask('Runtime.releaseObjectGroup', '"objectGroup":"cell"');
+  streams.settle(cell.hasStdin);
+  const values = { __proto__: null, execution_count: encode(`${count}`) };
+  if (cell.truncated) values.truncated = encode('1');
+  cell = null;
+  if (isWaiting) {
+    clearInterval(poll);
+    apply(refWire, wire, []);
+  }
+  send(pack(DONE, request, values));
+  if (isWaiting) take();
+}
+
+// ---- what nobody caught ----
+
+function onUncaught(error) {
+  if (isInterrupt(error)) return;
+  if (cell !== null && cell.uncaught === null) cell.uncaught = { __proto__: null, error };
+  guard(() => streams.report(part('javascript_error').stackOf(error)));
+}
+
+// Nothing is left that could end the cell. If something went wrong in it,
+// that is why: else it waits for its timeout.
+function onEmpty() {
+  if (cell === null || !cell.isWaiting) return;
+  apply(refWire, wire, []);
+  if (cell.uncaught !== null && !cell.hasArrived) arrive(cell.uncaught.error, true);
+}
+
+const kernel = {
+  __proto__: null, apply, encode, decode, inspect, unquote, show, isInterrupt, matches, sendError, sources, arrive,
+  part, Script, conclude, language, load, watchdogHasPendingSigint, forgetInterrupt, test,
+  get cell() {
+    return cell;
+  },
+};
+const streams = part('javascript_stream');
+
+function prepare() {
+  process.execArgv.length = 0;
+  process.argv.length = 1;
+  const { on, listeners, removeAllListeners } = process;
+  on.call(process, 'uncaughtException', onUncaught);
+  on.call(process, 'beforeExit', onEmpty);
+  streams.open();
+  part('javascript_global').open();
+  startSigintWatchdog();
+}
+
+prepare();
+const ready = { __proto__: null, language: encode(language), version: encode(process.versions.node),
+  executable: encode(process.execPath) };
+if (language === 'typescript') {
+  const lack = part('javascript_types').lack();
+  if (lack !== null) ready.unsupported = encode(lack);
+}
+wire.open(3);
+send(pack(READY, { __proto__: null, low: 0, high: 0 }, ready));
+wire.onread = receive;
+wire.readStart();

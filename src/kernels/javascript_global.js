@@ -1,0 +1,113 @@
+// What cells find in the global scope beside node's own names.
+'use strict';
+
+const { apply } = kernel;
+const { defineProperty } = Object;
+
+// Defined when first used.
+function lazy(name, make) {
+  defineProperty(globalThis, name, {
+    __proto__: null, configurable: true, enumerable: false,
+    get() {
+      const value = make();
+      put(name, value);
+      return value;
+    },
+    set(value) {
+      put(name, value);
+    },
+  });
+}
+
+function put(name, value) {
+  defineProperty(globalThis, name, {
+    __proto__: null, value, writable: true, configurable: true, enumerable: false,
+  });
+}
+
+// ---- timers ----
+
+const durations = { __proto__: null };
+const intervals = new WeakMap();
+const { set: remember, get: recall } = WeakMap.prototype;
+const originals = { __proto__: null, setTimeout, setInterval };
+
+// An interrupt stops what its cell has begun, which node cannot enumerate: it keeps a list for each
+// duration, so that it is enough to know these.
+exports.timersOf = (timer) => apply(recall, intervals, [timer]);
+exports.durations = durations;
+exports.originals = originals;
+
+function note(after) {
+  const duration = after >= 1 && after <= 2147483647 ? Math.trunc(after) : 1;
+  durations[duration] = true;
+}
+
+function followTimers() {
+  const { custom } = require('util').promisify;
+  put('setTimeout', function setTimeout(callback, after) {
+    note(after);
+    return apply(originals.setTimeout, this, arguments);
+  });
+  defineProperty(globalThis.setTimeout, custom, {
+    __proto__: null, enumerable: true, configurable: true,
+    get() {
+      const sleep = originals.setTimeout[custom];
+      return function setTimeout(after) {
+        note(after);
+        return apply(sleep, this, arguments);
+      };
+    },
+  });
+  put('setInterval', function setInterval(callback, after) {
+    note(after);
+    const timer = apply(originals.setInterval, this, arguments);
+    apply(remember, intervals, [timer, kernel.cell]);
+    return timer;
+  });
+  for (const name of ['setTimeout', 'setInterval']) {
+    defineProperty(globalThis, name, { __proto__: null, enumerable: true });
+  }
+}
+
+// ---- warnings and signals ----
+
+const OURS = /^(?:vm\.USE_MAIN_CONTEXT_DEFAULT_LOADER|stripTypeScriptTypes|Importing WASM)/;
+
+function quiet() {
+  // The kernel's use of an experimental feature is none of the code's business.
+  const [print] = process.listeners('warning');
+  if (print !== undefined) {
+    process.removeListener('warning', print);
+    process.on('warning', (warning) => {
+      if (warning.name !== 'ExperimentalWarning' || !kernel.matches(OURS, warning.message)) {
+        apply(print, process, [warning]);
+      }
+    });
+  }
+  // A handler of the code for SIGINT would take the interrupt from the kernel.
+  const [start] = process.listeners('newListener');
+  if (start !== undefined) {
+    process.removeListener('newListener', start);
+    process.on('newListener', (name) => {
+      if (name !== 'SIGINT') apply(start, process, [name]);
+    });
+  }
+}
+
+exports.open = function () {
+  put('__dirname', process.cwd());
+  put('__filename', `${process.cwd()}/[eval]`);
+  lazy('display', () => part('javascript_display').display);
+  lazy('$$', () => part('javascript_display').context);
+  // Stands for import() in cells, where V8 has no loader for it: see javascript_syntax.js.
+  put('$mport', importDynamic);
+  followTimers();
+  quiet();
+};
+
+function importDynamic(specifier, options) {
+  return part('javascript_syntax').loader()(specifier, options);
+}
+importDynamic.static = (specifier, options) =>
+  part('javascript_syntax').importStatement(specifier, options);

@@ -1,0 +1,57 @@
+// Interrupts of cells that wait.
+//
+// The watchdog of node stops what the kernel runs itself. What the event loop
+// calls while a cell waits, a timer that never returns, is stopped from a
+// thread, which is made when a cell waits for the first time.
+'use strict';
+
+const global = part('javascript_global');
+
+let worker = null;
+
+exports.watch = function () {
+  if (worker !== null) return;
+  const { Worker } = require('worker_threads');
+  worker = new Worker(`
+    const { Session } = require('inspector');
+    const { watchdogHasPendingSigint } = process.binding('contextify');
+    const session = new Session();
+    session.connectToMainThread();
+    let looks = 0;
+    setInterval(() => {
+      looks = watchdogHasPendingSigint() ? looks + 1 : 0;
+      if (looks === 3) session.post('Runtime.terminateExecution');
+    }, 50);
+  `, { eval: true, stdout: false, stderr: false, env: {}, execArgv: [] });
+  worker.unref();
+  worker.on('error', () => {});
+};
+
+const OFTEN = [1, 2, 5, 10, 20, 25, 30, 50, 100, 200, 250, 300, 400, 500, 1000, 1500, 2000, 3000,
+  5000, 10000];
+
+// Timers that the interrupted cell has made must not go on in the next ones.
+exports.stopTimers = function () {
+  const { cell } = kernel;
+  const { setTimeout } = global.originals;
+  const durations = { __proto__: null };
+  for (const duration of OFTEN) durations[duration] = true;
+  for (const duration in global.durations) durations[duration] = true;
+  for (const duration in durations) {
+    const probe = setTimeout(() => {}, Number(duration));
+    for (let timer = probe._idlePrev; timer && typeof timer._onTimeout === 'function';) {
+      const before = timer._idlePrev;
+      const owner = timer._repeat ? global.timersOf(timer) : cell;
+      if (owner === cell) clearTimeout(timer);
+      timer = before;
+    }
+    clearTimeout(probe);
+  }
+  const last = setImmediate(() => {});
+  for (let immediate = last._idlePrev; immediate;) {
+    const before = immediate._idlePrev;
+    clearImmediate(immediate);
+    immediate = before;
+  }
+  clearImmediate(last);
+};
