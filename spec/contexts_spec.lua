@@ -202,7 +202,8 @@ describe("a callback that raises after it has waited #user", function()
   end)
 
   it("is raised by wait also when the code has ended before", function()
-    local run = codecell.assert(sandbox():start_code("print('x')", { on_stdout = waits_and_raises }))
+    local run = codecell.assert(sandbox():start_code("print('x')",
+      { on_stdout = waits_and_raises }))
     assert.has_error(function()
       run:wait(20)
       for _ = 1, 100 do

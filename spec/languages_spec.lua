@@ -108,7 +108,8 @@ describe("languages.register", function()
     })
     need("awk")
     local execution = codecell.assert(sandbox():run_code(
-      'BEGIN { getline line; print "awk read " line; exit 3 }', { language = "Gawk", stdin = "me\n" }))
+      'BEGIN { getline line; print "awk read " line; exit 3 }',
+      { language = "Gawk", stdin = "me\n" }))
     assert.same({ "awk read me\n" }, execution.logs.stdout)
     assert.equal("awk", execution.language)
     assert.equal("ExitError", execution.error.name)
@@ -264,10 +265,12 @@ describe("codecell languages", function()
     local folder = shell.folder()
     shell.write(folder .. "/x.pl", 'print "by name\\n";')
     shell.write(folder .. "/y", '#!/usr/bin/perl\nprint "by line\\n";')
-    assert.equal("by name\n", shell.run(codecell_command .. " run x.pl", { folder = folder }).stdout)
-    assert.equal("by line\n", shell.run(codecell_command .. " run y", { folder = folder }).stdout)
-    local result = shell.run(codecell_command .. " run -l perl -", { stdin = 'print "by stdin";' })
-    assert.equal("by stdin", result.stdout)
+    for words, printed in pairs({ ["x.pl"] = "by name\n", y = "by line\n",
+      ["-l perl -"] = "by stdin\n" }) do
+      local result = shell.run(codecell_command .. " run " .. words,
+        { folder = folder, stdin = 'print "by stdin\n";' })
+      assert.equal(printed, result.stdout)
+    end
     shell.remove(folder)
   end)
 

@@ -209,7 +209,10 @@ local function work(self, run)
     end
   end
   run.compiled_at = reactor.now()
-  return not hand_over_warnings(run) or start_program(self, run)
+  if hand_over_warnings(run) then
+    return start_program(self, run)
+  end
+  return true
 end
 
 local function run_cell(self, job, began, deadline)
@@ -223,12 +226,8 @@ local function run_cell(self, job, began, deadline)
   local ok
   ok, err = work(self, run)
   self.job = nil
-  local sandbox = self.sandbox
-  if not sandbox:_closed() then
-    local request = sandbox:_ask("remove", run.folder)
-    if request then
-      sandbox:_forget(request)
-    end
+  if not self.sandbox:_closed() then
+    self.sandbox.files:remove(run.folder) -- where it cannot be, the sandbox is about to end
   end
   if not ok then
     return nil, err
