@@ -223,7 +223,7 @@ describe("what comes out of a sandbox", function()
 import os
 reached = []
 for pid in [p for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]:
-    for name in ("mem", "fd/3"):
+    for name in ("mem", "fd/3", "fd/4"):
         try:
             open("/proc/%s/%s" % (pid, name), "r+b").close()
             reached.append(pid + name)

@@ -217,9 +217,10 @@ enum cell_warden_exit {
 
 /* ---- kernels: frames on a wire, request random per cell ----
 **
-** The wire is a stream socket, descriptor 3; or two pipes, for an interpreter
-** that can use no socket that it has inherited: it opens /dev/fd/3 to read and
-** /dev/fd/4 to write.
+** The wire is a stream socket, descriptor 3; or two pipes, 3 to read and 4 to
+** write, which an interpreter that can use no inherited socket opens by path. A
+** kernel that waits in a read of the socket is woken twice for a cell: also
+** when the host takes its answers, which makes room.
 ** Payloads are parts: repeated (string name, bytes value), as pack.h has it.
 */
 enum cell_kernel_message {

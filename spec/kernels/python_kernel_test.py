@@ -248,14 +248,18 @@ class Hostile(WithKernel):
                     kernel.close()
 
     def test_closed_or_forged_wire_breaks_no_promise(self):
-        got = self.run_cell('import os; os.close(3)')
+        self.run_cell('import os; os.close(3)')
+        self.assertIsNone(self.kernel.receive(10))
+
+    def test_cell_that_closes_the_way_out_dies(self):
+        got = self.run_cell('import os; os.close(4)')
         self.assertTrue(got.died)
 
     def test_child_has_no_copy_of_the_wire(self):
         got = self.run_cell(
             'import os, subprocess\n'
-            "os.system('echo forged >&3'), subprocess.call("
-            "['sh', '-c', 'echo forged >&3'], close_fds=False)")
+            "os.system('echo forged >&4'), subprocess.call("
+            "['sh', '-c', 'echo forged >&4'], close_fds=False)")
         self.assertEqual(len(got.results), 1)
         self.assertNotIn('(0, 0)', got.text)
 

@@ -1,9 +1,8 @@
-"""Starts the Python kernel over a socket pair, without a sandbox."""
+"""Starts the Python kernel over two pipes, without a sandbox."""
 import os
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -71,7 +70,7 @@ class Kernel:
 
     def __init__(self, marshalled=None, environment=None, wait=True):
         self.home = tempfile.mkdtemp()
-        ours, theirs = socket.socketpair()
+        cells, answers = os.pipe(), os.pipe()
         with open(os.path.join(KERNELS, 'python.boot')) as file:
             boot = file.read()
         out, err = os.pipe(), os.pipe()
@@ -85,18 +84,18 @@ class Kernel:
                 os.setsid()
                 os.chdir(self.home)
                 high = [os.dup2(fd, 200 + index) for index, fd in enumerate(
-                    (null, out[1], err[1], theirs.fileno()))]
+                    (null, out[1], err[1], cells[0], answers[1]))]
                 for number, fd in enumerate(high):
                     os.dup2(fd, number)
-                os.closerange(4, 300)
+                os.closerange(5, 300)
                 os.execve(INTERPRETER, [INTERPRETER, '-I', '-S', '-c', boot],
                           env)
             finally:
                 os._exit(127)
-        for fd in (null, out[1], err[1]):
+        for fd in (null, out[1], err[1], cells[0], answers[1]):
             os.close(fd)
-        theirs.close()
-        self.wire, self.out, self.err = ours, out[0], err[0]
+        self.wire, self.answers = open(cells[1], 'wb', 0), answers[0]
+        self.out, self.err = out[0], err[0]
         for fd in (self.out, self.err):
             os.set_blocking(fd, False)
         self.buffer = b''
@@ -105,7 +104,9 @@ class Kernel:
         self.ready = self.receive(30) if wait else None
 
     def send(self, data):
-        self.wire.sendall(data)
+        view = memoryview(data)
+        while view:
+            view = view[self.wire.write(view):]
 
     def receive(self, timeout):
         """The next frame: kind, request, values; None at the end."""
@@ -119,10 +120,10 @@ class Kernel:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError('no frame')
-            watched = [self.wire, self.out, self.err]
+            watched = [self.answers, self.out, self.err]
             for ready in select.select(watched, [], [], left)[0]:
-                if ready is self.wire:
-                    data = self.wire.recv(1 << 20)
+                if ready == self.answers:
+                    data = os.read(self.answers, 1 << 20)
                     if not data:
                         return None
                     self.buffer += data
@@ -229,7 +230,7 @@ class Kernel:
         except ProcessLookupError:
             pass
         status = os.waitpid(self.pid, 0)[1]
-        os.close(self.out)
-        os.close(self.err)
+        for fd in (self.answers, self.out, self.err):
+            os.close(fd)
         shutil.rmtree(self.home, ignore_errors=True)
         return status

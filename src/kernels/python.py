@@ -23,7 +23,7 @@ from sys import getrecursionlimit, setprofile, setrecursionlimit, settrace
 
 __builtins__ = dict(vars(builtins))
 
-WIRE = 3
+WIRE, ANSWERS = 3, 4  # two pipes, to read and to write
 EXECUTE, ENV, READY, RESULT, ERROR, DONE = 2, 3, 16, 17, 18, 19
 TEXT_MAX = 4 << 20  # bytes of one text of a result or an error
 BLOB_MAX = 16 << 20  # bytes of a picture or a page
@@ -159,9 +159,9 @@ class Kernel:
         try:
             while view:
                 try:
-                    view = view[write(WIRE, view):]
+                    view = view[write(ANSWERS, view):]
                 except BlockingIOError:
-                    posix.set_blocking(WIRE, True)
+                    posix.set_blocking(ANSWERS, True)
         except OSError:
             posix._exit(70)  # the wire is gone, and the host with it
 
@@ -398,7 +398,7 @@ def in_child():
     """A forked child has no part in the conversation."""
     kernel.request = 0
     del kernel.frames[:]
-    for number in [WIRE] + streams.saved:
+    for number in [WIRE, ANSWERS] + streams.saved:
         try:
             posix.close(number)
         except OSError:
@@ -434,6 +434,7 @@ class LastFinder:
 def prepare():
     """Make this process what a cell expects to run in."""
     posix.set_inheritable(WIRE, False)
+    posix.set_inheritable(ANSWERS, False)
     posix.register_at_fork(before=streams.flush, after_in_child=in_child)
     _signal.signal(_signal.SIGINT, on_interrupt)
     for name in list(scope):
