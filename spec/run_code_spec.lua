@@ -60,6 +60,8 @@ describe("run_code #user", function()
     local execution = run("  \n")
     assert.same({}, execution.results)
     assert.is_nil(execution.error)
+    assert.equal(before + 1, execution.execution_count)
+    assert.same({}, codecell.assert(codecell.assert(sandbox():start_code("")):wait(20)).results)
     assert.equal(before + 1, run("1").execution_count)
   end)
 

@@ -84,7 +84,7 @@ end
 --- End the process and forget its variables.
 function Kernel:stop()
   local process, unfinished = self.process, self.unfinished
-  self.process, self.unfinished = nil, nil
+  self.process, self.unfinished, self.count = nil, nil, nil
   if unfinished and unfinished.request then
     self.sandbox:_forget(unfinished.request)
   end
@@ -393,6 +393,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local done, now = run.execution, reactor.now()
+  self.count = self.process and done.execution_count
   local timings = done.timings
   timings.queue, timings.create, timings.run = locked - began, created - locked, now - created
   done.seconds = now - began

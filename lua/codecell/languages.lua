@@ -113,11 +113,10 @@ end
 ---(how to get it), `envs` (of the compiler, without one of the interpreter), `source` (name of the
 ---file), `prepare` (function: code -> what is written there), `whole` (a word that every program
 ---has), `place` ("first", "last": which of the places in the source that it prints when it fails is
----the error's), `check` (function: path
----of the interpreter -> true, or nil, why it will not do, how to mend it), `parts` (prefix of the
----embedded files that a kernel is sent first), `wire` ("pipes": descriptor 3 to read and 4 to
----write, which can be opened by path; default: a socket, 3, for both, which wakes a kernel that
----waits in a read twice for each cell)
+---the error's), `check` (function: path of the interpreter -> true, or nil, why it will not do, how
+---to mend it), `parts` (prefix of the embedded files that a kernel is sent first), `wire` ("pipes":
+---descriptor 3 to read and 4 to write, which can be opened by path; default: a socket, 3, for both,
+---which wakes a kernel that waits in a read twice for each cell)
 function languages.register(language)
   options.argument("languages.register", "language", language, "table")
   options.check("languages.register", language, RULES)

@@ -3,7 +3,6 @@ local commands = require "codecell.commands"
 local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local execution = require "codecell.execution"
 local files = require "codecell.files"
 local languages = require "codecell.languages"
 local options = require "codecell.options"
@@ -132,10 +131,6 @@ local function prepare(self, verb, code, given)
   }
 end
 
-local function is_blank(code)
-  return not code:find("%S")
-end
-
 --- Run code, and wait for its end. Variables persist from one run to the next of a context.
 ---@param code string
 ---@param given table? `language` ("python") or `context`, `envs`, `stdin` (string), `timeout`
@@ -150,8 +145,6 @@ function Sandbox:run_code(code, given)
   local kernel, job = prepare(self, "run_code", code, given)
   if not kernel then
     return nil, job
-  elseif is_blank(code) then
-    return execution.new(kernel.context.language, kernel.context.id)
   end
   job.call = wait.call
   local done, err = self._backend.execute(self, kernel, job)

@@ -1,6 +1,7 @@
 --- Turns: the cells of a context run one at a time, in the order in which they were asked for.
 local changes = require "codecell.changes"
 local errors = require "codecell.errors"
+local execution = require "codecell.execution"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -40,7 +41,8 @@ local function give_back(self)
 end
 
 --- Run a cell when it is its turn.
----@param self table what runs the cells of a context: `sandbox`, and `line`, which starts empty
+---@param self table what runs the cells of a context: `sandbox`, `context`, `line`, which starts
+---empty, and `count` of the last cell
 ---@param job table code, timeout, `call` (how callbacks are called), and the options of run_code
 ---@param body function of self, job, the time when the cell was asked for, its deadline: an
 ---execution or nil, err; besides an execution, a table that holds what a callback raised. It sets
@@ -61,6 +63,9 @@ function turns.execute(self, job, body)
   local done
   if self.sandbox:_closed() then -- while this one waited
     err = errors.new("cancelled", "run_code: the sandbox was closed")
+  elseif not job.code:find("%S") then -- nothing runs, and nothing is counted
+    done = execution.new(self.context.language, self.context.id)
+    done.execution_count = (self.count or 0) + 1
   else
     done, err = body(self, job, began, deadline)
     changes.finish(job.changes, done)

@@ -253,15 +253,15 @@ function Comparison:compare_error(want, got)
     self:check("error.value", normal(want.value, self.language), normal(got.value, self.language))
   end
   local trace = normal(got.traceback, self.language)
-  trace = type(trace) == "string" and trace or got.traceback
+  trace = type(trace) == "string" and trace .. "\n" .. got.traceback or got.traceback
   for _, piece in ipairs(want.traceback_contains or {}) do
     if not trace:find(piece, 1, true) then
-      self:check("error.traceback, a piece of it", piece, trace)
+      self:check("error.traceback, a piece of it", piece, got.traceback)
     end
   end
   for _, piece in ipairs(want.traceback_lacks or {}) do
     if trace:find(piece, 1, true) then
-      self:check("error.traceback, which should lack " .. piece, "", trace)
+      self:check("error.traceback, which should lack " .. piece, "", got.traceback)
     end
   end
   if got.traceback:find("\27", 1, true) then
