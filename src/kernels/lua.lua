@@ -14,7 +14,7 @@
 local kernel = debug.getregistry().codecell
 
 local error, pcall, select, tostring, type, xpcall = error, pcall, select, tostring, type, xpcall
-local rawget = rawget
+local rawget, setmetatable = rawget, setmetatable
 local byte, char, find, format, gmatch, gsub, match, sub = string.byte, string.char, string.find,
   string.format, string.gmatch, string.gsub, string.match, string.sub
 local concat = table.concat
@@ -26,7 +26,7 @@ local gethook, getmetatable, sethook, traceback = debug.gethook, debug.getmetata
 local clock, exit, time = os.clock, os.exit, os.time
 local open, stdout, stderr = io.open, io.stdout, io.stderr
 local close, flush, read, write = stdout.close, stdout.flush, stdout.read, stdout.write
-local compile = setfenv and loadstring or load
+local compile, jit = setfenv and loadstring or load, jit
 local bounded, show_values = kernel.bounded, kernel.show_values
 
 local EXECUTE, ENV, READY, ERROR, DONE = 2, 3, 16, 18, 19 -- src/protocol.h
@@ -38,6 +38,7 @@ local HERE = "(command line)" -- the name of this file in tracebacks
 local reader, writer = open("/dev/fd/3", "rb"), open("/dev/fd/4", "wb")
 local listener, speaker -- coroutines
 local count = 0 -- of cells
+local last_used, last_second = clock(), time() -- processor time and time at the end of a cell
 
 -- ---- frames ----
 
@@ -150,8 +151,14 @@ end
 
 -- ---- errors ----
 
+local Note = {} -- metatable
+
+-- Called for an error in here too, where the stack is deep.
 local function note(problem)
-  return { problem = problem, trace = traceback("", 2) }
+  if getmetatable(problem) == Note then
+    return problem
+  end
+  return setmetatable({ problem = problem, trace = traceback("", 2) }, Note)
 end
 
 -- The lines of a traceback that are the user's: the last ones are of those who called the cell.
@@ -193,10 +200,15 @@ end
 
 -- ---- cells ----
 
--- As the interactive interpreter does: an expression, or else statements.
+-- As the interactive interpreter does: an expression, or else statements. LuaJIT forgets the cell,
+-- and with it the line, when what is called last raises: there that call is not the last one.
 local function compile_cell(code)
   local expression = gsub(code, "^=", "", 1)
   local chunk = compile("return " .. expression, "=cell", "t")
+  if chunk and jit then
+    local close_it = find(expression, "--", 1, true) and "\n)" or ")"
+    chunk = compile("return (function(...) return ... end)(" .. expression .. close_it, "=cell")
+  end
   if chunk then
     return chunk
   elseif byte(code) == 27 then
@@ -216,7 +228,7 @@ local function attempt(called)
     return values
   end
   local caught = values[2]
-  if type(caught) ~= "table" then -- there was no room for note()
+  if getmetatable(caught) ~= Note then -- there was no room for it
     caught = { problem = caught, trace = "" }
   end
   return nil, caught
@@ -286,15 +298,21 @@ local function is_armed()
   return not caught or find("2367abef", caught, 1, true) ~= nil
 end
 
+-- Code may have caught an interrupt without a word; it has taken its time then.
+local function has_taken_long()
+  local used, second = clock(), time()
+  local has = used - last_used > 0.05 or second ~= last_second
+  last_used, last_second = used, second
+  return has
+end
+
 -- One after the other, until the interpreter is deaf to interrupts. Where an interrupt of its own
 -- ends this, the next turn goes on with the cell where it was.
 local function take_turns()
-  local before, second
   repeat
     if not kernel.cell then
       go_on(listener)
     end
-    before, second = clock(), time()
     local cell, is_doubtful = kernel.cell, false
     if cell then
       if not cell.began then
@@ -303,7 +321,7 @@ local function take_turns()
       if cell.caught and not cell.described then
         describe_caught(cell)
       end
-      is_doubtful = cell.caught or gethook() or clock() - before > 0.05 or time() ~= second
+      is_doubtful = has_taken_long() or cell.caught or gethook()
       finish(cell)
     end
   until is_doubtful and not is_armed()

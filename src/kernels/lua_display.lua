@@ -19,18 +19,18 @@ local FORMATS = {
   json = "json", data = "json", chart = "json",
 }
 
+-- Not between two cells, where a finalizer may run; nor once a cell has shown too many.
+local function takes_results()
+  local cell = kernel.cell
+  return cell and cell.began and cell.results <= RESULTS_MAX
+end
+
 -- Results that are shown are told at once; the value of the cell goes with its end.
 local function show(parts, is_main)
   local cell = kernel.cell
-  if not cell or not cell.began then
-    return -- by a finalizer, between two cells
-  end
   cell.results = cell.results + 1
   if cell.results > RESULTS_MAX then
-    kernel.truncated = true
-    if cell.results > RESULTS_MAX + 1 then
-      return
-    end
+    kernel.truncated, is_main = true, false
     parts = { "text", format("[more than %d results: the rest is left out]", RESULTS_MAX) }
   end
   if is_main then
@@ -92,6 +92,8 @@ local function parts_for(value)
     local ok, text = pcall(json, value)
     if ok then
       parts[3], parts[4] = "json", text
+    elseif find(text, "interrupted!", 1, true) then
+      error(text, 0)
     end
   end
   return parts
@@ -108,7 +110,9 @@ end
 
 local function display(_, ...)
   for i = 1, select("#", ...) do
-    show(parts_or_error(parts_for, (select(i, ...))))
+    if takes_results() then
+      show(parts_or_error(parts_for, (select(i, ...))))
+    end
   end
 end
 
@@ -118,8 +122,10 @@ local function make_display()
   for name in next, FORMATS do
     functions[name] = function(value)
       local parts = {}
-      parts_or_error(add_format, parts, name, value)
-      show(parts)
+      if takes_results() then
+        parts_or_error(add_format, parts, name, value)
+        show(parts)
+      end
     end
   end
   return setmetatable(functions, { __call = display, __name = "display" })
@@ -135,7 +141,7 @@ function kernel.show_values(values)
       break
     end
   end
-  if values.n > 1 then
+  if values.n > 1 and takes_results() then
     show({ "text", unquote(bounded(concat(pieces, "\t"))) }, true)
   end
 end

@@ -3,7 +3,7 @@
 local kernel = debug.getregistry().codecell
 
 local error, next, pcall, type = error, next, pcall, type
-local find, gsub = string.find, string.gsub
+local find, format, gsub = string.find, string.format, string.gsub
 local concat = table.concat
 local execute, getenv, remove, tmpname = os.execute, os.getenv, os.remove, os.tmpname
 local set_input, open, popen = io.input, io.open, io.popen
@@ -20,10 +20,10 @@ local envs, input_path = {}, nil -- of the running cell
 local input -- of the running cell: a file
 
 local function find_variable(name)
-  if type(name) == "string" then
-    return envs[name] or variables[name] or getenv(name)
+  if type(name) ~= "string" then
+    error(format("bad argument #1 to 'getenv' (string expected, got %s)", type(name)), 2)
   end
-  return getenv(name)
+  return envs[name] or variables[name] or getenv(name)
 end
 
 -- The interpreter's own function, as long as it knows as much.
@@ -62,12 +62,13 @@ end
 
 -- This process is deaf to an interrupt while it waits for a program, which it ends. Answers as
 -- os.execute: true, how, number; before 5.2 the wait status.
-local function outcome(first, how, number)
+local function outcome(...)
+  local first, how, number = ...
   if how == "signal" and number == SIGINT or number == KILLED + SIGINT
     or first == SIGINT or first == (KILLED + SIGINT) * 256 then
     error("interrupted!", 3)
   end
-  return first, how, number
+  return ...
 end
 
 function os.execute(command, ...)
@@ -83,10 +84,19 @@ function io.popen(command, ...)
   return popen(type(command) == "string" and dressed(command) or command, ...)
 end
 
+-- The file stays as long as a program that the last cell has started may be about to open it.
+local function remove_input()
+  if input_path then
+    remove(input_path)
+    input_path = nil
+  end
+end
+
 --- Give a cell its own variables and input.
 function kernel.enter(cell)
   envs = cell.envs
   replace_getenv()
+  remove_input()
   if cell.stdin then
     input_path = tmpname()
     local file = open(input_path, "wb")
@@ -98,13 +108,9 @@ function kernel.enter(cell)
   end
 end
 
---- Take them back; the names that the cell used stay as they were for the code that holds them.
+--- Take them back.
 function kernel.leave()
   envs = {}
-  if input_path then
-    remove(input_path)
-    input_path = nil
-  end
   if input then
     io.stdin = stdin
     set_input(stdin)
