@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,7 +81,7 @@ static void start_process(struct play *play, unsigned which)
 {
   static const char *const words[] = {"true", NULL};
   struct cell_process_options options = {
-    (enum cell_spawn_kind)(which % 3), words, words, "", 1, 24, 80, 4096};
+    (enum cell_spawn_kind)(which % 3), words, words, "", 1, 24, 80, 4096, 0};
 
   if (play->process_count == PROCESSES_MAX)
     return;
@@ -109,6 +110,7 @@ static void look(struct play *play, unsigned how)
       continue;
     play->asked[i] = 0;
   }
+  demand(cell_sandbox_home_state(play->sandbox) != CELL_HOME_CHANGED);
   for (i = 0; i < play->process_count; i++) {
     struct cell_process *process = play->processes[i];
     enum cell_process_state state = cell_process_state(process);
@@ -125,6 +127,8 @@ static void look(struct play *play, unsigned how)
 /* What a message may carry; the kernel makes copies. */
 static int a_descriptor(unsigned which)
 {
+  if (which == 249) /* passed alone: 249 % 8 */
+    return inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   switch (which % 4) {
   case 0:
     return open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -162,7 +166,7 @@ static void say(struct play *play, unsigned type)
     fds[i] = a_descriptor(passed + (unsigned)i);
   /* Sometimes a length that is not the message's. */
   cell_frame_header(header, (uint32_t)length + (passed == 200),
-                    CELL_HELLO + (type - 96) % 10, request);
+                    CELL_HELLO + (type - 96) % 11, request);
   cell_fd_send(play->end, header, sizeof header, play->bytes, length, fds,
                count);
   play->bytes += length;
