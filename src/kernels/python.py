@@ -33,8 +33,9 @@ VALUES_MAX = 1000  # remembered values in Out
 ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
 # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT; that bit means something else in 3.7.
 ALLOW_AWAIT = 0x2000 if sys.version_info >= (3, 8) else 0
+# PyCF_ALLOW_INCOMPLETE_INPUT: what says "incomplete input" of half a statement.
+INCOMPLETE = 0x4000 if (3, 11) <= sys.version_info < (3, 13) else 0
 IS_COROUTINE = 0x80  # inspect.CO_COROUTINE
-PLAIN = frozenset((int, float, complex, bool, str, bytes))
 CUT = '\n... [cut: the rest of %d characters is left out]'
 
 main = sys.modules['__main__']
@@ -94,7 +95,7 @@ def encode(text, most=TEXT_MAX):
 
 def unquote(text):
     """As clients expect it: one pair of quotes around a text goes."""
-    if len(text) > 1 and text[0] == text[-1] and text[0] in '\'"':
+    if text and text[0] == text[-1] and text[0] in '\'"':
         return text[1:-1]
     return text
 
@@ -107,6 +108,8 @@ class Kernel:
         self.thread = get_ident()
         self.main, self.scope, self.parts = main, scope, parts
         self.text_max, self.blob_max = TEXT_MAX, BLOB_MAX
+        self.allow_await = ALLOW_AWAIT
+        self.inherited = [WIRE, ANSWERS]  # what no child may have
         self.encode, self.unquote, self.display = encode, unquote, display
         self.get_ipython = get_ipython
         self.request = 0  # of the running cell; 0: none
@@ -122,7 +125,11 @@ class Kernel:
         self.sources = {}  # file name of a cell to its code
         self.file_name = ''  # of the running cell
         self.history, self.values = [''], {}
-        self.recent = [None, None, None]  # what _, __ and ___ were set to
+        self.inputs = ['', '', '']  # what _i, _ii and _iii will be
+        self.recent = ['', '', '']  # what _, __ and ___ were set to
+        self.plain = {int, float, complex, bool, str, bytes}  # shown by repr
+        self.hook = self.value  # sys.displayhook
+        self.complaint = None  # what a display method of this cell raised
         self.loop = None  # of asyncio, once that is imported
         self.figures = None  # shows what is drawn, once pyplot is imported
 
@@ -205,29 +212,47 @@ class Kernel:
                 pass  # not an expression alone: the tree tells what it is
             else:
                 self.reveal(code)
-                return self.step(code_object)
-        if code[:1] in ' \t' or '>>>' in code:
+                try:
+                    return self.step(code_object)
+                except NameError:
+                    code = part('python_magic')['automagic'](code)
+                    if code is None:
+                        raise
+        if code[:1] in ' \t' or '>>>' in code or 'In [' in code:
             code = part('python_magic')['dedent'](code)
         try:
             tree = self.parse(code)
         except SyntaxError:
-            code = part('python_magic')['translate'](code, self.parse)
+            tree = None
+        if tree is None:
+            code = part('python_magic')['translate'](code)
+            self.history[-1] = code.rstrip('\n')
             tree = self.parse(code)
         self.reveal(code)
+        return self.run_tree(tree, code)
+
+    def run_tree(self, tree, code):
         last = tree.body and tree.body[-1]
-        flags = self.flags | ALLOW_AWAIT
-        if last.__class__.__name__ != 'Expr':
-            self.step(compile(tree, name, 'exec', flags, True))
-            return None
-        silent = ';' in code and part('python_magic')['ends_in_semicolon'](
-            code, last)
-        tree.body.pop()
+        if last.__class__.__name__ == 'Expr':
+            tree.body.pop()
+        else:
+            last = None
         if tree.body:
-            self.step(compile(tree, name, 'exec', flags, True))
+            try:
+                code_object = self.compile(tree, 'exec')
+            except SyntaxError:
+                part('python_magic')['one_by_one'](tree.body)
+            else:
+                if '__future__' in code:  # that outlives its cell
+                    part('python_magic')['keep_future'](code_object)
+                self.step(code_object)
+        if last is None:
+            return None
         # The classes of the tree take 0.7 ms to make: not at every start.
         from _ast import Expression
-        value = self.step(compile(Expression(last.value), name, 'eval',
-                                  flags, True))
+        value = self.step(self.compile(Expression(last.value), 'eval'))
+        silent = ';' in code and part('python_magic')['ends_in_semicolon'](
+            code, last)
         return None if silent else value
 
     def reveal(self, code):
@@ -237,13 +262,12 @@ class Kernel:
                                               code)
 
     def parse(self, code):
-        if '__future__' in code:
-            # The flags outlive their cell, as in an interactive session.
-            code_object = compile(code, self.file_name, 'exec',
-                                  self.flags | ALLOW_AWAIT, True)
-            self.flags |= part('python_magic')['future_flags'](code_object)
-        return compile(code, self.file_name, 'exec',
-                       ONLY_TREE | self.flags | ALLOW_AWAIT, True)
+        return compile(code, self.file_name, 'exec', ONLY_TREE | self.flags
+                       | ALLOW_AWAIT | INCOMPLETE, True)
+
+    def compile(self, tree, mode):
+        return compile(tree, self.file_name, mode, self.flags | ALLOW_AWAIT,
+                       True)
 
     def step(self, code):
         if code.co_flags & IS_COROUTINE:
@@ -268,7 +292,8 @@ class Kernel:
         """Show the value of the last expression."""
         if value is None:
             return
-        if type(value) in PLAIN:
+        if type(value) in self.plain and not (
+                'list' in scope or 'dict' in scope or 'isinstance' in scope):
             if type(value) in (str, bytes) and len(value) > TEXT_MAX:
                 self.truncated = True
                 text = repr(value[:TEXT_MAX]) + CUT % len(value)
@@ -282,12 +307,16 @@ class Kernel:
     def cell(self, request, code, values):
         self.request = request
         if not code or code.isspace():
-            return self.finish()
+            return self.finish(self.count + 1)
         self.count += 1
         self.displays = 0
         self.truncated = self.interrupted = False
-        self.history.append(code)
-        scope['_i'] = code
+        self.complaint = None
+        scope['_i'], scope['_ii'], scope['_iii'] = inputs = self.inputs
+        inputs.insert(0, code.rstrip('\n'))
+        inputs.pop()
+        scope['_i%d' % self.count] = inputs[0]
+        self.history.append(inputs[0])
         self.file_name = '<cell-%d>' % self.count
         self.sources[self.file_name] = code
         streams.reset()
@@ -298,6 +327,7 @@ class Kernel:
                 streams.feed(value)
         if _signal.getsignal(_signal.SIGINT) is not on_interrupt:
             _signal.signal(_signal.SIGINT, on_interrupt)
+        sys.displayhook = self.hook
         if self.loop is not None:
             part('python_async')['enter']()
         failure = self.guarded(self.attempt, code)
@@ -310,7 +340,9 @@ class Kernel:
             leave(failure)
         if self.loop is not None:
             part('python_async')['leave']()
-        if failure is not None:
+        if self.complaint is not None:
+            failure = self.complaint
+        if failure is not None and type(failure) is not Left:
             self.guarded(self.fail, failure)
         self.running = False
         set_environment(environment)
@@ -337,7 +369,9 @@ class Kernel:
     def attempt(self, code):
         failure = None
         try:
-            self.value(self.run(code))
+            value = self.run(code)
+            if value is not None:
+                sys.displayhook(value)
         except BaseException as error:
             failure = error
         if self.figures is not None and getpid() == self.pid:
@@ -368,8 +402,8 @@ class Kernel:
             streams.settle()
             self.finish()
 
-    def finish(self):
-        values = [b'execution_count', b'%d' % self.count]
+    def finish(self, count=None):
+        values = [b'execution_count', b'%d' % (count or self.count)]
         if self.truncated:
             values += [b'truncated', b'1']
         frame = pack(DONE, self.request, values)
@@ -384,7 +418,7 @@ def display(*values, **options):
 
 def get_ipython():
     """The shell of interactive Python, as far as code asks for it."""
-    return part('python_magic')['shell']
+    return part('python_shell')['shell']
 
 
 def on_interrupt(number, frame):
@@ -394,71 +428,11 @@ def on_interrupt(number, frame):
         raise KeyboardInterrupt
 
 
-def in_child():
-    """A forked child has no part in the conversation."""
-    kernel.request = 0
-    del kernel.frames[:]
-    for number in [WIRE, ANSWERS] + streams.saved:
-        try:
-            posix.close(number)
-        except OSError:
-            pass
-    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-
-
 def leave(failure):
     """End a forked child that came back from its cell, as a script ends."""
     if failure is None:
         raise SystemExit(0)
     raise failure
-
-
-class Finder:
-    """Hooks of imports: what is to be done after one, and what to do when a
-    module was not found anywhere."""
-
-    hooked = frozenset(('asyncio', 'linecache', 'matplotlib',
-                        'matplotlib.font_manager', 'PIL.Image',
-                        'IPython.display'))
-
-    def find_spec(self, name, path=None, target=None):
-        if name in self.hooked:
-            return part('python_import')['find_hooked'](self, name, path)
-
-
-class LastFinder:
-    def find_spec(self, name, path=None, target=None):
-        return part('python_import')['find_late'](name, path)
-
-
-def prepare():
-    """Make this process what a cell expects to run in."""
-    posix.set_inheritable(WIRE, False)
-    posix.set_inheritable(ANSWERS, False)
-    posix.register_at_fork(before=streams.flush, after_in_child=in_child)
-    _signal.signal(_signal.SIGINT, on_interrupt)
-    for name in list(scope):
-        if name not in ('__name__', '__doc__', '__package__', '__loader__',
-                        '__spec__', '__builtins__'):
-            del scope[name]
-    scope['In'], scope['Out'] = kernel.history, kernel.values
-    site = part('python_site')
-    builtins.exit, builtins.quit = site['Leave']('exit'), site['Leave']('quit')
-    builtins.help, builtins.display = site['Help'](), display
-    builtins.get_ipython = get_ipython
-    builtins.input = part('python_stream')['read_input']
-    builtins.input.__name__ = 'input'
-    sys.argv = ['']
-    kernel.places = places = site['site_directories']()
-    sys.path.insert(0, '')
-    for place in places:
-        try:
-            posix.stat(place)
-        except OSError:
-            continue
-        sys.path.append(place)
-    sys.meta_path.insert(0, Finder())
-    sys.meta_path.append(LastFinder())
 
 
 def serve():
@@ -483,8 +457,9 @@ def serve():
 
 kernel = Kernel()
 streams = part('python_stream')['Streams']()
-set_environment = part('python_site')['set_environment']
-prepare()
+Left, set_environment = (part('python_site')[name]
+                         for name in ('Left', 'set_environment'))
+part('python_site')['prepare'](streams, on_interrupt)
 kernel.send(pack(READY, 0, [b'language', b'python', b'version',
                             sys.version.split()[0].encode(),
                             b'executable', sys.executable.encode(

@@ -1,8 +1,15 @@
-# What the module site would have done: where packages are, and the builtins
-# of interactive sessions; and the environment of cells. Part of every start. kernel and part are given by
-# the core.
+# What a cell expects to run in: where packages are, as the module site would
+# say, the builtins of interactive sessions, hooks of imports; and the
+# environment of cells. Part of every start. kernel and part are given by the
+# core.
+import _signal
+import builtins
 import posix
 import sys
+
+
+class Left(SystemExit):
+    """The cell was left by exit() or quit(), which is no error."""
 
 
 class Leave:
@@ -14,15 +21,19 @@ class Leave:
     def __repr__(self):
         return 'Use %s() to end the cell' % self.name
 
-    def __call__(self, code=None):
-        raise SystemExit(code)
+    def __call__(self, *codes, **options):
+        raise Left(*codes)
+
+    def _ipython_display_(self):
+        """Their name alone leaves the cell too, and nothing to be seen."""
 
 
 class Help:
     """help, which loads its module when called."""
 
     def __repr__(self):
-        return 'Type help(object) for help about object.'
+        return ('Type help() for interactive help, or help(object) for help '
+                'about object.')
 
     def __call__(self, *values, **options):
         import pydoc
@@ -74,3 +85,75 @@ def set_environment(entries):
             posix.unsetenv(name)
     undo.reverse()
     return undo
+
+
+def in_child():
+    """A forked child has no part in the conversation."""
+    kernel.request = 0
+    del kernel.frames[:]
+    for number in kernel.inherited:
+        try:
+            posix.close(number)
+        except OSError:
+            pass
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+
+
+def ignore_breakpoint(*values, **options):
+    """Nobody is there to debug: the code goes on."""
+
+
+class Finder:
+    """Hooks of imports: what is to be done after one, and what to do when a
+    module was not found anywhere."""
+
+    hooked = frozenset(('asyncio', 'linecache', 'matplotlib',
+                        'matplotlib.font_manager', 'PIL.Image',
+                        'IPython.display', 'IPython.core.display_functions',
+                        'plotly.io._renderers'))
+
+    def find_spec(self, name, path=None, target=None):
+        if name in self.hooked:
+            return part('python_import')['find_hooked'](self, name, path)
+
+
+class LastFinder:
+    def find_spec(self, name, path=None, target=None):
+        return part('python_import')['find_late'](name, path)
+
+
+def prepare(streams, on_interrupt):
+    """Make this process what a cell expects to run in."""
+    kernel.inherited += streams.saved
+    for number in kernel.inherited:
+        posix.set_inheritable(number, False)
+    posix.register_at_fork(before=streams.flush, after_in_child=in_child)
+    _signal.signal(_signal.SIGINT, on_interrupt)
+    scope = kernel.scope
+    for name in list(scope):
+        if name not in ('__name__', '__doc__', '__package__', '__loader__',
+                        '__spec__', '__builtins__'):
+            del scope[name]
+    scope.update(
+        In=kernel.history, _ih=kernel.history, Out=kernel.values,
+        _oh=kernel.values, _dh=[], _='', __='', ___='',
+        __doc__='Automatically created module for IPython interactive '
+        'environment',
+        __loader__=None)
+    builtins.exit, builtins.quit = Leave('exit'), Leave('quit')
+    builtins.help, builtins.display = Help(), kernel.display
+    builtins.get_ipython = kernel.get_ipython
+    builtins.input = part('python_stream')['read_input']
+    builtins.input.__name__ = 'input'
+    sys.argv = ['']
+    sys.breakpointhook = ignore_breakpoint
+    kernel.places = places = site_directories()
+    sys.path.insert(0, '')
+    for place in places:
+        try:
+            posix.stat(place)
+        except OSError:
+            continue
+        sys.path.append(place)
+    sys.meta_path.insert(0, Finder())
+    sys.meta_path.append(LastFinder())
