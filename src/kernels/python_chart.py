@@ -1,17 +1,14 @@
 # Charts as data: what a figure of matplotlib shows, in the shapes that clients
-# of E2B know, oddities included. A figure that these shapes do not fit has no
+# of E2B know, their oddities included. A figure that does not fit them has no
 # chart. kernel and part are given by the core; matplotlib is imported.
 import math
 import sys
 
-POINTS_MAX = 100000  # points, bars and slices of a figure
+shape = part('python_chart_shape')
+Unfit, count, add_labels = shape['Unfit'], shape['count'], shape['add_labels']
 ARTISTS_MAX = 100000  # lines, patches and the like of a figure
 BESIDE = ('matplotlib.axis', 'matplotlib.axes', 'matplotlib.legend',
           'matplotlib.spines', 'matplotlib.text')
-
-
-class Unfit(Exception):
-    """There is no chart in what was drawn."""
 
 
 def of_figure(figure):
@@ -27,20 +24,8 @@ def of_figure(figure):
         charts = [of_axes(one, state) for one in axes]
     except Unfit:
         return None
-    if len(charts) == 1:
-        return charts[0]
     title = getattr(figure, '_suptitle', None)
-    return {'type': 'superchart',
-            'title': title.get_text() if title is not None else '',
-            'elements': charts}
-
-
-def count(state, number):
-    """So many points more: too many of them are no chart."""
-    state['points'] += number
-    if state['points'] > POINTS_MAX:
-        kernel.truncated = True
-        raise Unfit
+    return shape['together'](charts, title.get_text() if title else '')
 
 
 def of_axes(axes, state):
@@ -121,21 +106,11 @@ def named(label, prefix, name):
 
 # -- axes ------------------------------------------------------------------
 
-def add_labels(axes, chart, is_swapped=False):
-    """What the axes are called, and the unit in brackets in that."""
+def label_axes(axes, chart, is_swapped=False):
     labels = [axes.get_xlabel(), axes.get_ylabel()]
     if is_swapped:
         labels.reverse()
-    for name, label in zip('xy', labels):
-        chart[name + '_label'] = label or None
-        chart[name + '_unit'] = unit_of(label)
-
-
-def unit_of(label):
-    """`Time (s)` and `Time [s]` are in s."""
-    import re
-    found = re.search(r'\s\((.*?)\)|\[(.*?)\]', label)
-    return found and (found.group(1) or found.group(2))
+    add_labels(chart, *labels)
 
 
 def texts_of(axis):
@@ -144,7 +119,7 @@ def texts_of(axis):
 
 
 def add_scales(axes, chart):
-    add_labels(axes, chart)
+    label_axes(axes, chart)
     for name, axis in (('x', axes.xaxis), ('y', axes.yaxis)):
         places, texts = axis.get_majorticklocs(), texts_of(axis)
         scale = scale_of(axis, places, texts)
@@ -259,7 +234,7 @@ def fill_bar(axes, chart, state):
         chart['elements'] += [
             {'label': text, 'group': group, 'value': float(value)}
             for text, value in zip(texts, heights)]
-    add_labels(axes, chart, is_swapped)
+    label_axes(axes, chart, is_swapped)
 
 
 # -- slices ----------------------------------------------------------------
@@ -297,7 +272,7 @@ def fill_box(axes, chart, state):
         texts_of(axes.xaxis), boxes)]
     for box in boxes:
         box_of('', box, lines)
-    add_labels(axes, chart, lies)
+    label_axes(axes, chart, lies)
 
 
 def same(left, right):

@@ -39,6 +39,8 @@ def method(value, name):
 def complain(name):
     """A display method raised: the other formats remain."""
     error = sys.exc_info()[1]
+    if isinstance(error, NotImplementedError):
+        return  # that is how a method says that it has nothing to show
     text = ''.join(part('python_error')['render'](error))
     print('%s failed:\n%s' % (name, text), end='', file=sys.stderr)
 
@@ -80,9 +82,23 @@ def bundle(value, include=None, exclude=None):
 
 
 def short(mixed):
-    return {NAMES.get(name, name): made
-            for name, made in list(dict(mixed).items())[:TYPES_MAX]
-            if made is not None}
+    formats = {NAMES.get(name, name): made
+               for name, made in list(dict(mixed).items())[:TYPES_MAX]
+               if made is not None}
+    for name, chart in CHARTS.items():
+        if name in formats and 'chart' not in formats:
+            add_chart(chart, formats[name], formats)
+    return formats
+
+
+def add_chart(name, spec, formats):
+    """What a library has drawn as data too, as far as that can be told."""
+    try:
+        chart = part(name)['of_spec'](spec)
+    except Exception:
+        return  # there are more figures than we know; none breaks a cell
+    if chart is not None:
+        formats['chart'] = chart
 
 
 def add_table(module, value, formats):
@@ -101,9 +117,17 @@ def add_figure(module, value, formats):
         formats.update(part('python_figure')['formats'](value))
 
 
+def add_altair(module, value, formats):
+    base = getattr(module, 'TopLevelMixin', None)
+    if isinstance(base, type) and isinstance(value, base):
+        add_chart('python_chart_altair', value, formats)
+
+
 # Formats that the library itself does not offer, by its module.
 EXTRAS = {'pandas': add_table, 'polars': add_table, 'pyarrow': add_table,
-          'matplotlib.figure': add_figure}
+          'matplotlib.figure': add_figure, 'altair': add_altair}
+# MIME types with a description of a figure, and what reads them.
+CHARTS = {'application/vnd.plotly.v1+json': 'python_chart_plotly'}
 
 
 def coded(formats):
@@ -154,17 +178,28 @@ def binary(made):
     return bytes(made)
 
 
+def shows_itself(value):
+    """Whether the value has displayed itself."""
+    shown = method(value, '_ipython_display_')
+    if shown is None:
+        return False
+    try:
+        shown()
+    except Exception:
+        complain('_ipython_display_')
+        return False
+    return True
+
+
 def show_value(value):
     """Show the value of the last expression."""
-    shown = method(value, '_ipython_display_')
-    if shown is not None:
-        shown()
-        return
-    kernel.show(coded(bundle(value)), True)
+    if not shows_itself(value):
+        kernel.show(coded(bundle(value)), True)
 
 
 class DisplayHandle:
-    """What display(..., display_id=...) returns."""
+    """What display(..., display_id=...) returns. A result that was sent is
+    not changed any more."""
 
     def __init__(self, display_id=None):
         self.display_id = display_id or '%032x' % id(self)
@@ -172,7 +207,8 @@ class DisplayHandle:
     def display(self, value, **options):
         display(value, **options)
 
-    update = display
+    def update(self, value, **options):
+        pass
 
 
 def display(*values, raw=False, include=None, exclude=None, metadata=None,
@@ -182,9 +218,7 @@ def display(*values, raw=False, include=None, exclude=None, metadata=None,
         if raw:
             kernel.show(coded(short(value)))
             continue
-        shown = method(value, '_ipython_display_')
-        if shown is not None:
-            shown()
+        if shows_itself(value):
             continue
         formats = bundle(value, include, exclude)
         for name, key in NAMES.items():
