@@ -50,7 +50,7 @@ end
 ---@return boolean? started
 ---@return codecell.Error? err
 function Kernel:start()
-  local way, err = languages.way(self.context.language)
+  local way, err = languages.way(self.context.language, true)
   if not way then
     return nil, err
   end

@@ -3,11 +3,11 @@
 --- There are three sorts. A *session* keeps its variables from one cell to the next, and so does a
 --- *jupyter* one, which is a Jupyter kernel of this machine. A language of the sort *once* is
 --- compiled and run from the beginning each time: of its runs only files stay.
-local core = require "codecell.core"
 local errors = require "codecell.errors"
 local interpreters = require "codecell.interpreters"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
+local reactor = require "codecell.reactor"
 
 local languages = {}
 
@@ -15,6 +15,7 @@ local known = {}
 local by_alias = {}
 local chosen = {} -- by setup: name -> path of the program
 local versions = {} -- by name: what an interpreter that was started said
+local available, available_at -- names, and when they were looked for
 
 local RULES = {
   name = { type = "name" },
@@ -138,6 +139,7 @@ function languages.register(language)
   end
   copy.source = copy.source or "main" .. (copy.extensions[1] and "." .. copy.extensions[1] or "")
   forget(copy.name)
+  available = nil
   known[copy.name], by_alias[copy.name], versions[copy.name] = copy, copy.name, nil
   for _, alias in ipairs(copy.aliases) do
     by_alias[alias] = copy.name
@@ -147,6 +149,7 @@ end
 --- Choose interpreters, as `codecell.setup{languages =}` does.
 ---@param programs table<string, {program: string}>
 function languages.choose(programs)
+  available = nil
   for name, choice in pairs(programs) do
     chosen[by_alias[plain(name)] or name] = choice.program
   end
@@ -261,11 +264,12 @@ end
 
 --- How a language runs here and now.
 ---@param name string
+---@param unchecked boolean? leave out `check`: a kernel that is started says itself what it lacks
 ---@return {name: string, sort: string, program: string, language: table}? way with what a kernel
 ---is started by: `arguments parts wire`
 ---@return codecell.Error? err kinds "invalid_argument" and "unsupported", with a hint
 ---@return string? sort of the language, whether it is available or not
-function languages.way(name)
+function languages.way(name, unchecked)
   local language, err = languages.find(name)
   if not language then
     return nil, err
@@ -284,7 +288,7 @@ function languages.way(name)
   end
   local program
   program, err = find_program(language)
-  if program and language.check then
+  if program and language.check and not unchecked then
     local ok
     ok, reason, hint = language.check(program)
     if not ok then
@@ -352,72 +356,31 @@ function languages.list()
   return list
 end
 
--- ---- what there is ----
+local NEWS = 1 -- seconds: programs are not installed more often
 
-languages.register({
-  name = "python",
-  aliases = { "py", "python3" },
-  extensions = { "py" },
-  programs = { "python3" },
-  variable = "CODECELL_PYTHON",
-  hint = "install python3, or name an interpreter with CODECELL_PYTHON",
-  parts = "python",
-  wire = "pipes",
-  arguments = function(program)
-    return { program, "-I", "-S", "-c", core.kernel("python.boot") }
-  end,
-})
-
-languages.register({
-  name = "lua",
-  extensions = { "lua" },
-  programs = { "lua5.4", "lua", "lua5.3", "lua5.2", "lua5.1", "luajit" },
-  variable = "CODECELL_LUA_PROGRAM",
-  hint = "install lua5.4, or name an interpreter with CODECELL_LUA_PROGRAM",
-  wire = "pipes",
-  arguments = function(program)
-    local argv = { program }
-    for i, name in ipairs({ "lua_text.lua", "lua_display.lua", "lua_shell.lua", "lua.lua" }) do
-      argv[i + 1] = "-e" .. core.kernel(name)
+--- The names of those that this machine has.
+---@return string[] names
+function languages.available()
+  local now = reactor.now()
+  if not available or now - available_at > NEWS then
+    available, available_at = {}, now
+    for _, language in ipairs(languages.list()) do
+      available[#available + 1] = language.available and language.name or nil
     end
-    -- Each serves until an interrupt; then the next one goes on.
-    for i = #argv + 1, #argv + 250 do
-      argv[i] = "-e" .. core.kernel("lua.boot")
-    end
-    return argv
-  end,
-})
-
-local function node(name)
-  return function(program)
-    return { program, "--input-type=commonjs", "-e", core.kernel("javascript.boot"), name }
   end
+  local names = {}
+  for i, name in ipairs(available) do
+    names[i] = name
+  end
+  return names
 end
 
-languages.register({
-  name = "javascript",
-  aliases = { "js", "node" },
-  extensions = { "js", "mjs", "cjs" },
-  programs = { "node", "nodejs" },
-  variable = "CODECELL_NODE",
-  hint = "install nodejs 18 or later, or name an interpreter with CODECELL_NODE",
-  parts = "javascript",
-  arguments = node("javascript"),
-})
+-- ---- what there is ----
 
-languages.register({
-  name = "typescript",
-  aliases = { "ts" },
-  extensions = { "ts", "mts", "cts" },
-  programs = { "node", "nodejs" },
-  variable = "CODECELL_NODE",
-  hint = "install nodejs 22.13 or later, or nodejs and esbuild",
-  parts = "javascript",
-  arguments = node("typescript"),
-})
-
-for _, language in ipairs(require "codecell.compilers") do
-  languages.register(language)
+for _, module in ipairs({ "codecell.sessions", "codecell.compilers" }) do
+  for _, language in ipairs(require(module)) do
+    languages.register(language)
+  end
 end
 
 return languages

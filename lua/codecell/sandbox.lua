@@ -219,16 +219,6 @@ end
 
 -- ---- what it is ----
 
-local function language_names()
-  local names = {}
-  for _, language in ipairs(languages.list()) do
-    if language.available then
-      names[#names + 1] = language.name
-    end
-  end
-  return names
-end
-
 --- What is known of the sandbox.
 ---@return codecell.SandboxInfo? info each limit is {value, by}
 ---@return codecell.Error? err
@@ -246,7 +236,7 @@ function Sandbox:get_info()
     id = self.id, backend = self.backend, name = about.name, metadata = metadata,
     state = self._backend.state(self), started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
-    isolation = self._backend.isolation, network = about.network, languages = language_names(),
+    isolation = self._backend.isolation, network = about.network, languages = languages.available(),
   }
 end
 

@@ -1,0 +1,97 @@
+--- The languages that keep a session, and how the kernel of each is started.
+local core = require "codecell.core"
+local interpreters = require "codecell.interpreters"
+
+local function node(name)
+  return function(program)
+    return { program, "--input-type=commonjs", "-e", core.kernel("javascript.boot"), name }
+  end
+end
+
+-- Where javascript_types.js looks, on this machine.
+local STRIPPERS = { "/usr/bin/esbuild", "/usr/local/bin/esbuild" }
+for _, folder in ipairs({ "/usr/local/lib/node_modules", "/usr/lib/node_modules",
+  "/usr/share/nodejs" }) do
+  STRIPPERS[#STRIPPERS + 1] = folder .. "/esbuild/package.json"
+  STRIPPERS[#STRIPPERS + 1] = folder .. "/typescript/package.json"
+end
+
+-- Whether types can be taken away. Of a node that came without its headers the version is not
+-- known: the kernel will say.
+local function strips_types(program)
+  for _, path in ipairs(STRIPPERS) do
+    if interpreters.exists(path) then
+      return true
+    end
+  end
+  local prefix = program:gsub("/bin/[^/]*$", "")
+  local file = io.open(prefix .. "/include/node/node_version.h", "rb")
+  local text = file and file:read(4096) or ""
+  if file then
+    file:close()
+  end
+  local major = tonumber(text:match("NODE_MAJOR_VERSION (%d+)"))
+  local minor = tonumber(text:match("NODE_MINOR_VERSION (%d+)"))
+  if not major or not minor or major > 22 or major == 22 and minor >= 13 then
+    return true
+  end
+  return nil, ("%s is node %d.%d, which takes no types away; install nodejs 22.13 or later, or "
+    .. "esbuild (apt-get install esbuild)"):format(program, major, minor),
+    "install nodejs 22.13 or later, or esbuild (apt-get install esbuild)"
+end
+
+return {
+  {
+    name = "python",
+    aliases = { "py", "python3" },
+    extensions = { "py" },
+    programs = { "python3" },
+    variable = "CODECELL_PYTHON",
+    hint = "install python3, or name an interpreter with CODECELL_PYTHON",
+    parts = "python",
+    wire = "pipes",
+    arguments = function(program)
+      return { program, "-I", "-S", "-c", core.kernel("python.boot") }
+    end,
+  },
+  {
+    name = "lua",
+    extensions = { "lua" },
+    programs = { "lua5.4", "lua", "lua5.3", "lua5.2", "lua5.1", "luajit" },
+    variable = "CODECELL_LUA_PROGRAM",
+    hint = "install lua5.4, or name an interpreter with CODECELL_LUA_PROGRAM",
+    wire = "pipes",
+    arguments = function(program)
+      local argv = { program }
+      for i, name in ipairs({ "lua_text.lua", "lua_display.lua", "lua_shell.lua", "lua.lua" }) do
+        argv[i + 1] = "-e" .. core.kernel(name)
+      end
+      -- Each serves until an interrupt; then the next one goes on.
+      for i = #argv + 1, #argv + 250 do
+        argv[i] = "-e" .. core.kernel("lua.boot")
+      end
+      return argv
+    end,
+  },
+  {
+    name = "javascript",
+    aliases = { "js", "node" },
+    extensions = { "js", "mjs", "cjs" },
+    programs = { "node", "nodejs" },
+    variable = "CODECELL_NODE",
+    hint = "install nodejs 18 or later, or name an interpreter with CODECELL_NODE",
+    parts = "javascript",
+    arguments = node("javascript"),
+  },
+  {
+    name = "typescript",
+    aliases = { "ts" },
+    extensions = { "ts", "mts", "cts" },
+    programs = { "node", "nodejs" },
+    variable = "CODECELL_NODE",
+    hint = "install nodejs 22.13 or later, or nodejs and esbuild",
+    check = strips_types,
+    parts = "javascript",
+    arguments = node("typescript"),
+  },
+}
