@@ -6,6 +6,8 @@ local codecell = require "codecell"
 local APART = {
   ["python/state/shadow_builtin"] = "the formatters of the reference run among the names of the "
     .. "user and fail when `list` is one of them; here the value is shown",
+  ["python/libraries/plotly_figure"] = "the reference has no data for the charts of plotly; here "
+    .. "they are charts like any other",
 }
 
 local function categories_of(sessions)
@@ -37,7 +39,7 @@ for _, language in ipairs({ "python", "javascript", "typescript", "bash", "lua" 
         local failed, skipped = {}, nil
         for _, session in ipairs(category) do
           local outcome = outcomes[session.id]
-          if APART[session.id] then
+          if APART[session.id] and not outcome.missing then
             assert.truthy(outcome.difference, session.id .. " is as recorded now")
           elseif outcome.missing then
             skipped = ("%s needs the package %s"):format(session.id, outcome.missing)
