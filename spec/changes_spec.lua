@@ -192,3 +192,32 @@ os.mkdir("closed"); open("closed/in", "w").close(); os.chmod("closed", 0)]]))
     end)
   end)
 end)
+
+describe("files_changed of a host that is root", function()
+  it("is right without the descriptor that tells of changes #S055 #S079", function()
+    attack.within(function(sandbox)
+      local hoard = codecell.assert(sandbox.commands:run({ "python3", "-c", [==[
+import array, os, socket, sys
+descriptors = array.array("i", [os.open("/dev/null", 0)] * 253).tobytes()
+kept = []
+try:
+    while True:
+        kept.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+        kept[-1][0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+except OSError as error:
+    print(error.errno, flush=True)
+sys.stdin.read()]==] }, { background = true, stdin = true }))
+      assert.equal("109\n", codecell.assert(hoard:read(10))) -- ETOOMANYREFS
+      local execution, err = sandbox:run_code("open('a', 'w').write('1')")
+      if not execution then -- the host's own limit, as an ordinary user
+        return assert.equal(109, err.errno)
+      end
+      assert.equal("create a 1", told(execution))
+      assert.equal("write a 1",
+        told(codecell.assert(sandbox:run_code("open('a', 'w').write('2')"))))
+      hoard:close()
+      assert.equal("remove a 0",
+        told(codecell.assert(sandbox:run_code("import os; os.remove('a')"))))
+    end)
+  end)
+end)

@@ -8,7 +8,7 @@
 
 /* What to do about EMFILE, whatever wanted the descriptor. */
 static const char descriptors_remedy[] =
-  "; a sandbox needs 2 descriptors and a process in it up to 4: raise the "
+  "; a sandbox needs 3 descriptors and a process in it up to 4: raise the "
   "limit of open files (ulimit -n), or close sandboxes";
 
 /* An error is one line, whatever the values in it hold. */

@@ -102,16 +102,13 @@ static void ask_link(lua_State *L, struct question *question)
   pack_path(L, 4, question);
 }
 
-/* changes: whether to begin anew. */
+/* changes: whether to begin anew, and to pass what tells of changes. */
 static void ask_changes(lua_State *L, struct question *question)
 {
-  enum cell_home_state state =
-    cell_sandbox_home_state(lcell_check_sandbox(L, 1));
-
   question->type = CELL_CHANGES;
   cell_pack_u32(&question->payload,
                 (lua_toboolean(L, 3) ? CELL_CHANGES_RESTART : 0u) |
-                  (state == CELL_HOME_UNWATCHED ? CELL_CHANGES_PASS : 0u));
+                  (lua_toboolean(L, 4) ? CELL_CHANGES_PASS : 0u));
 }
 
 static void ask_metrics(lua_State *L, struct question *question)

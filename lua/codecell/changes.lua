@@ -7,17 +7,22 @@ local wait = require "codecell.wait"
 
 local PATIENCE = 60 -- seconds that another cell may take to ask
 local HOME = "/home/user/"
+local EMFILE = 24
 
 local changes = {}
 
-local function ask(sandbox, restart)
-  return sandbox._backend.ask(sandbox, "files_changed", "changes", restart)
+local function ask(sandbox, restart, pass)
+  return sandbox._backend.ask(sandbox, "files_changed", "changes", restart, pass)
 end
 
 -- Count from now on. Cells that begin meanwhile wait: what they change is not to be swallowed.
 local function restart(sandbox, state)
   state.is_asking = true
-  state.is_known = ask(sandbox, true) ~= nil
+  local answer, err = ask(sandbox, true, sandbox:_changed() == nil)
+  if not answer and err.errno == EMFILE then -- no room for the descriptor: then always look
+    answer = ask(sandbox, true, false)
+  end
+  state.is_known = answer ~= nil
   state.is_asking = false
   reactor.wake(state)
 end
@@ -76,10 +81,10 @@ function changes.finish(mark, execution)
   if not state.is_known or sandbox:_closed() or sandbox:_state() ~= "running" then
     return say_truncated(execution, 0, 0, true)
   end
-  local answer, err = ask(sandbox, false)
+  local answer = ask(sandbox, false, false)
   if answer then
     tell(execution, answer)
-  elseif err then
+  else
     state.is_known = false
     say_truncated(execution, 0, 0, true)
   end

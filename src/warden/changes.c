@@ -384,12 +384,23 @@ static int renew(struct changes *changes, struct answer *answer, uint32_t flags)
   return 0;
 }
 
+static int send_answer(int channel, uint64_t request, struct answer *answer,
+                       int number, int inotify)
+{
+  struct cell_packer head;
+
+  cell_pack_start(&head, answer->bytes, sizeof answer->bytes);
+  pack_head(answer, &head, number);
+  return wire_send(channel, CELL_CHANGES_ARE, request, &answer->packer,
+                   answer->flags & CELL_CHANGED_PASSED ? inotify : -1);
+}
+
 void changes_serve(struct warden *warden)
 {
   static struct answer answer;
   struct changes *changes = &warden->changes;
   struct cell_unpacker unpacker;
-  struct cell_packer head;
+  uint64_t request = warden->message.frame.request;
   uint32_t flags;
   int number = EINVAL;
 
@@ -405,9 +416,10 @@ void changes_serve(struct warden *warden)
     answer.flags |= CELL_CHANGED_UNWATCHED;
   else if (number == 0 && (flags & CELL_CHANGES_PASS))
     answer.flags |= CELL_CHANGED_PASSED;
-  cell_pack_start(&head, answer.bytes, sizeof answer.bytes);
-  pack_head(&answer, &head, number);
-  wire_send(warden->channel, CELL_CHANGES_ARE, warden->message.frame.request,
-            &answer.packer,
-            answer.flags & CELL_CHANGED_PASSED ? changes->inotify : -1);
+  if (send_answer(warden->channel, request, &answer, number,
+                  changes->inotify) == 0 ||
+      !(answer.flags & CELL_CHANGED_PASSED))
+    return;
+  answer.flags &= ~(uint32_t)CELL_CHANGED_PASSED; /* too many on their way */
+  send_answer(warden->channel, request, &answer, number, -1);
 }
