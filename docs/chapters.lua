@@ -70,8 +70,10 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   {
     title = "Languages",
     files = { "lua/codecell/languages.lua" },
+    text = "Code is given to `run_code` in any of them, by name or alias. R, Julia and every other"
+      .. " language with a Jupyter kernel are those of that kernel where it is installed.",
     receivers = { languages = "codecell.languages" },
-    only = set("register", "list"),
+    only = set("register", "list", "available"),
   },
   {
     title = "JSON",

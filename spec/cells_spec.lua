@@ -4,8 +4,6 @@ local codecell = require "codecell"
 
 -- Sessions that are answered otherwise, and why.
 local APART = {
-  ["python/state/shadow_builtin"] = "the formatters of the reference run among the names of the "
-    .. "user and fail when `list` is one of them; here the value is shown",
   ["python/libraries/plotly_figure"] = "the reference has no data for the charts of plotly; here "
     .. "they are charts like any other",
 }
