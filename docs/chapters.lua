@@ -48,8 +48,9 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Files",
-    files = { "lua/codecell/files.lua" },
-    receivers = { Files = "sandbox.files" },
+    files = { "lua/codecell/files.lua", "lua/codecell/watcher.lua", "lua/codecell/archive.lua" },
+    text = "Those of a sandbox, in and out, and what happens to them.",
+    receivers = { Files = "sandbox.files", Watcher = "watcher", Archive = "archive" },
   },
   {
     title = "Errors",

@@ -134,7 +134,7 @@ open("project/main.py", "w").close()]]))
 end)
 
 describe("files_changed against hostile code #user", function()
-  it("never follows a link, nor takes one for a directory #S001 #S006", function()
+  it("never follows a link, nor takes one for a directory #S001 #S059", function()
     attack.within(function(sandbox)
       local execution = codecell.assert(sandbox:run_code([[
 import os

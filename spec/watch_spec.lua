@@ -202,7 +202,7 @@ describe("watch_dir against hostile code #user", function()
     end)
   end)
 
-  it("never leaves the directory by a link #S001 #S006", function()
+  it("never leaves the directory by a link #S001 #S059", function()
     attack.within(function(sandbox)
       codecell.assert(sandbox.commands:run("mkdir -p /tmp/outside w"))
       local watcher = codecell.assert(sandbox.files:watch_dir("w", { recursive = true }))

@@ -77,7 +77,7 @@ static void test_changes(struct sandbox *sandbox)
         "new permissions are no change; a link is not followed");
   shell(sandbox, "rm -r e link; ln -s /usr e", NULL);
   check(strcmp(changes(sandbox, 0), "0 e 4, 2 e/b 0, 2 link 0") == 0,
-        "nor is one in the place of a directory #S006");
+        "nor is one in the place of a directory #S059");
 }
 
 /* A directory that becomes a link and a directory again, all the time. */
@@ -105,7 +105,7 @@ static void test_race(struct sandbox *sandbox)
     right =
       right && strcmp(list, "no answer") != 0 && strchr(list, '/') == NULL;
   }
-  check(right, "a directory that becomes a link is never left by it #S006");
+  check(right, "a directory that becomes a link is never left by it #S059");
   finish(&running);
 }
 
