@@ -43,7 +43,11 @@ end
 ---@return codecell.Error? err
 function Cell:send(process)
   local job = self.callbacks
-  local parts, count = { "code", job.code }, 2
+  local code = job.code
+  if self.execution.language == "bash" then -- it cannot hold a NUL: its scripts lose them too
+    code = code:gsub("%z", "")
+  end
+  local parts, count = { "code", code }, 2
   if job.stdin then
     parts[3], parts[4], count = "stdin", job.stdin, 4
   end

@@ -94,4 +94,15 @@ return {
     parts = "javascript",
     arguments = node("typescript"),
   },
+  {
+    name = "bash",
+    aliases = { "sh", "shell" },
+    extensions = { "sh", "bash" },
+    programs = { "bash" },
+    variable = "CODECELL_BASH",
+    hint = "install bash 4.4 or later, or name one with CODECELL_BASH",
+    arguments = function(program)
+      return { program, "-c", core.kernel("bash.sh"), "bash" }
+    end,
+  },
 }
