@@ -44,10 +44,10 @@ def plain(item, depth=0):
     kind = type(item)
     if kind in SIMPLE:
         return item
-    if kind.__name__ == 'NAType':
+    if kind.__name__ in ('NaTType', 'NAType'):
         return None
     if hasattr(item, 'isoformat') and not hasattr(item, 'components'):
-        return item.isoformat()  # a date that is not there says NaT
+        return item.isoformat()
     if depth < DEPTH_MAX:
         if kind.__module__ == 'numpy' and item.dtype.kind not in 'mM':
             return plain(item.tolist(), depth + 1)

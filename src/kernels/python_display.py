@@ -16,10 +16,15 @@ NAMES = {
     'application/json': 'json', 'application/javascript': 'javascript',
     'e2b/data': 'data', 'e2b/chart': 'chart',
 }
+FULL = {key: name for name, key in NAMES.items()}
+# What their methods give; str, unless it is said here.
+MADE = {'png': (bytes, str), 'jpeg': (bytes, str), 'pdf': (bytes, str),
+        'json': (dict, list)}
 BINARY = frozenset(('png', 'jpeg', 'pdf'))
 STRUCTURED = frozenset(('json', 'data', 'chart'))
 CANARY = '_ipython_canary_method_should_not_exist_'
 TYPES_MAX = 40  # formats of one result
+printers = {}  # of the user's: format to class to function
 
 
 def method(value, name):
@@ -36,13 +41,48 @@ def method(value, name):
     return found if callable(found) else None
 
 
-def complain(name):
-    """A display method raised: the other formats remain."""
+def complain():
+    """A display method raised: the other formats remain, the cell goes on,
+    and what was raised first is its error."""
     error = sys.exc_info()[1]
-    if isinstance(error, NotImplementedError):
-        return  # that is how a method says that it has nothing to show
-    text = ''.join(part('python_error')['render'](error))
-    print('%s failed:\n%s' % (name, text), end='', file=sys.stderr)
+    # NotImplementedError: how a method says that it has nothing to show.
+    if kernel.complaint is None and type(error) is not NotImplementedError:
+        kernel.complaint, kernel.complaint_line = error, line_of_cell()
+
+
+def line_of_cell():
+    """The line of the cell that is at displaying something."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_filename == kernel.file_name:
+            return frame.f_lineno
+        frame = frame.f_back
+    return kernel.last_line
+
+
+def add_printer(key, kind, function):
+    """Let a function of the user's make a format of the values of a class."""
+    if key == 'text':
+        part('python_pretty')['PRINTERS'][kind] = function
+        kernel.plain.discard(kind)
+    else:
+        printers.setdefault(key, {})[kind] = function
+
+
+def maker(value, key, name):
+    """What makes a format of a value: a function without arguments."""
+    for kind in type(value).__mro__ if key in printers else ():
+        if kind in printers[key]:
+            return lambda: printers[key][kind](value)
+    return method(value, name)
+
+
+def is_json(value):
+    """Whether a value has JSON for being a list or a dict. Clients know that
+    nothing is shown while these names mean something else to the user."""
+    names = kernel.scope
+    return names.get('isinstance', isinstance)(
+        value, (names.get('list', list), names.get('dict', dict)))
 
 
 def bundle(value, include=None, exclude=None):
@@ -56,28 +96,35 @@ def bundle(value, include=None, exclude=None):
                 mixed = mixed[0]
             formats.update(short(mixed))
         except Exception:
-            complain('_repr_mimebundle_')
+            complain()
     for name, key in FORMATS:
-        found = None if key in formats else method(value, name)
+        found = None if key in formats else maker(value, key, name)
         if found is None:
             continue
         try:
             made = found()
         except Exception:
-            complain(name)
+            complain()
             continue
         if isinstance(made, tuple):  # (value, metadata)
             made = made[0]
-        if made is not None:
+        if isinstance(made, MADE.get(key, str)):
             formats[key] = made
     for name, add in EXTRAS.items():
         module = sys.modules.get(name)
         if module is not None:
             add(module, value, formats)
-    if isinstance(value, (list, dict)) and 'json' not in formats:
+    if is_json(value) and 'json' not in formats:
         formats['json'] = value
     if 'text' not in formats:
-        formats['text'] = part('python_pretty')['pretty'](value)
+        try:
+            formats['text'] = part('python_pretty')['pretty'](value)
+        except Exception:
+            complain()
+    for name in list(formats) if include or exclude else ():
+        full = FULL.get(name, name)
+        if include and full not in include or exclude and full in exclude:
+            del formats[name]
     return formats
 
 
@@ -87,14 +134,14 @@ def short(mixed):
                if made is not None}
     for name, chart in CHARTS.items():
         if name in formats and 'chart' not in formats:
-            add_chart(chart, formats[name], formats)
+            add_chart(chart, 'of_spec', formats[name], formats)
     return formats
 
 
-def add_chart(name, spec, formats):
+def add_chart(name, verb, drawn, formats):
     """What a library has drawn as data too, as far as that can be told."""
     try:
-        chart = part(name)['of_spec'](spec)
+        chart = part(name)[verb](drawn)
     except Exception:
         return  # there are more figures than we know; none breaks a cell
     if chart is not None:
@@ -106,7 +153,7 @@ def add_table(module, value, formats):
     try:
         data = part('python_data')['of_table'](module, value)
     except Exception:
-        complain('data of the table')
+        complain()
         return
     if data is not None:
         formats['data'] = data
@@ -118,16 +165,27 @@ def add_figure(module, value, formats):
 
 
 def add_altair(module, value, formats):
-    base = getattr(module, 'TopLevelMixin', None)
-    if isinstance(base, type) and isinstance(value, base):
-        add_chart('python_chart_altair', value, formats)
+    if is_a(value, module, 'TopLevelMixin'):
+        add_chart('python_chart_altair', 'of_spec', value, formats)
+
+
+def add_bokeh(module, value, formats):
+    if is_a(value, module, 'LayoutDOM'):
+        add_chart('python_chart_bokeh', 'of_model', value, formats)
+
+
+def is_a(value, module, name):
+    kind = getattr(module, name, None)
+    return isinstance(kind, type) and isinstance(value, kind)
 
 
 # Formats that the library itself does not offer, by its module.
 EXTRAS = {'pandas': add_table, 'polars': add_table, 'pyarrow': add_table,
-          'matplotlib.figure': add_figure, 'altair': add_altair}
+          'matplotlib.figure': add_figure, 'altair': add_altair,
+          'bokeh.models': add_bokeh}
 # MIME types with a description of a figure, and what reads them.
-CHARTS = {'application/vnd.plotly.v1+json': 'python_chart_plotly'}
+CHARTS = {'application/vnd.plotly.v1+json': 'python_chart_plotly',
+          'application/vnd.bokehjs_exec.v0+json': 'python_chart_bokeh'}
 
 
 def coded(formats):
@@ -186,7 +244,7 @@ def shows_itself(value):
     try:
         shown()
     except Exception:
-        complain('_ipython_display_')
+        complain()
         return False
     return True
 
@@ -194,7 +252,9 @@ def shows_itself(value):
 def show_value(value):
     """Show the value of the last expression."""
     if not shows_itself(value):
-        kernel.show(coded(bundle(value)), True)
+        values = coded(bundle(value))
+        if values:
+            kernel.show(values, True)
 
 
 class DisplayHandle:
@@ -204,6 +264,9 @@ class DisplayHandle:
     def __init__(self, display_id=None):
         self.display_id = display_id or '%032x' % id(self)
 
+    def __repr__(self):
+        return '<DisplayHandle display_id=%s>' % self.display_id
+
     def display(self, value, **options):
         display(value, **options)
 
@@ -212,19 +275,16 @@ class DisplayHandle:
 
 
 def display(*values, raw=False, include=None, exclude=None, metadata=None,
-            transient=None, display_id=None, **options):
+            transient=None, display_id=None, update=False, **options):
     """Show values as results of the cell."""
-    for value in values:
+    for value in () if update else values:
         if raw:
+            if not isinstance(value, dict):
+                raise TypeError('data must be a dict, got: %r' % (value,))
             kernel.show(coded(short(value)))
-            continue
-        if shows_itself(value):
-            continue
-        formats = bundle(value, include, exclude)
-        for name, key in NAMES.items():
-            if ((include and name not in include)
-                    or (exclude and name in exclude)):
-                formats.pop(key, None)
-        kernel.show(coded(formats))
+        elif not shows_itself(value):
+            parts = coded(bundle(value, include, exclude))
+            if parts:
+                kernel.show(parts)
     if display_id is not None:
         return DisplayHandle(None if display_id is True else display_id)
