@@ -17,6 +17,7 @@ import builtins
 import marshal
 import posix
 import sys
+from _warnings import filters
 from _thread import allocate_lock, get_ident
 from posix import getpid, write
 from sys import getrecursionlimit, setprofile, setrecursionlimit, settrace
@@ -36,6 +37,8 @@ ALLOW_AWAIT = 0x2000 if sys.version_info >= (3, 8) else 0
 # PyCF_ALLOW_INCOMPLETE_INPUT: what says "incomplete input" of half a statement.
 INCOMPLETE = 0x4000 if (3, 11) <= sys.version_info < (3, 13) else 0
 IS_COROUTINE = 0x80  # inspect.CO_COROUTINE
+# A filter of warnings: code that is warned of is compiled by another way.
+STRICT = ('error', None, SyntaxWarning, None, 0)
 CUT = '\n... [cut: the rest of %d characters is left out]'
 
 main = sys.modules['__main__']
@@ -123,13 +126,15 @@ class Kernel:
         self.frames = []  # not yet written
         self.lock = allocate_lock()
         self.sources = {}  # file name of a cell to its code
+        self.translated = ''  # what the code became that runs
         self.file_name = ''  # of the running cell
         self.history, self.values = [''], {}
         self.inputs = ['', '', '']  # what _i, _ii and _iii will be
         self.recent = ['', '', '']  # what _, __ and ___ were set to
         self.plain = {int, float, complex, bool, str, bytes}  # shown by repr
         self.hook = self.value  # sys.displayhook
-        self.complaint = None  # what a display method of this cell raised
+        # What a display method raised in this cell, and the line it was at.
+        self.complaint, self.complaint_line, self.last_line = None, 0, 0
         self.loop = None  # of asyncio, once that is imported
         self.figures = None  # shows what is drawn, once pyplot is imported
 
@@ -205,13 +210,17 @@ class Kernel:
             # Not UTF-8: this raises what the interpreter says of such a file.
             compile(code.encode('utf-8', 'surrogateescape'), name, 'exec')
         if '\n' not in code:
+            filters.insert(0, STRICT)
             try:
                 code_object = compile(code, name, 'eval',
                                       self.flags | ALLOW_AWAIT, True)
             except SyntaxError:
-                pass  # not an expression alone: the tree tells what it is
-            else:
+                code_object = None  # the tree tells what it is
+            finally:
+                filters.remove(STRICT)
+            if code_object is not None:
                 self.reveal(code)
+                self.last_line = 1
                 try:
                     return self.step(code_object)
                 except NameError:
@@ -229,6 +238,7 @@ class Kernel:
             self.history[-1] = code.rstrip('\n')
             tree = self.parse(code)
         self.reveal(code)
+        self.translated = code
         return self.run_tree(tree, code)
 
     def run_tree(self, tree, code):
@@ -250,6 +260,7 @@ class Kernel:
             return None
         # The classes of the tree take 0.7 ms to make: not at every start.
         from _ast import Expression
+        self.last_line = last.lineno
         value = self.step(self.compile(Expression(last.value), 'eval'))
         silent = ';' in code and part('python_magic')['ends_in_semicolon'](
             code, last)
@@ -266,8 +277,15 @@ class Kernel:
                        | ALLOW_AWAIT | INCOMPLETE, True)
 
     def compile(self, tree, mode):
-        return compile(tree, self.file_name, mode, self.flags | ALLOW_AWAIT,
-                       True)
+        filters.insert(0, STRICT)
+        try:
+            return compile(tree, self.file_name, mode,
+                           self.flags | ALLOW_AWAIT, True)
+        except SyntaxError:
+            pass
+        finally:
+            filters.remove(STRICT)
+        return part('python_magic')['compile_warned'](tree, mode)
 
     def step(self, code):
         if code.co_flags & IS_COROUTINE:
@@ -311,7 +329,7 @@ class Kernel:
         self.count += 1
         self.displays = 0
         self.truncated = self.interrupted = False
-        self.complaint = None
+        self.complaint, self.complaint_line = None, 0
         scope['_i'], scope['_ii'], scope['_iii'] = inputs = self.inputs
         inputs.insert(0, code.rstrip('\n'))
         inputs.pop()
@@ -371,7 +389,11 @@ class Kernel:
         try:
             value = self.run(code)
             if value is not None:
-                sys.displayhook(value)
+                try:
+                    sys.displayhook(value)
+                except BaseException:
+                    self.complaint_line = self.last_line
+                    raise
         except BaseException as error:
             failure = error
         if self.figures is not None and getpid() == self.pid:

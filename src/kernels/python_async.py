@@ -13,11 +13,18 @@ def loop():
 
 def enter():
     """The loop counts as running from now on."""
-    asyncio._set_running_loop(loop())
+    running = loop()
+    running.is_running = always
+    asyncio._set_running_loop(running)
 
 
 def leave():
     asyncio._set_running_loop(None)
+    vars(kernel.loop).pop('is_running', None)
+
+
+def always():
+    return True
 
 
 def run(coroutine):

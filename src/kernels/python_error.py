@@ -18,6 +18,8 @@ def describe(error):
     """The parts of an ERROR frame; also what sys.last_value is for."""
     sys.last_type, sys.last_value = type(error), error
     sys.last_exc, sys.last_traceback = error, error.__traceback__
+    if isinstance(error, SyntaxError) and not error.filename:
+        error.filename = '<string>'  # which then is in its text, as clients know
     if isinstance(error, ModuleNotFoundError):
         part('python_import')['look_again']()
     try:
@@ -27,8 +29,9 @@ def describe(error):
         error, value = worse, text_of(worse)
     place = line_of(error)
     encode = kernel.encode
+    top = kernel.complaint_line and error
     values = [b'name', encode(type(error).__name__), b'value', encode(value),
-              b'traceback', encode(''.join(render(error)))]
+              b'traceback', encode(''.join(render(error, top=top)))]
     if place:
         values += [b'line', b'%d' % place]
     return values
@@ -54,7 +57,7 @@ def line_of(error):
     """The line of the running cell that the error is about."""
     if isinstance(error, SyntaxError) and error.filename == kernel.file_name:
         return error.lineno
-    line = None
+    line = kernel.complaint_line or None
     for frame, number in frames_of(error):
         if frame.f_code.co_filename == kernel.file_name:
             line = number
@@ -73,8 +76,9 @@ def frames_of(error):
         trace = trace.tb_next
 
 
-def render(error, seen=None, margin=''):
-    """The lines of the error and of what led to it."""
+def render(error, seen=None, margin='', top=None):
+    """The lines of the error and of what led to it; `top` was raised at
+    showing a value of the cell, the line of which is not in its traceback."""
     seen = set() if seen is None else seen
     seen.add(id(error))
     before, note = error.__cause__, CAUSE
@@ -87,6 +91,8 @@ def render(error, seen=None, margin=''):
     text = []
     if error.__traceback__ is not None:
         text.append('Traceback (most recent call last):\n')
+        if error is top:
+            text.append(call_text(kernel.file_name, kernel.complaint_line))
         text.extend(stack(error))
     if isinstance(error, SyntaxError):
         text.extend(syntax(error))
@@ -152,15 +158,19 @@ def positions_of(error):
     return found
 
 
+def call_text(name, number, function='<module>'):
+    line = source_line(name, number).strip()[:LINE_MAX]
+    return '  File "%s", line %d, in %s\n%s' % (
+        name, number, function, line and '    %s\n' % line)
+
+
 def call(frame, number, positions):
     code = frame.f_code
-    yield '  File "%s", line %d, in %s\n' % (code.co_filename, number,
-                                             code.co_name)
+    yield call_text(code.co_filename, number, code.co_name)
     line = source_line(code.co_filename, number)
-    if not line.strip():
-        return
     shown = line.strip()[:LINE_MAX]
-    yield '    %s\n' % shown
+    if not shown:
+        return
     position = positions.get((id(frame), number))
     if position is None or None in position or position[1] != number:
         return

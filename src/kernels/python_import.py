@@ -56,9 +56,9 @@ def after_image(module):
     save = module.Image.save
 
     def save_and_show(self, fp, format=None, **options):
-        save(self, fp, format, **options)
         if isinstance(fp, str):
             kernel.display(self)
+        save(self, fp, format, **options)
 
     save_and_show.__doc__ = save.__doc__
     module.Image.save = save_and_show
@@ -72,8 +72,20 @@ def after_display(module):
         setattr(module, name, names[name])
 
 
+def after_getipython(module):
+    module.get_ipython = kernel.get_ipython
+
+
+def after_getpass(module):
+    module.getpass = module.unix_getpass = part('python_stream')['read_input']
+
+
 def after_plotly(module):
     part('python_chart_plotly')['choose'](module)
+
+
+def after_bokeh(module):
+    part('python_chart_bokeh')['follow'](module)
 
 
 def around_fonts(execute, module):
@@ -83,9 +95,11 @@ def around_fonts(execute, module):
 AROUND = {'matplotlib.font_manager': around_fonts}
 AFTER = {'linecache': after_linecache, 'asyncio': after_asyncio,
          'matplotlib': after_matplotlib, 'PIL.Image': after_image,
-         'IPython.display': after_display,
+         'getpass': after_getpass, 'IPython.display': after_display,
+         'IPython.core.getipython': after_getipython,
          'IPython.core.display_functions': after_display,
-         'plotly.io._renderers': after_plotly}
+         'plotly.io._renderers': after_plotly,
+         'bokeh.io.notebook': after_bokeh}
 
 
 class Maker:

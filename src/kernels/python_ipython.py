@@ -221,7 +221,7 @@ def clear_output(wait=False):
 
 
 def update_display(value, *, display_id=None, **options):
-    display(value, **options)
+    """What was shown stays as it is: clients have no message for it."""
 
 
 def shower(name):

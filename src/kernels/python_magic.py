@@ -5,6 +5,7 @@ import builtins
 
 MAGICS_MAX = 500  # of one cell
 ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
+warned = [0]  # the cell whose warnings were shown
 
 
 def keep_future(code):
@@ -23,6 +24,24 @@ def one_by_one(statements):
         code = kernel.compile(Module([statement], []), 'exec')
         keep_future(code)
         kernel.step(code)
+
+
+def compile_warned(tree, mode):
+    """Compile what is wrong, or worth a warning with the line of it. Clients
+    know such a warning from two trials of the whole cell as well."""
+    flags = kernel.flags | kernel.allow_await
+    if warned[-1] != kernel.count:
+        warned[:] = [kernel.count]
+        import linecache
+        import warnings  # noqa: shows lines as well, once it is there
+        part('python_import')['remember'](
+            linecache, kernel.file_name, kernel.translated)
+        for _ in range(2):
+            try:
+                compile(kernel.translated, '<>', 'exec', flags, True)
+            except SyntaxError:
+                break
+    return compile(tree, kernel.file_name, mode, flags, True)
 
 
 def dedent(code):

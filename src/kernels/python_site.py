@@ -107,10 +107,11 @@ class Finder:
     """Hooks of imports: what is to be done after one, and what to do when a
     module was not found anywhere."""
 
-    hooked = frozenset(('asyncio', 'linecache', 'matplotlib',
+    hooked = frozenset(('asyncio', 'getpass', 'linecache', 'matplotlib',
+                        'IPython.core.getipython',
                         'matplotlib.font_manager', 'PIL.Image',
                         'IPython.display', 'IPython.core.display_functions',
-                        'plotly.io._renderers'))
+                        'plotly.io._renderers', 'bokeh.io.notebook'))
 
     def find_spec(self, name, path=None, target=None):
         if name in self.hooked:

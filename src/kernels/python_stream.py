@@ -68,7 +68,8 @@ class Streams:
 
     def open(self, number):
         file = _io.FileIO(number, 'w', closefd=False)
-        stream = _io.TextIOWrapper(_io.BufferedWriter(file), 'utf-8',
+        file.name = 'stdout' if number == 1 else 'stderr'
+        stream = _io.TextIOWrapper(_io.BufferedWriter(file), 'UTF-8',
                                    'codecell', line_buffering=True)
         stream.mode = 'w'
         self.ours[number - 1] = stream
@@ -125,24 +126,29 @@ class Streams:
 Flush = _io.TextIOWrapper.flush  # not the one that a stream may have got
 
 
-class StdinNotImplementedError(EOFError, NotImplementedError):
-    """There is nothing to read: the cell was given no input."""
+class StdinNotImplementedError(NotImplementedError):
+    """There is nobody to ask: the cell was given no input."""
+
+
+StdinNotImplementedError.__module__ = 'IPython.core.error'
 
 
 class NoInput:
-    """sys.stdin of a cell without input: reading says so."""
+    """sys.stdin of a cell without input: it is at its end."""
 
     name, mode, encoding, errors = '<stdin>', 'r', 'utf-8', 'strict'
     closed = False
 
     def read(self, size=-1):
-        raise StdinNotImplementedError(
-            'no input: this cell was given none; pass the text as its stdin')
+        return ''
 
-    readline = readlines = __next__ = read
+    readline = read
+
+    def readlines(self, hint=-1):
+        return []
 
     def __iter__(self):
-        return self
+        return iter(())
 
     def fileno(self):
         return 0
@@ -167,9 +173,12 @@ class NoInput:
 NoInput.buffer = property(lambda self: _io.FileIO(0, 'r', closefd=False))
 
 
-def read_input(prompt=''):
+def read_input(prompt='', *options):
     """Read a line of the cell's input."""
-    if prompt and sys.stdin is not no_input:
+    if sys.stdin is no_input:
+        raise StdinNotImplementedError(
+            'no input: this cell was given none; pass the text as its stdin')
+    if prompt:
         sys.stdout.write(str(prompt))
         sys.stdout.flush()
     line = sys.stdin.readline()
