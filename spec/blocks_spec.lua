@@ -40,11 +40,20 @@ describe("blocks.scan #E24 #E25 #M03", function()
   end)
 
   it("knows c++ and says that it cannot run (case 3)", function()
-    local block = only(case("03_cpp"))
+    local block = only(case("03_cpp"), { languages = { "python" } })
     assert.equal("cpp", block.language)
     assert.is_false(block.runnable)
     assert.equal("language not installed: cpp", block.why)
     assert.is_true(only(case("03_cpp"), { languages = { "cpp" } }).runnable)
+  end)
+
+  it("runs what this machine has where the caller does not say", function()
+    for _, language in ipairs(require("codecell.languages").list()) do
+      if blocks.language(language.name) == language.name then
+        assert.equal(language.available, only(fenced(language.name, "x")).runnable)
+      end
+    end
+    assert.is_false(only(fenced("cobol", "x")).runnable)
   end)
 
   it("takes a version off the language (case 4) #E26", function()

@@ -7,7 +7,6 @@ local errors = require "codecell.errors"
 local interpreters = require "codecell.interpreters"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
-local reactor = require "codecell.reactor"
 
 local languages = {}
 
@@ -356,13 +355,11 @@ function languages.list()
   return list
 end
 
-local NEWS = 1 -- seconds: programs are not installed more often
-
---- The names of those that this machine has.
+--- The names of those that this machine has, as it was within this second.
 ---@return string[] names
 function languages.available()
-  local now = reactor.now()
-  if not available or now - available_at > NEWS then
+  local now = os.time()
+  if not available or now ~= available_at then
     available, available_at = {}, now
     for _, language in ipairs(languages.list()) do
       available[#available + 1] = language.available and language.name or nil

@@ -40,7 +40,7 @@ local options = require "codecell.options"
 ---@field role? "assistant"|"user"|"tool" who wrote the text ("assistant"); blocks of others are
 ---  listed and not runnable
 ---@field languages? table|fun(name: string): boolean, string? what can run: a list, a set, or a
----  function that may say why not (python, javascript, typescript, bash, lua)
+---  function that may say why not (what codecell.languages has on this machine)
 ---@field aliases? table<string, string> further words for languages
 ---@field untagged? string the language of blocks that name none (nil: they do not run)
 ---@field unclosed? "run"|"refuse" a block that the text's end cut (by the stop reason)

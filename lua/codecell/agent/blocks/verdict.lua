@@ -7,9 +7,6 @@ local unicode = require "codecell.agent.unicode"
 
 local verdict = {}
 
--- What runs where the caller does not say.
-local LANGUAGES = { python = true, javascript = true, typescript = true, bash = true, lua = true }
-
 local ROLES = { user = "in text of the user", tool = "in the result of a tool" }
 
 -- Bytes that look right to a reader and wrong to an interpreter.
@@ -50,11 +47,10 @@ local function inspect(block)
   end
 end
 
--- The caller's set, list or function of what can run.
+-- The caller's set, list or function of what can run; else what this machine has.
 local function can_run(name, languages)
-  if not languages then
-    return LANGUAGES[name] or false
-  elseif type(languages) == "function" then
+  languages = languages or require("codecell.languages").available()
+  if type(languages) == "function" then
     return languages(name)
   elseif languages[name] then
     return true
