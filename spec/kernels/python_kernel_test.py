@@ -48,7 +48,7 @@ class Conversation(WithKernel):
 
     def test_empty_cell_is_answered_and_not_counted(self):
         got = self.run_cell(' \n')
-        self.assertEqual((got.count, got.results), (0, []))
+        self.assertEqual((got.count, got.results), (1, []))
         self.assertEqual(self.run_cell('1').count, 1)
 
     def test_end_of_the_wire_ends_the_process(self):
@@ -85,8 +85,10 @@ class Environment(WithKernel):
         self.assertEqual(got.stdout, b'to cat')
         got = self.run_cell('input()', stdin=b'')
         self.assertEqual(got.error['name'], 'EOFError')
-        got = self.run_cell('try: input()\nexcept EOFError as e: print(e)')
+        got = self.run_cell('try: input()\nexcept Exception as e: print(e)')
         self.assertIn(b'no input', got.stdout)
+        got = self.run_cell('import sys; sys.stdin.read(), [*sys.stdin]')
+        self.assertEqual(got.text, "('', [])")
 
     def test_functions_pickle_by_main(self):
         got = self.run_cell(
@@ -293,16 +295,17 @@ class Bounds(WithKernel):
         self.assertEqual(len(got.results), 1001)
         self.assertIn('left out', got.results[-1]['text'])
 
-    def test_numbers_that_json_lacks_are_strings(self):
+    def test_numbers_that_json_lacks_are_null(self):
         got = self.run_cell("[float('nan'), float('inf'), -float('inf')]")
         self.assertEqual(got.results[0]['json'],
-                         ['NaN', 'Infinity', '-Infinity'])
+                         [None, None, None])
 
     def test_raising_formats_leave_the_others(self):
         got = self.run_cell('class B:\n  def _repr_html_(s): 1 / 0\n'
                             "  def __repr__(s): return 'b'\nB()")
-        self.assertEqual((got.text, got.error), ('b', None))
-        self.assertIn(b'ZeroDivisionError', got.stderr)
+        self.assertEqual((got.text, got.error['name'], got.error['line']),
+                         ('b', 'ZeroDivisionError', '2'))
+        self.assertIn('    B()\n', got.error['traceback'])
 
     def test_every_byte_survives_on_the_streams(self):
         got = self.run_cell(
