@@ -4,7 +4,8 @@ local interpreters = require "codecell.interpreters"
 
 local function node(name)
   return function(program)
-    return { program, "--input-type=commonjs", "-e", core.kernel("javascript.boot"), name }
+    return { program, "--no-force-async-hooks-checks", "--input-type=commonjs", "-e",
+      core.kernel("javascript.boot"), name }
   end
 end
 
@@ -67,7 +68,7 @@ return {
         argv[i + 1] = "-e" .. core.kernel(name)
       end
       -- Each serves until an interrupt; then the next one goes on.
-      for i = #argv + 1, #argv + 250 do
+      for i = #argv + 1, #argv + 500 do
         argv[i] = "-e" .. core.kernel("lua.boot")
       end
       return argv

@@ -22,21 +22,18 @@ const { parse, stringify } = JSON;
 const { isPromise } = require('util').types;
 const { inspect } = require('util');
 const { Script, compileFunction } = require('vm');
-const { Pipe, constants: { SOCKET } } = process.binding('pipe_wrap');
-const { WriteWrap } = process.binding('stream_wrap');
 const { Connection } = process.binding('inspector');
 const { ContextifyScript, startSigintWatchdog, stopSigintWatchdog,
   watchdogHasPendingSigint } = process.binding('contextify');
 const { runInContext } = ContextifyScript.prototype;
-const { utf8Slice } = Buffer.prototype;
 const { set: copy, subarray } = Uint8Array.prototype;
 const Bytes = Uint8Array;
 const encoder = new TextEncoder();
 const { encode: encodeText } = TextEncoder.prototype;
 const test = RegExp.prototype.exec;
 const { setInterval, clearInterval, BigInt, Number } = globalThis;
-const { exit } = process;
 const drain = process._tickCallback;
+const fatal = process._fatalException;
 
 const EXECUTE = 2, ENV = 3, READY = 16, RESULT = 17, ERROR = 18, DONE = 19;
 const TEXT_MAX = 4 << 20; // bytes of one text of a result or an error
@@ -51,6 +48,10 @@ const POLL = 20; // milliseconds between looks for an interrupt while a cell wai
 const NEEDS_REPL = /\b(?:let|const|class|await|import|export|using)\b/;
 const HAS_AWAIT = /\bawait\b/;
 const HAS_MODULES = /\b(?:import|export)\b|\bfor\s+await\b/;
+
+function encode(text) {
+  return apply(encodeText, encoder, [text]);
+}
 
 const loaded = { __proto__: null };
 
@@ -73,123 +74,25 @@ function matches(pattern, text) {
 
 // ---- frames ----
 
-function encode(text) {
-  return apply(encodeText, encoder, [text]);
-}
-
-function decode(bytes, from, to) {
-  return apply(utf8Slice, bytes, [from, to]);
-}
-
-function cut(bytes, most, mark) {
+function cut(bytes, most) {
   if (bytes.length <= most) return bytes;
   cell.truncated = true;
   let end = most;
   while (end > 0 && (bytes[end] & 0xc0) === 0x80) end -= 1; // not half a character
   const note = encode(`\n... [cut: the rest of ${bytes.length} bytes is left out]`);
-  const kept = new Bytes(end + (mark ? note.length : 0));
+  const kept = new Bytes(end + note.length);
   apply(copy, kept, [apply(subarray, bytes, [0, end])]);
-  if (mark) apply(copy, kept, [note, end]);
+  apply(copy, kept, [note, end]);
   return kept;
 }
 
-function put32(bytes, at, value) {
-  bytes[at] = value & 255;
-  bytes[at + 1] = value >>> 8 & 255;
-  bytes[at + 2] = value >>> 16 & 255;
-  bytes[at + 3] = value >>> 24;
-}
-
-// values: name to bytes, without a prototype.
-function pack(kind, request, values) {
-  let size = 0;
-  for (const name in values) {
-    size += 8 + encode(name).length + values[name].length;
-  }
-  const frame = new Bytes(16 + size);
-  put32(frame, 0, size);
-  put32(frame, 4, kind);
-  put32(frame, 8, request.low);
-  put32(frame, 12, request.high);
-  let at = 16;
-  for (const name in values) {
-    const bytes = encode(name), value = values[name];
-    put32(frame, at, bytes.length);
-    apply(copy, frame, [bytes, at + 4]);
-    at += 4 + bytes.length;
-    put32(frame, at, value.length);
-    apply(copy, frame, [value, at + 4]);
-    at += 4 + value.length;
-  }
-  return frame;
-}
-
-const wire = new Pipe(SOCKET);
-const { writeBuffer, ref: refWire, unref: unrefWire } = wire;
-
-// One native call, which keeps what the host does not take yet: an interrupt
-// cannot leave half a frame.
-function send(frame) {
-  const request = new WriteWrap();
-  request.oncomplete = nothing;
-  apply(writeBuffer, wire, [request, frame]);
-}
-
-function nothing() {}
-
-function get32(bytes, at) {
-  return (bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24) >>> 0;
-}
-
-let waiting = new Bytes(0); // bytes of the wire that no frame was made of yet
-let needed = 16; // as many are needed for the next one
-
-function receive(buffer) {
-  if (buffer === undefined) apply(exit, process, [0]); // the host is gone
-  const chunk = new Bytes(buffer);
-  if (waiting.length === 0) {
-    waiting = chunk;
-  } else {
-    chunks = { __proto__: null, chunk, before: chunks };
-    chunked += chunk.length;
-    if (waiting.length + chunked < needed) return;
-    const whole = new Bytes(waiting.length + chunked);
-    apply(copy, whole, [waiting, 0]);
-    for (let end = whole.length; chunks !== null; chunks = chunks.before) {
-      end -= chunks.chunk.length;
-      apply(copy, whole, [chunks.chunk, end]);
-    }
-    chunked = 0;
-    waiting = whole;
-  }
-  take();
-}
-
-let chunks = null, chunked = 0; // what came after `waiting`, newest first
-
-function take() {
-  while (cell === null) {
-    needed = waiting.length < 16 ? 16 : 16 + get32(waiting, 0);
-    if (waiting.length < needed) return;
-    const frame = apply(subarray, waiting, [0, needed]);
-    waiting = apply(subarray, waiting, [needed, waiting.length]);
-    const kind = get32(frame, 4);
-    if (kind === ENV) {
-      each(frame, (name, value) => {
-        if (name === 'env') setVariable(value);
-      });
-    } else if (kind === EXECUTE) {
-      execute(frame);
-    }
-  }
-}
-
-function each(frame, verb) {
-  for (let at = 16; at < frame.length;) {
-    const nameEnd = at + 4 + get32(frame, at);
-    const end = nameEnd + 4 + get32(frame, nameEnd);
-    verb(decode(frame, at + 4, nameEnd), decode(frame, nameEnd + 4, end));
-    at = end;
+function hearHost(kind, low, high, frame) {
+  if (kind === ENV) {
+    each(frame, (name, value) => {
+      if (name === 'env') setVariable(value);
+    });
+  } else if (kind === EXECUTE) {
+    execute({ __proto__: null, low, high }, frame);
   }
 }
 
@@ -216,6 +119,8 @@ function restoreVariables(saved) {
     else environment[saved.name] = saved.value;
   }
 }
+
+function nothing() {}
 
 // ---- evaluation ----
 
@@ -400,14 +305,13 @@ function begin() {
 
 let cell = null; // the running one
 let count = 0;
-let finished = null; // the request of the last one, for what comes late
 let poll = null;
+let stopping = false;
 const sources = { __proto__: null }; // name of a cell to its code
 
 const WHITE = /^\s*$/;
 
-function execute(frame) {
-  const request = { __proto__: null, low: get32(frame, 8), high: get32(frame, 12) };
+function execute(request, frame) {
   let code = '', stdin = null, saved = null;
   each(frame, (name, value) => {
     if (name === 'code') {
@@ -446,6 +350,14 @@ function execute(frame) {
   else stay();
 }
 
+// What was interrupted has left its marks on node's stack of asynchronous
+// contexts, which only its own way of handling what nobody caught clears.
+function clearStack() {
+  stopping = true;
+  apply(fatal, process, [null, false]);
+  stopping = false;
+}
+
 function forgetInterrupt() {
   startSigintWatchdog();
   stopSigintWatchdog();
@@ -455,11 +367,9 @@ function forgetInterrupt() {
 function stay() {
   cell.isWaiting = true;
   // Only what the code has begun keeps the loop going: its end is then seen.
-  apply(unrefWire, wire, []);
-  let looks = 0;
+  wire.unref();
+  part('javascript_interrupt').watch();
   poll = setInterval(() => {
-    looks += 1;
-    if (looks === 2) part('javascript_interrupt').watch();
     if (watchdogHasPendingSigint()) {
       forgetInterrupt();
       if (!cell.isStopping) stopped();
@@ -514,7 +424,7 @@ function show(values, isMain) {
     const isBlob = name === 'png' || name === 'jpeg' || name === 'pdf' || name === 'html' || name === 'svg';
     if (values[name].length > (isBlob ? BLOB_MAX : TEXT_MAX)) {
       if (name === 'text' || name === 'markdown' || name === 'latex') {
-        values[name] = cut(values[name], TEXT_MAX, true);
+        values[name] = cut(values[name], TEXT_MAX);
       } else { // half a picture or half a JSON text is worth nothing
         cell.truncated = true;
         const size = values[name].length;
@@ -551,13 +461,14 @@ function sendError(values) {
   if (cell.isFailed) return;
   cell.isFailed = true;
   const encoded = { __proto__: null };
-  for (const name in values) encoded[name] = cut(encode(values[name]), TEXT_MAX, true);
+  for (const name in values) encoded[name] = cut(encode(values[name]), TEXT_MAX);
   streams.flush();
   send(pack(ERROR, cell.request, encoded));
 }
 
 function stopped() {
   evaluation = 0;
+  clearStack();
   cell.isStopping = true;
   streams.stopTimers();
   sendError({ __proto__: null, name: 'KeyboardInterrupt', value: 'the code was interrupted',
@@ -575,16 +486,16 @@ function finish() {
   cell = null;
   if (isWaiting) {
     clearInterval(poll);
-    apply(refWire, wire, []);
+    wire.ref();
   }
   send(pack(DONE, request, values));
-  if (isWaiting) take();
+  if (isWaiting) wire.take();
 }
 
 // ---- what nobody caught ----
 
 function onUncaught(error) {
-  if (isInterrupt(error)) return;
+  if (stopping || isInterrupt(error)) return;
   if (cell !== null && cell.uncaught === null) cell.uncaught = { __proto__: null, error };
   guard(() => streams.report(part('javascript_error').stackOf(error)));
 }
@@ -593,17 +504,19 @@ function onUncaught(error) {
 // that is why: else it waits for its timeout.
 function onEmpty() {
   if (cell === null || !cell.isWaiting) return;
-  apply(refWire, wire, []);
+  wire.ref();
   if (cell.uncaught !== null && !cell.hasArrived) arrive(cell.uncaught.error, true);
 }
 
 const kernel = {
-  __proto__: null, apply, encode, decode, inspect, unquote, show, isInterrupt, matches, sendError, sources, arrive,
-  part, Script, conclude, language, load, watchdogHasPendingSigint, forgetInterrupt, test,
+  __proto__: null, apply, encode, inspect, unquote, show, isInterrupt, matches, sendError, sources, arrive,
+  part, Script, conclude, language, load, nothing, hearHost, Bytes, copy, subarray, watchdogHasPendingSigint, forgetInterrupt, test,
   get cell() {
     return cell;
   },
 };
+const wire = part('javascript_wire');
+const { pack, send, each } = wire;
 const streams = part('javascript_stream');
 
 function prepare() {
@@ -624,7 +537,5 @@ if (language === 'typescript') {
   const lack = part('javascript_types').lack();
   if (lack !== null) ready.unsupported = encode(lack);
 }
-wire.open(3);
+wire.open();
 send(pack(READY, { __proto__: null, low: 0, high: 0 }, ready));
-wire.onread = receive;
-wire.readStart();

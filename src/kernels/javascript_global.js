@@ -86,13 +86,13 @@ function quiet() {
     });
   }
   // A handler of the code for SIGINT would take the interrupt from the kernel.
-  const [start] = process.listeners('newListener');
-  if (start !== undefined) {
-    process.removeListener('newListener', start);
-    process.on('newListener', (name) => {
-      if (name !== 'SIGINT') apply(start, process, [name]);
-    });
-  }
+  const starts = process.listeners('newListener');
+  process.removeAllListeners('newListener');
+  process.on('newListener', (name, listener) => {
+    for (let i = 0; name !== 'SIGINT' && i < starts.length; i += 1) {
+      apply(starts[i], process, [name, listener]);
+    }
+  });
 }
 
 exports.open = function () {

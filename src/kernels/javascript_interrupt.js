@@ -39,8 +39,8 @@ exports.stopTimers = function () {
   for (const duration in global.durations) durations[duration] = true;
   for (const duration in durations) {
     const probe = setTimeout(() => {}, Number(duration));
-    for (let timer = probe._idlePrev; timer && typeof timer._onTimeout === 'function';) {
-      const before = timer._idlePrev;
+    for (let timer = probe._idleNext; timer && typeof timer._onTimeout === 'function';) {
+      const before = timer._idleNext; // towards the oldest
       const owner = timer._repeat ? global.timersOf(timer) : cell;
       if (owner === cell) clearTimeout(timer);
       timer = before;
