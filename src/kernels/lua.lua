@@ -115,9 +115,12 @@ local function listen()
   end
 end
 
+-- What was printed before a frame is in the pipes before it.
 local function speak(bytes, is_last)
   while true do
     local from = 1
+    pcall(flush, stdout)
+    pcall(flush, stderr)
     while from <= #bytes do
       local ok, _, number = write(writer, sub(bytes, from, from + SLICE - 1))
       if ok then
@@ -163,17 +166,17 @@ end
 
 -- The lines of a traceback that are the user's: the last ones are of those who called the cell.
 local function users(trace)
-  local lines, count_of = {}, 0
+  local lines, last = {}, 0
   for line in gmatch(trace, "[^\n]+") do
     if not find(line, HERE, 1, true) then
-      count_of = count_of + 1
-      lines[count_of] = line
+      last = last + 1
+      lines[last] = line
     end
   end
-  while count_of > 0 and find(lines[count_of], "^\t%[C%]") do
-    count_of = count_of - 1
+  while last > 0 and find(lines[last], "^\t%[C%]") do
+    last = last - 1
   end
-  return concat(lines, "\n", 1, count_of) .. "\n\t[C]: in ?"
+  return concat(lines, "\n", 1, last) .. "\n\t[C]: in ?"
 end
 
 local function text_of(problem)
@@ -272,8 +275,6 @@ local function finish(cell)
     sethook()
   end
   kernel.leave()
-  pcall(flush, stdout)
-  pcall(flush, stderr)
   local bytes = cell.last or ""
   if cell.described then
     bytes = bytes .. kernel.frame(ERROR, cell.request, cell.described)
@@ -301,7 +302,7 @@ end
 -- Code may have caught an interrupt without a word; it has taken its time then.
 local function has_taken_long()
   local used, second = clock(), time()
-  local has = used - last_used > 0.05 or second ~= last_second
+  local has = used - last_used > 0.001 or second ~= last_second
   last_used, last_second = used, second
   return has
 end

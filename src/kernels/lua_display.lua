@@ -6,7 +6,6 @@ local next, setmetatable = next, setmetatable
 local find, format = string.find, string.format
 local concat = table.concat
 local getmetatable = debug.getmetatable
-local flush, stdout = io.stdout.flush, io.stdout
 local bounded, json, unquote = kernel.bounded, kernel.json, kernel.unquote
 
 local RESULT = 17 -- src/protocol.h
@@ -45,7 +44,6 @@ local function show(parts, is_main)
   if is_main then
     cell.last = bytes
   else
-    pcall(flush, stdout)
     kernel.say(bytes)
   end
 end
