@@ -1,10 +1,15 @@
 # matplotlib: what is drawn in a cell is shown at plt.show() and at the end of
-# the cell, as PNG.
+# the cell, as PNG or as the cell chooses.
 # kernel and part are given by the core.
 import sys
 
 NAME = 'codecell_figures'
 FIGURES_MAX = 50  # open at the end of a cell; more are closed unseen
+# What a picture may be asked for as: its format, and how large it is.
+PICTURES = {'png': ('png', 1), 'png2x': ('png', 2), 'retina': ('png', 2),
+            'jpg': ('jpeg', 1), 'jpeg': ('jpeg', 1), 'svg': ('svg', 1),
+            'pdf': ('pdf', 1)}
+chosen = ['png']
 
 
 def new_figure_manager(number, *arguments, FigureClass=None, **options):
@@ -41,6 +46,20 @@ def choose(matplotlib):
         kernel.figures = show_all
 
 
+def choose_pictures(*names, **options):
+    """What set_matplotlib_formats does, and %config InlineBackend."""
+    for name in names:
+        if name not in PICTURES:
+            raise ValueError('supported formats are: %s not %r'
+                             % (', '.join(sorted(PICTURES)), name))
+    chosen[:] = names
+
+
+def after_inline(module):
+    """matplotlib_inline has a shell of IPython draw; here there is none."""
+    module.set_matplotlib_formats = choose_pictures
+
+
 def show_all():
     """Show the open figures in order, then close them."""
     pyplot = sys.modules.get('matplotlib.pyplot')
@@ -64,7 +83,9 @@ def formats(figure):
     neither, and one that pyplot has no part in has no picture."""
     made = {}
     if 'matplotlib.pyplot' in sys.modules and (figure.axes or figure.lines):
-        made['png'] = picture(figure)
+        for name in chosen:
+            kind, scale = PICTURES[name]
+            made[kind] = picture(figure, kind, scale)
     try:
         chart = part('python_chart')['of_figure'](figure)
     except Exception:
@@ -74,15 +95,16 @@ def formats(figure):
     return made
 
 
-def picture(figure):
+def picture(figure, kind, scale):
     import io
     file = io.BytesIO()
     canvas = figure.canvas
     if canvas is None or not hasattr(canvas, 'print_png'):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         canvas = FigureCanvasAgg(figure)
-    canvas.print_figure(file, format='png', dpi=figure.dpi,
+    canvas.print_figure(file, format=kind, dpi=figure.dpi * scale,
                         facecolor=figure.get_facecolor(),
                         edgecolor=figure.get_edgecolor(),
                         bbox_inches='tight')
-    return file.getvalue()
+    made = file.getvalue()
+    return made.decode('utf-8', 'replace') if kind == 'svg' else made

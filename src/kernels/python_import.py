@@ -80,6 +80,10 @@ def after_getpass(module):
     module.getpass = module.unix_getpass = part('python_stream')['read_input']
 
 
+def after_inline(module):
+    part('python_figure')['after_inline'](module)
+
+
 def after_plotly(module):
     part('python_chart_plotly')['choose'](module)
 
@@ -98,6 +102,7 @@ AFTER = {'linecache': after_linecache, 'asyncio': after_asyncio,
          'getpass': after_getpass, 'IPython.display': after_display,
          'IPython.core.getipython': after_getipython,
          'IPython.core.display_functions': after_display,
+         'matplotlib_inline.backend_inline': after_inline,
          'plotly.io._renderers': after_plotly,
          'bokeh.io.notebook': after_bokeh}
 
@@ -135,7 +140,7 @@ def find_late(name, path):
             spec = _external.PathFinder.find_spec(name, path)
             if spec is not None:
                 return spec
-    if name == 'IPython' or name.startswith('IPython.'):
+    if name.partition('.')[0] in ('IPython', 'matplotlib_inline'):
         return part('python_ipython')['find'](name)
     return None
 

@@ -4,10 +4,12 @@ import sys
 
 display = part('python_display')['display']
 DisplayHandle = part('python_display')['DisplayHandle']
-PACKAGES = ('IPython', 'IPython.core', 'IPython.lib', 'IPython.utils')
+PACKAGES = ('IPython', 'IPython.core', 'IPython.lib', 'IPython.utils',
+            'matplotlib_inline')
 MODULES = ('IPython.display', 'IPython.core.display',
            'IPython.core.display_functions', 'IPython.lib.display',
-           'IPython.core.getipython', 'IPython.core.magic')
+           'IPython.core.getipython', 'IPython.core.magic',
+           'matplotlib_inline.backend_inline')
 
 
 def find(name):
@@ -251,4 +253,4 @@ SHOWN.update(
     display_javascript=shower('application/javascript'),
     publish_display_data=lambda data, *rest, **options: display(data,
                                                                raw=True),
-    set_matplotlib_formats=lambda *formats, **options: None)
+    set_matplotlib_formats=part('python_figure')['choose_pictures'])

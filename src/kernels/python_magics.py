@@ -264,6 +264,17 @@ def matplotlib_backend(shell, line):
     print("Available matplotlib backends: ['agg', 'auto', 'inline']")
 
 
+def configure(shell, line):
+    """%config InlineBackend.figure_formats; nothing else is configurable."""
+    name, _, value = line.partition('=')
+    if name.strip() in ('InlineBackend.figure_format',
+                        'InlineBackend.figure_formats'):
+        import ast
+        names = ast.literal_eval(value.strip())
+        part('python_figure')['choose_pictures'](
+            *([names] if isinstance(names, str) else names))
+
+
 def write_file(shell, line, body):
     words = line.split()
     append = words[:1] in (['-a'], ['--append'])
@@ -430,12 +441,13 @@ LINES = {
     'history': history, 'hist': history, 'precision': precision,
     'pprint': plain_text, 'xmode': error_mode, 'tb': last_error,
     'load_ext': load_extension, 'matplotlib': matplotlib_backend,
+    'config': configure,
     'pinfo': pages, 'pinfo2': pages, 'pdoc': pages, 'psource': pages,
     'sx': lambda shell, line: shell.getoutput(line),
     'system': lambda shell, line: shell.getoutput(line),
     'ls': program('ls -C -F -w 80'), 'll': program('ls -F -l'),
 }
-for _name in ('reload_ext', 'autoreload', 'config', 'pylab', 'colors', 'gui',
+for _name in ('reload_ext', 'autoreload', 'pylab', 'colors', 'gui',
               'unload_ext', 'autosave', 'pdb', 'alias', 'automagic'):
     LINES[_name] = nothing
 for _name in ('cat', 'cp', 'mv', 'rm', 'mkdir', 'rmdir', 'conda', 'mamba'):

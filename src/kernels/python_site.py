@@ -111,6 +111,7 @@ class Finder:
                         'IPython.core.getipython',
                         'matplotlib.font_manager', 'PIL.Image',
                         'IPython.display', 'IPython.core.display_functions',
+                        'matplotlib_inline.backend_inline',
                         'plotly.io._renderers', 'bokeh.io.notebook'))
 
     def find_spec(self, name, path=None, target=None):
