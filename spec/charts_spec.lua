@@ -245,9 +245,10 @@ figure.suptitle('Both')]]))
 
     it("the chart of a million points is left out, the picture stays", function()
       if lacks "matplotlib" then return end
-      local result = last("import matplotlib.pyplot as plt\nimport numpy\n"
+      local execution = run("import matplotlib.pyplot as plt\nimport numpy\n"
         .. "plt.plot(numpy.arange(1000000)); plt.show()")
-      assert.same({ "png", "text" }, result:formats())
+      assert.same({ "png", "text" }, execution.results[1]:formats())
+      assert.truthy(table.concat(execution.logs.stderr):find("more than 50000 points", 1, true))
     end)
 
     it("artists that raise leave a cell as it is", function()

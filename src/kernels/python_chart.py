@@ -6,7 +6,6 @@ import sys
 
 shape = part('python_chart_shape')
 Unfit, count, add_labels = shape['Unfit'], shape['count'], shape['add_labels']
-ARTISTS_MAX = 100000  # lines, patches and the like of a figure
 BESIDE = ('matplotlib.axis', 'matplotlib.axes', 'matplotlib.legend',
           'matplotlib.spines', 'matplotlib.text')
 
@@ -16,11 +15,9 @@ def of_figure(figure):
     axes = figure.axes
     if not any(one.has_data() for one in axes):
         return None
-    if sum(len(one.get_children()) for one in axes) > ARTISTS_MAX:
-        kernel.truncated = True
-        return None
     state = {'points': 0}
     try:
+        count(state, sum(len(one.get_children()) for one in axes))
         charts = [of_axes(one, state) for one in axes]
     except Unfit:
         return None

@@ -97,9 +97,7 @@ def values_of(renderer, name):
         if value not in data:
             raise Unfit
         value = data[value]
-        if len(value) > shape['POINTS_MAX']:
-            kernel.truncated = True
-            raise Unfit
+        count({'points': 0}, len(value))
         plain = part('python_data')['plain']
         return [plain(item) for item in getattr(value, 'tolist',
                                                 lambda: value)()]

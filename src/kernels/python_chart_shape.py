@@ -1,6 +1,8 @@
 # What the charts of every library have in common: their shapes, as clients of
 # E2B know them. kernel and part are given by the core.
-POINTS_MAX = 100000  # points, bars and slices of a figure
+import sys
+
+POINTS_MAX = 50000  # points, bars and slices of a figure
 
 
 class Unfit(Exception):
@@ -12,6 +14,8 @@ def count(state, number):
     state['points'] += number
     if state['points'] > POINTS_MAX:
         kernel.truncated = True
+        print('[the chart of a figure is left out: it has more than %d points]'
+              % POINTS_MAX, file=sys.stderr)
         raise Unfit
 
 

@@ -4,7 +4,7 @@
 import sys
 
 NAME = 'codecell_figures'
-FIGURES_MAX = 50  # open at the end of a cell; more are closed unseen
+FIGURES_MAX = 1000  # open at the end of a cell: more results none has
 # What a picture may be asked for as: its format, and how large it is.
 PICTURES = {'png': ('png', 1), 'png2x': ('png', 2), 'retina': ('png', 2),
             'jpg': ('jpeg', 1), 'jpeg': ('jpeg', 1), 'svg': ('svg', 1),
