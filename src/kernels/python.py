@@ -86,6 +86,8 @@ def unpack(payload):
 
 def encode(text, most=TEXT_MAX):
     """Text as UTF-8, never more than `most` bytes and the mark of a cut."""
+    if type(text) is not str:
+        text = str.__str__(text)  # of a class of the user's
     if len(text) * 4 > most:
         coded = text[:most].encode('utf-8', 'backslashreplace')
         if len(coded) > most or len(text) > most:
@@ -113,8 +115,7 @@ class Kernel:
         self.text_max, self.blob_max = TEXT_MAX, BLOB_MAX
         self.allow_await = ALLOW_AWAIT
         self.inherited = [WIRE, ANSWERS]  # what no child may have
-        self.encode, self.unquote, self.display = encode, unquote, display
-        self.get_ipython = get_ipython
+        self.encode, self.unquote = encode, unquote
         self.request = 0  # of the running cell; 0: none
         self.running = False  # user code runs: an interrupt belongs to it
         self.masked = False  # a frame is being written: an interrupt waits
@@ -177,6 +178,10 @@ class Kernel:
         except OSError:
             posix._exit(70)  # the wire is gone, and the host with it
 
+    def is_full(self):
+        """Whether this cell has had its displays, and it was said."""
+        return self.displays > DISPLAYS_MAX + 1
+
     def show(self, values, is_main=False):
         """Send a result, the parts of which are name, bytes, ..."""
         if not self.request or getpid() != self.pid:
@@ -197,6 +202,7 @@ class Kernel:
             frame = pack(RESULT, self.request,
                          [b'text', b'[a result of %d bytes is left out]'
                           % len(frame)])
+        streams.flush_others()
         streams.flush()
         self.send(frame, not is_main)
 
@@ -362,7 +368,8 @@ class Kernel:
             failure = self.complaint
         if failure is not None and type(failure) is not Left:
             self.guarded(self.fail, failure)
-        self.running = False
+        self.guarded(streams.flush_others)
+        self.guarded(repair_builtins)
         set_environment(environment)
         scope.pop('__warningregistry__', None)
         scope['__builtins__'] = builtins
@@ -370,12 +377,12 @@ class Kernel:
         streams.settle()
         self.finish()
 
-    def guarded(self, verb, value):
+    def guarded(self, verb, *values):
         """Call user code; returns what it raised, if it did."""
         try:
             try:
                 self.running = True
-                verb(value)
+                verb(*values)
                 self.running = False
             except BaseException as error:
                 self.running = False
@@ -433,16 +440,6 @@ class Kernel:
         self.send(frame)
 
 
-def display(*values, **options):
-    """Show values as results of the cell."""
-    return part('python_display')['display'](*values, **options)
-
-
-def get_ipython():
-    """The shell of interactive Python, as far as code asks for it."""
-    return part('python_shell')['shell']
-
-
 def on_interrupt(number, frame):
     if kernel.masked:
         kernel.interrupted = True
@@ -479,8 +476,9 @@ def serve():
 
 kernel = Kernel()
 streams = part('python_stream')['Streams']()
-Left, set_environment = (part('python_site')[name]
-                         for name in ('Left', 'set_environment'))
+Left, set_environment, repair_builtins = (
+    part('python_site')[name]
+    for name in ('Left', 'set_environment', 'repair_builtins'))
 part('python_site')['prepare'](streams, on_interrupt)
 kernel.send(pack(READY, 0, [b'language', b'python', b'version',
                             sys.version.split()[0].encode(),

@@ -277,7 +277,7 @@ class DisplayHandle:
 def display(*values, raw=False, include=None, exclude=None, metadata=None,
             transient=None, display_id=None, update=False, **options):
     """Show values as results of the cell."""
-    for value in () if update else values:
+    for value in () if update or kernel.is_full() else values:
         if raw:
             if not isinstance(value, dict):
                 raise TypeError('data must be a dict, got: %r' % (value,))

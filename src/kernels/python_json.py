@@ -15,14 +15,9 @@ class Unsuitable(Exception):
 
 
 def text(value):
-    pieces, size = [], 0
-    for piece in walk(value, 0):
-        pieces.append(piece)
-        size += len(piece)
-        if size > SIZE_MAX:
-            kernel.truncated = True
-            raise Unsuitable
-    return ''.join(pieces)
+    writer = Writer()
+    writer.write(value, 0)
+    return ''.join(writer.pieces)
 
 
 def string(value):
@@ -33,57 +28,66 @@ def string(value):
     return quote(value)
 
 
-def walk(value, depth):
-    if depth > DEPTH_MAX:
-        raise Unsuitable
-    if value is None:
-        yield 'null'
-    elif value is True:
-        yield 'true'
-    elif value is False:
-        yield 'false'
-    elif isinstance(value, str):
-        yield string(str(value))
-    elif isinstance(value, int):
-        if not INTEGER_MIN <= value <= INTEGER_MAX:
+class Writer:
+    def __init__(self):
+        self.pieces, self.left = [], SIZE_MAX
+
+    def add(self, piece):
+        self.left -= len(piece)
+        if self.left < 0:
+            kernel.truncated = True
             raise Unsuitable
-        yield int.__repr__(value)
-    elif isinstance(value, float):
-        yield number(value)
-    elif isinstance(value, dict):
-        yield from members(value, depth)
-    elif isinstance(value, list) or type(value) is tuple:
-        before = '['
-        for item in value:
-            yield before
-            yield from walk(item, depth + 1)
-            before = ','
-        yield '[]' if before == '[' else ']'
-    else:
-        yield from walk(other(value), depth + 1)
+        self.pieces.append(piece)
+
+    def write(self, value, depth):
+        if depth > DEPTH_MAX:
+            raise Unsuitable
+        simple = scalar(value)
+        if simple is not None:
+            self.add(simple)
+        elif isinstance(value, dict):
+            before = '{'
+            for key, item in dict.items(value):
+                self.add(before + string(
+                    str.__str__(key) if isinstance(key, str) else label(key))
+                    + ':')
+                self.write(item, depth + 1)
+                before = ','
+            self.add('{}' if before == '{' else '}')
+        elif isinstance(value, list) or type(value) is tuple:
+            before = '['
+            for item in (list if isinstance(value, list) else tuple
+                         ).__iter__(value):
+                self.add(before)
+                self.write(item, depth + 1)
+                before = ','
+            self.add('[]' if before == '[' else ']')
+        else:
+            self.write(other(value), depth + 1)
 
 
-def number(value):
-    if value != value or value in (float('inf'), float('-inf')):
+def scalar(value):
+    """The text of what has no parts; None for the others."""
+    if value is None:
         return 'null'
-    return float.__repr__(value)
-
-
-def members(value, depth):
-    before = '{'
-    for key, item in value.items():
-        if not isinstance(key, str):
-            key = label(key)
-        yield before + string(str(key)) + ':'
-        yield from walk(item, depth + 1)
-        before = ','
-    yield '{}' if before == '{' else '}'
+    if value is True or value is False:
+        return 'true' if value else 'false'
+    if isinstance(value, str):
+        return string(str.__str__(value))
+    if isinstance(value, int):
+        if not INTEGER_MIN <= int(value) <= INTEGER_MAX:
+            raise Unsuitable
+        return int.__repr__(value)
+    if isinstance(value, float):
+        finite = value == value and abs(value) != float('inf')
+        return float.__repr__(value) if finite else 'null'
+    return None
 
 
 def label(key):
     """A key that is no string, as the text that JSON has in its place."""
     if key is None or isinstance(key, (bool, int, float)):
-        return ''.join(walk(key, 0)).strip('"')
+        return scalar(key)
     key = other(key)
     if not isinstance(key, (str, bool, int, float)):
         raise Unsuitable

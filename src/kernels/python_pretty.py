@@ -10,6 +10,7 @@ import sys
 
 WIDTH = 79
 DEPTH_MAX = 250
+PIECES_MAX = 1000000
 BREAK = object()
 
 
@@ -21,13 +22,12 @@ class Full(Exception):
 
 
 class Group:
+    __slots__ = ('indent', 'items', 'width')
+
     def __init__(self, indent=0):
         self.indent = indent
         self.items = []  # texts, BREAK, newlines as '\n', and groups
         self.width = 0  # on one line
-
-    def add(self, item):
-        self.items.append(item)
 
 
 class Printer:
@@ -40,42 +40,40 @@ class Printer:
     def __init__(self):
         self.root = Group()
         self.open = [self.root]
-        self.size = 0
+        self.size = self.pieces = 0
         self.stack = []
 
     def text(self, text):
         text = str(text)
         self.size += len(text)
-        if self.size > kernel.text_max:
-            self.open[-1].add(text[:kernel.text_max])
+        self.pieces += 1
+        if self.size > kernel.text_max or self.pieces > PIECES_MAX:
+            self.add(text[:kernel.text_max], len(text))
             raise Full
-        self.open[-1].add(text)
-        width = len(text)
-        for group in self.open:
-            group.width += width
+        self.add(text, len(text))
+
+    def add(self, item, width):
+        group = self.open[-1]
+        group.items.append(item)
+        group.width += width  # and its groups' around it, when it ends
 
     def breakable(self, separator=' '):
-        if separator == '':
-            self.open[-1].add((BREAK, ''))
-            return
-        self.open[-1].add((BREAK, separator))
-        for group in self.open:
-            group.width += len(separator)
+        self.add((BREAK, separator), len(separator))
 
     def break_(self):
-        self.open[-1].add('\n')
-        for group in self.open:
-            group.width += WIDTH + 1  # cannot be on one line
+        self.add('\n', WIDTH + 1)  # cannot be on one line
 
     def begin_group(self, indent=0, start=''):
         if start:
             self.text(start)
         group = Group(indent)
-        self.open[-1].add(group)
+        self.add(group, 0)
         self.open.append(group)
 
     def end_group(self, indent=0, end=''):
-        self.open.pop()
+        if len(self.open) > 1:
+            width = self.open.pop().width
+            self.open[-1].width += width
         if end:
             self.text(end)
 
@@ -381,4 +379,6 @@ def pretty(value):
         return render(printer.root)
     except Full:
         kernel.truncated = True
+        while len(printer.open) > 1:
+            printer.end_group()
         return render(printer.root) + '... [cut: the text is longer]'

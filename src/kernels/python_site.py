@@ -99,6 +99,32 @@ def in_child():
     _signal.signal(_signal.SIGINT, _signal.default_int_handler)
 
 
+def display(*values, **options):
+    """Show values as results of the cell."""
+    return part('python_display')['display'](*values, **options)
+
+
+def get_ipython():
+    """The shell of interactive Python, as far as code asks for it."""
+    return part('python_shell')['shell']
+
+
+usual = {}  # the builtins as they should be
+
+
+def repair_builtins():
+    """Give the next cell the builtins that this one has lost or made useless;
+    others that it put in their place are its own affair."""
+    names = vars(builtins)
+    if [*names.values()] == [*usual.values()]:
+        return
+    for name, value in usual.items():
+        now = names.get(name)
+        if now is not value and (now is None or callable(value)
+                                 and not callable(now)):
+            names[name] = value
+
+
 def ignore_breakpoint(*values, **options):
     """Nobody is there to debug: the code goes on."""
 
@@ -143,10 +169,12 @@ def prepare(streams, on_interrupt):
         'environment',
         __loader__=None)
     builtins.exit, builtins.quit = Leave('exit'), Leave('quit')
-    builtins.help, builtins.display = Help(), kernel.display
-    builtins.get_ipython = kernel.get_ipython
+    kernel.display, kernel.get_ipython = display, get_ipython
+    builtins.help, builtins.display = Help(), display
+    builtins.get_ipython = get_ipython
     builtins.input = part('python_stream')['read_input']
     builtins.input.__name__ = 'input'
+    usual.update(vars(builtins))
     sys.argv = ['']
     sys.breakpointhook = ignore_breakpoint
     kernel.places = places = site_directories()

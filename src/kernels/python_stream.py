@@ -92,13 +92,18 @@ class Streams:
                                          'surrogateescape')
         sys.stdin = sys.__stdin__ = self.feeding
 
-    def flush(self):
-        for stream in sys.stdout, sys.stderr:
-            if stream is not None and stream not in self.ours:
+    def flush_others(self):
+        """Flush what the user put in the place of our streams."""
+        for name in 'stdout', 'stderr':
+            stream = getattr(sys, name, None)
+            if stream is not None and stream is not self.ours[0] and (
+                    stream is not self.ours[1]):
                 try:
                     stream.flush()
-                except BaseException:
-                    pass  # a stream of the user's, broken
+                except Exception:
+                    pass  # it is broken
+
+    def flush(self):
         for stream in self.ours:
             try:
                 Flush(stream)
