@@ -16,48 +16,61 @@ local utf8_length = _VERSION == "Lua 5.4" and utf8.len or nil
 local TEXT_MAX, JSON_MAX = 4194304, 16777216 -- bytes
 local DEPTH_MAX = 100 -- of JSON
 
-local SEQUENCES = { -- of UTF-8, without surrogates and what is longer than it need be
-  "^[\194-\223][\128-\191]", "^[\225-\236\238\239][\128-\191][\128-\191]",
-  "^\224[\160-\191][\128-\191]", "^\237[\128-\159][\128-\191]",
-  "^\240[\144-\191][\128-\191][\128-\191]", "^[\241-\243][\128-\191][\128-\191][\128-\191]",
-  "^\244[\128-\143][\128-\191][\128-\191]",
-}
-
-local function sequence_end(text, at)
-  for i = 1, #SEQUENCES do
-    local _, stop = find(text, SEQUENCES[i], at)
-    if stop then
-      return stop
-    end
+-- What follows the first byte of a character in UTF-8, without surrogates and what is longer than
+-- it need be.
+local FOLLOWING = {}
+for _, rule in next, { { 194, 223, "[\128-\191]" }, { 224, 224, "[\160-\191][\128-\191]" },
+  { 225, 239, "[\128-\191][\128-\191]" }, { 237, 237, "[\128-\159][\128-\191]" },
+  { 240, 240, "[\144-\191][\128-\191][\128-\191]" },
+  { 241, 243, "[\128-\191][\128-\191][\128-\191]" },
+  { 244, 244, "[\128-\143][\128-\191][\128-\191]" } } do
+  for lead = rule[1], rule[2] do
+    FOLLOWING[lead] = "^" .. rule[3]
   end
 end
 
--- What is not UTF-8 becomes replacement characters.
-local function clean(text)
+-- What is not UTF-8 becomes replacement characters; what comes after so many bytes may be left out.
+local function clean(text, most)
   local at = find(text, "[\128-\255]")
   if not at or utf8_length and utf8_length(text) then
     return text
   end
-  local pieces, from = {}, 1
-  while at do
-    local stop = sequence_end(text, at)
-    if not stop then
-      pieces[#pieces + 1] = sub(text, from, at - 1)
-      pieces[#pieces + 1] = "\239\191\189"
-      from = at + 1
+  local pieces, size, from = {}, 0, 1
+  while at and size < most do
+    local pattern, stop = FOLLOWING[byte(text, at)], nil
+    if pattern then
+      local _, last = find(text, pattern, at + 1)
+      stop = last
     end
-    at = find(text, "[\128-\255]", (stop or at) + 1)
+    if not stop then
+      local piece = sub(text, from, at - 1) .. "\239\191\189"
+      pieces[#pieces + 1], size = piece, size + #piece
+      from, stop = at + 1, at
+    end
+    at = find(text, "[\128-\255]", stop + 1)
   end
-  return concat(pieces) .. sub(text, from)
+  return concat(pieces) .. (at and "" or sub(text, from))
+end
+
+-- Without the character at the end that is cut in two.
+local function head(text, size)
+  local last = "[\192-\255][\128-\191]?[\128-\191]?[\128-\191]?$"
+  return (gsub(sub(text, 1, size), last, ""))
 end
 
 function kernel.bounded(text)
-  if #text <= TEXT_MAX then
-    return clean(text)
+  local size = #text
+  if size > TEXT_MAX then
+    text = head(text, TEXT_MAX)
+  end
+  local kept = clean(text, TEXT_MAX)
+  if size <= TEXT_MAX and #kept <= TEXT_MAX then
+    return kept
+  elseif #kept > TEXT_MAX then
+    kept = head(kept, TEXT_MAX)
   end
   kernel.truncated = true
-  local kept = gsub(sub(text, 1, TEXT_MAX), "[\192-\255][\128-\191]?[\128-\191]?[\128-\191]?$", "")
-  return clean(kept) .. format("\n... [cut: the rest of %d bytes is left out]", #text - #kept)
+  return kept .. format("\n... [cut: the rest of %d bytes is left out]", size)
 end
 
 -- As clients expect it: one pair of quotes around a text goes.
@@ -75,7 +88,7 @@ local function escape(letter)
 end
 
 local function quoted(text)
-  return '"' .. gsub(clean(text), '[%c"\\]', escape) .. '"'
+  return '"' .. gsub(clean(text, JSON_MAX), '[%c"\\]', escape) .. '"'
 end
 
 -- JSON has no NaN and no infinities: they are strings.
