@@ -168,6 +168,14 @@ describe("a program that is run once #E04 #user", function()
     assert.equal("next", stdout(run("perl", 'print "next"')))
   end)
 
+  it("runs whatever the one before has put in the place of its folder", function()
+    for _, sabotage in ipairs({ "touch /tmp/.codecell", "mkdir -m 0 /tmp/.codecell",
+      "ln -s /proc /tmp/.codecell", "ln -s /nowhere /tmp/.codecell" }) do
+      run("perl", ("system 'rm -rf /tmp/.codecell; %s'"):format(sabotage))
+      assert.equal("next", stdout(run("perl", 'print "next"')))
+    end
+  end)
+
   it("says not_found for a context in a folder that is not there", function()
     local context = codecell.assert(sandbox():create_code_context({ language = "perl",
       cwd = "/nowhere" }))
@@ -320,11 +328,19 @@ describe("compiled languages #E04 #slow", function()
     assert.equal("java\n", stdout(run("java", class:format("public ", "Hello", print))))
     assert.equal("java\n", stdout(run("java", "package a.b; interface Other {}\n"
       .. class:format("", "Second", print))))
+    assert.equal("java\n", stdout(run("java", "// class No {\n"
+      .. "class Helper { String s = \"class \"; }\n"
+      .. "enum E { A } class Third { /* class Neither */ static void main() {}\n"
+      .. "public static void main(String[] a) { " .. print .. " } }")))
     local execution = run("java", class:format("", "Main", 'int x = "text";'))
     assert.equal("CompileError", execution.error.name)
     assert.equal(2, execution.error.line)
     execution = run("java", class:format("", "Main", "int[] x = {}; x[1] = 2;"))
     assert.equal(2, execution.error.line)
     assert.truthy(execution.error.traceback:find("ArrayIndexOutOfBoundsException", 1, true))
+    execution = run("java", class:format("", "Main", "byte[][] all = new byte[9999][];\n"
+      .. "for (int i = 0; ; i++) all[i] = new byte[1 << 24];"))
+    assert.equal(3, execution.error.line)
+    assert.truthy(execution.error.traceback:find("java.lang.OutOfMemoryError", 1, true))
   end)
 end)

@@ -4,18 +4,74 @@
 --- the code, `{folder}` for the private folder that it is in, `{output}` for an executable to make
 --- there, `{name}` for the source without its extension. What a user registers has the same fields.
 
--- Java wants a public class in a file of its name, and a class to start: the class around main.
-local function java_source(code)
-  local bare = code:gsub("/%*.-%*/", " "):gsub("//[^\n]*", "")
-  local package = ("\n" .. bare):match("\n%s*package%s+([%w_.]+)%s*;")
-  local class = bare:match("%f[%w_]public%s+[%l%s]-class%s+([%a_][%w_]*)")
-  if not class then
-    local main = bare:find("%f[%w_]void%s+main%s*%(") or #bare
-    for name in bare:sub(1, main):gmatch("%f[%w_]class%s+([%a_][%w_]*)") do
-      class = name
+-- Code without its comments and texts, in time linear in its length.
+local function bare(code)
+  local pieces, at = {}, 1
+  while true do
+    local first, last, mark = code:find('(["/][/*]?)', at)
+    if not first then
+      break
+    end
+    pieces[#pieces + 1] = code:sub(at, first - 1)
+    if mark == "//" then
+      at = code:find("\n", last, true)
+    elseif mark == "/*" then
+      at = select(2, code:find("*/", last + 1, true))
+      at = at and at + 1
+    elseif mark:sub(1, 1) == '"' then
+      last = first
+      repeat
+        last = code:find('[\\"\n]', last + 1)
+        local escaped = last and code:byte(last) == 92
+        last = escaped and last + 1 or last
+      until not escaped
+      at = last and last + 1
+    else
+      pieces[#pieces + 1] = "/"
+      at = first + 1
+    end
+    if not at then
+      return table.concat(pieces, " ")
     end
   end
-  return (package and package:gsub("%.", "/") .. "/" or "") .. (class or "Main") .. ".java"
+  pieces[#pieces + 1] = code:sub(at)
+  return table.concat(pieces, " ")
+end
+
+local KINDS = { class = true, enum = true, interface = true, record = true }
+local MODIFIERS = { abstract = true, final = true, sealed = true, static = true, strictfp = true }
+local NAME_MOST = 128 -- bytes of a name of Java that becomes one of a file
+
+-- The class that a file is named after: the public one, else the last one before main.
+local function java_class(text)
+  local is_public, kind, before, latest = false, nil, nil, nil
+  for word in text:gmatch("[%a_$][%w_$]*") do
+    if kind then
+      latest, kind = word, nil
+      if is_public then
+        return latest
+      end
+    elseif KINDS[word] then
+      kind = word
+    elseif word == "main" and before == "void" then
+      return latest
+    elseif not MODIFIERS[word] then
+      is_public = word == "public"
+    end
+    before = word
+  end
+  return latest
+end
+
+-- Java wants a class in a file of its name, in a folder of its package's.
+local function java_source(code)
+  local text = bare(code)
+  local class = java_class(text) or "Main"
+  local package = text:match("^%s*package%s+([%a_][%w_.]*)%s*;") or ""
+  if #class > NAME_MOST or #package > NAME_MOST or package:find("..", 1, true) then
+    return "Main.java"
+  end
+  return (package ~= "" and package:gsub("%.", "/") .. "/" or "") .. class .. ".java"
 end
 
 -- Without an opening tag PHP takes all of it for text to print.
@@ -29,7 +85,8 @@ return {
     extensions = { "c" },
     programs = { "gcc", "clang", "cc" },
     hint = "install a C compiler: apt-get install gcc",
-    compile = { "{program}", "-O1", "-pipe", "-o", "{output}", "{source}", "-lm", "-pthread" },
+    compile = { "{program}", "-O1", "-pipe", "-o", "{output}", "{source}",
+      "-lm", "-pthread" },
     whole = "main",
   },
   {
@@ -38,7 +95,8 @@ return {
     extensions = { "cpp", "cc", "cxx" },
     programs = { "g++", "clang++", "c++" },
     hint = "install a C++ compiler: apt-get install g++",
-    compile = { "{program}", "-O1", "-pipe", "-o", "{output}", "{source}", "-pthread" },
+    compile = { "{program}", "-O1", "-pipe", "-o", "{output}", "{source}",
+      "-pthread" },
     whole = "main",
   },
   {
@@ -70,8 +128,10 @@ return {
     hint = "install a Java development kit: apt-get install default-jdk-headless",
     source = java_source,
     compile = { "{program}", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC",
-      "-encoding", "UTF-8", "-d", "{folder}", "{source}" },
-    run = { "java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", "{folder}", "{name}" },
+      "-J-XX:-UsePerfData", "-J-Xmx{memory}m", "-encoding", "UTF-8", "-d", "{folder}", "{source}" },
+    -- It cannot see the limit of the sandbox, and takes a quarter of the machine's memory.
+    run = { "java", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1",
+      "-Xmx{memory}m", "-cp", "{folder}", "{name}" },
     whole = "main",
   },
   {

@@ -2,6 +2,7 @@
 local failure = {}
 
 local TEXT_MOST = 16384 -- bytes of a traceback
+local LINE_MOST = 512 -- bytes of a line that are looked at
 
 -- What the signals of a faulty program mean.
 local MEANINGS = {
@@ -71,10 +72,10 @@ end
 
 -- An error and not a warning, nor a line of the program that is quoted.
 local function is_error(line)
-  if line:find("^%s*%d*%s*|") then
+  local lower = line:sub(1, LINE_MOST):lower()
+  if lower:find("^%s*%d*%s*|") then
     return false
   end
-  local lower = line:lower()
   return lower:find("^error") or lower:find("[:%s]error[:%s%[]")
     or lower:find("undefined reference", 1, true) or lower:find("multiple definition", 1, true)
 end
@@ -103,12 +104,13 @@ local WHOLE = "\nThe code of a %s cell is a whole program: there is no %q in it.
 ---@param code string
 ---@return codecell.ExecutionError
 function failure.of_compiler(text, file, language, code)
-  local line, start = first_error(text, file)
+  local value, start = first_error(text, file)
   local traceback = shortened(text)
   if language.whole and not code:find("%f[%w_]" .. language.whole .. "%f[^%w_]") then
     traceback = traceback .. WHOLE:format(language.name, language.whole)
   end
-  return { name = "CompileError", value = line or "the compiler failed and said nothing",
+  value = value and value:sub(1, LINE_MOST) or "the compiler failed and said nothing"
+  return { name = "CompileError", value = value,
     traceback = traceback, line = place_in(text:sub(start or 1), file) or place_in(text, file) }
 end
 

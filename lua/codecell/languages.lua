@@ -39,6 +39,15 @@ local RULES = {
   wire = { type = "choice", choices = { "pipes" } },
 }
 
+local function keys(of)
+  local list = {}
+  for name in pairs(of) do
+    list[#list + 1] = name
+  end
+  table.sort(list)
+  return list
+end
+
 -- ---- registering ----
 
 -- As E2B reads the names of languages: " JS " is "js".
@@ -46,14 +55,15 @@ local function plain(name)
   return (name:lower():gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
-local PLACES = { program = true, source = true, folder = true, output = true, name = true }
+local PLACES = { folder = true, memory = true, name = true, output = true, program = true,
+  source = true }
 local WRONG = "languages.register: %s of %q: %s"
 
 local function check_places(language, field)
   for _, word in ipairs(language[field] or {}) do
     for place in word:gmatch("{(%a+)}") do
       if not PLACES[place] then
-        local near = nearest(place, { "program", "source", "folder", "output", "name" })
+        local near = nearest(place, keys(PLACES))
         error(WRONG:format(field, language.name, ("there is no {%s}; did you mean {%s}?")
           :format(place, near or "source")), 4)
       end
@@ -108,7 +118,8 @@ end
 ---without `compile` (argv before it; `run` is then {"{output}"}); `arguments` (function: path of
 ---the interpreter -> argv of a kernel); `jupyter` (name of a kernelspec). In `run` and `compile`
 ---stand {program}, {source} (the file with the code), {folder} (private, with the source in it),
----{output} (an executable to make there), {name} (the source without its extension). Optional:
+---{output} (an executable to make there), {name} (the source without its extension), {memory} (MiB,
+---half of the sandbox's). Optional:
 ---`aliases`, `extensions`, `variable` (of the environment, which names another interpreter), `hint`
 ---(how to get it), `envs` (of the compiler, without one of the interpreter), `source` (name of the
 ---file), `prepare` (function: code -> what is written there), `whole` (a word that every program
@@ -156,15 +167,6 @@ end
 
 -- ---- finding ----
 
-local function keys(of)
-  local list = {}
-  for name in pairs(of) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
-
 -- A kernelspec of this machine; nil and why there is none.
 local function find_jupyter(name)
   local there, jupyter = pcall(require, "codecell.jupyter")
@@ -173,7 +175,12 @@ local function find_jupyter(name)
   end
 end
 
+local NAME_MOST = 64 -- bytes; longer ones are not looked at
+
 local function unknown(name)
+  if #name > NAME_MOST then
+    return errors.new("invalid_argument", ("unknown language: a name of %d bytes"):format(#name))
+  end
   local near = nearest(plain(name), keys(by_alias))
   return errors.new("invalid_argument", ("unknown language %q; %s"):format(name, near
     and ("did you mean %q?"):format(by_alias[near])
@@ -185,6 +192,9 @@ end
 ---@return table? language
 ---@return codecell.Error? err kind "invalid_argument"
 function languages.find(name)
+  if #name > NAME_MOST then
+    return nil, unknown(name)
+  end
   local word = plain(name)
   local language = known[by_alias[word ~= "" and word or "python"]]
   if language then

@@ -91,7 +91,8 @@ local function plan(self, way, job, deadline)
     language = way.language, job = job, deadline = deadline, folder = folder, file = name,
     execution = execution.new(self.context.language, self.context.id),
     places = { folder = folder, program = way.program, source = folder .. "/" .. name,
-      output = folder .. "/program", name = name:gsub("%.[^./]*$", "") },
+      output = folder .. "/program", name = name:gsub("%.[^./]*$", ""),
+      memory = ("%d"):format(sandbox._limits.memory / 2 ^ 21) },
   }
 end
 
@@ -193,11 +194,26 @@ local function start_program(self, run)
   return true
 end
 
+-- Not the doing of what was run here before.
+local FINAL = { cancelled = true, no_space = true, out_of_memory = true, sandbox_gone = true,
+  timeout = true }
+
+-- What was run before may have put anything in the place of the folder.
+local function write_source(self, run)
+  local language, files = run.language, self.sandbox.files
+  local text = language.prepare and language.prepare(run.job.code) or run.job.code
+  local written, err = files:write(run.places.source, text)
+  if not written and not FINAL[err.kind] then
+    files:remove(FOLDER)
+    written, err = files:write(run.places.source, text)
+  end
+  return written, err
+end
+
 -- Write, compile and run: true, or nil, err.
 local function work(self, run)
-  local language, job = run.language, run.job
-  local written, err = self.sandbox.files:write(run.places.source,
-    language.prepare and language.prepare(job.code) or job.code)
+  local language = run.language
+  local written, err = write_source(self, run)
   if not written then
     return nil, err
   end
