@@ -18,6 +18,7 @@ local RESULT_BYTES_MOST = 134217728 -- of all results of a cell
 ---@field problem? table holds what a callback raised: the cell is to be stopped
 ---@field greeted? fun(parts: string[]): string? hears a new kernel: why it cannot run any code
 ---@field refusal? string what that answered
+---@field prepare? fun(code: string): string what the kernel is sent in place of the code
 ---@field is_stopping? boolean it is, and followed to its end all the same
 local Cell = {}
 Cell.__index = Cell
@@ -43,10 +44,7 @@ end
 ---@return codecell.Error? err
 function Cell:send(process)
   local job = self.callbacks
-  local code = job.code
-  if self.execution.language == "bash" then -- it cannot hold a NUL: its scripts lose them too
-    code = code:gsub("%z", "")
-  end
+  local code = self.prepare and self.prepare(job.code) or job.code
   local parts, count = { "code", code }, 2
   if job.stdin then
     parts[3], parts[4], count = "stdin", job.stdin, 4
@@ -121,6 +119,18 @@ local function takes_result(self, parts)
   return false
 end
 
+-- Call with what a frame says, after what was printed before it.
+local function tell(self, process, called, value)
+  local job = self.callbacks
+  if job.on_stdout or job.on_stderr then
+    process:_drain()
+    self:hand_over(process)
+  end
+  if not self.problem then
+    call(self, called, value)
+  end
+end
+
 local heard = {}
 
 heard[RESULT] = function(self, process, parts)
@@ -133,19 +143,15 @@ heard[RESULT] = function(self, process, parts)
     self.has_main, done.text = true, result.text
   end
   if job.on_result and not self.problem then
-    if job.on_stdout or job.on_stderr then -- what was printed before comes first
-      process:_drain()
-      self:hand_over(process)
-    end
-    call(self, job.on_result, result)
+    tell(self, process, job.on_result, result)
   end
 end
 
-heard[ERROR] = function(self, _, parts)
+heard[ERROR] = function(self, process, parts)
   local job, done = self.callbacks, self.execution
   done.error = execution.failure(parts)
-  if job.on_error and not self.problem then
-    call(self, job.on_error, done.error)
+  if job.on_error and not self.problem and not self.is_stopping then -- else see Cell:fail
+    tell(self, process, job.on_error, done.error)
   end
 end
 
@@ -188,6 +194,15 @@ function Cell:receive(process)
     kind, id, parts = process:_receive()
   end
   return kind == nil and "dead" or false
+end
+
+--- Say what became of the code, in place of what it says itself.
+---@param failure codecell.ExecutionError
+function Cell:fail(failure)
+  self.execution.error = failure
+  if self.callbacks.on_error and not self.problem then
+    call(self, self.callbacks.on_error, failure)
+  end
 end
 
 --- Take what is still in the pipes: it belongs to this cell.

@@ -77,7 +77,7 @@ function Kernel:start()
     return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
   self.process, self.version = process, sandbox._environment.version
-  self.ready, self.refusal = false, nil
+  self.ready, self.prepare = false, way.language.prepare
   return true
 end
 
@@ -203,7 +203,7 @@ local function say_death(self, run)
   done.state_lost, self.lost = true, true
   done.out_of_memory = gone ~= nil or status and status.out_of_memory or false
   if done.out_of_memory then
-    done.error = execution.hog()
+    run:fail(execution.hog())
   else
     local how = "closed its connection"
     if status and status.signal ~= 0 then
@@ -211,8 +211,8 @@ local function say_death(self, run)
     elseif status then
       how = ("exited with status %d"):format(status.code)
     end
-    done.error = execution.mishap("KernelDiedError",
-      ("the interpreter %s; its variables are lost"):format(how))
+    run:fail(execution.mishap("KernelDiedError",
+      ("the interpreter %s; its variables are lost"):format(how)))
   end
   return true
 end
@@ -236,7 +236,7 @@ end
 local function say_timeout(self, run, timeout)
   stop_cell(self, run)
   run.execution.timed_out = true
-  run.execution.error = execution.late(timeout)
+  run:fail(execution.late(timeout))
 end
 
 -- Wait for the end of the cell: "done", "dead", "late", "problem", or nil, err.
@@ -370,6 +370,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local run = cell.new(self.context, job, self.sandbox._limits.output, deadline)
+  run.prepare = self.prepare
   run.greeted = self.ready ~= true and function(parts) return greet(self, parts) end
   local created = reactor.now()
   job.changes = changes.begin(self.sandbox)

@@ -55,6 +55,7 @@ local function plain(name)
   return (name:lower():gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
+local NAME = "^[%l%d][%w+#._-]*$"
 local PLACES = { folder = true, memory = true, name = true, output = true, program = true,
   source = true }
 local WRONG = "languages.register: %s of %q: %s"
@@ -74,7 +75,7 @@ end
 -- What the types of the fields do not say.
 local function check_language(language)
   local name = language.name
-  if not name:find("^%l[%w+#._-]*$") or name ~= plain(name) then
+  if not name:find(NAME) or name ~= plain(name) then
     error(("languages.register: name: lower-case letters and digits expected, got %q")
       :format(name), 3)
   end
@@ -200,12 +201,22 @@ function languages.find(name)
   if language then
     return language
   end
-  local spec = find_jupyter(word)
-  if spec then
+  local spec, reason = find_jupyter(word)
+  if (spec or reason) and word:find(NAME) then
     languages.register({ name = word, jupyter = word, hint = "install its Jupyter kernel" })
     return known[word]
   end
   return nil, unknown(name)
+end
+
+-- Kernels of this machine whose language is none of those that are known.
+local function find_others()
+  local there, jupyter = pcall(require, "codecell.jupyter")
+  for _, spec in ipairs(there and jupyter.list() or {}) do
+    if not by_alias[spec.name] and not by_alias[spec.language] then
+      languages.find(spec.language:find(NAME) and spec.language or spec.name)
+    end
+  end
 end
 
 --- The language of a file, by its name.
@@ -347,6 +358,7 @@ end
 --- All languages, and whether this machine has them. Nothing is run to find out.
 ---@return codecell.Language[]
 function languages.list()
+  find_others()
   local list = {}
   for i, name in ipairs(keys(known)) do
     local way, err, sort = languages.way(name)

@@ -41,6 +41,16 @@ local function strips_types(program)
     "install nodejs 22.13 or later, or esbuild (apt-get install esbuild)"
 end
 
+-- Bash cannot hold a NUL: its scripts lose them too. It takes a carriage return for a letter, which
+-- those that end each line are not meant as.
+local function plain_script(code)
+  code = code:gsub("%z", "")
+  if code:find("\r\n", 1, true) and not code:find("[^\r]\n") and not code:find("^\n") then
+    code = code:gsub("\r\n", "\n")
+  end
+  return code
+end
+
 return {
   {
     name = "python",
@@ -102,6 +112,7 @@ return {
     programs = { "bash" },
     variable = "CODECELL_BASH",
     hint = "install bash 4.4 or later, or name one with CODECELL_BASH",
+    prepare = plain_script,
     arguments = function(program)
       return { program, "-c", core.kernel("bash.sh"), "bash" }
     end,
