@@ -271,7 +271,7 @@ n=$(printf %090d 1); mkdir -p $n/$n; echo deep > $n/$n/$n; echo long > $(printf 
     local list = "cd '%s'; find . ! -type l -printf '%%m %%p\\n' | sort; stat -c %%Y a"
     assert.equal(attack.host(list:format(folder .. "/copy")),
       attack.host(list:format(out .. "/tree")))
-    assert.equal(("%0150d\n"):format(7), attack.host(("readlink '%s/tree/long'"):format(out)))
+    assert.equal(("0"):rep(149) .. "7\n", attack.host(("readlink '%s/tree/long'"):format(out)))
   end)
 
   it("comes in pieces, whatever the size of the files", function()
