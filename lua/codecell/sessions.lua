@@ -67,6 +67,7 @@ return {
   },
   {
     name = "lua",
+    aliases = { "luajit" },
     extensions = { "lua" },
     programs = { "lua5.4", "lua", "lua5.3", "lua5.2", "lua5.1", "luajit" },
     variable = "CODECELL_LUA_PROGRAM",
@@ -112,6 +113,7 @@ return {
     programs = { "bash" },
     variable = "CODECELL_BASH",
     hint = "install bash 4.4 or later, or name one with CODECELL_BASH",
+    wire = "pipes",
     prepare = plain_script,
     arguments = function(program)
       return { program, "-c", core.kernel("bash.sh"), "bash" }

@@ -237,9 +237,11 @@ local function attempt(called)
   return nil, caught
 end
 
+local UNKNOWN = {} -- caught, as long as it is not known
+
 local function run(cell)
   cell.began, kernel.truncated = true, false
-  cell.caught = { problem = "interrupted!", trace = "" } -- until it is known
+  cell.caught = UNKNOWN
   count = count + 1
   kernel.enter(cell)
   local chunk, problem = compile_cell(cell.code)
@@ -329,7 +331,11 @@ local function take_turns()
 end
 
 local function serve()
-  pcall(take_turns)
+  local ok, problem = pcall(take_turns)
+  local cell = kernel.cell
+  if not ok and cell and cell.caught == UNKNOWN then
+    cell.caught = { problem = problem, trace = "" }
+  end
 end
 
 -- Before any code of the user's, so that names may be looked up as usual.

@@ -92,6 +92,13 @@ local function remove_input()
   end
 end
 
+local function checked(value, message)
+  if not value then
+    error("the input of the cell cannot be kept: " .. message, 0)
+  end
+  return value
+end
+
 --- Give a cell its own variables and input.
 function kernel.enter(cell)
   envs = cell.envs
@@ -99,10 +106,10 @@ function kernel.enter(cell)
   remove_input()
   if cell.stdin then
     input_path = tmpname()
-    local file = open(input_path, "wb")
-    write(file, cell.stdin)
-    close(file)
-    input = open(input_path, "rb")
+    local file = checked(open(input_path, "wb"))
+    checked(write(file, cell.stdin))
+    checked(close(file))
+    input = checked(open(input_path, "rb"))
     io.stdin = input
     set_input(input)
   end
