@@ -216,7 +216,7 @@ def value_of(value):
 
 def fill_bar(axes, chart, state):
     """Bars take the texts of the axis in turn, as clients know it; those
-    that are all of one height lie."""
+    that are all of one height lie, and each such group swaps the labels."""
     is_swapped = False
     for container in axes.containers:
         bars = [bar for bar in container if hasattr(bar, 'get_height')]
@@ -224,7 +224,7 @@ def fill_bar(axes, chart, state):
         heights = [plain(bar.get_height()) for bar in bars]
         lies = heights and all(height == heights[0] for height in heights)
         if lies:
-            is_swapped = True
+            is_swapped = not is_swapped
             heights = [plain(bar.get_width()) for bar in bars]
         texts = texts_of(axes.yaxis if lies else axes.xaxis)
         group = named(container.get_label(), '_container', 'Group')
