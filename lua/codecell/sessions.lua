@@ -93,6 +93,7 @@ return {
     variable = "CODECELL_NODE",
     hint = "install nodejs 18 or later, or name an interpreter with CODECELL_NODE",
     parts = "javascript",
+    wire = "pipes",
     arguments = node("javascript"),
   },
   {
@@ -104,6 +105,7 @@ return {
     hint = "install nodejs 22.13 or later, or nodejs and esbuild",
     check = strips_types,
     parts = "javascript",
+    wire = "pipes",
     arguments = node("typescript"),
   },
   {

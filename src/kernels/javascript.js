@@ -1,5 +1,6 @@
-// The JavaScript kernel: runs cells in this process and speaks frames on
-// descriptor 3 (protocol.h, enum cell_kernel_message).
+// The JavaScript kernel: runs cells in this process and speaks frames
+// (protocol.h, enum cell_kernel_message), which come in on descriptor 3 and
+// leave on 4.
 //
 // Cells share the global scope. What declares nothing lexical is a plain
 // script; the rest is evaluated in the REPL mode of V8, which only its
@@ -141,7 +142,7 @@ defineProperty(globalThis, '__codecell__', {
 });
 const TAKE = stringify("function(){'use strict';__codecell__(this)}");
 
-const guardScript = new Script('__codecell__()', { __proto__: null, filename: '<codecell guard>' });
+const guardScript = new Script('this.__codecell__()', { __proto__: null, filename: '<codecell guard>' });
 
 // Run what may be interrupted; true if it was. The watchdog is started once
 // for all: to make its thread costs a hundred microseconds.
@@ -152,9 +153,17 @@ function guard(verb) {
   } catch (error) {
     job = null;
     if (isInterrupt(error)) return true;
-    throw error;
+    // The code has broken something that node itself needs.
+    if (cell !== null) giveUp(error);
   }
   return false;
+}
+
+function giveUp(error) {
+  cell.hasArrived = true;
+  cell.isDeferred = false;
+  sendError({ __proto__: null, name: 'InternalError', value: 'the interpreter cannot go on with this cell',
+    traceback: `${part('javascript_error').stackOf(error)}` });
 }
 
 function isInterrupt(error) {
@@ -338,9 +347,9 @@ function execute(request, frame) {
   cell.name = `<cell-${count}>`;
   sources[cell.name] = code;
   delete sources[`<cell-${count - SOURCES_MAX}>`];
-  streams.prepare(stdin);
   if (watchdogHasPendingSigint()) forgetInterrupt();
   const isStopped = guard(() => {
+    streams.prepare(stdin);
     begin();
     drain();
     if (cell.hasArrived && !cell.isDeferred) present();
@@ -354,7 +363,11 @@ function execute(request, frame) {
 // contexts, which only its own way of handling what nobody caught clears.
 function clearStack() {
   stopping = true;
-  apply(fatal, process, [null, false]);
+  try {
+    apply(fatal, process, [null, false]);
+  } catch {
+    // a listener of the code
+  }
   stopping = false;
 }
 
@@ -368,7 +381,11 @@ function stay() {
   cell.isWaiting = true;
   // Only what the code has begun keeps the loop going: its end is then seen.
   wire.unref();
-  part('javascript_interrupt').watch();
+  try {
+    part('javascript_interrupt').watch();
+  } catch {
+    // No thread may be had; the watchdog still stops what the kernel runs.
+  }
   poll = setInterval(() => {
     if (watchdogHasPendingSigint()) {
       forgetInterrupt();
@@ -441,8 +458,8 @@ function show(values, isMain) {
       { __proto__: null, text: encode(`[a result of ${frame.length} bytes is left out]`) });
   }
   cell.bytes += frame.length;
-  streams.flush();
-  send(frame);
+  if (isMain) hold(frame);
+  else send(frame);
 }
 
 // Send what was thrown. Runs code of the user.
@@ -462,8 +479,7 @@ function sendError(values) {
   cell.isFailed = true;
   const encoded = { __proto__: null };
   for (const name in values) encoded[name] = cut(encode(values[name]), TEXT_MAX);
-  streams.flush();
-  send(pack(ERROR, cell.request, encoded));
+  hold(pack(ERROR, cell.request, encoded));
 }
 
 function stopped() {
@@ -476,8 +492,34 @@ function stopped() {
   finish();
 }
 
+const ArrayPrototype = Array.prototype, ObjectPrototype = Object.prototype;
+const INDEX = /^\d+$/;
+// With these in the prototype of everything, node itself stops working.
+const HARMFUL = {
+  __proto__: null, get: 1, set: 1, value: 1, writable: 1, enumerable: 1, configurable: 1, then: 1,
+};
+
+function isSound() {
+  for (const name in HARMFUL) if (name in ObjectPrototype) return false;
+  return !(0 in ArrayPrototype || 1 in ArrayPrototype || 2 in ArrayPrototype);
+}
+
+function cleanPrototypes() {
+  if (isSound()) return;
+  for (const name in HARMFUL) delete ObjectPrototype[name];
+  const names = ownKeys(ArrayPrototype), inObject = ownKeys(ObjectPrototype);
+  for (let i = 0; i < names.length; i += 1) {
+    if (typeof names[i] === 'string' && matches(INDEX, names[i])) delete ArrayPrototype[names[i]];
+  }
+  for (let i = 0; i < inObject.length; i += 1) {
+    const name = inObject[i];
+    if (typeof name === 'string' && matches(INDEX, name)) delete ObjectPrototype[name];
+  }
+}
+
 function finish() {
   const { request, isWaiting, holdsObjects } = cell;
+  cleanPrototypes();
   restoreVariables(cell.saved);
   if (holdsObjects) ask('Runtime.releaseObjectGroup', '"objectGroup":"cell"');
   streams.settle(cell.hasStdin);
@@ -516,15 +558,15 @@ const kernel = {
   },
 };
 const wire = part('javascript_wire');
-const { pack, send, each } = wire;
+const { pack, send, hold, each } = wire;
 const streams = part('javascript_stream');
 
 function prepare() {
   process.execArgv.length = 0;
   process.argv.length = 1;
-  const { on, listeners, removeAllListeners } = process;
-  on.call(process, 'uncaughtException', onUncaught);
-  on.call(process, 'beforeExit', onEmpty);
+  process.on('uncaughtException', onUncaught);
+  process.on('beforeExit', onEmpty);
+  process.on('exit', () => inspector.disconnect()); // else node waits for a debugger to leave
   streams.open();
   part('javascript_global').open();
   startSigintWatchdog();

@@ -129,12 +129,10 @@ function restoreConsole() {
     });
   }
   for (const name in methods) {
-    const method = getOwnPropertyDescriptor(ours, name);
-    if (method === undefined || method.value !== methods[name]) {
-      defineProperty(ours, name, {
-        __proto__: null, value: methods[name], writable: true, configurable: true, enumerable: true,
-      });
-    }
+    if (ours[name] === methods[name]) continue;
+    defineProperty(ours, name, {
+      __proto__: null, value: methods[name], writable: true, configurable: true, enumerable: true,
+    });
   }
 }
 
@@ -176,7 +174,10 @@ function openInput() {
 
 // ---- around a cell ----
 
+let isOpenEnded = false; // the last report had no end of line, as node's own have none
+
 exports.prepare = function (text) {
+  isOpenEnded = false;
   restoreConsole();
   outputs.stdout.restore();
   outputs.stderr.restore();
@@ -190,10 +191,6 @@ exports.settle = function (hadInput) {
     feed('/dev/null');
   }
 };
-
-exports.flush = function () {};
-
-let isOpenEnded = false; // the last report had no end of line, as node's own have none
 
 exports.report = function (text) {
   writeText(2, isOpenEnded ? `\n${text}` : text);

@@ -7,11 +7,12 @@ const { WriteWrap } = process.binding('stream_wrap');
 const { utf8Slice } = Buffer.prototype;
 const { exit } = process;
 
-const WIRE = 3;
+const IN = 3, OUT = 4; // descriptors
 const HEADER = 16; // bytes
+const TOGETHER = 65536; // bytes of two frames that are written as one
 
-const pipe = new Pipe(SOCKET);
-const { writeBuffer, ref, unref } = pipe;
+const source = new Pipe(SOCKET), sink = new Pipe(SOCKET);
+const { writeBuffer, ref, unref } = source;
 
 // ---- out ----
 
@@ -28,10 +29,22 @@ function putPart(frame, at, bytes) {
   return at + 4 + bytes.length;
 }
 
+const names = { __proto__: null }; // name of a part to its bytes
+let namesLeft = 1000;
+
+function encodeName(name) {
+  const known = names[name];
+  if (known !== undefined) return known;
+  const bytes = encode(name);
+  if (namesLeft > 0) names[name] = bytes;
+  namesLeft -= 1;
+  return bytes;
+}
+
 // A frame; values is name to bytes, without a prototype.
 exports.pack = function (kind, request, values) {
   let size = 0;
-  for (const name in values) size += 8 + encode(name).length + values[name].length;
+  for (const name in values) size += 8 + encodeName(name).length + values[name].length;
   const frame = new Bytes(HEADER + size);
   put32(frame, 0, size);
   put32(frame, 4, kind);
@@ -39,7 +52,7 @@ exports.pack = function (kind, request, values) {
   put32(frame, 12, request.high);
   let at = HEADER;
   for (const name in values) {
-    at = putPart(frame, at, encode(name));
+    at = putPart(frame, at, encodeName(name));
     at = putPart(frame, at, values[name]);
   }
   return frame;
@@ -47,10 +60,37 @@ exports.pack = function (kind, request, values) {
 
 // One native call, which keeps what the host does not take yet: an interrupt
 // cannot leave half a frame.
-exports.send = function (frame) {
+function write(frame) {
   const request = new WriteWrap();
   request.oncomplete = nothing;
-  apply(writeBuffer, pipe, [request, frame]);
+  request.frame = frame; // lives as long as it is not written
+  apply(writeBuffer, sink, [request, frame]);
+}
+
+let held = null; // goes with the next one: each write wakes the host
+
+exports.hold = function (frame) {
+  flush();
+  held = frame;
+};
+
+function flush() {
+  const frame = held;
+  held = null;
+  if (frame !== null) write(frame);
+}
+
+exports.send = function (frame) {
+  if (held !== null && held.length + frame.length < TOGETHER) {
+    const both = new Bytes(held.length + frame.length);
+    apply(copy, both, [held, 0]);
+    apply(copy, both, [frame, held.length]);
+    held = null;
+    write(both);
+  } else {
+    flush();
+    write(frame);
+  }
 };
 
 // ---- in ----
@@ -113,11 +153,13 @@ exports.each = function (frame, verb) {
 };
 
 // Whether the wire alone keeps the event loop going.
-exports.ref = () => apply(ref, pipe, []);
-exports.unref = () => apply(unref, pipe, []);
+exports.ref = () => apply(ref, source, []);
+exports.unref = () => apply(unref, source, []);
 
 exports.open = function () {
-  pipe.open(WIRE);
-  pipe.onread = receive;
-  pipe.readStart();
+  source.open(IN);
+  source.onread = receive;
+  source.readStart();
+  sink.open(OUT);
+  sink.unref();
 };
