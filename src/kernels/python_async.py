@@ -3,11 +3,15 @@
 # only runs while a cell awaits. kernel and part are given by the core.
 import asyncio
 
+# Not what the user may put in their place.
+new_loop, set_loop = asyncio.new_event_loop, asyncio.set_event_loop
+set_running = asyncio._set_running_loop
+
 
 def loop():
     if kernel.loop is None or kernel.loop.is_closed():
-        kernel.loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(kernel.loop)
+        kernel.loop = new_loop()
+        set_loop(kernel.loop)
     return kernel.loop
 
 
@@ -15,11 +19,11 @@ def enter():
     """The loop counts as running from now on."""
     running = loop()
     running.is_running = always
-    asyncio._set_running_loop(running)
+    set_running(running)
 
 
 def leave():
-    asyncio._set_running_loop(None)
+    set_running(None)
     vars(kernel.loop).pop('is_running', None)
 
 

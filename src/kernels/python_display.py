@@ -217,7 +217,7 @@ def structured(made):
     json = part('python_json')
     try:
         return json['text'](made).encode()
-    except (json['Unsuitable'], RecursionError):
+    except Exception:  # Unsuitable, or a class of the user's in the way
         return None
 
 

@@ -205,7 +205,7 @@ def mapping(basis, start='{', end='}'):
         if cycle:
             return printer.text('{...}')
         printer.begin_group(len(start), start)
-        for index, (key, item) in enumerate(list(value.items())):
+        for index, (key, item) in enumerate(value.items()):
             if index:
                 printer.text(',')
                 printer.breakable()
@@ -327,14 +327,15 @@ def fits(group, left, trailing):
 
 def render(group):
     """The text of a layout."""
-    out, column = [], 0
+    out, column, size = [], 0, 0
     # (items, position, indent, broken, width that must follow on the line)
     work = [(group.items, 0, 0, group.width > WIDTH, 0)]
     while work:
         items, at, indent, broken, trailing = work.pop()
-        while at < len(items):
+        while at < len(items) and size < kernel.text_max:
             item = items[at]
             at += 1
+            size += 1
             if isinstance(item, Group):
                 after = follows(items, at, trailing)
                 inner = column + item.width + after > WIDTH
@@ -346,6 +347,7 @@ def render(group):
                 if broken:
                     out.append('\n' + ' ' * indent)
                     column = indent
+                    size += indent
                 else:
                     out.append(item[1])
                     column += len(item[1])

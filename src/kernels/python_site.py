@@ -115,6 +115,9 @@ usual = {}  # the builtins as they should be
 def repair_builtins():
     """Give the next cell the builtins that this one has lost or made useless;
     others that it put in their place are its own affair."""
+    for name in 'excepthook', 'unraisablehook':
+        if not callable(getattr(sys, name, None)):
+            setattr(sys, name, getattr(sys, '__%s__' % name))
     names = vars(builtins)
     if [*names.values()] == [*usual.values()]:
         return
