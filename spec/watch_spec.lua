@@ -217,6 +217,29 @@ describe("watch_dir against hostile code #user", function()
     end)
   end)
 
+  it("says so when names are too long to be told #S060", function()
+    attack.within(function(sandbox)
+      local watcher = codecell.assert(sandbox.files:watch_dir("/tmp", { recursive = true }))
+      codecell.assert(sandbox.commands:run({ "python3", "-c", [[
+import os
+os.chdir("/tmp")
+for i in range(20):
+    os.mkdir("d" * 255); os.chdir("d" * 255)]] }))
+      local longest = 0
+      local event, err
+      repeat
+        event, err = watcher:read(10)
+        longest = math.max(longest, event and #event.name or 0)
+      until not event
+      assert.equal("limit_exceeded", err.kind)
+      assert.truthy(longest > 3000 and longest < 4096, longest)
+      watcher:close()
+      watcher, err = sandbox.files:watch_dir("/tmp", { recursive = true })
+      assert.is_nil(watcher)
+      assert.equal("limit_exceeded", err.kind)
+    end)
+  end)
+
   it("ends with the sandbox", function()
     local sandbox = codecell.assert(codecell.create())
     local watcher = codecell.assert(sandbox.files:watch_dir("/tmp"))

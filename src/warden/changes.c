@@ -168,10 +168,8 @@ static int renew(struct changes *changes, struct answer *answer, uint32_t flags)
       changes->picture.files != NULL)
     return 0; /* nothing has happened */
   number = take(changes, &picture);
-  if (number == E2BIG)
-    answer->flags |= CELL_CHANGED_UNKNOWN;
-  else if (number == 0 && changes->picture.files == NULL &&
-           !(flags & CELL_CHANGES_RESTART))
+  if (number == E2BIG || (number == 0 && changes->picture.files == NULL &&
+                          !(flags & CELL_CHANGES_RESTART)))
     answer->flags |= CELL_CHANGED_UNKNOWN;
   else if (number == 0 && !(flags & CELL_CHANGES_RESTART))
     compare(answer, &changes->picture, &picture);

@@ -221,6 +221,21 @@ static void tell_entry(struct walk *walk, int watch, DIR *directory,
     watch_tell(watcher, walk->name, CELL_EVENT_WRITE);
 }
 
+/* The new length of walk->name; 0: it is too long. */
+static size_t append(struct walk *walk, size_t length, const char *name)
+{
+  size_t size = strlen(name), at = length + (length > 0);
+
+  if (at + size + 1 > sizeof walk->name) {
+    walk->number = E2BIG;
+    return 0;
+  }
+  if (length > 0)
+    walk->name[length] = '/';
+  memcpy(walk->name + at, name, size + 1);
+  return at + size;
+}
+
 static void walk_directory(struct walk *walk, int fd, size_t length,
                            unsigned level)
 {
@@ -235,16 +250,15 @@ static void walk_directory(struct walk *walk, int fd, size_t length,
   while (watch >= 0 && walk->left > 0 && (walk->telling || walk->number == 0) &&
          walk->watches->list[walk->watcher].recursive &&
          (entry = readdir(directory)) != NULL) {
-    end = length + (length > 0) + strlen(entry->d_name);
-    if (tree_is_dots(entry->d_name) || end + 1 > sizeof walk->name)
+    if (tree_is_dots(entry->d_name))
       continue;
     walk->left--;
-    if (length > 0)
-      walk->name[length] = '/';
-    strcpy(walk->name + length + (length > 0), entry->d_name);
+    end = append(walk, length, entry->d_name);
+    if (end == 0)
+      continue;
     if (walk->telling)
       tell_entry(walk, watch, directory, entry);
-    if (entry->d_type != DT_DIR)
+    if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
       continue;
     if (level == LEVELS_MAX) {
       walk->number = E2BIG;
@@ -322,7 +336,7 @@ void place_add_new(struct watches *watches, unsigned watcher, const char *name)
   walk.watches = watches;
   walk.watcher = watcher;
   walk.telling = 1;
-  strcpy(walk.name, name);
+  memcpy(walk.name, name, strlen(name) + 1);
   if (walk_from(&walk, fd) != 0)
     self->lost = 1;
 }

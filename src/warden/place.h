@@ -5,7 +5,7 @@
 #include "watch.h"
 
 /* What is below a watcher's directory: "a/b", or name alone at its top. */
-#define PLACE_NAME_SIZE (CELL_PATH_MAX + 1)
+#define PLACE_NAME_SIZE CELL_PATH_MAX
 
 /* The first place that has this watch, of watcher `from` or a later one, or
 ** NULL. It is valid until places come or go.
