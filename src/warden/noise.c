@@ -7,28 +7,41 @@
 /* In docs/design.md, too. */
 static const char *const anywhere[] = {
   ".cache", ".git",          ".ipynb_checkpoints", ".mypy_cache",
-  ".npm",   ".pytest_cache", "__pycache__",        "node_modules",
+  ".npm",   ".pytest_cache", ".ruff_cache",        ".tox",
+  ".venv",  "__pycache__",   "node_modules",
 };
 static const char *const at_home[] = {
+  ".Rhistory",
   ".bash_history",
+  ".bun",
   ".bundle",
   ".cargo",
+  ".conda",
   ".config/go",
   ".config/matplotlib",
   ".config/pip",
+  ".deno",
+  ".dotnet",
   ".gem",
   ".gradle",
   ".ipython",
+  ".irb_history",
   ".java",
+  ".julia",
   ".jupyter",
+  ".lesshst",
   ".local/lib",
   ".local/share/jupyter",
   ".local/state",
   ".m2",
   ".node_repl_history",
+  ".nuget",
   ".nv",
   ".python_history",
   ".rustup",
+  ".wget-hsts",
+  ".yarn",
+  "go/pkg",
 };
 
 int noise_is(const char *path, const char *name)
