@@ -1,5 +1,5 @@
 # The bash kernel: runs cells in this process and speaks frames on
-# descriptor 3 (protocol.h, enum cell_kernel_message).
+# descriptors 3 and 4 (protocol.h, enum cell_kernel_message).
 #
 # The text is run twice. First by `bash -c`, which keeps wire and output out
 # of the way and starts an interactive bash over itself; that one runs it as
@@ -13,16 +13,16 @@
 # standard output and error lead nowhere, and the options that change how a
 # script reads are off.
 #
-# Descriptors: 240 the wire, 241 and 242 the pipes of output, 243 the end to
+# Descriptors: 240 and 245 the wire, 241 and 242 the pipes of output, 243 the end to
 # write of a pipe at 0, which gives the reader loop a line to read after each
-# cell, 244 what a cell reads, which is all that a cell finds at 240 to 243: it
+# cell, 244 what a cell reads, which is all that a cell finds at the others: it
 # cannot hold the wire. They are not closed, since bash would then keep them at
 # 10 and above meanwhile, where users have theirs.
 
 if [[ $- != *i* ]]; then
-  exec 0<<<'\:' 240<&3 241>&1 242>&2 243>>/dev/fd/0 244</dev/null
+  exec 0<<<'\:' 240<&3 241>&1 242>&2 243>>/dev/fd/0 244</dev/null 245>&4
   PROMPT_COMMAND=$BASH_EXECUTION_STRING SHLVL=0 exec -a bash "$BASH" \
-    --norc --noprofile --noediting -i 3<&- >/dev/null 2>&1
+    --norc --noprofile --noediting -i 3<&- 4>&- >/dev/null 2>&1
 fi
 
 builtin set +H +o history
@@ -125,7 +125,7 @@ __codecell_write()
   builtin printf -v number '\\x%02x\\x%02x\\x%02x\\x00\\x%02x\\x00\\x00\\x00' \
     $((size & 255)) $((size >> 8 & 255)) $((size >> 16 & 255)) "$kind"
   # shellcheck disable=SC2059
-  builtin printf "$number$request$payload" >&240
+  builtin printf "$number$request$payload" >&245
 }
 
 # ---- what a cell is given ----
@@ -352,7 +352,7 @@ __codecell_give()
   fi
   # shellcheck disable=SC2059
   builtin printf \
-    "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&240
+    "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245
   __codecell_request=
   builtin printf '\\:\n' >&243
 }
@@ -403,7 +403,7 @@ __codecell_write 16 '\x00\x00\x00\x00\x00\x00\x00\x00' \
   language bash version "${BASH_VERSION%%(*}" executable "$BASH"
 # `!` keeps the user's trap on ERR from hearing of the eval as well.
 PROMPT_COMMAND='\__codecell_take && \: ; ! \builtin eval "$__codecell_code" 0<&244 1>&241 2>&242 \
-240<&244 241<&244 242<&244 243<&244; \__codecell_give "${PIPESTATUS[0]:-1}"'
+240<&244 241<&244 242<&244 243<&244 245<&244; \__codecell_give "${PIPESTATUS[0]:-1}"'
 builtin readonly PROMPT_COMMAND
 # What bash expands before it runs a line: without it lines of cells would be
 # counted from the first line of the session.

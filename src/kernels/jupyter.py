@@ -1,13 +1,14 @@
-# The bridge to a Jupyter kernel: speaks frames on descriptor 3 (protocol.h,
+# The bridge to a Jupyter kernel: speaks frames on descriptors 3 and 4 (protocol.h,
 # enum cell_kernel_message) and Jupyter's protocol, over ZeroMQ on the loopback
 # interface, with a kernel that it starts itself.
 #
 # sys.argv[1] is the folder of the kernelspec. The kernel is a process group of
 # its own: an interrupt comes here, and is passed on as the kernelspec says.
+import select
 import struct
 import time
 
-WIRE = 3
+WIRE, WIRE_OUT = 3, 4
 EXECUTE, ENV, READY, RESULT, ERROR, DONE = 2, 3, 16, 17, 18, 19
 START_MAX = 60  # seconds for a kernel to answer
 ASK_AGAIN = 0.3  # seconds: what was published before we listened is lost
@@ -26,26 +27,21 @@ def pack(kind, request, parts):
 
 class Wire:
     def __init__(self):
-        os.set_inheritable(WIRE, False)
-        self.socket = socket.socket(fileno=WIRE)
+        for descriptor in (WIRE, WIRE_OUT):
+            os.set_inheritable(descriptor, False)
 
-    def fileno(self):
-        return WIRE
-
-    def is_closed(self):
-        """Whether the host is gone; a frame that waits is left there."""
-        try:
-            return not self.socket.recv(
-                1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+    def state(self):
+        """Whether a frame waits there, and whether nothing will any more."""
+        looker = select.poll()
+        looker.register(WIRE, select.POLLIN)
+        events = dict(looker.poll(0)).get(WIRE, 0)
+        waits = bool(events & select.POLLIN)
+        return waits, bool(events) and not waits
 
     def read(self, size):
         pieces = []
         while size:
-            piece = self.socket.recv(min(size, 1 << 20))
+            piece = os.read(WIRE, min(size, 1 << 20))
             if not piece:
                 raise EOFError
             pieces.append(piece)
@@ -62,7 +58,7 @@ class Wire:
         return kind, request, list(zip(values[::2], values[1::2]))
 
     def send(self, kind, request, parts):
-        self.socket.sendall(pack(kind, request, parts))
+        write_all(WIRE_OUT, pack(kind, request, parts))
 
 
 def write_all(descriptor, data):
@@ -74,7 +70,7 @@ def write_all(descriptor, data):
 class Bridge:
     def __init__(self, folder):
         self.wire, self.folder = Wire(), folder
-        self.env, self.unsent = dict(os.environ), {}
+        self.env, self.late = dict(os.environ), {}
         self.kernel, self.cell, self.count = None, None, 0
         self.interrupted = False
         self.woken, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -152,7 +148,7 @@ class Bridge:
             elif now > deadline:
                 raise Unsupported('its kernel did not answer in %d s'
                                   % START_MAX)
-            elif self.wire.is_closed():
+            elif self.wire.state()[1]:
                 self.leave(0)
             if now - asked > ASK_AGAIN:
                 asked = now
@@ -167,6 +163,7 @@ class Bridge:
                 info = message['content']
         language = info.get('language_info') or {}
         self.language = str(language.get('name', '')).lower()
+        self.change_env(self.late)
         self.wire.send(READY, 0, [
             ('language', self.language.encode()),
             ('version', str(language.get('version', '')).encode()),
@@ -175,15 +172,10 @@ class Bridge:
     def refuse(self):
         """A cell is interrupted before there is a kernel to run it."""
         self.interrupted = False
-        if not self.wire.is_closed():
-            try:
-                self.wire.socket.recv(1, socket.MSG_PEEK
-                                      | socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
+        if self.wire.state()[0]:
             kind, request, parts = self.wire.receive()
             if kind == ENV:
-                self.take_env(parts)
+                self.late.update(self.take_env(parts))
             elif kind == EXECUTE:
                 self.wire.send(ERROR, request, [
                     ('name', b'KeyboardInterrupt'), ('value', b''),
@@ -211,6 +203,10 @@ class Bridge:
         if code:
             self.run(code)
         return True
+
+    def change_env(self, values):
+        self.env.update(values)
+        self.set_env(values)
 
     def run(self, code):
         """Run code of ours: nobody hears of it."""
@@ -265,7 +261,7 @@ class Bridge:
                 break
             ready = self.poll(left, wire)
             if WIRE in ready:
-                if self.wire.is_closed():
+                if self.wire.state()[1]:
                     self.leave(0)
                 wire = False  # a frame: for later
             if self.interrupted:
@@ -294,8 +290,7 @@ class Bridge:
             if kind == EXECUTE:
                 self.execute(request, parts)
             elif kind == ENV:
-                self.env.update(self.take_env(parts))
-                self.set_env(self.take_env(parts))
+                self.change_env(self.take_env(parts))
 
 
 def main():
