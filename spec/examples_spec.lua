@@ -52,6 +52,14 @@ describe("the examples #user", function()
     assert.falsy(result.stdout:find("\27", 1, true))
   end)
 
+  it("fetch what code has made, as a tar stream #M25", function()
+    local result = example("artefacts.lua", { folder = folder })
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find("create\t/home/user/report/squares.csv\t", 1, true))
+    local names = shell.run("tar -tf artefacts.tar", { folder = folder })
+    assert.equal("report/README.md\nreport/squares.csv\n", names.stdout)
+  end)
+
   it("answer the prompt for Fibonacci numbers up to 10 #A12", function()
     local result = example "prompts/fib.lua"
     assert.equal("0\n1\n1\n2\n3\n5\n8\n", result.stdout)
