@@ -295,10 +295,10 @@ class Bounds(WithKernel):
         self.assertEqual(len(got.results), 1001)
         self.assertIn('left out', got.results[-1]['text'])
 
-    def test_numbers_that_json_lacks_are_null(self):
+    def test_numbers_that_json_lacks_are_strings(self):
         got = self.run_cell("[float('nan'), float('inf'), -float('inf')]")
         self.assertEqual(got.results[0]['json'],
-                         [None, None, None])
+                         ['NaN', 'Infinity', '-Infinity'])
 
     def test_raising_formats_leave_the_others(self):
         got = self.run_cell('class B:\n  def _repr_html_(s): 1 / 0\n'

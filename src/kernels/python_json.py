@@ -1,13 +1,15 @@
 # Values as JSON text, without the 7 ms of the module json. What JSON cannot
 # say raises Unsuitable: the value then has no JSON; nor has one with integers
-# beyond 64 bits, named tuples or lone surrogates. NaN and the infinities are
-# null. All of this is what clients know of the reference.
+# beyond 64 bits, named tuples or lone surrogates. All of this is what clients
+# know of the reference; but NaN and the infinities are strings here, as in
+# every other JSON of the library.
 # kernel and part are given by the core.
 from _json import encode_basestring_ascii as quote
 
 DEPTH_MAX = 100
 INTEGER_MIN, INTEGER_MAX = -1 << 63, (1 << 64) - 1
 SIZE_MAX = 4 << 20  # characters
+NOT_FINITE = {'nan': '"NaN"', 'inf': '"Infinity"', '-inf': '"-Infinity"'}
 
 
 class Unsuitable(Exception):
@@ -79,15 +81,14 @@ def scalar(value):
             raise Unsuitable
         return int.__repr__(value)
     if isinstance(value, float):
-        finite = value == value and abs(value) != float('inf')
-        return float.__repr__(value) if finite else 'null'
+        return NOT_FINITE.get(float.__repr__(value)) or float.__repr__(value)
     return None
 
 
 def label(key):
     """A key that is no string, as the text that JSON has in its place."""
     if key is None or isinstance(key, (bool, int, float)):
-        return scalar(key)
+        return scalar(key).strip('"')
     key = other(key)
     if not isinstance(key, (str, bool, int, float)):
         raise Unsuitable
