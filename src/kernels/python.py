@@ -369,7 +369,7 @@ class Kernel:
         if failure is not None and type(failure) is not Left:
             self.guarded(self.fail, failure)
         self.guarded(streams.flush_others)
-        self.guarded(repair_builtins)
+        self.guarded(repair)
         set_environment(environment)
         scope.pop('__warningregistry__', None)
         scope['__builtins__'] = builtins
@@ -476,9 +476,8 @@ def serve():
 
 kernel = Kernel()
 streams = part('python_stream')['Streams']()
-Left, set_environment, repair_builtins = (
-    part('python_site')[name]
-    for name in ('Left', 'set_environment', 'repair_builtins'))
+Left, set_environment, repair = (
+    part('python_site')[name] for name in ('Left', 'set_environment', 'repair'))
 part('python_site')['prepare'](streams, on_interrupt)
 kernel.send(pack(READY, 0, [b'language', b'python', b'version',
                             sys.version.split()[0].encode(),

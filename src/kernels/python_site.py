@@ -110,11 +110,16 @@ def get_ipython():
 
 
 usual = {}  # the builtins as they should be
+needed = {}  # modules that no import works without
+finders = []  # what was in sys.meta_path and sys.path_hooks
 
 
-def repair_builtins():
-    """Give the next cell the builtins that this one has lost or made useless;
-    others that it put in their place are its own affair."""
+def repair():
+    """Give the next cell the builtins and what imports need that this one has
+    lost or made useless; others that it put in their place are its affair."""
+    if (sys.modules.get('sys') is not sys or not sys.meta_path
+            or not sys.path_hooks):
+        repair_imports()
     for name in 'excepthook', 'unraisablehook':
         if not callable(getattr(sys, name, None)):
             setattr(sys, name, getattr(sys, '__%s__' % name))
@@ -126,6 +131,16 @@ def repair_builtins():
         if now is not value and (now is None or callable(value)
                                  and not callable(now)):
             names[name] = value
+
+
+def repair_imports():
+    for name in [name for name, module in sys.modules.items()
+                 if module is None]:
+        del sys.modules[name]
+    for name, module in needed.items():
+        sys.modules.setdefault(name, module)
+    sys.meta_path[:] = finders[0]
+    sys.path_hooks[:] = finders[1]
 
 
 def ignore_breakpoint(*values, **options):
@@ -178,6 +193,7 @@ def prepare(streams, on_interrupt):
     builtins.input = part('python_stream')['read_input']
     builtins.input.__name__ = 'input'
     usual.update(vars(builtins))
+    needed.update(sys.modules)
     sys.argv = ['']
     sys.breakpointhook = ignore_breakpoint
     kernel.places = places = site_directories()
@@ -190,3 +206,4 @@ def prepare(streams, on_interrupt):
         sys.path.append(place)
     sys.meta_path.insert(0, Finder())
     sys.meta_path.append(LastFinder())
+    finders[:] = sys.meta_path[:], sys.path_hooks[:]
