@@ -184,7 +184,7 @@ describe("upload and download #user", function()
       :format(folder)))
   end)
 
-  it("copy a whole directory both ways", function()
+  it("copy a whole directory both ways, and keep modes #M25", function()
     attack.host(("cd '%s' && mkdir -p tree/sub tree/none && echo hi > tree/sub/f && "
       .. "ln -s sub/f tree/link && chmod 700 tree/sub/f"):format(folder))
     codecell.assert(sandbox().files:upload(folder .. "/tree", "tree"))
@@ -192,6 +192,9 @@ describe("upload and download #user", function()
     assert.is_true(codecell.assert(sandbox().files:download("tree", folder .. "/copy")))
     assert.equal("", attack.host(("diff -r --no-dereference '%s/tree' '%s/copy'")
       :format(folder, folder)))
+    local modes = "cd '%s/%s'; find . ! -type l -printf '%%m %%p\\n' | sort"
+    assert.equal(attack.host(modes:format(folder, "tree")),
+      attack.host(modes:format(folder, "copy")))
   end)
 
   it("says not_found for what there is not", function()

@@ -419,7 +419,8 @@ local PATHS = {
 }
 
 --- Files and whole directories as a tar stream, read piece by piece: modes, times and links are
---- kept, whoever owns them is not. Names are those below /home/user, or else below /.
+--- kept, whoever owns them is not. Names are those below /home/user, or else below /. To unpack one
+--- in a sandbox, write it there and run `tar`.
 ---@param paths string|table a path, or a list of paths and of what has a `path`, as entries and
 ---changes have: `archive("out")`, `archive(execution.files_changed)` (without what was removed, or
 ---is gone by now)

@@ -45,13 +45,24 @@ local function cancel(sandbox)
   return tostring(result) .. " and " .. tostring(err and err.kind)
 end
 
+local function watch(sandbox)
+  local watcher = codecell.assert(sandbox.files:watch_dir("/tmp"))
+  local task = codecell.async(function()
+    return watcher:read(20)
+  end)
+  codecell.assert(sandbox:run_code("open('/tmp/seen', 'w').close()"))
+  local event = codecell.assert(task:wait(20))
+  watcher:close()
+  return event.type .. " " .. event.name
+end
+
 --- Work in a sandbox of one's own; returns a line that says how it went, and the id.
 ---@param turns fun(): integer how often something else in the loop has run
 function scenario.work(turns)
   local before = turns()
   local sandbox = codecell.assert(codecell.create())
   local line = table.concat({
-    stream(sandbox), time_out(sandbox), cancel(sandbox),
+    stream(sandbox), time_out(sandbox), cancel(sandbox), watch(sandbox),
     turns() > before and "the loop turned" or "the loop stood still",
   }, "; ")
   sandbox:close()
@@ -59,6 +70,7 @@ function scenario.work(turns)
 end
 
 --- The line of a coroutine that could do everything.
-scenario.expected = "3 parts and 42; TimeoutError and 2; nil and cancelled; the loop turned"
+scenario.expected = "3 parts and 42; TimeoutError and 2; nil and cancelled; "
+  .. "create seen; the loop turned"
 
 return scenario
