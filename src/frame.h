@@ -2,7 +2,7 @@
 **
 ** 16 bytes, little-endian: u32 length of the payload, u32 type, u64 request;
 ** then the payload. On a SOCK_SEQPACKET channel (stem, warden) one message is
-** exactly one frame; on a kernel's stream socket frames follow one another.
+** exactly one frame; on a kernel's pipes frames follow one another.
 ** This is the only parser. It holds no memory and never reads past `size`.
 */
 #ifndef CELL_FRAME_H

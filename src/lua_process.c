@@ -64,7 +64,6 @@ static const char **check_strings(lua_State *L, const char *name)
 static void check_options(lua_State *L, struct cell_process_options *options)
 {
   static const char *const kinds[] = {"command", "kernel", "terminal", NULL};
-  static const char *const wires[] = {"socket", "pipes", NULL};
 
   luaL_checktype(L, 2, LUA_TTABLE);
   memset(options, 0, sizeof *options);
@@ -80,8 +79,6 @@ static void check_options(lua_State *L, struct cell_process_options *options)
   options->rows = (uint32_t)lcell_size_field(L, 2, "rows", 24);
   options->columns = (uint32_t)lcell_size_field(L, 2, "columns", 80);
   options->output_limit = (size_t)lcell_size_field(L, 2, "output", 0);
-  lua_getfield(L, 2, "wire");
-  options->pipes = luaL_checkoption(L, lua_gettop(L), "socket", wires);
 }
 
 int lcell_process_spawn(lua_State *L)

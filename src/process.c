@@ -219,7 +219,7 @@ static struct cell_process *allocate(struct cell_sandbox *sandbox,
   process->listener = (struct cell_listener){heard, sandbox_ended};
   process->linger.due = linger_over;
   process->truth.due = truth_over;
-  process->input.fd = process->wire.fd = process->wire.writer = -1;
+  process->input.fd = process->wire.reader = process->wire.writer = -1;
   process->input.owner = process->wire.owner = process;
   process->input.news = input_news;
   process->wire.news = wire_news;

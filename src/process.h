@@ -21,7 +21,6 @@ struct cell_process_options {
   int input;               /* 1: a pipe for write; 0: /dev/null */
   uint32_t rows, columns;
   size_t output_limit; /* bytes kept of each stream */
-  int pipes;           /* 1: a kernel's wire is two pipes; 0: a socket */
 };
 
 enum cell_process_state {

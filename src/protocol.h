@@ -62,8 +62,8 @@ enum cell_message {
   ** u32 count + strings environment ("NAME=value", complete)
   ** argv[0] without a slash is looked up on the PATH of that environment.
   ** COMMAND: [stdin, if CELL_SPAWN_STDIN] [stdout] [stderr]; else /dev/null
-  ** KERNEL:  the same, then [its wire], which becomes descriptor 3; if
-  **          CELL_SPAWN_PIPES [to read] and [to write], which become 3 and 4
+  ** KERNEL:  the same, then its wire: [to read] and [to write], two pipes that
+  **          become descriptors 3 and 4
   ** TERMINAL: none */
   CELL_SPAWN,
   /* u64 request of the SPAWN (0: everything that the code started),
@@ -162,10 +162,7 @@ enum cell_message {
 };
 
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
-enum cell_spawn_flag {
-  CELL_SPAWN_STDIN = 1,
-  CELL_SPAWN_PIPES = 2 /* the wire of a KERNEL is two pipes */
-};
+enum cell_spawn_flag { CELL_SPAWN_STDIN = 1 };
 enum cell_signal_scope {
   CELL_SCOPE_PROCESS, /* the process itself */
   CELL_SCOPE_GROUP    /* its whole session's first group */
@@ -215,12 +212,12 @@ enum cell_warden_exit {
   CELL_EXIT_REAPER = 5    /* the reaper died: no process can start any more */
 };
 
-/* ---- kernels: frames on a wire, request random per cell ----
+/* ---- kernels: frames on two pipes, request random per cell ----
 **
-** The wire is a stream socket, descriptor 3; or two pipes, 3 to read and 4 to
-** write, which an interpreter that can use no inherited socket opens by path. A
-** kernel that waits in a read of the socket is woken twice for a cell: also
-** when the host takes its answers, which makes room.
+** A kernel reads descriptor 3 and writes 4, or /dev/fd/3 and /dev/fd/4 where it
+** can use no descriptor that it has inherited. A socket for both would wake it,
+** as it waits to read, each time that we take an answer: that makes room.
+**
 ** Payloads are parts: repeated (string name, bytes value), as pack.h has it.
 */
 enum cell_kernel_message {

@@ -4,10 +4,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
-#define INNER_MAX 5 /* stdin, stdout, stderr, and a wire of two pipes */
+#define INNER_MAX 5 /* stdin, stdout, stderr, and a kernel's wire */
 
 /* The ends that go in, in the order of SPAWN's descriptors. */
 struct inner_ends {
@@ -50,8 +49,8 @@ static int open_input(struct cell_process *process, struct inner_ends *inner,
   return cell_input_open(&process->input, process->reactor, ends[1], error);
 }
 
-static int open_pipes(struct cell_process *process, struct inner_ends *inner,
-                      struct cell_error *error)
+static int open_wire(struct cell_process *process, struct inner_ends *inner,
+                     struct cell_error *error)
 {
   int to_kernel[2], from_kernel[2];
 
@@ -67,17 +66,6 @@ static int open_pipes(struct cell_process *process, struct inner_ends *inner,
                         to_kernel[1], error);
 }
 
-static int open_wire(struct cell_process *process, struct inner_ends *inner,
-                     struct cell_error *error)
-{
-  int ends[2];
-
-  if (cell_fd_pair(SOCK_STREAM, ends) < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "start %s", process->program);
-  inner->fds[inner->count++] = ends[1];
-  return cell_wire_open(&process->wire, process->reactor, ends[0], -1, error);
-}
-
 static int open_ends(struct cell_process *process,
                      const struct cell_process_options *options,
                      struct inner_ends *inner, struct cell_error *error)
@@ -90,10 +78,9 @@ static int open_ends(struct cell_process *process,
       open_output(process, 0, inner, error) < 0 ||
       open_output(process, 1, inner, error) < 0)
     return -1;
-  if (options->kind != CELL_KERNEL)
-    return 0;
-  return options->pipes ? open_pipes(process, inner, error)
-                        : open_wire(process, inner, error);
+  if (options->kind == CELL_KERNEL)
+    return open_wire(process, inner, error);
+  return 0;
 }
 
 static void pack_list(struct cell_packer *packer, const char *const *strings)
@@ -113,19 +100,15 @@ static int ask(struct cell_process *process,
                const struct inner_ends *inner, struct cell_error *error)
 {
   unsigned char *bytes = malloc(CELL_MESSAGE_MAX);
-  uint32_t flags = 0;
+  int piped = options->input && options->kind != CELL_TERMINAL;
   struct cell_packer packer;
 
   if (bytes == NULL)
     return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "start %s",
                      process->program);
-  if (options->input && options->kind != CELL_TERMINAL)
-    flags |= CELL_SPAWN_STDIN;
-  if (options->pipes && options->kind == CELL_KERNEL)
-    flags |= CELL_SPAWN_PIPES;
   cell_pack_start(&packer, bytes, CELL_MESSAGE_MAX);
   cell_pack_u32(&packer, options->kind);
-  cell_pack_u32(&packer, flags);
+  cell_pack_u32(&packer, piped ? CELL_SPAWN_STDIN : 0);
   cell_pack_u32(&packer, options->rows);
   cell_pack_u32(&packer, options->columns);
   cell_pack_string(&packer, options->cwd != NULL ? options->cwd : "");

@@ -62,19 +62,16 @@ static int buffer_reserve(struct cell_wire_buffer *buffer, size_t count)
 
 static void want(struct cell_wire *wire, uint32_t in)
 {
-  uint32_t out = wire->out.used > 0 ? EPOLLOUT : 0u;
-
-  if (wire->writer >= 0)
-    cell_source_want(wire->reactor, &wire->sink, out);
-  cell_source_want(wire->reactor, &wire->source,
-                   wire->writer >= 0 ? in : in | out);
+  cell_source_want(wire->reactor, &wire->source, in);
+  cell_source_want(wire->reactor, &wire->sink,
+                   wire->out.used > 0 ? EPOLLOUT : 0u);
 }
 
 static void stop(struct cell_wire *wire)
 {
   cell_source_remove(wire->reactor, &wire->source);
   cell_source_remove(wire->reactor, &wire->sink);
-  cell_fd_close(&wire->fd);
+  cell_fd_close(&wire->reader);
   cell_fd_close(&wire->writer);
 }
 
@@ -102,7 +99,8 @@ static int read_some(struct cell_wire *wire)
 
   if (buffer_reserve(&wire->in, size) < 0)
     return -1;
-  got = read(wire->fd, wire->in.bytes + wire->in.start + wire->in.used, size);
+  got =
+    read(wire->reader, wire->in.bytes + wire->in.start + wire->in.used, size);
   if (got > 0) {
     wire->in.used += (size_t)got;
     return (size_t)got == size ? 1 : 0;
@@ -118,7 +116,8 @@ static long advance(struct cell_wire *wire, struct cell_frame *frame)
   long whole = parse(wire, frame);
   int blocks;
 
-  for (blocks = 0; whole == 0 && wire->fd >= 0 && blocks < BLOCKS; blocks++) {
+  for (blocks = 0; whole == 0 && wire->reader >= 0 && blocks < BLOCKS;
+       blocks++) {
     int more = read_some(wire);
 
     if (more < 0)
@@ -146,11 +145,8 @@ static void drop_taken(struct cell_wire *wire)
 static int flush(struct cell_wire *wire)
 {
   while (wire->out.used > 0) {
-    const unsigned char *bytes = wire->out.bytes + wire->out.start;
-    long sent =
-      wire->writer >= 0
-        ? cell_fd_write(wire->writer, bytes, wire->out.used)
-        : cell_fd_send(wire->fd, bytes, wire->out.used, NULL, 0, NULL, 0);
+    long sent = cell_fd_write(wire->writer, wire->out.bytes + wire->out.start,
+                              wire->out.used);
 
     if (sent < 0 && errno == EAGAIN)
       break;
@@ -163,20 +159,17 @@ static int flush(struct cell_wire *wire)
   return 0;
 }
 
-static void ready(struct cell_source *source, uint32_t events)
+static void readable(struct cell_source *source, uint32_t events)
 {
   struct cell_wire *wire = CELL_CONTAINER(source, struct cell_wire, source);
   struct cell_frame frame;
 
-  if (events & EPOLLOUT) {
-    flush(wire); /* a peer that is gone shows at the read */
-    want(wire, wire->source.events & EPOLLIN);
-  }
+  (void)events; /* an error shows at the read */
   /* A frame that is in use must not move, and one that waits is enough. Silent
   ** only now, not when it came: most are taken before more comes. */
   if (wire->taken > 0 || parse(wire, &frame) > 0)
     want(wire, 0);
-  else if (advance(wire, &frame) == 0 && wire->fd >= 0)
+  else if (advance(wire, &frame) == 0 && wire->reader >= 0)
     return;
   wire->news(wire);
 }
@@ -191,19 +184,18 @@ static void writable(struct cell_source *sink, uint32_t events)
   want(wire, wire->source.events);
 }
 
-int cell_wire_open(struct cell_wire *wire, struct cell_reactor *reactor, int fd,
-                   int writer, struct cell_error *error)
+int cell_wire_open(struct cell_wire *wire, struct cell_reactor *reactor,
+                   int reader, int writer, struct cell_error *error)
 {
   wire->reactor = reactor;
-  wire->fd = fd;
+  wire->reader = reader;
   wire->writer = writer;
-  wire->source = (struct cell_source){fd, EPOLLIN, ready, 0};
+  wire->source = (struct cell_source){reader, EPOLLIN, readable, 0};
   wire->sink = (struct cell_source){writer, 0, writable, 0};
-  if (cell_fd_nonblocking(fd) < 0 ||
-      (writer >= 0 && cell_fd_nonblocking(writer) < 0))
+  if (cell_fd_nonblocking(reader) < 0 || cell_fd_nonblocking(writer) < 0)
     cell_fail(error, CELL_SYSTEM, errno, "open the wire of a kernel");
   else if (cell_source_add(reactor, &wire->source, error) == 0 &&
-           (writer < 0 || cell_source_add(reactor, &wire->sink, error) == 0))
+           cell_source_add(reactor, &wire->sink, error) == 0)
     return 0;
   stop(wire);
   return -1;
@@ -241,10 +233,8 @@ int cell_wire_send(struct cell_wire *wire, uint32_t type, uint64_t request,
                    const void *payload, size_t length, struct cell_error *error)
 {
   unsigned char header[CELL_FRAME_HEADER];
-  size_t sent = 0;
-  size_t in_header, left;
 
-  if (wire->fd < 0)
+  if (wire->writer < 0)
     return fail_closed(wire, error);
   if (!cell_reactor_owned(wire->reactor))
     return cell_fail(error, CELL_CANCELLED, 0,
@@ -254,30 +244,15 @@ int cell_wire_send(struct cell_wire *wire, uint32_t type, uint64_t request,
     return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
                      "a kernel takes at most %u bytes at a time",
                      CELL_KERNEL_FRAME_MAX);
-  cell_frame_header(header, (uint32_t)length, type, request);
-  if (wire->out.used == 0 && wire->writer < 0) {
-    long count =
-      cell_fd_send(wire->fd, header, sizeof header, payload, length, NULL, 0);
-
-    if (count < 0 && errno != EAGAIN)
-      return fail_closed(wire, error);
-    sent = count > 0 ? (size_t)count : 0;
-  }
-  in_header = sent < sizeof header ? sent : sizeof header;
-  sent -= in_header;
-  left = sizeof header - in_header + length - sent;
-  if (left == 0)
-    return 0;
-  if (buffer_reserve(&wire->out, left) < 0) {
-    stop(wire); /* half a frame would break the stream */
+  if (buffer_reserve(&wire->out, sizeof header + length) < 0)
     return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "send to a kernel");
-  }
-  queue(wire, header + in_header, sizeof header - in_header);
-  if (length > sent)
-    queue(wire, (const unsigned char *)payload + sent, length - sent);
-  if (wire->writer >= 0 && flush(wire) < 0)
+  cell_frame_header(header, (uint32_t)length, type, request);
+  queue(wire, header, sizeof header);
+  if (length > 0)
+    queue(wire, payload, length);
+  if (flush(wire) < 0)
     return fail_closed(wire, error);
-  want(wire, wire->source.events & EPOLLIN);
+  want(wire, wire->source.events);
   return 0;
 }
 
@@ -292,7 +267,7 @@ int cell_wire_receive(struct cell_wire *wire, struct cell_frame *frame,
     wire->taken = (size_t)whole;
     return 1;
   }
-  if (wire->fd < 0)
+  if (wire->reader < 0)
     return fail_closed(wire, error);
   want(wire, EPOLLIN);
   return 0;

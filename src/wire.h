@@ -1,4 +1,4 @@
-/* wire.h -- frames to and from a kernel, on a stream socket or on two pipes.
+/* wire.h -- frames to and from a kernel, on two pipes.
 **
 ** Memory is taken as bytes arrive, never because a length field says so. While
 ** a whole frame waits to be taken no more is read, so that the kernel waits
@@ -21,8 +21,7 @@ struct cell_wire {
   struct cell_reactor *reactor; /* borrowed */
   struct cell_source source;
   struct cell_source sink; /* of the writer */
-  int fd;                  /* owned, non-blocking; -1: closed */
-  int writer;              /* owned, non-blocking; -1: frames go out on fd */
+  int reader, writer;      /* owned, non-blocking; -1: closed, both */
   struct cell_wire_buffer in, out;
   size_t taken; /* bytes at the start of `in` that the last frame had */
   int broken;   /* a length was out of bounds */
@@ -30,11 +29,10 @@ struct cell_wire {
   void *owner;
 };
 
-/* Takes fd, a stream socket; or fd and writer, the ends of two pipes (writer is
-** -1 for a socket). news and owner are set before. On failure both are closed.
-*/
-int cell_wire_open(struct cell_wire *wire, struct cell_reactor *reactor, int fd,
-                   int writer, struct cell_error *error);
+/* Takes both ends; news and owner are set before. On failure they are closed.
+ */
+int cell_wire_open(struct cell_wire *wire, struct cell_reactor *reactor,
+                   int reader, int writer, struct cell_error *error);
 void cell_wire_close(struct cell_wire *wire);
 /* As cell_process_send and cell_process_receive (process.h). */
 int cell_wire_send(struct cell_wire *wire, uint32_t type, uint64_t request,

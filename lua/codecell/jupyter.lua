@@ -161,7 +161,7 @@ end
 --- The kernel of a name or a language, as a session language.
 ---@param name string of the kernelspec, or of its language; in small letters. "jupyter-" before it is
 ---for those that a language of codecell's own has the name of
----@return table? way `name`, `program`, `arguments`, `wire`
+---@return table? way `name`, `program`, `arguments`
 ---@return string? reason why there is none; nil: no kernel has this name
 ---@return string? hint
 function jupyter.find(name)
@@ -177,7 +177,6 @@ function jupyter.find(name)
   return {
     name = spec.name,
     program = bridge,
-    wire = "pipes",
     arguments = function(program)
       return { program, "-I", "-c", core.kernel("jupyter_kernel.py")
         .. core.kernel("jupyter_cell.py") .. core.kernel("jupyter.py"), spec.folder }

@@ -62,7 +62,6 @@ function Kernel:start()
     envs = sandbox._environment:list(),
     cwd = self.cwd,
     output = sandbox._limits.output,
-    wire = way.wire,
   })
   if not process then
     return nil, sandbox._backend.reason(sandbox, "run_code") or err

@@ -36,7 +36,6 @@ local RULES = {
     rules = { string = { type = "name" }, ["function"] = { type = "function" } } },
   variable = { type = "name" },
   whole = { type = "name" },
-  wire = { type = "choice", choices = { "pipes" } },
 }
 
 local function keys(of)
@@ -126,9 +125,7 @@ end
 ---file), `prepare` (function: code -> what is written there), `whole` (a word that every program
 ---has), `place` ("first", "last": which of the places in the source that it prints when it fails is
 ---the error's), `check` (function: path of the interpreter -> true, or nil, why it will not do, how
----to mend it), `parts` (prefix of the embedded files that a kernel is sent first), `wire` ("pipes":
----descriptor 3 to read and 4 to write, which can be opened by path; default: a socket, 3, for both,
----which wakes a kernel that waits in a read twice for each cell)
+---to mend it), `parts` (prefix of the embedded files that a kernel is sent first)
 function languages.register(language)
   options.argument("languages.register", "language", language, "table")
   options.check("languages.register", language, RULES)
@@ -286,7 +283,7 @@ end
 ---@param name string
 ---@param unchecked boolean? leave out `check`: a kernel that is started says itself what it lacks
 ---@return {name: string, sort: string, program: string, language: table}? way with what a kernel
----is started by: `arguments parts wire`
+---is started by: `arguments parts`
 ---@return codecell.Error? err kinds "invalid_argument" and "unsupported", with a hint
 ---@return string? sort of the language, whether it is available or not
 function languages.way(name, unchecked)
@@ -300,7 +297,7 @@ function languages.way(name, unchecked)
   end
   if spec then
     return { name = language.name, sort = "jupyter", program = spec.program, language = language,
-      arguments = spec.arguments, parts = spec.parts, wire = spec.wire }, nil, "jupyter"
+      arguments = spec.arguments, parts = spec.parts }, nil, "jupyter"
   end
   local sort = language.run and "once" or language.jupyter and "jupyter" or "session"
   if sort == "jupyter" and reason then
@@ -319,7 +316,7 @@ function languages.way(name, unchecked)
     return nil, err, sort
   end
   return { name = language.name, sort = sort, program = program, language = language,
-    arguments = language.arguments, parts = language.parts, wire = language.wire }, nil, sort
+    arguments = language.arguments, parts = language.parts }, nil, sort
 end
 
 --- The interpreter of a language.

@@ -60,7 +60,6 @@ return {
     variable = "CODECELL_PYTHON",
     hint = "install python3, or name an interpreter with CODECELL_PYTHON",
     parts = "python",
-    wire = "pipes",
     arguments = function(program)
       return { program, "-I", "-S", "-c", core.kernel("python.boot") }
     end,
@@ -72,7 +71,6 @@ return {
     programs = { "lua5.4", "lua", "lua5.3", "lua5.2", "lua5.1", "luajit" },
     variable = "CODECELL_LUA_PROGRAM",
     hint = "install lua5.4, or name an interpreter with CODECELL_LUA_PROGRAM",
-    wire = "pipes",
     arguments = function(program)
       local argv = { program }
       for i, name in ipairs({ "lua_text.lua", "lua_display.lua", "lua_shell.lua", "lua.lua" }) do
@@ -93,7 +91,6 @@ return {
     variable = "CODECELL_NODE",
     hint = "install nodejs 18 or later, or name an interpreter with CODECELL_NODE",
     parts = "javascript",
-    wire = "pipes",
     arguments = node("javascript"),
   },
   {
@@ -105,7 +102,6 @@ return {
     hint = "install nodejs 22.13 or later, or nodejs and esbuild",
     check = strips_types,
     parts = "javascript",
-    wire = "pipes",
     arguments = node("typescript"),
   },
   {
@@ -115,7 +111,6 @@ return {
     programs = { "bash" },
     variable = "CODECELL_BASH",
     hint = "install bash 4.4 or later, or name one with CODECELL_BASH",
-    wire = "pipes",
     prepare = plain_script,
     arguments = function(program)
       return { program, "-c", core.kernel("bash.sh"), "bash" }

@@ -100,33 +100,19 @@ UNUSED static int end(struct host *host, struct cell_sandbox *sandbox)
 
 static const char *const usual_envs[] = {"PATH=/usr/bin:/bin", NULL};
 
-static struct cell_process *shell_with(struct cell_sandbox *sandbox,
-                                       enum cell_spawn_kind kind, int pipes,
-                                       const char *script)
+UNUSED static struct cell_process *shell(struct cell_sandbox *sandbox,
+                                         enum cell_spawn_kind kind,
+                                         const char *script)
 {
   const char *const argv[] = {"sh", "-c", script, NULL};
-  const struct cell_process_options options = {kind, argv, usual_envs, "",   1,
-                                               24,   80,   1u << 20,   pipes};
+  const struct cell_process_options options = {kind, argv, usual_envs, "", 1,
+                                               24,   80,   1u << 20};
   struct cell_error error;
   struct cell_process *process = cell_process_spawn(sandbox, &options, &error);
 
   if (process == NULL)
     printf("# %s\n", error.message);
   return process;
-}
-
-UNUSED static struct cell_process *shell(struct cell_sandbox *sandbox,
-                                         enum cell_spawn_kind kind,
-                                         const char *script)
-{
-  return shell_with(sandbox, kind, 0, script);
-}
-
-/* A kernel whose wire is two pipes. */
-UNUSED static struct cell_process *piped_kernel(struct cell_sandbox *sandbox,
-                                                const char *script)
-{
-  return shell_with(sandbox, CELL_KERNEL, 1, script);
 }
 
 #endif

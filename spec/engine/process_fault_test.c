@@ -105,11 +105,11 @@ static void run_to_end(struct world *world, struct cell_process *process,
   }
 }
 
-static void live(struct world *world, enum cell_spawn_kind kind, int pipes,
+static void live(struct world *world, enum cell_spawn_kind kind,
                  struct attempt *attempt)
 {
-  struct cell_process_options options = {kind, command, environment, "",   1,
-                                         24,   80,      65536,       pipes};
+  struct cell_process_options options = {kind, command, environment, "",
+                                         1,    24,      80,          65536};
   struct cell_process *process;
 
   memset(attempt, 0, sizeof *attempt);
@@ -135,17 +135,17 @@ static void settle(struct world *world)
 {
   struct attempt attempt;
 
-  live(world, CELL_COMMAND, 0, &attempt);
+  live(world, CELL_COMMAND, &attempt);
 }
 
-static void fail_each(struct world *world, enum cell_spawn_kind kind, int pipes,
+static void fail_each(struct world *world, enum cell_spawn_kind kind,
                       const char *what)
 {
   struct attempt attempt;
   int unclean = 0, leaks = 0, lost = 0, descriptors;
   long number, memory;
 
-  live(world, kind, pipes, &attempt);
+  live(world, kind, &attempt);
   if (!check(attempt.outcome == WORKED && is_clean(&attempt), "%s lives: %s",
              what, attempt.error.message))
     return;
@@ -156,7 +156,7 @@ static void fail_each(struct world *world, enum cell_spawn_kind kind, int pipes,
     const char *name;
 
     fault_start(number);
-    live(world, kind, pipes, &attempt);
+    live(world, kind, &attempt);
     fault_stop(&name);
     if (name == NULL)
       break;
@@ -192,10 +192,9 @@ int main(void)
   int descriptors = fault_descriptors();
 
   if (open_world(&world, &error) == 0) {
-    fail_each(&world, CELL_COMMAND, 0, "a command");
-    fail_each(&world, CELL_KERNEL, 0, "a kernel");
-    fail_each(&world, CELL_KERNEL, 1, "a kernel with two pipes");
-    fail_each(&world, CELL_TERMINAL, 0, "a terminal");
+    fail_each(&world, CELL_COMMAND, "a command");
+    fail_each(&world, CELL_KERNEL, "a kernel");
+    fail_each(&world, CELL_TERMINAL, "a terminal");
   } else if (error.kind == CELL_UNSUPPORTED) {
     check_skip("a process lives", error.message);
   } else {

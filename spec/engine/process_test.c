@@ -58,7 +58,7 @@ static void check_failure(const char *const *argv, const char *cwd,
                           enum cell_kind kind, const char *what)
 {
   const struct cell_process_options options = {
-    CELL_COMMAND, argv, usual_envs, cwd, 0, 0, 0, 1000, 0};
+    CELL_COMMAND, argv, usual_envs, cwd, 0, 0, 0, 1000};
   struct cell_process *process = cell_process_spawn(sandbox, &options, NULL);
 
   check(finish(process) && cell_process_state(process) == CELL_PROCESS_FAILED &&
@@ -218,7 +218,7 @@ static void test_terminal(void)
 static void test_wire(void)
 {
   struct cell_process *process =
-    shell(sandbox, CELL_KERNEL, "exec cat <&3 >&3");
+    shell(sandbox, CELL_KERNEL, "exec cat <&3 >&4");
   const size_t length = 10000000;
   unsigned char *payload = malloc(length);
   struct cell_frame frame;
@@ -275,18 +275,18 @@ static void check_wire(const char *script, int expected, enum cell_kind kind,
 
 static void test_hostile_wire(void)
 {
-  check_wire("printf '\\377\\377\\377\\377aaaabbbbcccc' >&3; echo written; "
+  check_wire("printf '\\377\\377\\377\\377aaaabbbbcccc' >&4; echo written; "
              "sleep 100",
              -1, CELL_PROTOCOL, "a frame of 4 GiB breaks the wire");
-  check_wire("printf '\\001\\000\\000\\004aaaabbbbcccc' >&3; echo written; "
+  check_wire("printf '\\001\\000\\000\\004aaaabbbbcccc' >&4; echo written; "
              "sleep 100",
              -1, CELL_PROTOCOL, "so does one byte more than is allowed");
-  check_wire("printf '\\377\\377\\377\\003aaaabbbbcccc' >&3; echo written; "
+  check_wire("printf '\\377\\377\\377\\003aaaabbbbcccc' >&4; echo written; "
              "sleep 100",
              0, CELL_OK, "a long one that does not come is waited for");
-  check_wire("printf 'aaa' >&3; echo written; sleep 100", 0, CELL_OK,
+  check_wire("printf 'aaa' >&4; echo written; sleep 100", 0, CELL_OK,
              "so is the rest of a header");
-  check_wire("printf 'aaa' >&3; echo written", -1, CELL_UNAVAILABLE,
+  check_wire("printf 'aaa' >&4; echo written", -1, CELL_UNAVAILABLE,
              "half a header, then the end, is the end");
   check_wire("echo written", -1, CELL_UNAVAILABLE, "and so is nothing");
 }

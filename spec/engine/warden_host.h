@@ -327,7 +327,7 @@ static void release(struct sandbox *sandbox)
 
 struct running {
   uint64_t request;
-  int in, out, err, wire, master;
+  int in, out, err, to_kernel, from_kernel, master;
   uint32_t failure, pid;
   char stage[32];
 };
@@ -339,8 +339,9 @@ static void spawn(struct sandbox *sandbox, struct running *running,
   static const char *const envs[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
                                      "HOME=/home/user", "LANG=C.UTF-8"};
   struct cell_packer *packer = start_payload();
-  int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}, wire[2] = {-1, -1};
-  int fds[4];
+  int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
+  int to_kernel[2] = {-1, -1}, from_kernel[2] = {-1, -1};
+  int fds[5];
   size_t count = 0, i;
 
   memset(running, 0, sizeof *running);
@@ -364,9 +365,10 @@ static void spawn(struct sandbox *sandbox, struct running *running,
       fds[count++] = pipes[i][i == 0 ? 0 : 1];
     }
     if (kind == CELL_KERNEL) {
-      if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, wire) < 0)
+      if (pipe2(to_kernel, O_CLOEXEC) < 0 || pipe2(from_kernel, O_CLOEXEC) < 0)
         exit(2);
-      fds[count++] = wire[1];
+      fds[count++] = to_kernel[0];
+      fds[count++] = from_kernel[1];
     }
   }
   running->request = ++sandbox->request;
@@ -376,7 +378,8 @@ static void spawn(struct sandbox *sandbox, struct running *running,
   running->in = pipes[0][1];
   running->out = pipes[1][0];
   running->err = pipes[2][0];
-  running->wire = wire[0];
+  running->to_kernel = to_kernel[1];
+  running->from_kernel = from_kernel[0];
   running->master = -1;
 }
 
@@ -429,15 +432,16 @@ static size_t drain(int fd, char *buffer, size_t size)
 
 static void finish(struct running *running)
 {
-  int *fds[5];
+  int *fds[6];
   int i;
 
   fds[0] = &running->in;
   fds[1] = &running->out;
   fds[2] = &running->err;
-  fds[3] = &running->wire;
-  fds[4] = &running->master;
-  for (i = 0; i < 5; i++) {
+  fds[3] = &running->to_kernel;
+  fds[4] = &running->from_kernel;
+  fds[5] = &running->master;
+  for (i = 0; i < 6; i++) {
     if (*fds[i] >= 0)
       close(*fds[i]);
     *fds[i] = -1;

@@ -117,7 +117,8 @@ static void test_processes(struct sandbox *sandbox)
   static const char *const cat[] = {"cat", NULL};
   static const char *const nothing[] = {"no-such-program", NULL};
   static const char *const sleeper[] = {"/bin/sh", "-c", "sleep 60", NULL};
-  static const char *const wire[] = {"/bin/sh", "-c", "echo wired >&3", NULL};
+  static const char *const wire[] = {"/bin/sh", "-c",
+                                     "read line <&3; echo $line >&4", NULL};
   struct running running;
   char buffer[256];
   long status;
@@ -157,9 +158,11 @@ static void test_processes(struct sandbox *sandbox)
   finish(&running);
   spawn(sandbox, &running, CELL_KERNEL, "/tmp", 0, wire);
   take_spawned(sandbox, &running);
+  check(write(running.to_kernel, "wired\n", 6) == 6 &&
+          read(running.from_kernel, buffer, 6) == 6 &&
+          memcmp(buffer, "wired\n", 6) == 0,
+        "a kernel reads descriptor 3 and writes 4");
   take_exited(sandbox, &running, NULL);
-  check(read(running.wire, buffer, 6) == 6 && memcmp(buffer, "wired\n", 6) == 0,
-        "a kernel has its channel as descriptor 3");
   finish(&running);
   check(strcmp(shell(sandbox, "ls /proc/self/fd", NULL), "0\n1\n2\n3\n") == 0,
         "nothing but 0, 1, 2 is open (and the listing itself)");

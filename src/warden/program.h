@@ -15,7 +15,7 @@ struct program {
   char cwd[CELL_PATH_MAX];
   char **argv;
   char **envs;
-  /* 0, 1, 2, and a kernel's wire; a terminal's slave is fds[0] */
+  /* 0, 1, 2, a kernel's wire (3, 4); a terminal's slave is fds[0] */
   int fds[PROGRAM_FDS];
   uint32_t rows, columns;
 };

@@ -116,9 +116,8 @@ static int read_request(struct warden *warden, struct program *program)
   program->fds[1] = wire_take(&warden->message, next++);
   program->fds[2] = last = wire_take(&warden->message, next++);
   if (program->kind == CELL_KERNEL) {
-    program->fds[3] = last = wire_take(&warden->message, next++);
-    if (flags & CELL_SPAWN_PIPES)
-      program->fds[4] = last = wire_take(&warden->message, next++);
+    program->fds[3] = wire_take(&warden->message, next++);
+    program->fds[4] = last = wire_take(&warden->message, next++);
   }
   if (last >= 0 && next == warden->message.count)
     return 0;

@@ -1,5 +1,5 @@
-/* wire_pipes_test.c -- kernels in a sandbox whose wire is two pipes, which they
-** open by their path. #S048 #S049 #S053
+/* wire_test.c -- kernels in a sandbox: two pipes, which they can open by their
+** path, how each of them ends, and a forked host. #S048 #S049 #S053
 */
 #include "engine_host.h"
 
@@ -59,7 +59,7 @@ static int receive(struct cell_process *process, struct cell_frame *frame,
 static void test_paths(void)
 {
   struct cell_process *process =
-    piped_kernel(sandbox, "exec cat </dev/fd/3 >/dev/fd/4");
+    shell(sandbox, CELL_KERNEL, "exec cat </dev/fd/3 >/dev/fd/4");
   const size_t length = 3000000;
   unsigned char *payload = malloc(length);
   struct cell_frame frame;
@@ -85,8 +85,9 @@ static void test_paths(void)
 static void test_census(void)
 {
   struct cell_process *process =
-    piped_kernel(sandbox, "echo /proc/self/fd/*; test -p /dev/fd/3 && "
-                          "test -p /dev/fd/4 && echo pipes");
+    shell(sandbox, CELL_KERNEL,
+          "echo /proc/self/fd/*; test -p /dev/fd/3 && "
+          "test -p /dev/fd/4 && echo pipes");
   int descriptors;
 
   /* The shell has the folder that it lists open, as the next free one. */
@@ -98,7 +99,7 @@ static void test_census(void)
         "a kernel has 0 to 4 and nothing else");
   cell_process_free(process);
   descriptors = count_descriptors();
-  process = piped_kernel(sandbox, "sleep 100");
+  process = shell(sandbox, CELL_KERNEL, "sleep 100");
   check(count_descriptors() == descriptors + 5,
         "the host keeps input, output, errors, and two ends of the wire");
   cell_process_free(process);
@@ -110,7 +111,7 @@ static void test_census(void)
 static void test_deaf(void)
 {
   struct cell_process *process =
-    piped_kernel(sandbox, "exec 3<&-; echo closed; sleep 100");
+    shell(sandbox, CELL_KERNEL, "exec 3<&-; echo closed; sleep 100");
   struct cell_error error = {0};
   struct cell_frame frame;
 
@@ -126,7 +127,7 @@ static void test_deaf(void)
 static void test_mute(void)
 {
   struct cell_process *process =
-    piped_kernel(sandbox, "exec 4>&-; echo closed; exec cat <&3");
+    shell(sandbox, CELL_KERNEL, "exec 4>&-; echo closed; exec cat <&3");
   struct cell_error error = {0};
   struct cell_frame frame;
 
@@ -143,7 +144,7 @@ static void test_sleeper(void)
 {
   static unsigned char payload[1 << 20];
   struct cell_process *process =
-    piped_kernel(sandbox, "echo up; while :; do sleep 100; done");
+    shell(sandbox, CELL_KERNEL, "echo up; while :; do sleep 100; done");
   struct cell_error error = {0};
   int i, result = 0, steps;
 
@@ -161,7 +162,7 @@ static void test_sleeper(void)
 static void test_flood(void)
 {
   struct cell_process *process =
-    piped_kernel(sandbox, "echo up; exec cat /dev/zero >&4");
+    shell(sandbox, CELL_KERNEL, "echo up; exec cat /dev/zero >&4");
   struct cell_frame frame;
   int i, frames = 0;
 
@@ -177,7 +178,7 @@ static void test_flood(void)
 static void test_forked(void)
 {
   struct cell_process *process =
-    piped_kernel(sandbox, "exec cat </dev/fd/3 >/dev/fd/4");
+    shell(sandbox, CELL_KERNEL, "exec cat </dev/fd/3 >/dev/fd/4");
   struct cell_error error = {0};
   struct cell_frame frame;
   int status = -1;
