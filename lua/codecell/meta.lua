@@ -125,8 +125,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field timed_out boolean
 ---@field out_of_memory boolean
 ---@field state_lost boolean the interpreter had to be replaced: variables are gone
----@field truncated table<string, {kept: integer, total: integer}>? by stream; `results` counts
----those past 2000 or 128 MiB, `files_changed` those past 1000 or 64 KiB of names; its `unknown` is
+---@field truncated table<string, {kept: integer, total: integer, unknown: boolean?}>? by
+---stream; `results` counts those past 2000 or 128 MiB, `files_changed` those past 1000 or 64 KiB of names; its `unknown` is
 ---true where nobody can tell, as with more than 65536 files or 8192 directories below /home/user
 ---@field refused {what: string, why: string, allow: string}[]
 ---@field files_changed codecell.FileChange[] below /home/user, by path; of cells of several
