@@ -60,13 +60,17 @@ def line_of_cell():
     return kernel.last_line
 
 
+def printers_of(key):
+    """Class to function, of one format."""
+    if key == 'text':
+        return part('python_pretty')['PRINTERS']
+    return printers.setdefault(key, {})
+
+
 def add_printer(key, kind, function):
     """Let a function of the user's make a format of the values of a class."""
-    if key == 'text':
-        part('python_pretty')['PRINTERS'][kind] = function
-        kernel.plain.discard(kind)
-    else:
-        printers.setdefault(key, {})[kind] = function
+    printers_of(key)[kind] = function
+    kernel.plain.discard(kind)
 
 
 def maker(value, key, name):

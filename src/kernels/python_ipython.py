@@ -5,10 +5,11 @@ import sys
 display = part('python_display')['display']
 DisplayHandle = part('python_display')['DisplayHandle']
 PACKAGES = ('IPython', 'IPython.core', 'IPython.lib', 'IPython.utils',
-            'matplotlib_inline')
+            'IPython.terminal', 'matplotlib_inline')
 MODULES = ('IPython.display', 'IPython.core.display',
            'IPython.core.display_functions', 'IPython.lib.display',
            'IPython.core.getipython', 'IPython.core.magic',
+           'IPython.lib.latextools', 'IPython.terminal.interactiveshell',
            'matplotlib_inline.backend_inline')
 
 
@@ -218,6 +219,23 @@ class ProgressBar:
         display(self)
 
 
+class TerminalInteractiveShell:
+    """What this is not: libraries ask whether they are in a terminal."""
+
+
+def latex_to_png(text, *rest, color='Black', scale=1.0, **options):
+    """A picture of a formula, as far as matplotlib can draw it."""
+    import io
+    file = io.BytesIO()
+    try:
+        from matplotlib import mathtext
+        mathtext.math_to_image(text.replace('\\displaystyle', ''), file,
+                               dpi=120 * scale, format='png')
+    except (ImportError, ValueError, RuntimeError):
+        return None
+    return file.getvalue()
+
+
 def clear_output(wait=False):
     """There is nothing to clear: what was shown was sent."""
 
@@ -241,9 +259,10 @@ SHOWN = {
     kind.__name__: kind for kind in (
         DisplayObject, Pretty, HTML, Markdown, Latex, Math, Javascript, JSON,
         SVG, Image, IFrame, Code, FileLink, Audio, ProgressBar,
-        DisplayHandle)}
+        DisplayHandle, TerminalInteractiveShell)}
 SHOWN.update(
     TextDisplayObject=TextDisplayObject, GeoJSON=GeoJSON, display=display,
+    latex_to_png=latex_to_png,
     clear_output=clear_output, update_display=update_display,
     display_pretty=shower('text/plain'), display_html=shower('text/html'),
     display_markdown=shower('text/markdown'),

@@ -102,6 +102,10 @@ class Formatter:
     def __init__(self, key):
         self.key, self.enabled = key, True
 
+    @property
+    def type_printers(self):
+        return part('python_display')['printers_of'](self.key)
+
     def for_type(self, kind, function=None):
         if isinstance(kind, str):
             module, _, name = kind.rpartition('.')
