@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_MAX ((size_t)64 * 1024)
-#define READS_MAX 512 /* what the kernel keeps for us, and more */
-#define REST 10       /* how many times as long as looking for too many files */
+#define READS_MAX 512        /* what the kernel keeps for us, and more */
+#define TICK_MAX_NS 20000000 /* of the clock that stamps files */
+#define REST 10 /* how many times as long as looking for too many files */
 
 /* ---- events ---- */
 
@@ -128,6 +130,24 @@ static void compare(struct answer *answer, const struct picture *old,
   }
 }
 
+/* Without events, a file that a cell writes in the tick of the picture would
+*look
+** the same: wait for the next one.
+*/
+static void wait_for_tick(int64_t newest)
+{
+  const struct timespec pause = {0, 500000};
+  struct timespec time;
+  int64_t now;
+
+  do {
+    clock_gettime(CLOCK_REALTIME_COARSE, &time);
+    now = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    if (now > newest || newest - now > TICK_MAX_NS)
+      return;
+  } while (nanosleep(&pause, NULL) == 0);
+}
+
 /* Without watches from now on. */
 static void give_up(struct changes *changes)
 {
@@ -176,6 +196,8 @@ static int renew(struct changes *changes, struct answer *answer, uint32_t flags)
   /* After an error there is none: the events that tell of it are gone. */
   picture_close(&changes->picture);
   changes->picture = picture;
+  if (changes->inotify < 0 && (flags & CELL_CHANGES_RESTART))
+    wait_for_tick(picture.newest);
   return number == E2BIG ? 0 : number;
 }
 

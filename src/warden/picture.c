@@ -13,12 +13,10 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TEXT_MAX ((size_t)8 * 1024 * 1024)
-#define ENTRIES_MAX 131072   /* looked at for one picture */
-#define TICK_MAX_NS 20000000 /* of the clock that stamps files */
+#define ENTRIES_MAX 131072 /* looked at for one picture */
 
 #define FILES_SIZE (PICTURE_FILES_MAX * sizeof(struct picture_file))
 #define DIRECTORIES_SIZE                                                       \
@@ -36,7 +34,6 @@ struct walk {
   int inotify;                   /* -1: do not watch */
   int number;                    /* errno: the picture will not do */
   int left;                      /* entries */
-  int64_t newest;
   char path[CELL_PATH_MAX];
 };
 
@@ -194,8 +191,8 @@ static void add_file(struct walk *walk, const struct stat *status,
   file->modified =
     (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
   file->touched = 0;
-  if (file->modified > walk->newest)
-    walk->newest = file->modified;
+  if (file->modified > picture->newest)
+    picture->newest = file->modified;
   picture->found_count++;
 }
 
@@ -428,23 +425,6 @@ static void merge(struct walk *walk)
   }
 }
 
-/* Without events, a file that is written again in the tick of the picture would
-** look the same: wait for the next one.
-*/
-static void wait_for_tick(int64_t newest)
-{
-  const struct timespec pause = {0, 500000};
-  struct timespec time;
-  int64_t now;
-
-  do {
-    clock_gettime(CLOCK_REALTIME_COARSE, &time);
-    now = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-    if (now > newest || newest - now > TICK_MAX_NS)
-      return;
-  } while (nanosleep(&pause, NULL) == 0);
-}
-
 int picture_take(struct picture *next, struct picture *old, int inotify)
 {
   static struct walk walk;
@@ -457,7 +437,6 @@ int picture_take(struct picture *next, struct picture *old, int inotify)
   walk.old = inotify >= 0 && old->files != NULL ? old : NULL;
   walk.inotify = inotify;
   walk.left = ENTRIES_MAX;
-  walk.newest = 0;
   walk.path[0] = '\0';
   walk.number = open_picture(next);
   if (walk.number == 0 && walk.old != NULL)
@@ -476,8 +455,6 @@ int picture_take(struct picture *next, struct picture *old, int inotify)
     make_indexes(next);
     if (walk.old != NULL)
       drop_watches(&walk);
-    if (inotify < 0)
-      wait_for_tick(walk.newest);
   } else {
     picture_close(next);
   }

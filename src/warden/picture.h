@@ -45,6 +45,7 @@ struct picture {
   uint32_t *by_watch, *by_inode;         /* directories */
   char *text;
   size_t file_count, found_count, directory_count, text_used;
+  int64_t newest; /* time of a file that was found for it */
 };
 
 /* Fills *next. Made of *old with `inotify`, unless old has no picture or
