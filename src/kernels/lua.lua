@@ -42,9 +42,18 @@ local last_used, last_second = clock(), time() -- processor time and time at the
 
 -- ---- frames ----
 
+local small = {} -- numbers as they are in frames; most are the same ones each time
+
 local function u32(number)
-  return char(number % 256, floor(number / 256) % 256, floor(number / 65536) % 256,
-    floor(number / 16777216))
+  local bytes = small[number]
+  if not bytes then
+    bytes = char(number % 256, floor(number / 256) % 256, floor(number / 65536) % 256,
+      floor(number / 16777216))
+    if number < 256 then
+      small[number] = bytes
+    end
+  end
+  return bytes
 end
 
 local function u32_at(text, at)
