@@ -9,6 +9,7 @@ const { apply, encode } = kernel;
 const { closeSync, existsSync, openSync, unlinkSync, writeFileSync, writeSync } = require('fs');
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { subarray } = Uint8Array.prototype;
+const { includes } = String.prototype;
 const { Console } = console;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 const { wait } = Atomics;
@@ -29,6 +30,7 @@ function writeBytes(fd, bytes) {
 }
 
 function writeText(fd, text) {
+  if (apply(includes, text, ['<codecell '])) text = part('javascript_error').cleanOutput(text);
   let count = 0;
   try {
     try {
