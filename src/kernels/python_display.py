@@ -199,7 +199,7 @@ def coded(formats):
         if not isinstance(name, str):
             continue
         if name in STRUCTURED:
-            made = structured(made)
+            made = structured(made, name == 'json')
         elif name in BINARY:
             made = binary(made)
         elif name == 'text':
@@ -217,10 +217,11 @@ def coded(formats):
     return values
 
 
-def structured(made):
+def structured(made, is_value=False):
     json = part('python_json')
     try:
-        return json['text'](made).encode()
+        return json['text'](made, json['OF_64_BITS'] if is_value
+                            else None).encode()
     except Exception:  # Unsuitable, or a class of the user's in the way
         return None
 

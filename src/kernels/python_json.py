@@ -7,7 +7,7 @@
 from _json import encode_basestring_ascii as quote
 
 DEPTH_MAX = 100
-INTEGER_MIN, INTEGER_MAX = -1 << 63, (1 << 64) - 1
+OF_64_BITS = -1 << 63, (1 << 64) - 1
 SIZE_MAX = 4 << 20  # characters
 NOT_FINITE = {'nan': '"NaN"', 'inf': '"Infinity"', '-inf': '"-Infinity"'}
 
@@ -16,8 +16,9 @@ class Unsuitable(Exception):
     """There is no JSON of this value, or too much of it."""
 
 
-def text(value):
-    writer = Writer()
+def text(value, integers=None):
+    """The JSON of a value; `integers`: the least and the greatest of it."""
+    writer = Writer(integers)
     writer.write(value, 0)
     return ''.join(writer.pieces)
 
@@ -31,8 +32,8 @@ def string(value):
 
 
 class Writer:
-    def __init__(self):
-        self.pieces, self.left = [], SIZE_MAX
+    def __init__(self, integers):
+        self.pieces, self.left, self.integers = [], SIZE_MAX, integers
 
     def add(self, piece):
         self.left -= len(piece)
@@ -44,7 +45,7 @@ class Writer:
     def write(self, value, depth):
         if depth > DEPTH_MAX:
             raise Unsuitable
-        simple = scalar(value)
+        simple = scalar(value, self.integers)
         if simple is not None:
             self.add(simple)
         elif isinstance(value, dict):
@@ -68,7 +69,7 @@ class Writer:
             self.write(other(value), depth + 1)
 
 
-def scalar(value):
+def scalar(value, integers=None):
     """The text of what has no parts; None for the others."""
     if value is None:
         return 'null'
@@ -77,7 +78,7 @@ def scalar(value):
     if isinstance(value, str):
         return string(str.__str__(value))
     if isinstance(value, int):
-        if not INTEGER_MIN <= int(value) <= INTEGER_MAX:
+        if integers and not integers[0] <= int(value) <= integers[1]:
             raise Unsuitable
         return int.__repr__(value)
     if isinstance(value, float):
@@ -99,16 +100,16 @@ def other(value):
     """The JSON-like value of a date, an enumeration, a number of numpy."""
     kind = type(value)
     module = kind.__module__
-    if module == 'datetime' or module.startswith('pandas'):
-        if hasattr(value, 'isoformat') and not hasattr(value, 'days'):
-            return value.isoformat()
+    if module == 'datetime' and hasattr(value, 'isoformat'):
+        return value.isoformat()
     if module == 'uuid':
         return str(value)
     if module == 'numpy':
         if value.dtype.kind in 'biuf' and value.size <= SIZE_MAX // 8:
             return value.tolist()
         if value.dtype.kind == 'M' and value.ndim == 0:
-            return str(value)
+            moment = value.astype('datetime64[us]').item()
+            return moment and moment.isoformat()
     if hasattr(kind, '__members__') and hasattr(value, 'value'):
         return value.value
     fields = getattr(kind, '__dataclass_fields__', None)
