@@ -289,6 +289,23 @@ figure]]).results
       end
     end)
 
+    it("figures are drawn all the same where IPython was asked for", function()
+      if lacks "matplotlib" then return end
+      assert.equal("line", drawn("from IPython.display import display\n"
+        .. "import matplotlib_inline.backend_inline\nplt.plot([1, 2])").type)
+    end)
+
+    it("a cell chooses the formats of its figures", function()
+      if lacks "matplotlib" then return end
+      local function formats_of(names)
+        return last(("%%config InlineBackend.figure_formats = %s\n"):format(names)
+          .. "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()"):formats()
+      end
+      assert.same({ "chart", "pdf", "svg", "text" }, formats_of("['svg', 'pdf']"))
+      assert.same({ "chart", "png", "text" }, formats_of("['retina']"))
+      assert.same({ "chart", "png", "text" }, formats_of("['png']"))
+    end)
+
     it("what pandas draws is a chart", function()
       if lacks "matplotlib" or lacks "pandas" then return end
       assert.same({

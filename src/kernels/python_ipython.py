@@ -9,12 +9,11 @@ PACKAGES = ('IPython', 'IPython.core', 'IPython.lib', 'IPython.utils',
 MODULES = ('IPython.display', 'IPython.core.display',
            'IPython.core.display_functions', 'IPython.lib.display',
            'IPython.core.getipython', 'IPython.core.magic',
-           'IPython.lib.latextools', 'IPython.terminal.interactiveshell',
            'matplotlib_inline.backend_inline')
 
 
 def find(name):
-    if name in PACKAGES or name in MODULES:
+    if name in PACKAGES or name in MODULES or name in OTHERS:
         return part('python_import')['made'](name, fill, name in PACKAGES)
     return None
 
@@ -24,6 +23,9 @@ def fill(module):
     if module.__name__ == 'IPython':
         module.version_info, module.__version__ = (8, 0, 0), '8.0.0'
         import IPython.display
+    if module.__name__ in OTHERS:
+        vars(module).update(OTHERS[module.__name__])
+        return
     names = SHOWN if module.__name__ in MODULES else {}
     vars(module).update(names)
     vars(module)['get_ipython'] = kernel.get_ipython
@@ -259,10 +261,9 @@ SHOWN = {
     kind.__name__: kind for kind in (
         DisplayObject, Pretty, HTML, Markdown, Latex, Math, Javascript, JSON,
         SVG, Image, IFrame, Code, FileLink, Audio, ProgressBar,
-        DisplayHandle, TerminalInteractiveShell)}
+        DisplayHandle)}
 SHOWN.update(
     TextDisplayObject=TextDisplayObject, GeoJSON=GeoJSON, display=display,
-    latex_to_png=latex_to_png,
     clear_output=clear_output, update_display=update_display,
     display_pretty=shower('text/plain'), display_html=shower('text/html'),
     display_markdown=shower('text/markdown'),
@@ -273,3 +274,10 @@ SHOWN.update(
     publish_display_data=lambda data, *rest, **options: display(data,
                                                                raw=True),
     set_matplotlib_formats=part('python_figure')['choose_pictures'])
+# What libraries ask of a shell that they have found.
+OTHERS = {
+    'IPython.core.pylabtools': {'backend2gui': {}},
+    'IPython.lib.latextools': {'latex_to_png': latex_to_png},
+    'IPython.terminal.interactiveshell': {
+        'TerminalInteractiveShell': TerminalInteractiveShell},
+}
