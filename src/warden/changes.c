@@ -131,9 +131,8 @@ static void compare(struct answer *answer, const struct picture *old,
 }
 
 /* Without events, a file that a cell writes in the tick of the picture would
- *look
- ** the same: wait for the next one.
- */
+** look the same: wait for the next one.
+*/
 static void wait_for_tick(int64_t newest)
 {
   const struct timespec pause = {0, 500000};
