@@ -47,6 +47,7 @@ const POLL = 20; // milliseconds between looks for an interrupt while a cell wai
 
 // What a cell that may declare, import or wait contains somewhere.
 const NEEDS_REPL = /\b(?:let|const|class|await|import|export|using)\b/;
+const HAS_CONST = /\bconst\b/;
 const HAS_AWAIT = /\bawait\b/;
 const HAS_MODULES = /\b(?:import|export)\b|\bfor\s+await\b/;
 
@@ -288,11 +289,17 @@ function runPlain(source) {
   return true;
 }
 
+let hasConstants = false;
+
 function begin() {
   let source = cell.code;
   if (language === 'typescript') {
     source = part('javascript_types').strip(source);
     if (source === null) return; // it has said why
+  }
+  if (hasConstants || matches(HAS_CONST, source)) {
+    hasConstants = true;
+    source = part('javascript_names').loosen(source);
   }
   if (!matches(NEEDS_REPL, source) && runPlain(source)) return;
   cell.source = source; // without what rewrite adds
@@ -302,7 +309,7 @@ function begin() {
   }
   evaluate(source);
   for (let i = 0; i < 20 && cell.hasArrived && isRedeclaration(cell.value); i += 1) {
-    source = part('javascript_syntax').redeclare(source, cell.value.message);
+    source = part('javascript_names').redeclare(source, cell.value.message);
     if (source === null) break;
     cell.hasArrived = false;
     cell.place = null;
@@ -336,7 +343,7 @@ function execute(request, frame) {
   cell = {
     __proto__: null, request, code, saved, source: code, name: '', results: 0, bytes: 0, truncated: false,
     hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false, holdsObjects: false,
-    isAnswered: false, isDeferred: false, value: undefined, place: null, uncaught: null,
+    isAnswered: false, isDeferred: false, value: undefined, place: null, names: null, uncaught: null,
     toUserLine: null, hasStdin: stdin !== null,
   };
   if (matches(WHITE, code)) {
@@ -520,6 +527,7 @@ function cleanPrototypes() {
 function finish() {
   const { request, isWaiting, holdsObjects } = cell;
   cleanPrototypes();
+  if (cell.names !== null && cell.place === null) part('javascript_names').keep(cell.names);
   restoreVariables(cell.saved);
   if (holdsObjects) ask('Runtime.releaseObjectGroup', '"objectGroup":"cell"');
   streams.settle(cell.hasStdin);

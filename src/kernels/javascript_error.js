@@ -7,6 +7,8 @@ const { exec } = RegExp.prototype;
 
 const FRAME = /^\s+(?:at |\.\.\. \d+ lines matching )/;
 const NOISE = /<codecell |^\s+\.\.\. \d+ lines matching |\((?:node:|native\))|^\s+at (?:async )?node:|^\s+at __codecell__ /;
+const REFUSED = 'TypeError: Assignment to constant variable.';
+const ADDED = '$const.'.length;
 const PLACE = /<cell-(\d+)>:(\d+):(\d+)/;
 
 function lines(text) {
@@ -75,6 +77,11 @@ function excerpt(name, line, column) {
 // Places in a stack are those of the code that ran: of TypeScript, what was made of it.
 function mapLines(text) {
   const { cell } = kernel;
+  if (cell !== null && cell.names !== null && apply(includes, text, [REFUSED])) {
+    // What refuses stands in place of the name (javascript_names.js).
+    text = text.replace(PLACE, (whole, name, line, column) =>
+      `<cell-${name}>:${line}:${Math.max(1, column - ADDED)}`);
+  }
   if (cell === null || cell.toUserLine === null) return text;
   const pattern = new RegExp(`${cell.name}:(\\d+):(\\d+)`, 'g');
   return text.replace(pattern, (whole, line, column) => {

@@ -102,6 +102,7 @@ exports.open = function () {
   lazy('$$', () => part('javascript_display').context);
   // Stands for import() in cells, where V8 has no loader for it: see javascript_syntax.js.
   put('$mport', importDynamic);
+  lazy('$const', () => part('javascript_names').refuser); // see javascript_names.js
   followTimers();
   quiet();
 };

@@ -8,104 +8,7 @@ const { isBuiltin } = require('module');
 const { slice } = String.prototype;
 const { exec } = RegExp.prototype;
 
-// ---- words ----
-
-const SPACE = /[\s\ufeff]+|\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\//y;
-const PLAIN_WORD = /[\p{ID_Start}$_#][\p{ID_Continue}$\u200c\u200d]*/uy;
-const NUMBER = /\.?\d[\w.]*/y;
-const STRING = /'(?:[^'\\\n]|\\[^])*'|"(?:[^"\\\n]|\\[^])*"/y;
-const CHUNK = /(?:[^`\\$]|\\[^]|\$(?!\{))*(`|\$\{|$)/y;
-const PATTERN = /\/(?:[^/\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*\])+\/\w*/y;
-const SIGN = /=>|\.\.\.|(?:\*\*|<<|>>>?|&&|\|\||\?\?|[-+*/%&|^])=|[=!]==?|[<>]=|\+\+|--|\?\.(?!\d)|&&|\|\||\?\?|[^]/y;
-// After these a slash begins a pattern: an operand is expected.
-const BEFORE_OPERAND = /^(?:return|typeof|instanceof|in|of|new|delete|void|throw|case|do|else|await|yield)$/;
-
-function at(pattern, text, place) {
-  pattern.lastIndex = place;
-  const found = apply(exec, pattern, [text]);
-  return found === null || found[0] === '' && pattern !== CHUNK ? null : found;
-}
-
-// The words of a source: {kind, text, start, end, depth, isFirst (of its line)}.
-function scan(source) {
-  const words = [];
-  const templates = []; // depths of the braces that lead back into a template
-  let place = 0, depth = 0, isFirst = true, last = null;
-  const add = (kind, text, end) => {
-    last = { __proto__: null, kind, text, start: place, end, depth, isFirst };
-    words[words.length] = last;
-    place = end;
-    isFirst = false;
-  };
-  const template = () => {
-    const found = at(CHUNK, source, place + 1);
-    const end = place + 1 + found[0].length;
-    add('template', apply(slice, source, [place, end]), end);
-    if (found[1] === '${') {
-      templates[templates.length] = depth;
-      depth += 1;
-    }
-  };
-  while (place < source.length) {
-    let found = at(SPACE, source, place);
-    if (found !== null) {
-      if (found[0].includes('\n')) isFirst = true;
-      place += found[0].length;
-      continue;
-    }
-    const character = source[place];
-    if ((found = at(PLAIN_WORD, source, place)) !== null) {
-      add('word', found[0], place + found[0].length);
-    } else if ((found = at(NUMBER, source, place)) !== null) {
-      add('number', found[0], place + found[0].length);
-    } else if ((found = at(STRING, source, place)) !== null) {
-      add('string', found[0], place + found[0].length);
-    } else if (character === '`') {
-      template();
-    } else if (character === '/' && isOperandNext(last) &&
-        (found = at(PATTERN, source, place)) !== null) {
-      add('pattern', found[0], place + found[0].length);
-    } else if (character === '}' && templates.length > 0 &&
-        templates[templates.length - 1] === depth - 1) {
-      depth = templates.pop();
-      template();
-    } else {
-      found = at(SIGN, source, place);
-      const text = found[0];
-      if (text === ')' || text === ']' || text === '}') depth -= 1;
-      add('sign', text, place + text.length);
-      if (text === '(' || text === '[' || text === '{') depth += 1;
-    }
-  }
-  return words;
-}
-
-function isOperandNext(last) {
-  if (last === null) return true;
-  if (last.kind === 'word') return apply(exec, BEFORE_OPERAND, [last.text]) !== null;
-  return last.kind === 'sign' && last.text !== ')' && last.text !== ']' ||
-    last.kind === 'template' && last.text.endsWith('${');
-}
-
-function is(word, text) {
-  return word !== undefined && word.kind !== 'string' && word.text === text;
-}
-
-// ---- edits ----
-
-// Replace pieces of a source, {start, end, text}, in order; lines stay where they are.
-function edit(source, edits) {
-  let result = '', place = 0;
-  for (let i = 0; i < edits.length; i += 1) {
-    const { start, end, text } = edits[i];
-    const removed = apply(slice, source, [start, end]);
-    let lines = '';
-    for (let k = 0; k < removed.length; k += 1) if (removed[k] === '\n') lines += '\n';
-    result += apply(slice, source, [place, start]) + text + lines;
-    place = end;
-  }
-  return result + apply(slice, source, [place]);
-}
+const { edit, is, scan } = part('javascript_words');
 
 // ---- import and export ----
 
@@ -157,8 +60,8 @@ function readImport(words, i) {
   }
   const load = `await $mport.static(${module.text}${options})`;
   let text = load;
-  if (whole !== '') text = `const ${whole} = ${load}${named === '' ? '' : `, ${named} = ${whole}`}`;
-  else if (named !== '') text = `const ${named} = ${load}`;
+  if (whole !== '') text = `let ${whole} = ${load}${named === '' ? '' : `, ${named} = ${whole}`}`;
+  else if (named !== '') text = `let ${named} = ${load}`;
   const next = words[k + 1];
   return { __proto__: null, text: is(next, ';') ? text : `${text};`, end: words[k].end };
 }
@@ -307,72 +210,6 @@ exports.hasValue = function (source) {
   }
   return false;
 };
-
-// ---- names declared again ----
-
-const KINDS = { __proto__: null, let: true, const: true, class: true, var: true, function: true };
-const NAME = /^Identifier '(.*)' has already been declared$/;
-
-function kindOf(name) {
-  const declared = Object.getOwnPropertyDescriptor(globalThis, name);
-  if (declared !== undefined && !declared.configurable) return 'var';
-  try {
-    // Only a constant refuses, and nothing is changed.
-    new Script(`${name} = ${name}`, { __proto__: null, filename: 'cell' }).runInThisContext();
-    return 'let';
-  } catch {
-    return 'const';
-  }
-}
-
-// The source, with the declaration of the name as V8 takes it: in its REPL mode a let may follow a
-// let, and a const a const.
-exports.redeclare = function (source, message) {
-  const name = apply(exec, NAME, [message])[1];
-  const kind = kindOf(name);
-  const words = scan(source);
-  const edits = [];
-  for (let i = 0; i < words.length; i += 1) {
-    const word = words[i];
-    if (word.depth !== 0 || word.kind !== 'word' || KINDS[word.text] === undefined) continue;
-    if (is(words[i - 1], '.') || is(words[i + 1], ':')) continue;
-    const isAsync = is(words[i - 1], 'async');
-    const first = isAsync ? words[i - 1] : word;
-    if (word.text === 'class' || word.text === 'function') {
-      const named = is(words[i + 1], '*') ? words[i + 2] : words[i + 1];
-      if (!is(named, name) || !first.isFirst && i > 0 && !is(words[i - 1], ';') && !is(words[i - 1], '}') && !isAsync) continue;
-      edits[edits.length] = {
-        start: first.start, end: first.start, text: `${kind} ${name} = `,
-      };
-      const end = bodyEnd(words, i);
-      if (end !== null) edits[edits.length] = { start: end, end, text: ';' };
-    } else if (word.text !== kind && declares(words, i, name)) {
-      edits[edits.length] = { start: word.start, end: word.end, text: kind };
-    }
-  }
-  return edits.length === 0 ? null : edit(source, edits);
-};
-
-function bodyEnd(words, i) {
-  let isOpen = false;
-  for (let k = i; k < words.length; k += 1) {
-    if (words[k].depth !== 0) continue;
-    if (is(words[k], '{')) isOpen = true;
-    else if (is(words[k], '}') && isOpen) return words[k].end;
-  }
-  return null;
-}
-
-// Whether the declaration whose keyword is at `i` has the name.
-function declares(words, i, name) {
-  for (let k = i + 1; k < words.length; k += 1) {
-    const word = words[k];
-    if (word.depth === 0 && (is(word, ';') || KINDS[word.text] !== undefined &&
-        word.kind === 'word' && word.isFirst)) return false;
-    if (is(word, name) && !is(words[k - 1], '.') && !is(words[k + 1], ':')) return true;
-  }
-  return false;
-}
 
 // ---- loading ----
 
