@@ -39,7 +39,7 @@ __codecell_request=   # of the running cell, as printf writes it; '': none
 __codecell_failure=() # command and line that set -e stopped at
 __codecell_fed=0      # the cell has something to read
 __codecell_restore=() # name, attributes and value before the cell, ...
-__codecell_traps=()   # what stood before ERR and INT, while set -e is followed
+__codecell_followed=  # while set -e is: the options of the user before, and "."
 
 # ---- frames ----
 
@@ -47,37 +47,35 @@ __codecell_traps=()   # what stood before ERR and INT, while set -e is followed
 # shorter than what was asked for ends in one. A read of a socket by bash takes
 # what was asked for, never more.
 
-# Add what the characters of $1 stand for to __codecell_number, from bit $2 on.
-__codecell_add()
-{
-  builtin local i octet shift="$2"
-  for ((i = 0; i < ${#1}; i++)); do
-    builtin printf -v octet %d "'${1:i:1}"
-    ((__codecell_number |= (octet & 255) << shift, shift += 8))
-  done
-}
-
-# The next $1 bytes as a number, least first, from bit $2 on.
+# The next $1 bytes as a number, least first, from bit $2 on; in
+# __codecell_number, added to what is there.
 __codecell_read_number()
 {
-  builtin local left="$1" shift="$2" piece
+  builtin local left="$1" shift="$2" piece octets
   while ((left > 0)); do
     builtin read -r -d '' -n "$left" -u 240 piece || builtin exit 0
-    __codecell_add "$piece" "$shift"
+    if [[ $piece ]]; then
+      builtin printf -v octets '(%d|%d<<8|%d<<16|%d<<24)' \
+        "'${piece:0:1}" "'${piece:1:1}" "'${piece:2:1}" "'${piece:3:1}"
+      ((__codecell_number |= octets << shift))
+    fi
     ((left -= ${#piece} + 1, shift += 8 * (${#piece} + 1)))
   done
 }
 
-# The size and the kind of the next frame.
-__codecell_read_head()
+# The next $1 bytes as %b of printf has them; in __codecell_bytes.
+__codecell_read_bytes()
 {
-  builtin local -a pieces
-  __codecell_number=0
-  __codecell_read_number 4 0
-  size=$__codecell_number
-  builtin mapfile -t -d '' -n 3 -u 240 pieces
-  kind=${pieces[0]}
-  __codecell_read_bytes 8
+  builtin local left="$1" piece
+  __codecell_bytes=
+  while ((left > 0)); do
+    builtin read -r -d '' -n "$left" -u 240 piece || builtin exit 0
+    __codecell_bytes+=${piece//\\/\\\\}
+    if (((left -= ${#piece}) > 0)); then
+      __codecell_bytes+='\x00'
+      ((left -= 1))
+    fi
+  done
 }
 
 # The name and the size of the next part.
@@ -86,46 +84,28 @@ __codecell_read_part_head()
   builtin local -a pieces
   builtin mapfile -t -d '' -n 4 -u 240 pieces
   builtin printf -v size %d "'${pieces[0]}"
-  name=${pieces[3]:0:size} pieces=("${pieces[3]:size}")
-  __codecell_number=0
-  __codecell_add "${pieces[0]}" 0
-  __codecell_read_number $((3 - ${#pieces[0]})) $((8 * (${#pieces[0]} + 1)))
+  name=${pieces[3]:0:size} piece=${pieces[3]:size}
+  builtin printf -v __codecell_number '%d|%d<<8|%d<<16|%d<<24' \
+    "'${piece:0:1}" "'${piece:1:1}" "'${piece:2:1}" "'${piece:3:1}"
+  ((__codecell_number = __codecell_number))
+  __codecell_read_number $((3 - ${#piece})) $((8 * (${#piece} + 1)))
   size=$__codecell_number
 }
 
-# The next bytes as printf writes them; in __codecell_bytes.
-__codecell_read_bytes()
-{
-  builtin local left="$1" piece
-  __codecell_bytes=
-  while ((left > 0)); do
-    builtin read -r -d '' -n "$left" -u 240 piece || builtin exit 0
-    ((left -= ${#piece}))
-    piece=${piece//\\/\\\\}
-    __codecell_bytes+=${piece//%/%%}
-    if ((left > 0)); then
-      __codecell_bytes+='\x00'
-      ((left -= 1))
-    fi
-  done
-}
-
-# Write a frame in the C locale: kind, request as printf writes it, name, value, ...
+# Write a frame: kind, request, name, value, ...
 __codecell_write()
 {
-  builtin local kind="$1" request="$2" payload= number value size=0
+  builtin local LC_ALL=C kind="$1" request="$2" payload= number value size=0
   builtin shift 2
   for value; do
     builtin printf -v number '\\x%02x\\x%02x\\x%02x\\x00' \
       $((${#value} & 255)) $((${#value} >> 8 & 255)) $((${#value} >> 16 & 255))
     ((size += 4 + ${#value}))
-    value=${value//\\/\\\\}
-    payload+=$number${value//%/%%}
+    payload+=$number${value//\\/\\\\}
   done
   builtin printf -v number '\\x%02x\\x%02x\\x%02x\\x00\\x%02x\\x00\\x00\\x00' \
     $((size & 255)) $((size >> 8 & 255)) $((size >> 16 & 255)) "$kind"
-  # shellcheck disable=SC2059
-  builtin printf "$number$request$payload" >&245
+  builtin printf %b "$number$request$payload" >&245
 }
 
 # ---- what a cell is given ----
@@ -163,19 +143,17 @@ __codecell_feed()
 {
   builtin local text
   if [[ $__codecell_bytes != *'\x00'* && $__codecell_bytes == *$'\n' ]]; then
-    # shellcheck disable=SC2059
-    builtin printf -v text "${__codecell_bytes%$'\n'}"
+    builtin printf -v text %b "${__codecell_bytes%$'\n'}"
     \exec 244<<<"$text"
   else
-    # shellcheck disable=SC2059
-    \exec 244< <(builtin printf "$__codecell_bytes")
+    \exec 244< <(builtin printf %b "$__codecell_bytes")
   fi
 }
 
 # Read the parts of a frame.
 __codecell_read_parts()
 {
-  builtin local left="$size" name size
+  builtin local left="$size" name size piece
   __codecell_code=
   while ((left > 0)); do
     __codecell_read_part_head
@@ -205,8 +183,9 @@ __codecell_read_parts()
 # Code that may use `set -e`, `set -u` or ${name:?} is known by its text: what
 # is done for it costs time, and shows in what `trap -p` prints.
 
-# With set -e a command that fails ends a shell. It comes to this trap first,
-# which stops the cell as an interrupt does.
+# With set -e a command that fails ends a shell, and so does an error of
+# expansion. Here the eval ignores that, as behind `!` it does, and the command
+# comes to a trap, which stops the cell as an interrupt does.
 __codecell_failed()
 {
   if [[ $- == *e* && $BASHPID == "$$" ]]; then
@@ -217,34 +196,61 @@ __codecell_failed()
   fi
 }
 
-# $1: options of the user.
-__codecell_follow()
+# What ERR is to do: what the user has for it (__codecell_user, as `trap -p` says
+# it; $1: the options of the user), then ours.
+__codecell_compose()
 {
   builtin local -a words
   builtin local user=
-  __codecell_traps=("$(builtin trap -p ERR)" "${1//[!E]/}")
-  builtin eval "words=(${__codecell_traps[0]})"
+  builtin eval "words=($__codecell_user)"
   if [[ ${words[2]-} ]]; then
-    user="__codecell_return \"\$__codecell_status\" && :"$'\n'"${words[2]}"
-    [[ $1 == *E* ]] || user="((\${#FUNCNAME[@]})) || {"$'\n'"$user"$'\n}'
+    user="; __codecell_return \"\$__codecell_status\" && :; ${words[2]}"
+    [[ $1 == *E* ]] || user="; [[ \${FUNCNAME[0]+x} ]] || { ${user#; }"$'\n}'
   fi
-  builtin trap "__codecell_status=\$? __codecell_line=\$LINENO
-$user
-__codecell_failed \"\$__codecell_status\" \"\$__codecell_line\" \"\$BASH_COMMAND\"" ERR
-  builtin set -E
+  __codecell_trap="__codecell_status=\$? __codecell_line=\$LINENO$user
+__codecell_failed \"\$__codecell_status\" \"\$__codecell_line\" \"\$BASH_COMMAND\""
 }
 
-# After the cell: the user's traps again, unless the cell has set others.
+# What `trap` is in a cell that may set one on ERR: ours stays behind it.
+__codecell_replace()
+{
+  builtin trap "$@" || builtin return
+  if [[ " $* " == *' ERR '* ]]; then
+    __codecell_user="$(builtin trap -p ERR)"
+    [[ $__codecell_user != *$'\n__codecell_failed '* ]] || builtin return 0
+    __codecell_compose "$-"
+    builtin trap -- "$__codecell_trap" ERR
+  fi
+}
+
+# $1: options of the user.
+__codecell_follow()
+{
+  builtin local start='\builtin trap -- "$__codecell_trap" ERR; '
+  __codecell_compose "$1"
+  [[ $1 == *e* ]] || start+='\builtin set +e; '
+  if [[ $__codecell_code == *ERR* ]] && ! builtin declare -F trap; then
+    builtin eval 'trap() { __codecell_replace "$@"; }'
+  fi
+  __codecell_code=$start$__codecell_code
+  __codecell_followed=$1.
+  builtin set -Ee
+}
+
+# After the cell: the user's trap again.
 __codecell_unfollow()
 {
+  if [[ "$(builtin declare -f trap)" == *__codecell_replace* ]]; then
+    builtin unset -f trap
+  fi
   if [[ "$(builtin trap -p ERR)" == *$'\n__codecell_failed '* ]]; then
     builtin trap - ERR
-    builtin eval "${__codecell_traps[0]}"
+    builtin eval "$__codecell_user"
   fi
-  if [[ ! ${__codecell_traps[1]} ]]; then
+  if [[ $__codecell_followed != *E* ]]; then
     __codecell_letters=${__codecell_letters//E/}
   fi
-  __codecell_traps=()
+  __codecell_followed=
 }
 
 # Make one command of the code: an error of expansion ends only its command.
@@ -267,13 +273,23 @@ __codecell_return()
   builtin return "$1"
 }
 
-# Wait for a cell, which is left in __codecell_code.
+# Wait for a cell, which is left in __codecell_code; fails where set -e is, or
+# may be coming.
 __codecell_take()
 {
-  builtin local status="$?" LC_ALL=C IFS= kind= request size
-  [[ ! $__codecell_request ]] || __codecell_give "$status" abandoned
+  builtin local -a kind
+  builtin local LC_ALL=C IFS= request size rest
+  if [[ $__codecell_request ]]; then # the cell came to no end
+    __codecell_status=130 __codecell_letters=$-
+    builtin set +e -E
+    __codecell_give
+  fi
   while [[ $kind != "$__codecell_execute" ]]; do
-    __codecell_read_head
+    __codecell_number=0
+    __codecell_read_number 4 0
+    size=$__codecell_number
+    builtin mapfile -t -d '' -n 3 -u 240 kind
+    __codecell_read_bytes 8
     request=$__codecell_bytes
     __codecell_read_parts
   done
@@ -281,25 +297,24 @@ __codecell_take()
   __codecell_request=$request
   # The reader loop leaves an array that takes no values.
   builtin unset -v PIPESTATUS
-  __codecell_prepare
-  builtin return "$__codecell_status"
-}
-
-# Put the options back, except e, which is only for the code.
-__codecell_prepare()
-{
-  builtin local letters="$__codecell_letters" rest="$__codecell_code" coming=
-  [[ $rest != *nounset* && $rest != *':?'* ]] || coming+=u
-  [[ $rest != *errexit* ]] || coming+=e
+  rest=$__codecell_code __codecell_coming=$__codecell_letters
+  [[ $rest != *nounset* && $rest != *':?'* ]] || __codecell_coming+=u
+  [[ $rest != *errexit* ]] || __codecell_coming+=e
   while [[ $rest == *'set -'* ]]; do
     rest=${rest#*set -}
-    coming+=${rest%%[!a-zA-Z]*}
+    __codecell_coming+=${rest%%[!a-zA-Z]*}
   done
-  [[ $letters$coming != *u* ]] || __codecell_wrap
-  [[ $letters$coming != *e* ]] || __codecell_follow "$letters"
-  [[ $letters != *e* ]] || __codecell_code="\\builtin set -e; $__codecell_code"
-  letters=${letters//e/}
+  [[ $__codecell_coming != *e* ]]
+}
+
+# Put the options back. The status is that of the last cell.
+__codecell_prepare()
+{
+  builtin local letters="${__codecell_letters//e/}" rest
   [[ ! $letters ]] || builtin set "-$letters"
+  [[ $__codecell_coming != *u* ]] || __codecell_wrap
+  [[ $__codecell_coming != *e* ]] || __codecell_follow "$__codecell_letters"
+  builtin return "$__codecell_status"
 }
 
 # The frame that ends a cell, for counts of as many digits.
@@ -313,30 +328,26 @@ __codecell_prepare_done()
     execution_count "$digits"
 }
 
-# Tell how the cell ended: its status, and what else is known of its end.
+# Tell how the cell ended.
 __codecell_give()
 {
   builtin local -a error
-  builtin local status="$1" LC_ALL=C
-  error=()
-  __codecell_letters=${-//[!aefuvxET]/}
-  builtin set +aefuvxET
-  [[ $__codecell_request ]] || builtin return 0
-  if ((${#__codecell_traps[@]})); then
+  if [[ $__codecell_followed ]]; then
     __codecell_unfollow
   fi
+  builtin set +aufvxET
+  builtin export -n __codecell_status __codecell_letters # as set -a has left them
+  __codecell_letters=${__codecell_letters//[!aefuvxET]/}
+  [[ $__codecell_request ]] || builtin return 0
   if ((${#__codecell_failure[@]})); then
-    status=${__codecell_failure[0]} __codecell_letters+=e
+    __codecell_status=${__codecell_failure[0]} __codecell_letters+=e
     error=(ExitError "line ${__codecell_failure[1]}: ${__codecell_failure[2]:0:1000}" \
       "${__codecell_failure[1]}")
     builtin eval "${__codecell_failure[3]}"
     __codecell_failure=()
-  elif [[ ${2-} == abandoned ]]; then
-    status=130
-  elif ((status == 2)); then
+  elif ((__codecell_status == 2)); then
     __codecell_check_syntax
   fi
-  __codecell_status=$status
   if ((${#__codecell_restore[@]})); then
     __codecell_restore_variables
   fi
@@ -344,14 +355,13 @@ __codecell_give()
     __codecell_fed=0
     \exec 244</dev/null
   fi
-  if ((status)); then
+  if ((__codecell_status)); then
     __codecell_complain
   fi
   if ((${#__codecell_count} != __codecell_done[2])); then
     __codecell_prepare_done
   fi
-  # shellcheck disable=SC2059
-  builtin printf \
+  builtin printf %b \
     "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245
   __codecell_request=
   builtin printf '\\:\n' >&243
@@ -374,7 +384,8 @@ __codecell_check_syntax()
 
 __codecell_complain()
 {
-  builtin local what="the last command ended with status $status" signal
+  builtin local status="$__codecell_status" what
+  what="the last command ended with status $status"
   case $status in
     126) what+=': it cannot be executed' ;;
     127) what+=': there is no such command' ;;
@@ -392,18 +403,24 @@ __codecell_complain()
   __codecell_write 18 "$__codecell_request" "$@"
 }
 
-builtin readonly -f __codecell_add __codecell_read_number __codecell_read_head \
-  __codecell_read_part_head __codecell_read_bytes __codecell_write \
+builtin readonly -f __codecell_read_number __codecell_read_part_head \
+  __codecell_read_bytes __codecell_write \
   __codecell_export __codecell_restore_variables __codecell_feed __codecell_read_parts \
-  __codecell_failed __codecell_follow __codecell_unfollow __codecell_wrap \
+  __codecell_failed __codecell_compose __codecell_replace __codecell_follow \
+  __codecell_unfollow __codecell_wrap \
   __codecell_return __codecell_take __codecell_prepare __codecell_prepare_done __codecell_give \
   __codecell_check_syntax __codecell_complain
 
 __codecell_write 16 '\x00\x00\x00\x00\x00\x00\x00\x00' \
   language bash version "${BASH_VERSION%%(*}" executable "$BASH"
-# `!` keeps the user's trap on ERR from hearing of the eval as well.
-PROMPT_COMMAND='\__codecell_take && \: ; ! \builtin eval "$__codecell_code" 0<&244 1>&241 2>&242 \
-240<&244 241<&244 242<&244 243<&244 245<&244; \__codecell_give "${PIPESTATUS[0]:-1}"'
+# `!` keeps the user's trap on ERR from hearing of the eval as well. All in one
+# line: lines of a cell are counted from this one.
+PROMPT_COMMAND='\__codecell_take || ! __codecell_user="$(\builtin trap -p ERR)" '
+PROMPT_COMMAND+='|| \builtin trap - ERR; '
+PROMPT_COMMAND+='\__codecell_prepare && \: ; ! \command eval "$__codecell_code" '
+PROMPT_COMMAND+='0<&244 1>&241 2>&242 240<&244 241<&244 242<&244 243<&244 245<&244; '
+PROMPT_COMMAND+='__codecell_status="${PIPESTATUS[0]:-1}" __codecell_letters="$-"; '
+PROMPT_COMMAND+='\builtin set +e -E; \__codecell_give'
 builtin readonly PROMPT_COMMAND
 # What bash expands before it runs a line: without it lines of cells would be
 # counted from the first line of the session.
