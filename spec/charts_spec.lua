@@ -268,6 +268,16 @@ plt.show()
       assert.same({ "png", "text" }, execution.results[1]:formats())
     end)
 
+    it("a picture that cannot be drawn is the error, the chart and the cell go on", function()
+      if lacks "matplotlib" then return end
+      local execution = codecell.assert(sandbox():run_code(
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.title('$\\\\frac$'); plt.show()\n"
+        .. "print('after')"))
+      assert.equal("ValueError", execution.error.name)
+      assert.same({ "chart", "text" }, execution.results[1]:formats())
+      assert.same({ "after\n" }, execution.logs.stdout)
+    end)
+
     it("figures come in order, each with its picture and its chart", function()
       if lacks "matplotlib" then return end
       local results = run([[

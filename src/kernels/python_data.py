@@ -6,17 +6,12 @@ SIMPLE = frozenset((str, int, float, bool, type(None)))
 
 
 def of_table(module, value):
-    """The data of a table of this module, or None."""
-    name = module.__name__
-    table = getattr(module, 'Table' if name == 'pyarrow' else 'DataFrame',
-                    None)
-    if not isinstance(table, type) or not isinstance(value, table):
-        return None
+    """The data of a table of this module, or None if it is too large."""
     if value.shape[0] * value.shape[1] > VALUES_MAX:
         kernel.truncated = True
         return None
     return {str(column): [plain(item) for item in values]
-            for column, values in COLUMNS[name](value)}
+            for column, values in COLUMNS[module.__name__](value)}
 
 
 def columns_of_pandas(frame):

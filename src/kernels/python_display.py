@@ -154,6 +154,10 @@ def add_chart(name, verb, drawn, formats):
 
 def add_table(module, value, formats):
     """A table is also data: column to values."""
+    is_arrow = module is sys.modules.get('pyarrow')
+    kind = 'Table' if is_arrow else 'DataFrame'
+    if not is_a(value, module, kind):
+        return
     try:
         data = part('python_data')['of_table'](module, value)
     except Exception:
@@ -164,8 +168,13 @@ def add_table(module, value, formats):
 
 
 def add_figure(module, value, formats):
-    if isinstance(value, module.Figure):
-        formats.update(part('python_figure')['formats'](value))
+    if not is_a(value, module, 'Figure'):
+        return
+    try:
+        formats.update(part('python_figure')['pictures'](value))
+    except Exception:
+        complain()
+    add_chart('python_chart', 'of_figure', value, formats)
 
 
 def add_altair(module, value, formats):
@@ -180,7 +189,7 @@ def add_bokeh(module, value, formats):
 
 def is_a(value, module, name):
     kind = getattr(module, name, None)
-    return isinstance(kind, type) and isinstance(value, kind)
+    return isinstance(kind, type) and issubclass(type(value), kind)
 
 
 # Formats that the library itself does not offer, by its module.
