@@ -202,7 +202,8 @@ class Kernel:
             frame = pack(RESULT, self.request,
                          [b'text', b'[a result of %d bytes is left out]'
                           % len(frame)])
-        streams.flush_others()
+        if getattr(sys, 'stdout', None) is not streams.ours[0]:
+            streams.flush_others()
         streams.flush()
         self.send(frame, not is_main)
 
@@ -344,11 +345,13 @@ class Kernel:
         self.file_name = '<cell-%d>' % self.count
         self.sources[self.file_name] = code
         streams.reset()
-        environment = set_environment(
-            value for name, value in values if name == b'env')
-        for name, value in values:
-            if name == b'stdin':
-                streams.feed(value)
+        environment = ()
+        if len(values) > 1:
+            environment = set_environment(
+                value for name, value in values if name == b'env')
+            for name, value in values:
+                if name == b'stdin':
+                    streams.feed(value)
         if _signal.getsignal(_signal.SIGINT) is not on_interrupt:
             _signal.signal(_signal.SIGINT, on_interrupt)
         sys.displayhook = self.hook
@@ -368,9 +371,9 @@ class Kernel:
             failure = self.complaint
         if failure is not None and type(failure) is not Left:
             self.guarded(self.fail, failure)
-        self.guarded(streams.flush_others)
-        self.guarded(repair)
-        set_environment(environment)
+        self.guarded(repair, streams)
+        if environment:
+            set_environment(environment)
         scope.pop('__warningregistry__', None)
         scope['__builtins__'] = builtins
         sys.modules['__main__'] = main

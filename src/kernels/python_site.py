@@ -114,23 +114,34 @@ needed = {}  # modules that no import works without
 finders = []  # what was in sys.meta_path and sys.path_hooks
 
 
-def repair():
+def repair(streams):
     """Give the next cell the builtins and what imports need that this one has
     lost or made useless; others that it put in their place are its affair."""
-    if (sys.modules.get('sys') is not sys or not sys.meta_path
-            or not sys.path_hooks):
+    if (getattr(sys, 'stdout', None) is not streams.ours[0]
+            or getattr(sys, 'stderr', None) is not streams.ours[1]):
+        streams.flush_others()
+    names = vars(builtins)
+    if (names.get('__import__') is usual['__import__']
+            and names.get('__build_class__') is usual['__build_class__']
+            and names.get('print') is usual['print']
+            and getattr(sys, 'excepthook', None) is not None
+            and can_import()):
+        return  # whoever breaks much has broken one of these
+    if not can_import():
         repair_imports()
     for name in 'excepthook', 'unraisablehook':
         if not callable(getattr(sys, name, None)):
             setattr(sys, name, getattr(sys, '__%s__' % name))
-    names = vars(builtins)
-    if [*names.values()] == [*usual.values()]:
-        return
     for name, value in usual.items():
         now = names.get(name)
         if now is not value and (now is None or callable(value)
                                  and not callable(now)):
             names[name] = value
+
+
+def can_import():
+    return (sys.modules.get('sys') is sys and getattr(sys, 'meta_path', None)
+            and getattr(sys, 'path_hooks', None))
 
 
 def repair_imports():
@@ -139,8 +150,7 @@ def repair_imports():
         del sys.modules[name]
     for name, module in needed.items():
         sys.modules.setdefault(name, module)
-    sys.meta_path[:] = finders[0]
-    sys.path_hooks[:] = finders[1]
+    sys.meta_path, sys.path_hooks = finders[0][:], finders[1][:]
 
 
 def ignore_breakpoint(*values, **options):
