@@ -6,6 +6,8 @@ local wait = require "codecell.wait"
 local WAITING_MOST = 64 -- callbacks of one run that have not ended
 local PATIENCE = 1 -- seconds that they may keep it from going on
 
+local callbacks = {}
+
 -- Code may print faster than the callbacks take it: what is not read is kept by the stream, which
 -- has a bound, and not by coroutines, which have none.
 local function make_room(waiting)
@@ -31,9 +33,12 @@ end
 --- What calls the callbacks of one run: each in a coroutine of its own, so that it may wait.
 ---@param job table `process`: what runs it now; `raised` is set to hold what one of them has raised
 ---@return fun(called: function, ...: any): boolean, any call returns false and what was raised
-return function(job)
+function callbacks.caller(job)
   local waiting = {}
   return function(called, ...)
+    if job.is_starting then
+      wait.key(job)
+    end
     make_room(waiting)
     local started, err = task.async(function(...)
       local ok, problem = wait.call(called, ...)
@@ -50,3 +55,19 @@ return function(job)
     return true
   end
 end
+
+--- Start a run. None of its callbacks is called before this has returned.
+---@param job table as of `callbacks.caller`
+---@param called function
+---@param ... any its arguments
+---@return codecell.Task? task
+---@return codecell.Error? err kind "system"
+function callbacks.start(job, called, ...)
+  job.is_starting = true
+  local started, err = task.async(called, ...)
+  job.is_starting = nil
+  reactor.wake(job)
+  return started, err
+end
+
+return callbacks

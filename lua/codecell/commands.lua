@@ -4,7 +4,6 @@ local errors = require "codecell.errors"
 local options = require "codecell.options"
 local process = require "codecell.process"
 local signals = require "codecell.signals"
-local task = require "codecell.task"
 local wait = require "codecell.wait"
 
 local TIMEOUT = 60
@@ -91,10 +90,10 @@ local function attend(self, given)
     stdin = type(given.stdin) == "string" and given.stdin or nil,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, timeout = given.timeout,
   }
-  job.call = callbacks(job)
+  job.call = callbacks.caller(job)
   -- What a callback raises ends the command, and is raised by its `wait`.
   if job.on_stdout or job.on_stderr or job.stdin or job.timeout then
-    task.async(process.run, self, job)
+    callbacks.start(job, process.run, self, job)
   end
 end
 

@@ -3,7 +3,6 @@ local callbacks = require "codecell.callbacks"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local signals = require "codecell.signals"
-local task = require "codecell.task"
 local wait = require "codecell.wait"
 
 local run = {}
@@ -21,8 +20,8 @@ Run.__index = Run
 ---@return codecell.Run
 function run.start(sandbox, kernel, job)
   local self = setmetatable({ kernel = kernel, job = job }, Run)
-  job.call = callbacks(job) -- one that raises ends the run
-  self.task = task.async(function()
+  job.call = callbacks.caller(job) -- one that raises ends the run
+  self.task = callbacks.start(job, function()
     local done, err = sandbox._backend.execute(sandbox, kernel, job)
     self.is_over = true
     if job.on_exit then
