@@ -51,8 +51,9 @@ end
 ---@return codecell.Error? err
 function Kernel:start()
   local way, err = languages.way(self.context.language, true)
-  if not way then
-    return nil, err
+  if not way or not way.arguments then -- its Jupyter kernel was taken away
+    return nil, err or errors.new("unsupported",
+      ("%s: it has no kernel any more; make a new context"):format(self.context.language))
   end
   local sandbox = self.sandbox
   local process
@@ -185,6 +186,13 @@ local function replaced()
   return errors.new("cancelled", "run_code: the context was restarted or removed")
 end
 
+-- Who asks for too much at once is refused it, and an interpreter may take that for its own end.
+local function gave_up(self, done)
+  local language = languages.find(self.context.language)
+  local words = language and language.out_of_memory
+  return words and table.concat(done.logs.stderr):find(words, 1, true) ~= nil
+end
+
 local function say_death(self, run)
   local process, sandbox = self.process, self.sandbox
   local deadline = wait.deadline(GRACE)
@@ -200,7 +208,8 @@ local function say_death(self, run)
     return nil, gone
   end
   done.state_lost, self.lost = true, true
-  done.out_of_memory = gone ~= nil or status and status.out_of_memory or false
+  done.out_of_memory = gone ~= nil or status and (status.out_of_memory or gave_up(self, done))
+    or false
   if done.out_of_memory then
     run:fail(execution.hog())
   else

@@ -27,6 +27,7 @@ local RULES = {
   folders = { type = "strings" },
   hint = { type = "name" },
   jupyter = { type = "name" },
+  out_of_memory = { type = "name" },
   parts = { type = "name" },
   place = { type = "choice", choices = { "first", "last" } },
   prepare = { type = "function" },
@@ -125,7 +126,8 @@ end
 ---file), `prepare` (function: code -> what is written there), `whole` (a word that every program
 ---has), `place` ("first", "last": which of the places in the source that it prints when it fails is
 ---the error's), `check` (function: path of the interpreter -> true, or nil, why it will not do, how
----to mend it), `parts` (prefix of the embedded files that a kernel is sent first)
+---to mend it), `parts` (prefix of the embedded files that a kernel is sent first), `out_of_memory`
+---(what a kernel prints when it ends itself for want of memory)
 function languages.register(language)
   options.argument("languages.register", "language", language, "table")
   options.check("languages.register", language, RULES)
@@ -165,12 +167,9 @@ end
 
 -- ---- finding ----
 
--- A kernelspec of this machine; nil and why there is none.
-local function find_jupyter(name)
-  local there, jupyter = pcall(require, "codecell.jupyter")
-  if there then
-    return jupyter.find(name)
-  end
+-- It asks this module for the folders of interpreters.
+local function jupyter()
+  return require "codecell.jupyter"
 end
 
 local NAME_MOST = 64 -- bytes; longer ones are not looked at
@@ -198,7 +197,7 @@ function languages.find(name)
   if language then
     return language
   end
-  local spec, reason = find_jupyter(word)
+  local spec, reason = jupyter().find(word)
   if (spec or reason) and word:find(NAME) then
     languages.register({ name = word, jupyter = word, hint = "install its Jupyter kernel" })
     return known[word]
@@ -208,8 +207,7 @@ end
 
 -- Kernels of this machine whose language is none of those that are known.
 local function find_others()
-  local there, jupyter = pcall(require, "codecell.jupyter")
-  for _, spec in ipairs(there and jupyter.list() or {}) do
+  for _, spec in ipairs(jupyter().list()) do
     if not by_alias[spec.name] and not by_alias[spec.language] then
       languages.find(spec.language:find(NAME) and spec.language or spec.name)
     end
@@ -293,7 +291,7 @@ function languages.way(name, unchecked)
   end
   local spec, reason, hint
   if language.jupyter then
-    spec, reason, hint = find_jupyter(language.jupyter)
+    spec, reason, hint = jupyter().find(language.jupyter)
   end
   if spec then
     return { name = language.name, sort = "jupyter", program = spec.program, language = language,
