@@ -91,6 +91,7 @@ return {
     variable = "CODECELL_NODE",
     hint = "install nodejs 18 or later, or name an interpreter with CODECELL_NODE",
     parts = "javascript",
+    out_of_memory = "out of memory",
     arguments = node("javascript"),
   },
   {
@@ -102,6 +103,7 @@ return {
     hint = "install nodejs 22.13 or later, or nodejs and esbuild",
     check = strips_types,
     parts = "javascript",
+    out_of_memory = "out of memory",
     arguments = node("typescript"),
   },
   {
@@ -112,6 +114,7 @@ return {
     variable = "CODECELL_BASH",
     hint = "install bash 4.4 or later, or name one with CODECELL_BASH",
     prepare = plain_script,
+    out_of_memory = "alloc: cannot allocate ",
     arguments = function(program)
       return { program, "-c", core.kernel("bash.sh"), "bash" }
     end,
