@@ -223,6 +223,8 @@ describe("one run in each language #user", function()
         assert.is_nil(execution)
         assert.equal("unsupported", err.kind)
         assert.equal(language.hint, err.hint)
+        assert.equal("unsupported",
+          select(2, sandbox():create_code_context({ language = name })).kind)
       end
     end
   end)

@@ -59,22 +59,22 @@ end
 ---@param language string
 ---@param cwd string
 ---@return codecell.Context? context
----@return codecell.Error? err kind "invalid_argument"
+---@return codecell.Error? err kinds "invalid_argument", and "unsupported" where it is not there
 function context.create(sandbox, language, cwd)
-  local definition, err = languages.find(language)
-  if not definition then
+  local way, err = languages.way(language, true)
+  if not way then
     return nil, err
   end
   contexts_of(sandbox)
-  local _, _, sort = languages.way(definition.name)
-  return add(sandbox, definition.name, sort, cwd)
+  return add(sandbox, way.name, way.sort, cwd)
 end
 
 --- The context of a language that code without one runs in.
 ---@param sandbox codecell.Sandbox
 ---@param language string
 ---@return codecell.Context? context
----@return codecell.Error? err kinds "invalid_argument", and "not_found" if it was removed
+---@return codecell.Error? err kinds "invalid_argument", "unsupported", and "not_found" if it was
+---removed
 function context.default(sandbox, language)
   local contexts = contexts_of(sandbox)
   local defaults = contexts.defaults
@@ -84,7 +84,13 @@ function context.default(sandbox, language)
     if not definition then
       return nil, err
     end
-    found = defaults[definition.name] or context.create(sandbox, language, sandbox._cwd)
+    found = defaults[definition.name]
+    if not found then
+      found, err = context.create(sandbox, definition.name, sandbox._cwd)
+    end
+    if not found then
+      return nil, err
+    end
     defaults[definition.name], defaults[language] = found, found -- by its alias too
   end
   if not contexts.kernels[found.id] then

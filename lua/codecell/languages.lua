@@ -303,7 +303,7 @@ function languages.way(name, unchecked)
   end
   local program
   program, err = find_program(language)
-  if program and language.check and not unchecked then
+  if program and language.check and not (unchecked and language.arguments) then
     local ok
     ok, reason, hint = language.check(program)
     if not ok then

@@ -175,7 +175,7 @@ local CONTEXT = { cwd = { type = "text" }, language = { type = "name" } }
 --- A session with variables of its own.
 ---@param given {language: string?, cwd: string?}? defaults: "python", the sandbox's cwd
 ---@return codecell.Context? context
----@return codecell.Error? err kind "invalid_argument": unknown language
+---@return codecell.Error? err kinds "invalid_argument": unknown language, "unsupported": not here
 function Sandbox:create_code_context(given)
   check_open(self, "create_code_context")
   given = options.check("create_code_context", given, CONTEXT)
