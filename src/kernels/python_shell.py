@@ -141,12 +141,19 @@ class Events:
     unregister = trigger = register
 
 
+class IPythonKernel:
+    """What tells libraries that this is no terminal: that it is there."""
+
+    __module__ = 'ipykernel.ipkernel'
+
+
 class ZMQInteractiveShell:
     """What get_ipython() returns."""
 
     config = {}
     colors = 'NoColor'
     ast_node_interactivity = 'last_expr'
+    kernel = IPythonKernel()
     __module__ = 'ipykernel.zmqshell'
 
     def __init__(self):
