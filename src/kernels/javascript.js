@@ -2,37 +2,29 @@
 // (protocol.h, enum cell_kernel_message), which come in on descriptor 3 and
 // leave on 4.
 //
-// Cells share the global scope. What declares nothing lexical is a plain
-// script; the rest is evaluated in the REPL mode of V8, which only its
-// inspector offers: let, const and class may be declared again there, and
-// await stands at the top level.
-//
 // User code shares this process and may replace whatever it can reach: what
 // the kernel calls is held here, objects have no prototype, arrays are never
 // grown, and everything a cell could leave behind is put right before the
 // next one. Node's own bindings are used where the module above them costs
 // milliseconds of the start (net, inspector).
 //
-// This file and javascript_stream.js are what every start pays for. The other
-// javascript_*.js travel in the same frame and are loaded by part().
+// Every start pays for this file, javascript_evaluate.js, _global.js, _stream.js
+// and _wire.js. The other javascript_*.js travel in the same frame and are
+// loaded when first used.
 'use strict';
 
 const { apply, ownKeys } = Reflect;
-const { defineProperty, hasOwn } = Object;
-const { parse, stringify } = JSON;
-const { isPromise } = require('util').types;
+const { hasOwn } = Object;
 const { inspect } = require('util');
 const { Script, compileFunction } = require('vm');
-const { Connection } = process.binding('inspector');
-const { ContextifyScript, startSigintWatchdog, stopSigintWatchdog,
-  watchdogHasPendingSigint } = process.binding('contextify');
-const { runInContext } = ContextifyScript.prototype;
+const { startSigintWatchdog, stopSigintWatchdog, watchdogHasPendingSigint } =
+  process.binding('contextify');
 const { set: copy, subarray } = Uint8Array.prototype;
 const Bytes = Uint8Array;
 const encoder = new TextEncoder();
 const { encode: encodeText } = TextEncoder.prototype;
 const test = RegExp.prototype.exec;
-const { setInterval, clearInterval, BigInt, Number } = globalThis;
+const { setInterval, clearInterval } = globalThis;
 const drain = process._tickCallback;
 const fatal = process._fatalException;
 
@@ -42,14 +34,12 @@ const BLOB_MAX = 16 << 20; // bytes of a picture or a page
 const FRAME_MAX = 64 << 20;
 const RESULTS_MAX = 1000; // of a cell
 const RESULT_BYTES_MAX = 128 << 20; // of all results of a cell
+const BLOBS = { __proto__: null, png: 1, jpeg: 1, pdf: 1, html: 1, svg: 1 };
+const TOO_MANY = '[more results than a cell may have: the rest is left out]';
 const SOURCES_MAX = 200; // cells whose code is remembered for tracebacks
 const POLL = 20; // milliseconds between looks for an interrupt while a cell waits
 
-// What a cell that may declare, import or wait contains somewhere.
-const NEEDS_REPL = /\b(?:let|const|class|await|import|export|using)\b/;
-const HAS_CONST = /\bconst\b/;
 const HAS_AWAIT = /\bawait\b/;
-const HAS_MODULES = /\b(?:import|export)\b|\bfor\s+await\b/;
 
 function encode(text) {
   return apply(encodeText, encoder, [text]);
@@ -124,199 +114,6 @@ function restoreVariables(saved) {
 
 function nothing() {}
 
-// ---- evaluation ----
-
-let serial = 0; // of messages to the inspector
-let evaluation = 0; // the message whose answer is awaited
-let taken; // what take_remote was given
-let job = null; // what the guard runs
-
-// The one name of the kernel that user code sees.
-defineProperty(globalThis, '__codecell__', {
-  __proto__: null, enumerable: false, configurable: false, writable: false,
-  value: function (value) {
-    const verb = job;
-    job = null;
-    if (verb !== null) verb();
-    else taken = value;
-  },
-});
-const TAKE = stringify("function(){'use strict';__codecell__(this)}");
-
-const guardScript = new Script('this.__codecell__()', { __proto__: null, filename: '<codecell guard>' });
-
-// Run what may be interrupted; true if it was. The watchdog is started once
-// for all: to make its thread costs a hundred microseconds.
-function guard(verb) {
-  job = verb;
-  try {
-    apply(runInContext, guardScript, [null, -1, false, true, false]);
-  } catch (error) {
-    job = null;
-    if (isInterrupt(error)) return true;
-    // The code has broken something that node itself needs.
-    if (cell !== null) giveUp(error);
-  }
-  return false;
-}
-
-function giveUp(error) {
-  cell.hasArrived = true;
-  cell.isDeferred = false;
-  sendError({ __proto__: null, name: 'InternalError', value: 'the interpreter cannot go on with this cell',
-    traceback: `${part('javascript_error').stackOf(error)}` });
-}
-
-function isInterrupt(error) {
-  return error !== null && typeof error === 'object' && hasOwn(error, 'code') &&
-    error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
-}
-
-const inspector = new Connection(hear);
-const { dispatch } = inspector;
-
-function ask(method, parameters) {
-  serial += 1;
-  apply(dispatch, inspector, [`{"id":${serial},"method":"${method}","params":{${parameters}}}`]);
-}
-
-// The value that an answer of the inspector stands for.
-function local(remote) {
-  if (hasOwn(remote, 'objectId')) {
-    taken = undefined;
-    cell.holdsObjects = true;
-    ask('Runtime.callFunctionOn',
-      `"objectId":${stringify(remote.objectId)},"functionDeclaration":${TAKE},"silent":true`);
-    const value = taken;
-    taken = undefined;
-    return value;
-  }
-  if (hasOwn(remote, 'unserializableValue')) {
-    const text = remote.unserializableValue;
-    return remote.type === 'bigint' ? BigInt(apply(slice, text, [0, -1])) : Number(text);
-  }
-  return remote.type === 'undefined' ? undefined : remote.value;
-}
-
-function hear(message) {
-  if (evaluation === 0) return;
-  const answer = parse(message);
-  if (!hasOwn(answer, 'id') || answer.id !== evaluation) return;
-  evaluation = 0;
-  if (!hasOwn(answer, 'result')) {
-    arrive(new Error(parse(message).error.message), true);
-    return;
-  }
-  const { result } = answer;
-  if (hasOwn(result, 'exceptionDetails')) {
-    const details = result.exceptionDetails;
-    const error = local(details.exception);
-    if (cell.isCompiling) {
-      cell.place = { __proto__: null, line: details.lineNumber + 1, column: details.columnNumber };
-    }
-    arrive(error, true);
-  } else {
-    settle(local(result.result));
-  }
-}
-
-function evaluate(source) {
-  cell.isCompiling = true; // an answer within the call is of the compiler
-  evaluation = serial + 1;
-  ask('Runtime.evaluate', `"expression":${stringify(`${source}\n//# sourceURL=${cell.name}`)},` +
-    '"replMode":true,"objectGroup":"cell"');
-  cell.isCompiling = false;
-}
-
-// As the value of a cell, a promise is waited for.
-function settle(value) {
-  let isPending;
-  try {
-    isPending = isPromise(value) || value !== null && typeof value === 'object' &&
-      typeof value.then === 'function';
-  } catch (error) {
-    arrive(error, true);
-    return;
-  }
-  if (isPending) wait(value, cell);
-  else arrive(value, false);
-}
-
-async function wait(promise, mine) {
-  let value, isFailure = false;
-  try {
-    value = await promise;
-  } catch (error) {
-    value = error;
-    isFailure = true;
-  }
-  if (cell === mine) arrive(value, isFailure);
-}
-
-// The code has ended: its value, or what it threw.
-function arrive(value, isFailure) {
-  if (cell === null || cell.hasArrived) return;
-  cell.hasArrived = true;
-  cell.value = value;
-  cell.isFailure = isFailure;
-  if (cell.isWaiting) conclude();
-}
-
-function isRedeclaration(error) {
-  return cell.place !== null && cell.isFailure && cell.hasArrived && error instanceof SyntaxErrorType &&
-    matches(REDECLARED, error.message);
-}
-
-const SyntaxErrorType = SyntaxError;
-const REDECLARED = /^Identifier '.*' has already been declared$/;
-
-function runPlain(source) {
-  let script;
-  try {
-    script = new Script(source, { __proto__: null, filename: cell.name });
-  } catch {
-    return false; // the inspector tells where
-  }
-  let value;
-  try {
-    value = apply(runInContext, script, [null, -1, false, false, false]);
-  } catch (error) {
-    if (error instanceof SyntaxErrorType && matches(REDECLARED, error.message)) return false;
-    arrive(error, true);
-    return true;
-  }
-  settle(value);
-  return true;
-}
-
-let hasConstants = false;
-
-function begin() {
-  let source = cell.code;
-  if (language === 'typescript') {
-    source = part('javascript_types').strip(source);
-    if (source === null) return; // it has said why
-  }
-  if (hasConstants || matches(HAS_CONST, source)) {
-    hasConstants = true;
-    source = part('javascript_names').loosen(source);
-  }
-  if (!matches(NEEDS_REPL, source) && runPlain(source)) return;
-  cell.source = source; // without what rewrite adds
-  if (matches(HAS_MODULES, source)) {
-    source = part('javascript_syntax').rewrite(source);
-    if (source === null) return;
-  }
-  evaluate(source);
-  for (let i = 0; i < 20 && cell.hasArrived && isRedeclaration(cell.value); i += 1) {
-    source = part('javascript_names').redeclare(source, cell.value.message);
-    if (source === null) break;
-    cell.hasArrived = false;
-    cell.place = null;
-    evaluate(source);
-  }
-}
-
 // ---- cells ----
 
 let cell = null; // the running one
@@ -341,9 +138,10 @@ function execute(request, frame) {
     }
   });
   cell = {
-    __proto__: null, request, code, saved, source: code, name: '', results: 0, bytes: 0, truncated: false,
-    hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false, holdsObjects: false,
-    isAnswered: false, isDeferred: false, value: undefined, place: null, names: null, uncaught: null,
+    __proto__: null, request, code, saved, source: code, name: '', results: 0, bytes: 0,
+    truncated: false, hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false,
+    holdsObjects: false, isAnswered: false, isDeferred: false, value: undefined, place: null, names: null,
+    uncaught: null,
     toUserLine: null, hasStdin: stdin !== null,
   };
   if (matches(WHITE, code)) {
@@ -357,7 +155,7 @@ function execute(request, frame) {
   if (watchdogHasPendingSigint()) forgetInterrupt();
   const isStopped = guard(() => {
     streams.prepare(stdin);
-    begin();
+    begin(language);
     drain();
     if (cell.hasArrived && !cell.isDeferred) present();
   });
@@ -408,6 +206,31 @@ function conclude() {
   else finish();
 }
 
+// The code has ended: its value, or what it threw.
+function arrive(value, isFailure) {
+  if (cell === null || cell.hasArrived) return;
+  cell.hasArrived = true;
+  cell.value = value;
+  cell.isFailure = isFailure;
+  if (cell.isWaiting) conclude();
+}
+
+function isInterrupt(error) {
+  return error !== null && typeof error === 'object' && hasOwn(error, 'code') &&
+    error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
+}
+
+// The code has broken something that node itself needs.
+function giveUp(error) {
+  if (cell === null) return;
+  cell.hasArrived = true;
+  cell.isDeferred = false;
+  sendError({
+    __proto__: null, name: 'InternalError', traceback: part('javascript_error').stackOf(error),
+    value: 'the interpreter cannot go on with this cell',
+  });
+}
+
 // Show what the code came to. Runs code of the user: inspection, getters.
 function present() {
   if (cell.isFailure) {
@@ -442,11 +265,10 @@ function show(values, isMain) {
     cell.truncated = true;
     if (cell.isCut) return;
     cell.isCut = true;
-    values = { __proto__: null, text: encode('[more results than a cell may have: the rest is left out]') };
+    values = { __proto__: null, text: encode(TOO_MANY) };
   }
   for (const name in values) {
-    const isBlob = name === 'png' || name === 'jpeg' || name === 'pdf' || name === 'html' || name === 'svg';
-    if (values[name].length > (isBlob ? BLOB_MAX : TEXT_MAX)) {
+    if (values[name].length > (BLOBS[name] === 1 ? BLOB_MAX : TEXT_MAX)) {
       if (name === 'text' || name === 'markdown' || name === 'latex') {
         values[name] = cut(values[name], TEXT_MAX);
       } else { // half a picture or half a JSON text is worth nothing
@@ -476,7 +298,7 @@ function fail(error) {
     values = part('javascript_error').describe(error);
   } catch (problem) {
     if (isInterrupt(problem)) throw problem;
-    values = { __proto__: null, name: typeof error, value: '', traceback: 'the error cannot be shown' };
+    values = { __proto__: null, name: typeof error, value: '', traceback: '[cannot be shown]' };
   }
   sendError(values);
 }
@@ -490,7 +312,7 @@ function sendError(values) {
 }
 
 function stopped() {
-  evaluation = 0;
+  abandon();
   clearStack();
   cell.isStopping = true;
   streams.stopTimers();
@@ -529,7 +351,7 @@ function finish() {
   cleanPrototypes();
   if (cell.names !== null && cell.place === null) part('javascript_names').keep(cell.names);
   restoreVariables(cell.saved);
-  if (holdsObjects) ask('Runtime.releaseObjectGroup', '"objectGroup":"cell"');
+  if (holdsObjects) release();
   streams.settle(cell.hasStdin);
   const values = { __proto__: null, execution_count: encode(`${count}`) };
   if (cell.truncated) values.truncated = encode('1');
@@ -559,14 +381,15 @@ function onEmpty() {
 }
 
 const kernel = {
-  __proto__: null, apply, encode, inspect, unquote, show, isInterrupt, matches, sendError, sources, arrive,
-  part, Script, conclude, language, load, nothing, hearHost, Bytes, copy, subarray, watchdogHasPendingSigint, forgetInterrupt, test,
+  __proto__: null, apply, arrive, Bytes, conclude, copy, encode, giveUp, hearHost, inspect,
+  isInterrupt, load, matches, nothing, Script, show, sources, subarray, unquote,
   get cell() {
     return cell;
   },
 };
 const wire = part('javascript_wire');
 const { pack, send, hold, each } = wire;
+const { guard, begin, abandon, release, disconnect } = part('javascript_evaluate');
 const streams = part('javascript_stream');
 
 function prepare() {
@@ -574,7 +397,7 @@ function prepare() {
   process.argv.length = 1;
   process.on('uncaughtException', onUncaught);
   process.on('beforeExit', onEmpty);
-  process.on('exit', () => inspector.disconnect()); // else node waits for a debugger to leave
+  process.on('exit', disconnect); // else node waits for a debugger to leave
   streams.open();
   part('javascript_global').open();
   startSigintWatchdog();

@@ -28,7 +28,9 @@ function toBytes(name, value) {
   if (BINARY[name]) return from(`${value}`, 'base64');
   if (JSON_PARTS[name]) {
     const text = stringify(value);
-    if (text === undefined) throw new TypeError(`display: no JSON can be made of ${inspect(value)}`);
+    if (text === undefined) {
+      throw new TypeError(`display: no JSON can be made of ${inspect(value)}`);
+    }
     return encode(text);
   }
   return encode(typeof value === 'string' ? value : `${value}`);

@@ -5,8 +5,8 @@ const { apply, inspect, sources, matches } = kernel;
 const { slice, split, includes, indexOf, trimEnd } = String.prototype;
 const { exec } = RegExp.prototype;
 
-const FRAME = /^\s+(?:at |\.\.\. \d+ lines matching )/;
-const NOISE = /<codecell |^\s+\.\.\. \d+ lines matching |\((?:node:|native\))|^\s+at (?:async )?node:|^\s+at __codecell__ /;
+const FRAME = /^\s+(?:at |\.\.\. \d+ lines )/;
+const NOISE = /<codecell |^\s+\.\.\. \d+ lines|\((?:node:|native\))|^\s+at (?:async )?node:/;
 const REFUSED = 'TypeError: Assignment to constant variable.';
 const ADDED = '$const.'.length;
 const PLACE = /<cell-(\d+)>:(\d+):(\d+)/;

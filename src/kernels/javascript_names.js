@@ -32,7 +32,9 @@ function eachName(words, i, verb) {
   for (let k = i + 1; k < words.length; k += 1) {
     const word = words[k], before = words[k - 1];
     if (is(word, ';') && word.depth === 0) return;
-    if (word.isFirst && word.depth === 0 && k > i + 1 && !is(before, ',') && !is(before, '=')) return;
+    if (word.isFirst && word.depth === 0 && k > i + 1 && !is(before, ',') && !is(before, '=')) {
+      return;
+    }
     if (isTarget && word.kind === 'word' && !is(word, 'in') && !is(word, 'of') &&
         (word.depth === 0 || !is(words[k + 1], ':') && isPatternPlace(before))) verb(word.text);
     if (word.depth === 0) {
@@ -43,7 +45,8 @@ function eachName(words, i, verb) {
 }
 
 function isPatternPlace(before) {
-  return is(before, '{') || is(before, '[') || is(before, ',') || is(before, ':') || is(before, '...');
+  return is(before, '{') || is(before, '[') || is(before, ',') || is(before, ':') ||
+    is(before, '...');
 }
 
 const ASSIGNS = /^(?:=|(?:\*\*|<<|>>>?|[-+*/%&|^])=|\+\+|--)$/;
@@ -70,10 +73,19 @@ let known = null; // a pattern of what may declare or change a constant
 
 function pattern() {
   let names = '';
-  for (const name in constants) names += `${names === '' ? '' : '|'}${name.replace(/\$/g, '\\$&')}`;
+  for (const name in constants) {
+    names += `${names === '' ? '' : '|'}${name.replace(/\$/g, '\\$&')}`;
+  }
   if (names === '') return null;
-  return new RegExp(`(?:\\b(?:let|var|class|function\\*?)\\s+|[,{[(*]\\s*|\\+\\+\\s*|--\\s*)(?:${names})(?![\\w$])` +
+  const before = '\\b(?:let|var|class|function\\*?)\\s+|[,{[(*]\\s*|\\+\\+\\s*|--\\s*';
+  return new RegExp(`(?:${before})(?:${names})(?![\\w$])` +
     `|(?<![\\w$.])(?:${names})\\s*(?:[-+*/%&|^<>]*=(?![=>])|\\+\\+|--)`);
+}
+
+// Whether the constant at `i` gets a value, as it must.
+function isInitialized(words, i) {
+  const name = words[i + 1], next = words[i + 2];
+  return name === undefined || name.kind !== 'word' || is(next, '=');
 }
 
 const HAS_CONST = /\bconst\b/;
@@ -89,14 +101,18 @@ exports.loosen = function (source) {
   for (let i = 0; i < words.length; i += 1) {
     if (!isDeclaration(words, i)) continue;
     const isConst = words[i].text === 'const';
+    if (isConst && !isInitialized(words, i)) return source; // V8 says what is wrong
     if (isConst) edits[edits.length] = { start: words[i].start, end: words[i].end, text: 'let  ' };
     eachName(words, i, (name) => {
       (isConst ? fresh : gone)[name] = true;
       own[name] = (own[name] || 0) + 1;
     });
   }
+  const loosened = edits.length;
   protect(words, fresh, gone, own, edits);
-  kernel.cell.names = { __proto__: null, fresh, gone };
+  // Should V8 refuse what is protected, it was misread here.
+  const plain = edits.length === loosened ? null : edit(source, edits.slice(0, loosened));
+  kernel.cell.names = { __proto__: null, fresh, gone, plain };
   return edit(source, edits.sort((a, b) => a.start - b.start));
 };
 
@@ -110,13 +126,30 @@ function protect(words, fresh, gone, own, edits) {
       bound[name] = (bound[name] || 0) + 1;
     }
   }
+  const fields = classLevels(words);
   for (let i = 0; i < words.length; i += 1) {
     const { kind, text: name, start, end } = words[i];
-    if (kind === 'word' && isConstant(name) && isAssigned(words, i) && !isBound(words, i) &&
-        (bound[name] || 0) <= (own[name] || 0)) {
+    if (kind === 'word' && !fields[i] && isConstant(name) && isAssigned(words, i) &&
+        !isBound(words, i) && (bound[name] || 0) <= (own[name] || 0)) {
       edits[edits.length] = { start, end, text: `$const.${name}` };
     }
   }
+}
+
+// Which words stand in the body of a class, where `name = value` makes a field.
+function classLevels(words) {
+  const levels = [], bodies = { __proto__: null };
+  let pending = -1; // depth of a class whose body has not begun
+  for (let i = 0; i < words.length; i += 1) {
+    const word = words[i];
+    if (is(word, 'class') && word.kind === 'word' && !is(words[i - 1], '.')) pending = word.depth;
+    else if (is(word, '{')) {
+      bodies[word.depth + 1] = pending === word.depth;
+      if (bodies[word.depth + 1]) pending = -1;
+    } else if (is(word, '(') || is(word, '[')) bodies[word.depth + 1] = false;
+    levels[i] = bodies[word.depth] === true;
+  }
+  return levels;
 }
 
 // The cell was taken: what it has declared holds from now on.
@@ -139,6 +172,7 @@ exports.refuser = new Proxy({ __proto__: null }, {
 
 const NAME = /^Identifier '(.*)' has already been declared$/;
 
+// What a name was declared as, or null.
 function kindOf(name) {
   const declared = Object.getOwnPropertyDescriptor(globalThis, name);
   if (declared !== undefined && !declared.configurable) return 'var';
@@ -146,8 +180,8 @@ function kindOf(name) {
     // Only a constant refuses, and nothing is changed.
     new Script(`${name} = ${name}`, { __proto__: null, filename: 'cell' }).runInThisContext();
     return 'let';
-  } catch {
-    return 'const';
+  } catch (error) {
+    return error instanceof ReferenceError ? null : 'const';
   }
 }
 
@@ -156,6 +190,7 @@ function kindOf(name) {
 exports.redeclare = function (source, message) {
   const name = apply(exec, NAME, [message])[1];
   const kind = kindOf(name);
+  if (kind === null) return null; // twice in this cell
   const words = scan(source);
   const edits = [];
   for (let i = 0; i < words.length; i += 1) {
@@ -166,7 +201,7 @@ exports.redeclare = function (source, message) {
     const first = isAsync ? words[i - 1] : word;
     if (word.text === 'class' || word.text === 'function') {
       const named = is(words[i + 1], '*') ? words[i + 2] : words[i + 1];
-      if (!is(named, name) || !first.isFirst && i > 0 && !is(words[i - 1], ';') && !is(words[i - 1], '}') && !isAsync) continue;
+      if (!is(named, name) || !isStatement(words, i, first)) continue;
       edits[edits.length] = {
         start: first.start, end: first.start, text: `${kind} ${name} = `,
       };
@@ -178,6 +213,12 @@ exports.redeclare = function (source, message) {
   }
   return edits.length === 0 ? null : edit(source, edits);
 };
+
+function isStatement(words, i, first) {
+  const before = words[i - 1];
+  return first !== words[i] || first.isFirst || before === undefined || is(before, ';') ||
+    is(before, '}');
+}
 
 function bodyEnd(words, i) {
   let isOpen = false;

@@ -47,7 +47,9 @@ function writeText(fd, text) {
   }
 }
 
-const outputs = { __proto__: null, stdout: makeOutput('stdout', 1), stderr: makeOutput('stderr', 2) };
+const outputs = {
+  __proto__: null, stdout: makeOutput('stdout', 1), stderr: makeOutput('stderr', 2),
+};
 
 // One of the two outputs: the stream of node's that code may ask for is made when it does.
 function makeOutput(name, fd) {
@@ -63,7 +65,9 @@ function makeOutput(name, fd) {
       const stream = new Writable({
         __proto__: null, decodeStrings: false,
         write(chunk, encoding, done) {
-          if (typeof chunk === 'string' && encoding !== 'utf8') chunk = Buffer.from(chunk, encoding);
+          if (typeof chunk === 'string' && encoding !== 'utf8') {
+            chunk = Buffer.from(chunk, encoding);
+          }
           if (typeof chunk === 'string') writeText(fd, chunk);
           else writeBytes(fd, chunk);
           done();
@@ -88,7 +92,8 @@ function makeOutput(name, fd) {
       const { stream } = output;
       if (stream !== null && stream.write !== output.write) {
         defineProperty(stream, 'write', {
-          __proto__: null, value: output.write, writable: true, configurable: true, enumerable: false,
+          __proto__: null, value: output.write, writable: true, configurable: true,
+          enumerable: false,
         });
       }
       install(name, output.get);

@@ -59,7 +59,7 @@ function readImport(words, i) {
     options += '}}';
   }
   const load = `await $mport.static(${module.text}${options})`;
-  let text = load;
+  let text = `void ${load}`;
   if (whole !== '') text = `let ${whole} = ${load}${named === '' ? '' : `, ${named} = ${whole}`}`;
   else if (named !== '') text = `let ${named} = ${load}`;
   const next = words[k + 1];
@@ -75,7 +75,7 @@ function readExport(words, i) {
       is(after, 'async') && is(far, 'function');
     const hasName = isDeclaration && (is(after, 'async') || named !== undefined &&
       named.kind === 'word' && named.text !== 'extends');
-    return { __proto__: null, text: hasName ? '' : 'exports.default =', end: next.end };
+    return { __proto__: null, text: hasName ? '' : 'let $default =', end: next.end };
   }
   if (is(next, '{') || is(next, '*')) {
     let k = i + 2;

@@ -84,7 +84,7 @@ function refusalOfNode(error, source) {
     : new Refusal(text, Number(place[1]), place[3].length);
 }
 
-const INLINE = /\n?\/\/# sourceMappingURL=data:application\/json;(?:charset=utf-8;)?base64,(\S+)\s*$/;
+const INLINE = /\n?\/\/# sourceMappingURL=data:application\/json;[^,]*base64,(\S+)\s*$/;
 
 function separate(text) {
   const found = apply(exec, INLINE, [text]);

@@ -12,9 +12,12 @@ const NUMBER = /\.?\d[\w.]*/y;
 const STRING = /'(?:[^'\\\n]|\\[^])*'|"(?:[^"\\\n]|\\[^])*"/y;
 const CHUNK = /(?:[^`\\$]|\\[^]|\$(?!\{))*(`|\$\{|$)/y;
 const PATTERN = /\/(?:[^/\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*\])+\/\w*/y;
-const SIGN = /=>|\.\.\.|(?:\*\*|<<|>>>?|&&|\|\||\?\?|[-+*/%&|^])=|[=!]==?|[<>]=|\+\+|--|\?\.(?!\d)|&&|\|\||\?\?|[^]/y;
+const ASSIGNING = /(?:\*\*|<<|>>>?|&&|\|\||\?\?|[-+*/%&|^])=/;
+const OTHERS = /=>|\.\.\.|[=!]==?|[<>]=|\+\+|--|\?\.(?!\d)|&&|\|\||\?\?|[^]/;
+const SIGN = new RegExp(`${ASSIGNING.source}|${OTHERS.source}`, 'y');
 // After these a slash begins a pattern: an operand is expected.
-const BEFORE_OPERAND = /^(?:return|typeof|instanceof|in|of|new|delete|void|throw|case|do|else|await|yield)$/;
+const BEFORE_OPERAND =
+  /^(?:return|typeof|instanceof|in|of|new|delete|void|throw|case|do|else|await|yield)$/;
 
 function at(pattern, text, place) {
   pattern.lastIndex = place;
