@@ -72,7 +72,11 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     title = "Languages",
     files = { "lua/codecell/languages.lua" },
     text = "Code is given to `run_code` in any of them, by name or alias. R, Julia and every other"
-      .. " language with a Jupyter kernel are those of that kernel where it is installed.",
+      .. " language with a Jupyter kernel are those of that kernel where it is installed.\n\n"
+      .. "Python shows results as in a notebook. In JavaScript, TypeScript and Lua `display(value,"
+      .. " ...)` shows values, `display.html(text)` one in that format, and so do `text`,"
+      .. " `markdown`, `svg`, `latex`, `javascript`, `png`, `jpeg`, `pdf`, `json`, `data` and"
+      .. " `chart`; `display.mime` takes several formats of one result, by their MIME types.",
     receivers = { languages = "codecell.languages" },
     only = set("register", "list", "available"),
   },

@@ -112,8 +112,10 @@ for _, program in ipairs(PROGRAMS) do
         display.json({1, "two", {three = 0/0}, {}})
         display.chart({type = "bar", elements = {{label = "a", value = 1.5}}})
         display{["application/x-own"] = {1}}
-        display({1, 2})]]).results
-      assert.equal(8, #results)
+        display({1, 2})
+        display.mime({["image/svg+xml"] = "<svg/>", text = "x"})]]).results
+      assert.equal(9, #results)
+      assert.same({ "svg", "text" }, results[9]:formats())
       assert.equal("text", results[1].text)
       assert.is_false(results[1].is_main_result)
       assert.same({ "html", "text" }, results[3]:formats())
@@ -246,6 +248,8 @@ describe("cells in Lua #user", function()
   it("are told what is wrong with what they display, in their line", function()
     assert.equal("cell:2: display: html is a string, not a number",
       run("local x\ndisplay.html(5) x = 1").error.value)
+    assert.equal("cell:1: display: mime is a table of formats",
+      run("display.mime({1}) x = 1").error.value)
     assert.equal("cell:1: display: a table that contains itself has no JSON",
       run("t = {} t.t = t display.json(t)").error.value)
     assert.equal("cell:1: display: tables nested deeper than 100 have no JSON",

@@ -18,6 +18,13 @@ local FORMATS = {
   json = "json", data = "json", chart = "json",
 }
 
+local MIME_TYPES = {
+  ["text/plain"] = "text", ["text/html"] = "html", ["text/markdown"] = "markdown",
+  ["image/svg+xml"] = "svg", ["text/latex"] = "latex", ["application/javascript"] = "javascript",
+  ["image/png"] = "png", ["image/jpeg"] = "jpeg", ["application/pdf"] = "pdf",
+  ["application/json"] = "json", ["e2b/data"] = "data", ["e2b/chart"] = "chart",
+}
+
 -- Not between two cells, where a finalizer may run; nor once a cell has shown too many.
 local function takes_results()
   local cell = kernel.cell
@@ -49,6 +56,7 @@ local function show(parts, is_main)
 end
 
 local function add_format(parts, name, value)
+  name = MIME_TYPES[name] or name
   local sort_of = FORMATS[name] or type(value) == "table" and "json" or "bytes"
   if sort_of == "json" then
     value = json(value)
@@ -77,15 +85,19 @@ local function is_rich(value)
   return true
 end
 
-local function parts_for(value)
+local function parts_of(bundle)
   local parts = {}
-  if is_rich(value) then
-    for name, content in next, value do
-      add_format(parts, name, content)
-    end
-    return parts
+  for name, content in next, bundle do
+    add_format(parts, name, content)
   end
-  parts[1], parts[2] = "text", unquote(bounded(tostring(value)))
+  return parts
+end
+
+local function parts_for(value)
+  if is_rich(value) then
+    return parts_of(value)
+  end
+  local parts = { "text", unquote(bounded(tostring(value))) }
   if type(value) == "table" and not getmetatable(value) then
     local ok, text = pcall(json, value)
     if ok then
@@ -114,7 +126,8 @@ local function display(_, ...)
   end
 end
 
--- The function display(value, ...), and one for each format: display.html("<b>x</b>").
+-- The function display(value, ...), one for each format: display.html("<b>x</b>"), and one for
+-- several formats of the same: display.mime{html = "<b>x</b>", text = "x"}.
 local function make_display()
   local functions = {}
   for name in next, FORMATS do
@@ -124,6 +137,14 @@ local function make_display()
         parts_or_error(add_format, parts, name, value)
         show(parts)
       end
+    end
+  end
+  function functions.mime(bundle)
+    if takes_results() then
+      if not is_rich(bundle) then
+        error("display: mime is a table of formats", 2)
+      end
+      show(parts_or_error(parts_of, bundle))
     end
   end
   return setmetatable(functions, { __call = display, __name = "display" })
