@@ -56,18 +56,21 @@ local function place_in(text, file)
   return line, first
 end
 
--- The line that an interpreter names when it gives up: the first one, innermost in a list of calls,
--- or the last one of those that end by saying why.
-local function place_of_end(text, file, which)
-  local found
+-- The line that an interpreter names when it gives up, and what it says of the end: the first of
+-- both, as lists of calls have them, or the last, as those do that end by saying why. What names no
+-- place is the program's own, whose last words count.
+local function words_of_end(text, file, which)
+  local place, first, last
   for line in text:gmatch("[^\n]+") do
-    local place = not line:find("^%a*%s*[Ww]arning") and place_in(line, file)
-    found = place or found
-    if place and which ~= "last" then
-      break
+    local start = line:sub(1, LINE_MOST)
+    local is_warning = start:find("^%a*%s*[Ww]arning")
+    local found = not is_warning and (not place or which == "last") and place_in(line, file)
+    place = found or place
+    if start:find("%S") then
+      last, first = start, first or not is_warning and start or nil
     end
   end
-  return found
+  return place, place and which ~= "last" and first or last
 end
 
 -- An error and not a warning, nor a line of the program that is quoted.
@@ -91,7 +94,7 @@ local function first_error(text, file)
   end
   local _, at = place_in(text, file)
   at = at or 1
-  local line_start = at - #text:sub(1, at - 1):match("[^\n]*$")
+  local line_start = at - #text:sub(math.max(1, at - LINE_MOST), at - 1):match("[^\n]*$")
   return text:match("[^\n]+", line_start), line_start
 end
 
@@ -114,30 +117,27 @@ function failure.of_compiler(text, file, language, code)
     traceback = traceback, line = place_in(text:sub(start or 1), file) or place_in(text, file) }
 end
 
---- The error of a program that ended badly.
+--- The error of a program that ended badly. What it printed is in its logs.
 ---@param result codecell.CommandResult
 ---@param file string name of the source
 ---@param folder string that it is in
 ---@param which "first"|"last"|nil place of the source in what it printed that the error is at
 ---@return codecell.ExecutionError? failure nil: it did not
 function failure.of_program(result, file, folder, which)
+  local place, words = words_of_end(failure.relative(result.stderr, folder), file, which)
   local name, value
   if result.signal then
     local meaning = MEANINGS[result.signal]
     name = "SignalError"
     value = "the program was ended by " .. result.signal .. (meaning and ": " .. meaning or "")
   elseif result.exit_code ~= 0 then
-    name, value = "ExitError", ("the program ended with status %d"):format(result.exit_code)
+    name = "ExitError"
+    value = ("the program ended with status %d"):format(result.exit_code)
+      .. (words and ": " .. words or "")
   else
     return nil
   end
-  local said = failure.relative(result.stderr, folder)
-  local last = ("%s: %s\n"):format(name, value)
-  if said ~= "" and said:sub(-1) ~= "\n" then
-    last = "\n" .. last
-  end
-  return { name = name, value = value, traceback = shortened(said) .. last,
-    line = place_of_end(said, file, which) }
+  return { name = name, value = value, traceback = name .. ": " .. value, line = place }
 end
 
 return failure
