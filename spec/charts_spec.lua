@@ -305,6 +305,15 @@ figure]]).results
         .. "import matplotlib_inline.backend_inline\nplt.plot([1, 2])").type)
     end)
 
+    it("plt.ioff() keeps figures until they are shown, %matplotlib inline takes them back",
+      function()
+        if lacks "matplotlib" then return end
+        assert.same({}, run("import matplotlib.pyplot as plt\nplt.ioff()\nplt.plot([1, 2]);").results)
+        assert.equal("line", drawn("plt.ion()").type)
+        assert.same({}, run("plt.switch_backend('agg')\nplt.plot([1, 2]); plt.show()").results)
+        assert.equal("line", last("%matplotlib inline\nplt.plot([1, 2]);").chart.type)
+      end)
+
     it("a cell chooses the formats of its figures", function()
       if lacks "matplotlib" then return end
       local function formats_of(names)

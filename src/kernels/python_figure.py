@@ -4,6 +4,9 @@
 import sys
 
 NAME = 'codecell_figures'
+# What cells call the backend that shows figures as results.
+BACKENDS = ('module://' + NAME, 'inline',
+            'module://matplotlib_inline.backend_inline')
 FIGURES_MAX = 1000  # open at the end of a cell: more results none has
 # What a picture may be asked for as: its format, and how large it is.
 PICTURES = {'png': ('png', 1), 'png2x': ('png', 2), 'retina': ('png', 2),
@@ -22,7 +25,13 @@ def new_figure_manager(number, *arguments, FigureClass=None, **options):
 def new_figure_manager_given_figure(number, figure):
     from matplotlib.backend_bases import FigureManagerBase
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    return FigureManagerBase(FigureCanvasAgg(figure), number)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw_idle = draw_nothing
+    return FigureManagerBase(canvas, number)
+
+
+def draw_nothing():
+    """Interactive mode asks for this at every change; once is enough."""
 
 
 def show(*arguments, **options):
@@ -43,7 +52,21 @@ def choose(matplotlib):
     import os
     if not os.environ.get('MPLBACKEND'):
         matplotlib.rcParams['backend'] = 'module://' + NAME
-        kernel.figures = show_all
+        matplotlib.interactive(True)
+        kernel.figures = show_rest
+
+
+def enable():
+    """%matplotlib inline: be the backend again, whatever was chosen since."""
+    matplotlib = sys.modules.get('matplotlib')
+    if matplotlib is None or matplotlib.rcParams['backend'] in BACKENDS:
+        return
+    if 'matplotlib.pyplot' in sys.modules:
+        sys.modules['matplotlib.pyplot'].switch_backend('module://' + NAME)
+    else:
+        matplotlib.rcParams['backend'] = 'module://' + NAME
+    matplotlib.interactive(True)
+    kernel.figures = show_rest
 
 
 def choose_pictures(*names, **options):
@@ -60,13 +83,19 @@ def after_inline(module):
     module.set_matplotlib_formats = choose_pictures
 
 
+def show_rest():
+    """Show what a cell has left open, unless it has said plt.ioff()."""
+    if sys.modules['matplotlib'].is_interactive():
+        show_all()
+
+
 def show_all():
     """Show the open figures in order, then close them."""
     pyplot = sys.modules.get('matplotlib.pyplot')
     helper = sys.modules.get('matplotlib._pylab_helpers')
     if pyplot is None or helper is None:
         return
-    if pyplot.rcParams['backend'] != 'module://' + NAME:
+    if pyplot.rcParams['backend'] not in BACKENDS:
         return
     try:
         managers = helper.Gcf.get_all_fig_managers()

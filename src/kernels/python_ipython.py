@@ -28,6 +28,8 @@ def fill(module):
         return
     names = SHOWN if module.__name__ in MODULES else {}
     vars(module).update(names)
+    if module.__name__ == 'matplotlib_inline.backend_inline':
+        part('python_figure')['fill'](module)
     vars(module)['get_ipython'] = kernel.get_ipython
     vars(module)['display'] = (sys.modules['IPython.display']
                                if module.__name__ == 'IPython' else display)

@@ -257,6 +257,8 @@ def load_extension(shell, line):
 
 def matplotlib_backend(shell, line):
     if line in ('', 'inline', 'agg', 'auto', 'notebook', 'widget', 'ipympl'):
+        if line != 'agg':
+            part('python_figure')['enable']()
         return
     if line not in ('-l', '--list'):
         raise RuntimeError('%r is not a recognised GUI loop or backend name'
