@@ -308,7 +308,8 @@ figure]]).results
     it("plt.ioff() keeps figures until they are shown, %matplotlib inline takes them back",
       function()
         if lacks "matplotlib" then return end
-        assert.same({}, run("import matplotlib.pyplot as plt\nplt.ioff()\nplt.plot([1, 2]);").results)
+        local code = "import matplotlib.pyplot as plt\nplt.ioff()\nplt.plot([1, 2]);"
+        assert.same({}, run(code).results)
         assert.equal("line", drawn("plt.ion()").type)
         assert.same({}, run("plt.switch_backend('agg')\nplt.plot([1, 2]); plt.show()").results)
         assert.equal("line", last("%matplotlib inline\nplt.plot([1, 2]);").chart.type)
