@@ -361,6 +361,9 @@ figure]]).results
       assert.same({ { label = "trace 0", min = 1, first_quartile = 2, median = 3.5,
         third_quartile = 5, max = 5, outliers = { 30 } } }, of(
         "{'data': [{'type': 'box', 'y': [1, 2, 3, 4, 5, 30]}]}").elements)
+      assert.same({ bar("a", "Group 0", 2), bar("b", "Group 0", 1) },
+        of("{'data': [{'type': 'histogram', 'x': ['a', 'b', 'a']}]}").elements)
+      assert.equal("unknown", of("{'data': [{'type': 'histogram', 'x': [1, 2, 1]}]}").type)
       assert.equal("superchart", of([[{'data': [{'type': 'bar', 'y': [1]},
         {'type': 'bar', 'y': [1], 'xaxis': 'x2', 'yaxis': 'y2'}]}]]).type)
       assert.is_nil(of("{'data': 5, 'layout': []}"))

@@ -76,8 +76,24 @@ def kind_of(trace):
             return 'unknown'
         return 'line' if 'lines' in (trace.get('mode') or 'lines') else (
             'scatter' if 'markers' in trace['mode'] else 'unknown')
+    if kind == 'histogram' and names_counted(trace) is not None:
+        return 'bar'
     return {'bar': 'bar', 'pie': 'pie', 'box': 'box_and_whisker'}.get(
         kind, 'unknown')
+
+
+def names_counted(trace):
+    """The names in a histogram, which it counts; None if it has numbers, for
+    the browser chooses where to cut those."""
+    if trace.get('histfunc') not in (None, 'count') or trace.get('histnorm'):
+        return None
+    names = values_of(trace, 'x')
+    if names is None:
+        names = values_of(trace, 'y')
+    if not names or not all(isinstance(name, str) for name in names) or (
+            shape['scale_of'](names) != 'categorical'):
+        return None
+    return names
 
 
 # -- values ----------------------------------------------------------------
@@ -140,9 +156,17 @@ def points(index, trace, state):
 
 
 def bars(index, trace, state):
-    labels, values = pairs_of(trace, state)
-    if lies(trace):
-        labels, values = values, labels
+    if trace.get('type') == 'histogram':
+        names = names_counted(trace)
+        count(state, len(names))
+        counted = {}
+        for name in names:
+            counted[name] = counted.get(name, 0) + 1
+        labels, values = list(counted), list(counted.values())
+    else:
+        labels, values = pairs_of(trace, state)
+        if lies(trace):
+            labels, values = values, labels
     group = trace.get('name') or 'Group %d' % index
     return [{'label': str(label), 'group': group, 'value': value}
             for label, value in zip(labels, values)]
