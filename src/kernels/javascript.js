@@ -140,7 +140,8 @@ function execute(request, frame) {
   cell = {
     __proto__: null, request, code, saved, source: code, name: '', results: 0, bytes: 0,
     truncated: false, hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false,
-    holdsObjects: false, isAnswered: false, isDeferred: false, value: undefined, place: null, names: null,
+    holdsObjects: false, isAnswered: false, isDeferred: false, value: undefined, place: null, names: null, promises: null,
+    letGo: null,
     uncaught: null,
     toUserLine: null, hasStdin: stdin !== null,
   };
@@ -312,7 +313,6 @@ function sendError(values) {
 }
 
 function stopped() {
-  abandon();
   clearStack();
   cell.isStopping = true;
   streams.stopTimers();
@@ -347,11 +347,11 @@ function cleanPrototypes() {
 }
 
 function finish() {
-  const { request, isWaiting, holdsObjects } = cell;
+  const { request, isWaiting } = cell;
   cleanPrototypes();
   if (cell.names !== null && cell.place === null) part('javascript_names').keep(cell.names);
   restoreVariables(cell.saved);
-  if (holdsObjects) release();
+  release(cell);
   streams.settle(cell.hasStdin);
   const values = { __proto__: null, execution_count: encode(`${count}`) };
   if (cell.truncated) values.truncated = encode('1');
@@ -389,7 +389,7 @@ const kernel = {
 };
 const wire = part('javascript_wire');
 const { pack, send, hold, each } = wire;
-const { guard, begin, abandon, release, disconnect } = part('javascript_evaluate');
+const { guard, begin, release, disconnect } = part('javascript_evaluate');
 const streams = part('javascript_stream');
 
 function prepare() {

@@ -17,6 +17,7 @@ const SyntaxErrorType = SyntaxError;
 
 // What a cell that may declare, import or wait contains somewhere.
 const NEEDS_REPL = /\b(?:let|const|class|await|import|export|using)\b/;
+const HAS_AWAIT = /\bawait\b/;
 const HAS_CONST = /\bconst\b/;
 const HAS_MODULES = /\b(?:import|export)\b|\bfor\s+await\b/;
 const REDECLARED = /^Identifier '.*' has already been declared$/;
@@ -58,7 +59,7 @@ exports.guard = function (verb) {
 
 // ---- the inspector ----
 
-const inspector = new Connection(hear);
+let inspector = new Connection(hear);
 const { dispatch, disconnect } = inspector;
 
 let serial = 0; // of messages
@@ -110,21 +111,43 @@ function hear(message) {
   arrive(error, true);
 }
 
+// The inspector does not keep the promise that it waits for. Were that collected, because nothing
+// can ever resolve what it awaits, it would answer in the middle of the collection: node 22 dies.
+function holdPromises(cell) {
+  let held = 0;
+  cell.promises = [null, null, null, null];
+  cell.letGo = require('v8').promiseHooks.onInit((promise) => {
+    if (held < 4) cell.promises[held] = promise;
+    held += 1;
+  });
+}
+
 function evaluate(source) {
   const { cell } = kernel;
   cell.isCompiling = true; // an answer within the call is of the compiler
   evaluation = serial + 1;
+  if (matches(HAS_AWAIT, source)) holdPromises(cell);
   ask('Runtime.evaluate', `"expression":${stringify(`${source}\n//# sourceURL=${cell.name}`)},` +
     '"replMode":true,"objectGroup":"cell"');
   cell.isCompiling = false;
+  letGo(cell);
 }
 
-exports.abandon = function () {
-  evaluation = 0;
-};
+function letGo(cell) {
+  if (cell.letGo !== null) cell.letGo();
+  cell.letGo = null;
+}
 
-exports.release = function () {
-  ask('Runtime.releaseObjectGroup', '"objectGroup":"cell"');
+// Forget what the cell has left with the inspector.
+exports.release = function (cell) {
+  letGo(cell);
+  if (evaluation !== 0) { // an answer that must not come any more
+    evaluation = 0;
+    exports.disconnect();
+    inspector = new Connection(hear);
+  } else if (cell.holdsObjects) {
+    ask('Runtime.releaseObjectGroup', '"objectGroup":"cell"');
+  }
 };
 
 exports.disconnect = () => apply(disconnect, inspector, []);
