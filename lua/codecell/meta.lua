@@ -165,8 +165,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field latex string?
 ---@field json any
 ---@field javascript string?
----@field data any a table as data
----@field chart any a chart as data
+---@field data any a table as data: columns and their values; see docs/charts.md
+---@field chart any a chart as data: what is drawn; see docs/charts.md
 ---@field extra table<string, any>? other MIME types
 ---@field is_main_result boolean the value of the last expression
 
