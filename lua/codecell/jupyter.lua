@@ -12,7 +12,7 @@ local jupyter = {}
 local SIZE_MOST = 65536 -- bytes of a kernel.json
 local SPECS_MOST = 1000 -- of one place
 local NEWS = 1 -- seconds: kernels are not installed more often
-local INSTALL = "install jupyter_client for it: apt-get install python3-jupyter-client, or choose a "
+local INSTALL = "install jupyter_client: apt-get install python3-jupyter-client, or choose a "
   .. "virtual environment that has it (CODECELL_PYTHON)"
 -- What a kernel is called, where that is not its language.
 local LANGUAGE_OF = { ir = "r" }
@@ -159,8 +159,8 @@ function jupyter.list()
 end
 
 --- The kernel of a name or a language, as a session language.
----@param name string of the kernelspec, or of its language; in small letters. "jupyter-" before it is
----for those that a language of codecell's own has the name of
+---@param name string of the kernelspec, or of its language, in small letters. "jupyter-" before it
+---is for those that a language of codecell's own has the name of
 ---@return table? way `name`, `program`, `arguments`
 ---@return string? reason why there is none; nil: no kernel has this name
 ---@return string? hint

@@ -28,6 +28,7 @@ fi
 builtin set +H +o history
 builtin unset HISTFILE MAILCHECK PS1
 builtin shopt -u checkwinsize
+builtin shopt -s execfail
 builtin export -n PROMPT_COMMAND
 
 builtin readonly __codecell_execute=$'\2'
@@ -88,7 +89,7 @@ __codecell_read_part_head()
   builtin printf -v __codecell_number '%d|%d<<8|%d<<16|%d<<24' \
     "'${piece:0:1}" "'${piece:1:1}" "'${piece:2:1}" "'${piece:3:1}"
   ((__codecell_number = __codecell_number))
-  __codecell_read_number $((3 - ${#piece})) $((8 * (${#piece} + 1)))
+  __codecell_read_number "$((3 - ${#piece}))" "$((8 * (${#piece} + 1)))"
   size=$__codecell_number
 }
 
@@ -99,12 +100,12 @@ __codecell_write()
   builtin shift 2
   for value; do
     builtin printf -v number '\\x%02x\\x%02x\\x%02x\\x00' \
-      $((${#value} & 255)) $((${#value} >> 8 & 255)) $((${#value} >> 16 & 255))
+      "$((${#value} & 255))" "$((${#value} >> 8 & 255))" "$((${#value} >> 16 & 255))"
     ((size += 4 + ${#value}))
     payload+=$number${value//\\/\\\\}
   done
   builtin printf -v number '\\x%02x\\x%02x\\x%02x\\x00\\x%02x\\x00\\x00\\x00' \
-    $((size & 255)) $((size >> 8 & 255)) $((size >> 16 & 255)) "$kind"
+    "$((size & 255))" "$((size >> 8 & 255))" "$((size >> 16 & 255))" "$kind"
   builtin printf %b "$number$request$payload" >&245
 }
 
@@ -189,7 +190,11 @@ __codecell_read_parts()
 __codecell_failed()
 {
   if [[ $- == *e* && $BASHPID == "$$" ]]; then
-    __codecell_failure=("$@" "$(builtin trap -p INT)")
+    __codecell_failure=("$1" "$2" "$3" "$(builtin trap -p INT)")
+    # Functions count lines of their own here: of the cell is what called one.
+    if ((${#FUNCNAME[@]} > 1)); then
+      __codecell_failure[1]=${BASH_LINENO[${#BASH_LINENO[@]} - 1]}
+    fi
     builtin set +e
     builtin trap - INT
     builtin kill -INT "$$"
@@ -323,7 +328,7 @@ __codecell_prepare_done()
   builtin local digits="${#__codecell_count}"
   __codecell_done[2]=$digits
   builtin printf -v __codecell_done[0] '\\x%02x\\x00\\x00\\x00\\x13\\x00\\x00\\x00' \
-    $((23 + digits))
+    "$((23 + digits))"
   builtin printf -v __codecell_done[1] '\\x0f\\x00\\x00\\x00%s\\x%02x\\x00\\x00\\x00' \
     execution_count "$digits"
 }
@@ -335,9 +340,9 @@ __codecell_give()
   if [[ $__codecell_followed ]]; then
     __codecell_unfollow
   fi
-  builtin set +aufvxET
+  builtin set +afkuvxET
   builtin export -n __codecell_status __codecell_letters # as set -a has left them
-  __codecell_letters=${__codecell_letters//[!aefuvxET]/}
+  __codecell_letters=${__codecell_letters//[!aefkuvxET]/}
   [[ $__codecell_request ]] || builtin return 0
   if ((${#__codecell_failure[@]})); then
     __codecell_status=${__codecell_failure[0]} __codecell_letters+=e
@@ -362,7 +367,8 @@ __codecell_give()
     __codecell_prepare_done
   fi
   builtin printf %b \
-    "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245
+    "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245 ||
+    builtin exit 70 # `enable -n printf`: there is no shell to go on with
   __codecell_request=
   builtin printf '\\:\n' >&243
 }

@@ -117,15 +117,15 @@ class Bridge:
         if not self.kernel.process.ended():
             return
         status = self.kernel.process.process.returncode
-        write_all(2, self.kernel.process.said)
+        write_all(2, self.kernel.process.last_words())
         self.leave(status)
 
     def leave(self, status):
         if self.kernel is not None and not self.kernel.process.ended():
             self.kernel.process.process.kill()
         if status < 0:
-            signal.signal(-status, signal.SIG_DFL) if \
-                -status not in (signal.SIGKILL, signal.SIGSTOP) else None
+            if -status != signal.SIGKILL:
+                signal.signal(-status, signal.SIG_DFL)
             os.kill(os.getpid(), -status)
         os._exit(status)
 

@@ -81,7 +81,8 @@ class Process:
             argv, env=env, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             preexec_fn=in_kernel)
-        threading.Thread(target=self.listen, daemon=True).start()
+        self.listener = threading.Thread(target=self.listen, daemon=True)
+        self.listener.start()
 
     def listen(self):
         source = self.process.stderr.fileno()
@@ -94,8 +95,13 @@ class Process:
     def ended(self):
         return self.process.poll() is not None
 
+    def last_words(self):
+        """Once it has ended; its children may have what it wrote to."""
+        self.listener.join(1)
+        return self.said
+
     def last_line(self):
-        lines = self.said.decode('utf-8', 'replace').strip().splitlines()
+        lines = self.last_words().decode('utf-8', 'replace').strip().splitlines()
         return ANSI.sub('', lines[-1]).strip() if lines else ''
 
     def interrupt(self):
