@@ -54,6 +54,16 @@ for _, program in ipairs(PROGRAMS) do
       assert.equal("nil", run("nil").text)
     end)
 
+    works("have the value of a last expression after statements #E07", function()
+      assert.equal("20", run("a = 10\na * 2").text)
+      assert.equal("3\t4", run("local b = 3; b, b + 1 -- both\n").text)
+      assert.equal("x;\ny", run("local c = 1\n'x;\\ny'").text)
+      local failure = run("a = 1\na = = 2\na").error
+      assert.equal("SyntaxError", failure.name)
+      assert.equal(2, failure.line)
+      assert.equal(2, run("a = 1\nnothing.x, 1").error.line)
+    end)
+
     works("print in order, bytes as they are", function()
       assert.equal("a\t1\nb\255\0c\nchild\nd", output([[
         print("a", 1) io.write("b\255\0c\n") os.execute("echo child") io.stdout:write("d")]]))

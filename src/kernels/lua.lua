@@ -18,7 +18,7 @@ local rawget, setmetatable = rawget, setmetatable
 local byte, char, find, format, gmatch, gsub, match, sub = string.byte, string.char, string.find,
   string.format, string.gmatch, string.gsub, string.match, string.sub
 local concat = table.concat
-local floor = math.floor
+local floor, max = math.floor, math.max
 local create, resume, status, yield = coroutine.create, coroutine.resume, coroutine.status,
   coroutine.yield
 local gethook, getmetatable, sethook, traceback = debug.gethook, debug.getmetatable,
@@ -33,6 +33,7 @@ local EXECUTE, ENV, READY, ERROR, DONE = 2, 3, 16, 18, 19 -- src/protocol.h
 local SLICE = 4096 -- PIPE_BUF: written whole, or not at all when a signal comes
 local INTERRUPTED = 4 -- EINTR
 local BROKEN = 70 -- status of the process
+local TAILS_MAX, TAIL_MAX = 100, 65536 -- places where a last expression is looked for; its bytes
 local HERE = "(command line)" -- the name of this file in tracebacks
 
 local reader, writer = open("/dev/fd/3", "rb"), open("/dev/fd/4", "wb")
@@ -212,21 +213,50 @@ end
 
 -- ---- cells ----
 
--- As the interactive interpreter does: an expression, or else statements. LuaJIT forgets the cell,
--- and with it the line, when what is called last raises: there that call is not the last one.
-local function compile_cell(code)
-  local expression = gsub(code, "^=", "", 1)
-  local chunk = compile("return " .. expression, "=cell", "t")
+-- LuaJIT forgets the cell, and with it the line, when what is called last raises: there that call
+-- is not the last one.
+local function compile_expression(code)
+  local chunk = compile("return " .. code, "=cell", "t")
   if chunk and jit then
-    local close_it = find(expression, "--", 1, true) and "\n)" or ")"
-    chunk = compile("return (function(...) return ... end)(" .. expression .. close_it, "=cell")
+    local close_it = find(code, "--", 1, true) and "\n)" or ")"
+    chunk = compile("return (function(...) return ... end)(" .. code .. close_it, "=cell")
   end
+  return chunk
+end
+
+-- Statements, and then an expression, as somebody types them one after the other.
+local function compile_parts(code)
+  local places, count_of = {}, 0
+  for place in gmatch(code, "()[\n;]") do
+    count_of = count_of + 1
+    places[count_of] = place
+  end
+  for i = count_of, max(1, count_of - TAILS_MAX), -1 do
+    local tail = sub(code, places[i] + 1)
+    if #tail > TAIL_MAX then
+      return nil
+    end
+    local head = sub(code, 1, places[i])
+    if compile("return " .. tail, "=cell", "t") and compile(head, "=cell", "t") then
+      return compile(head .. "return " .. tail, "=cell", "t")
+    end
+  end
+end
+
+-- As the interactive interpreter does: an expression, or else statements.
+local function compile_cell(code)
+  local chunk = compile_expression((gsub(code, "^=", "", 1)))
   if chunk then
     return chunk
   elseif byte(code) == 27 then
     return nil, "attempt to load a binary chunk"
   end
-  return compile(code, "=cell", "t")
+  local problem
+  chunk, problem = compile(code, "=cell", "t")
+  if chunk then
+    return chunk
+  end
+  return compile_parts(code), problem
 end
 
 local function packed(...)

@@ -12,6 +12,7 @@ local close, flush, write = stdout.close, stdout.flush, stdout.write
 
 -- Nothing that this process starts has its wire.
 local WITHOUT_WIRE = "exec 3<&- 4>&- 5<&- 6>&-"
+local HAS_STATUS = _VERSION ~= "Lua 5.1" -- the end of a pipe has
 local SIGINT = 2
 local KILLED = 128 -- and the signal: what a shell says of its last program
 
@@ -44,10 +45,10 @@ local function shell_quoted(text)
 end
 
 -- A command with what this cell has.
-local function dressed(command)
+local function dressed(command, is_fed)
   local pieces = { WITHOUT_WIRE }
-  if input_path then
-    pieces[1] = pieces[1] .. " <" .. shell_quoted(input_path)
+  if not is_fed then
+    pieces[1] = pieces[1] .. " <" .. shell_quoted(input_path or "/dev/null")
   end
   for _, set in next, { variables, envs } do
     for name, value in next, set do
@@ -60,28 +61,37 @@ local function dressed(command)
   return concat(pieces, "; ")
 end
 
--- This process is deaf to an interrupt while it waits for a program, which it ends. Answers as
--- os.execute: true, how, number; before 5.2 the wait status.
+-- What a program that an interrupt has ended amounts to, by its wait status.
 local function outcome(...)
-  local first, how, number = ...
-  if how == "signal" and number == SIGINT or number == KILLED + SIGINT
-    or first == SIGINT or first == (KILLED + SIGINT) * 256 then
+  if ... == SIGINT or ... == (KILLED + SIGINT) * 256 then
     error("interrupted!", 3)
   end
   return ...
 end
 
+-- The interpreter is deaf to an interrupt while it waits for a program in os.execute, but not in
+-- the end of a pipe, which tells the same since 5.2.
 function os.execute(command, ...)
   if type(command) ~= "string" then
     return execute(command, ...)
   end
   flush(stdout)
-  return outcome(execute(dressed(command)))
+  if not HAS_STATUS then
+    return outcome(execute(dressed(command)))
+  end
+  local program, message, number = popen(dressed(command), "w")
+  if not program then
+    return program, message, number
+  end
+  return close(program)
 end
 
-function io.popen(command, ...)
+function io.popen(command, mode, ...)
   flush(stdout)
-  return popen(type(command) == "string" and dressed(command) or command, ...)
+  if type(command) == "string" then
+    command = dressed(command, mode == "w")
+  end
+  return popen(command, mode, ...)
 end
 
 -- The file stays as long as a program that the last cell has started may be about to open it.
