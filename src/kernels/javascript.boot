@@ -16,11 +16,11 @@
     if (name === '') {
       name = body.latin1Slice(start, at);
     } else {
-      parts[name] = body.utf8Slice(start, at);
+      parts[name] = body.subarray(start, at);
       name = '';
     }
   }
-  require('vm').compileFunction(parts['javascript.js'],
+  require('vm').compileFunction(parts['javascript.js'].utf8Slice(),
     ['require', 'process', 'parts', 'load', 'language'],
     { filename: '<codecell javascript.js>' })(require, process, parts,
     (name, options) => import(name, options), process.argv[1]);

@@ -20,6 +20,7 @@ const { Script, compileFunction } = require('vm');
 const { startSigintWatchdog, stopSigintWatchdog, watchdogHasPendingSigint } =
   process.binding('contextify');
 const { set: copy, subarray } = Uint8Array.prototype;
+const { utf8Slice } = Buffer.prototype;
 const Bytes = Uint8Array;
 const encoder = new TextEncoder();
 const { encode: encodeText } = TextEncoder.prototype;
@@ -51,7 +52,7 @@ function part(name) {
   let exports = loaded[name];
   if (exports === undefined) {
     exports = loaded[name] = { __proto__: null };
-    compileFunction(parts[name + '.js'],
+    compileFunction(apply(utf8Slice, parts[`${name}.js`], []),
       ['require', 'process', 'exports', 'kernel', 'part'],
       { __proto__: null, filename: `<codecell ${name}.js>` })(
       require, process, exports, kernel, part);

@@ -44,7 +44,7 @@ function note(after) {
 }
 
 function followTimers() {
-  const { custom } = require('util').promisify;
+  const custom = Symbol.for('nodejs.util.promisify.custom');
   put('setTimeout', function setTimeout(callback, after) {
     note(after);
     return apply(originals.setTimeout, this, arguments);
