@@ -48,6 +48,8 @@ describe("cells of python #user", function()
     run("import asyncio\nasync def later():\n    await asyncio.sleep(0)\n    return 'done'\n"
       .. "task = asyncio.create_task(later())")
     assert.equal("done", run("await task").text)
+    run("seen = []\nasync def note(): seen.append(1)\nother = asyncio.create_task(note())")
+    assert.equal("([1], True)", run("seen, other.done()").text)
   end)
 
   it("read the input that they are given, and say when there is none", function()

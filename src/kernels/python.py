@@ -357,6 +357,7 @@ class Kernel:
         sys.displayhook = self.hook
         if self.loop is not None:
             part('python_async')['enter']()
+            self.guarded(part('python_async')['turn'])
         failure = self.guarded(self.attempt, code)
         self.running = False
         settrace(None)
@@ -366,6 +367,7 @@ class Kernel:
         if getpid() != self.pid:
             leave(failure)
         if self.loop is not None:
+            self.guarded(part('python_async')['turn'])
             part('python_async')['leave']()
         if self.complaint is not None:
             failure = self.complaint

@@ -1,11 +1,13 @@
 # Cells and asyncio. A cell runs as if inside a running loop, so that await
 # works at its top level and asyncio.create_task() anywhere; the loop itself
-# only runs while a cell awaits. kernel and part are given by the core.
+# runs while a cell awaits, and has a turn before and after each cell, so that
+# its tasks go on. kernel and part are given by the core.
 import asyncio
 
 # Not what the user may put in their place.
 new_loop, set_loop = asyncio.new_event_loop, asyncio.set_event_loop
 set_running = asyncio._set_running_loop
+TURNS = 5  # enough for a task that waits for another that has ended
 
 
 def loop():
@@ -29,6 +31,18 @@ def leave():
 
 def always():
     return True
+
+
+def turn():
+    """Let the tasks do what they need not wait for."""
+    running = kernel.loop
+    for _ in range(TURNS):
+        if running.is_closed() or not asyncio.all_tasks(running):
+            break
+        leave()
+        running.call_soon(running.stop)
+        running.run_forever()
+    enter()
 
 
 def run(coroutine):
