@@ -308,7 +308,8 @@ figure]]).results
     it("plt.ioff() keeps figures until they are shown, %matplotlib inline takes them back",
       function()
         if lacks "matplotlib" then return end
-        local code = "import matplotlib.pyplot as plt\nplt.ioff()\nplt.plot([1, 2]);"
+        local code = "import matplotlib.pyplot as plt\nplt.close(plt.figure())\nplt.ioff()\n"
+          .. "plt.plot([1, 2]);"
         assert.same({}, run(code).results)
         assert.equal("line", drawn("plt.ion()").type)
         assert.same({}, run("plt.switch_backend('agg')\nplt.plot([1, 2]); plt.show()").results)

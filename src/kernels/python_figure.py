@@ -39,8 +39,11 @@ def show(*arguments, **options):
 
 
 def fill(module):
-    """Make the module that pyplot imports as its backend."""
+    """Make the module that pyplot imports as its backend, at the first
+    figure: from then on it is interactive."""
+    from matplotlib import interactive
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    interactive(True)
     module.FigureCanvas = FigureCanvasAgg
     module.show = show
     module.new_figure_manager = new_figure_manager
@@ -52,7 +55,6 @@ def choose(matplotlib):
     import os
     if not os.environ.get('MPLBACKEND'):
         matplotlib.rcParams['backend'] = 'module://' + NAME
-        matplotlib.interactive(True)
         kernel.figures = show_rest
 
 
