@@ -29,7 +29,8 @@ describe("cells of TypeScript #user", function()
   works("lose their types #E02 #F11", function()
     for code, text in pairs({
       ["const n: number = 5;\nn + 1"] = "6",
-      ["function first<T>(items: T[]): T | undefined { return items[0] }\nfirst<number>([7, 8])"] = "7",
+      ["function first<T>(items: T[]): T | undefined { return items[0] }\n"
+        .. "first<number>([7, 8])"] = "7",
       ["let w: number = 'text' as any; w"] = "text",
       ["function over(a: string): string;\nfunction over(a: any) { return a }\nover(3)"] = "3",
       ["declare const nowhere: number;\n'ok'"] = "ok",
