@@ -26,6 +26,7 @@ const encoder = new TextEncoder();
 const { encode: encodeText } = TextEncoder.prototype;
 const test = RegExp.prototype.exec;
 const { setInterval, clearInterval } = globalThis;
+const { exit } = process;
 const drain = process._tickCallback;
 const fatal = process._fatalException;
 
@@ -362,6 +363,7 @@ function finish() {
     wire.ref();
   }
   send(pack(DONE, request, values));
+  if (streams.isLost()) apply(exit, process, [1]); // the next cell finds a kernel that can print
   if (isWaiting) wire.take();
 }
 

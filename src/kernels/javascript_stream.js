@@ -29,6 +29,8 @@ function writeBytes(fd, bytes) {
   }
 }
 
+let isLost = false; // an output that cannot be had again
+
 function writeText(fd, text) {
   if (apply(includes, text, ['<codecell '])) text = part('javascript_error').cleanOutput(text);
   let count = 0;
@@ -44,6 +46,7 @@ function writeText(fd, text) {
   } catch (error) {
     // The code has closed its output, or the host does not listen any more.
     if (error.code !== 'EBADF' && error.code !== 'EPIPE') throw error;
+    isLost = true;
   }
 }
 
@@ -207,6 +210,8 @@ exports.report = function (text) {
 exports.stopTimers = function () {
   part('javascript_interrupt').stopTimers();
 };
+
+exports.isLost = () => isLost;
 
 exports.open = function () {
   openConsole();
