@@ -13,18 +13,25 @@
 # standard output and error lead nowhere, and the options that change how a
 # script reads are off.
 #
-# Descriptors: 240 and 245 the wire, 241 and 242 the pipes of output, 243 the end to
-# write of a pipe at 0, which gives the reader loop a line to read after each
-# cell, 244 what a cell reads, which is all that a cell finds at the others: it
-# cannot hold the wire. They are not closed, since bash would then keep them at
-# 10 and above meanwhile, where users have theirs.
+# Descriptors: 240 the wire to read, 241 and 242 the pipes of output, 243 the
+# end to write of a pipe at 0, which gives the reader loop a line to read after
+# each cell, 244 what a cell reads, 245 the wire to write. What a cell starts
+# gets none of them.
 
 if [[ $- != *i* ]]; then
-  exec 0<<<'\:' 240<&3 241>&1 242>&2 243>>/dev/fd/0 244</dev/null 245>&4
+  exec 0<<<'\:' 230<&3 231>&1 232>&2 233>>/dev/fd/0 235>&4
   PROMPT_COMMAND=$BASH_EXECUTION_STRING SHLVL=0 exec -a bash "$BASH" \
     --norc --noprofile --noediting -i 3<&- 4>&- >/dev/null 2>&1
 fi
 
+# Where bash keeps a descriptor that is closed for one command (10, the first
+# that is free) it is closed on exec, and so are the copies of that.
+{ \exec 240<&10; } 230<&-
+{ \exec 241>&10; } 231>&-
+{ \exec 242>&10; } 232>&-
+{ \exec 243>&10; } 233>&-
+{ \exec 245>&10; } 235>&-
+\exec 230<&- 231>&- 232>&- 233>&- 235>&- 244</dev/null
 builtin set +H +o history
 builtin unset HISTFILE MAILCHECK PS1
 builtin shopt -u checkwinsize
@@ -424,7 +431,7 @@ __codecell_write 16 '\x00\x00\x00\x00\x00\x00\x00\x00' \
 PROMPT_COMMAND='\__codecell_take || ! __codecell_user="$(\builtin trap -p ERR)" '
 PROMPT_COMMAND+='|| \builtin trap - ERR; '
 PROMPT_COMMAND+='\__codecell_prepare && \: ; ! \command eval "$__codecell_code" '
-PROMPT_COMMAND+='0<&244 1>&241 2>&242 240<&244 241<&244 242<&244 243<&244 245<&244; '
+PROMPT_COMMAND+='0<&244 1>&241 2>&242; '
 PROMPT_COMMAND+='__codecell_status="${PIPESTATUS[0]:-1}" __codecell_letters="$-"; '
 PROMPT_COMMAND+='\builtin set +e -E; \__codecell_give'
 builtin readonly PROMPT_COMMAND
