@@ -142,6 +142,7 @@ end
 function context.remove(sandbox, found)
   local contexts = sandbox._contexts
   found:stop()
+  found.is_removed = true -- those who wait for their turn are given up
   contexts.kernels[found.context.id] = nil
   for i = #contexts.order, 1, -1 do
     if contexts.order[i] == found.context then
