@@ -45,6 +45,7 @@ __codecell_status=0   # $? for the next cell
 __codecell_letters=   # options of the user that are off between cells
 __codecell_request=   # of the running cell, as printf writes it; '': none
 __codecell_failure=() # command and line that set -e stopped at
+__codecell_odd=       # something is to be done after the cell
 __codecell_fed=0      # the cell has something to read
 __codecell_restore=() # name, attributes and value before the cell, ...
 __codecell_followed=  # while set -e is: the options of the user before, and "."
@@ -55,19 +56,21 @@ __codecell_followed=  # while set -e is: the options of the user before, and "."
 # shorter than what was asked for ends in one. A read of a socket by bash takes
 # what was asked for, never more.
 
-# The next $1 bytes as a number, least first, from bit $2 on; in
-# __codecell_number, added to what is there.
+# The last $1 of the four bytes of a number, least first; in __codecell_number,
+# added to what is there.
 __codecell_read_number()
 {
-  builtin local left="$1" shift="$2" piece octets
-  while ((left > 0)); do
+  builtin local left="$1" piece octets
+  while
     builtin read -r -d '' -n "$left" -u 240 piece || builtin exit 0
     if [[ $piece ]]; then
       builtin printf -v octets '(%d|%d<<8|%d<<16|%d<<24)' \
         "'${piece:0:1}" "'${piece:1:1}" "'${piece:2:1}" "'${piece:3:1}"
-      ((__codecell_number |= octets << shift))
+      ((__codecell_number |= octets << 8 * (4 - left)))
     fi
-    ((left -= ${#piece} + 1, shift += 8 * (${#piece} + 1)))
+    (((left -= ${#piece} + 1) > 0))
+  do
+    :
   done
 }
 
@@ -96,7 +99,7 @@ __codecell_read_part_head()
   builtin printf -v __codecell_number '%d|%d<<8|%d<<16|%d<<24' \
     "'${piece:0:1}" "'${piece:1:1}" "'${piece:2:1}" "'${piece:3:1}"
   ((__codecell_number = __codecell_number))
-  __codecell_read_number "$((3 - ${#piece}))" "$((8 * (${#piece} + 1)))"
+  ((${#piece} > 2)) || __codecell_read_number "$((3 - ${#piece}))"
   size=$__codecell_number
 }
 
@@ -124,7 +127,7 @@ __codecell_export()
   [[ ${1%%=*} == [A-Za-z_]*([A-Za-z0-9_]) ]] || return
   if [[ $kind == "$__codecell_execute" ]]; then
     builtin local -n __codecell_variable="${1%%=*}"
-    __codecell_restore+=("${1%%=*}"
+    __codecell_odd=1 __codecell_restore+=("${1%%=*}"
       "${__codecell_variable@a}${__codecell_variable+=}" "${__codecell_variable-}")
     builtin unset -n __codecell_variable
   fi
@@ -179,7 +182,7 @@ __codecell_read_parts()
         __codecell_read_bytes "$size"
         if [[ $name == stdin ]]; then
           __codecell_feed
-          __codecell_fed=1
+          __codecell_fed=1 __codecell_odd=1
         fi
         ;;
     esac
@@ -197,7 +200,7 @@ __codecell_read_parts()
 __codecell_failed()
 {
   if [[ $- == *e* && $BASHPID == "$$" ]]; then
-    __codecell_failure=("$1" "$2" "$3" "$(builtin trap -p INT)")
+    __codecell_odd=1 __codecell_failure=("$1" "$2" "$3" "$(builtin trap -p INT)")
     # Functions count lines of their own here: of the cell is what called one.
     if ((${#FUNCNAME[@]} > 1)); then
       __codecell_failure[1]=${BASH_LINENO[${#BASH_LINENO[@]} - 1]}
@@ -289,8 +292,7 @@ __codecell_return()
 # may be coming.
 __codecell_take()
 {
-  builtin local -a kind
-  builtin local LC_ALL=C IFS= request size rest
+  builtin local LC_ALL=C IFS= kind= request size
   if [[ $__codecell_request ]]; then # the cell came to no end
     __codecell_status=130 __codecell_letters=$-
     builtin set +e -E
@@ -298,7 +300,7 @@ __codecell_take()
   fi
   while [[ $kind != "$__codecell_execute" ]]; do
     __codecell_number=0
-    __codecell_read_number 4 0
+    __codecell_read_number 4
     size=$__codecell_number
     builtin mapfile -t -d '' -n 3 -u 240 kind
     __codecell_read_bytes 8
@@ -309,23 +311,41 @@ __codecell_take()
   __codecell_request=$request
   # The reader loop leaves an array that takes no values.
   builtin unset -v PIPESTATUS
-  rest=$__codecell_code __codecell_coming=$__codecell_letters
+  __codecell_coming=$__codecell_letters
+  case $__codecell_code in
+    *nounset* | *':?'* | *errexit* | *'set -'*) __codecell_look ;;
+  esac
+  [[ $__codecell_coming != *e* ]]
+}
+
+# Which options the code may set.
+__codecell_look()
+{
+  builtin local rest="$__codecell_code"
   [[ $rest != *nounset* && $rest != *':?'* ]] || __codecell_coming+=u
   [[ $rest != *errexit* ]] || __codecell_coming+=e
   while [[ $rest == *'set -'* ]]; do
     rest=${rest#*set -}
     __codecell_coming+=${rest%%[!a-zA-Z]*}
   done
-  [[ $__codecell_coming != *e* ]]
 }
 
-# Put the options back. The status is that of the last cell.
-__codecell_prepare()
+# Put the options back, and do what those that may be coming need.
+__codecell_set()
 {
-  builtin local letters="${__codecell_letters//e/}" rest
+  builtin local letters="${__codecell_letters//e/}"
   [[ ! $letters ]] || builtin set "-$letters"
+  [[ $letters != *a* ]] || __codecell_odd=1
   [[ $__codecell_coming != *u* ]] || __codecell_wrap
   [[ $__codecell_coming != *e* ]] || __codecell_follow "$__codecell_letters"
+}
+
+# The last before the code. The status is that of the last cell.
+__codecell_prepare()
+{
+  if [[ $__codecell_coming ]]; then
+    __codecell_set
+  fi
   builtin return "$__codecell_status"
 }
 
@@ -340,17 +360,33 @@ __codecell_prepare_done()
     execution_count "$digits"
 }
 
-# Tell how the cell ended.
+# Tell how the cell ended. What few cells need is elsewhere: bash copies a
+# function to run it.
 __codecell_give()
 {
-  builtin local -a error
   if [[ $__codecell_followed ]]; then
     __codecell_unfollow
   fi
   builtin set +afkuvxET
-  builtin export -n __codecell_status __codecell_letters # as set -a has left them
   __codecell_letters=${__codecell_letters//[!aefkuvxET]/}
   [[ $__codecell_request ]] || builtin return 0
+  if [[ $__codecell_odd || $__codecell_status != 0 ]]; then
+    __codecell_tidy
+  fi
+  if ((${#__codecell_count} != __codecell_done[2])); then
+    __codecell_prepare_done
+  fi
+  builtin printf %b \
+    "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245 ||
+    builtin exit 70 # `enable -n printf`: there is no shell to go on with
+  __codecell_request=
+  builtin printf '\\:\n' >&243
+}
+
+# Say what was wrong, and take back what was for this cell alone.
+__codecell_tidy()
+{
+  builtin local -a error
   if ((${#__codecell_failure[@]})); then
     __codecell_status=${__codecell_failure[0]} __codecell_letters+=e
     error=(ExitError "line ${__codecell_failure[1]}: ${__codecell_failure[2]:0:1000}" \
@@ -367,17 +403,11 @@ __codecell_give()
     __codecell_fed=0
     \exec 244</dev/null
   fi
+  builtin export -n __codecell_status __codecell_letters # as set -a has left them
   if ((__codecell_status)); then
     __codecell_complain
   fi
-  if ((${#__codecell_count} != __codecell_done[2])); then
-    __codecell_prepare_done
-  fi
-  builtin printf %b \
-    "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245 ||
-    builtin exit 70 # `enable -n printf`: there is no shell to go on with
-  __codecell_request=
-  builtin printf '\\:\n' >&243
+  __codecell_odd=
 }
 
 # Whether it was the code that had no sense: another shell reads it again.
@@ -421,7 +451,8 @@ builtin readonly -f __codecell_read_number __codecell_read_part_head \
   __codecell_export __codecell_restore_variables __codecell_feed __codecell_read_parts \
   __codecell_failed __codecell_compose __codecell_replace __codecell_follow \
   __codecell_unfollow __codecell_wrap \
-  __codecell_return __codecell_take __codecell_prepare __codecell_prepare_done __codecell_give \
+  __codecell_return __codecell_take __codecell_look \
+  __codecell_set __codecell_prepare __codecell_prepare_done __codecell_give __codecell_tidy \
   __codecell_check_syntax __codecell_complain
 
 __codecell_write 16 '\x00\x00\x00\x00\x00\x00\x00\x00' \
