@@ -38,7 +38,8 @@ const RESULTS_MAX = 1000; // of a cell
 const RESULT_BYTES_MAX = 128 << 20; // of all results of a cell
 const BLOBS = { __proto__: null, png: 1, jpeg: 1, pdf: 1, html: 1, svg: 1 };
 const TOO_MANY = '[more results than a cell may have: the rest is left out]';
-const SOURCES_MAX = 200; // cells whose code is remembered for tracebacks
+const SOURCE_MAX = 1 << 20; // characters of a cell that is remembered for tracebacks
+const SOURCES_MAX = 200; // cells that are
 const POLL = 20; // milliseconds between looks for an interrupt while a cell waits
 
 const HAS_AWAIT = /\bawait\b/;
@@ -153,10 +154,11 @@ function execute(request, frame) {
   }
   count += 1;
   cell.name = `<cell-${count}>`;
-  sources[cell.name] = code;
+  sources[cell.name] = code.length < SOURCE_MAX ? code : '';
   delete sources[`<cell-${count - SOURCES_MAX}>`];
   if (watchdogHasPendingSigint()) forgetInterrupt();
   const isStopped = guard(() => {
+    listen();
     streams.prepare(stdin);
     begin(language);
     drain();
@@ -395,11 +397,19 @@ const { pack, send, hold, each } = wire;
 const { guard, begin, release, disconnect } = part('javascript_evaluate');
 const streams = part('javascript_stream');
 
+const { on, listenerCount } = process;
+const LISTENERS = { __proto__: null, uncaughtException: onUncaught, beforeExit: onEmpty };
+
+// The code may have taken them away.
+function listen() {
+  for (const name in LISTENERS) {
+    if (apply(listenerCount, process, [name]) === 0) apply(on, process, [name, LISTENERS[name]]);
+  }
+}
+
 function prepare() {
   process.execArgv.length = 0;
   process.argv.length = 1;
-  process.on('uncaughtException', onUncaught);
-  process.on('beforeExit', onEmpty);
   process.on('exit', disconnect); // else node waits for a debugger to leave
   streams.open();
   part('javascript_global').open();
