@@ -184,6 +184,24 @@ while True:
   end)
 end)
 
+describe("what a kernel cuts #user", function()
+  it("is said in execution.truncated, in every language", function()
+    local sandbox = codecell.assert(codecell.create())
+    for language, code in pairs({ python = "for i in range(1500): display(i)",
+      javascript = "for (let i = 0; i < 1500; i++) display(i)",
+      lua = "for i = 1, 1500 do display(i) end" }) do
+      if codecell.languages.program(language) then
+        local execution = codecell.assert(sandbox:run_code(code, { language = language }))
+        assert.is_true(#execution.results < 1500, language)
+        assert.is_true(execution.truncated.results.unknown, language)
+        execution = codecell.assert(sandbox:run_code("1 + 1", { language = language }))
+        assert.is_nil(execution.truncated, language)
+      end
+    end
+    sandbox:close()
+  end)
+end)
+
 describe("a callback that raises after it has waited #user", function()
   local sandbox = one_sandbox(teardown)
 

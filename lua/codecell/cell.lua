@@ -104,6 +104,14 @@ local function size_of(parts)
   return size
 end
 
+-- by_kernel: it has left out or shortened some, and does not say how many.
+local function say_truncated(self, by_kernel)
+  local done = self.execution
+  done.truncated = done.truncated or {}
+  done.truncated.results = { kept = #done.results, total = self.results_seen,
+    unknown = by_kernel or nil }
+end
+
 -- Whether another result is kept. A kernel keeps within its own limits; code that speaks in its
 -- place need not.
 local function takes_result(self, parts)
@@ -113,9 +121,7 @@ local function takes_result(self, parts)
     self.result_bytes = self.result_bytes + size
     return true
   end
-  local truncated = self.execution.truncated or {}
-  truncated.results = { kept = #results, total = self.results_seen }
-  self.execution.truncated = truncated
+  say_truncated(self)
   return false
 end
 
@@ -159,6 +165,8 @@ heard[DONE] = function(self, _, parts)
   for i = 1, #parts, 2 do
     if parts[i] == "execution_count" then
       self.execution.execution_count = tonumber(parts[i + 1]) or 0
+    elseif parts[i] == "truncated" and parts[i + 1] == "1" then
+      say_truncated(self, true)
     end
   end
 end
