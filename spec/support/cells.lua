@@ -277,7 +277,9 @@ end
 function Comparison:formats(result)
   local set = {}
   for _, name in ipairs(result.formats) do
-    set[name] = not self.ignore[name] and not (name == "chart" and is_empty(result.chart)) or nil
+    -- What `extra` holds has its MIME type as its name.
+    local ignored = self.ignore[name] or self.ignore.extra and name:find("/", 1, true)
+    set[name] = not ignored and not (name == "chart" and is_empty(result.chart)) or nil
   end
   return set
 end
