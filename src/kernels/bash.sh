@@ -21,7 +21,7 @@
 if [[ $- != *i* ]]; then
   exec 0<<<'\:' 230<&3 231>&1 232>&2 233>>/dev/fd/0 235>&4
   PROMPT_COMMAND=$BASH_EXECUTION_STRING SHLVL=0 exec -a bash "$BASH" \
-    --norc --noprofile --noediting -i 3<&- 4>&- >/dev/null 2>&1
+    --norc --noprofile --noediting +o history -i 3<&- 4>&- >/dev/null 2>&1
 fi
 
 # Where bash keeps a descriptor that is closed for one command (10, the first
@@ -32,7 +32,7 @@ fi
 { \exec 243>&10; } 233>&-
 { \exec 245>&10; } 235>&-
 \exec 230<&- 231>&- 232>&- 233>&- 235>&- 244</dev/null
-builtin set +H +o history
+builtin set +H
 builtin unset HISTFILE MAILCHECK PS1
 builtin shopt -u checkwinsize
 builtin shopt -s execfail
