@@ -424,7 +424,7 @@ plot.line([1, 2], [3, 4], legend_label='l')
     it("dates are ISO 8601, what is missing is null, what is no number a string", function()
       if lacks "pandas" then return end
       assert.same({
-        day = { "2024-01-01T00:00:00", null },
+        day = { "2024-01-01T00:00:00", "NaT" },
         date = { "2024-01-02", null },
         value = { 1.5, "NaN" },
         long = { "1 days 00:00:00", "2 days 00:00:00" },
