@@ -381,7 +381,11 @@ local function run_cell(self, job, began, deadline)
   run.prepare = self.prepare
   run.greeted = self.ready ~= true and function(parts) return greet(self, parts) end
   local created = reactor.now()
+  local process = self.process
   job.changes = changes.begin(self.sandbox)
+  if self.process ~= process then -- while that waited
+    return nil, replaced()
+  end
   ok, err = send(self, run)
   if not ok and err.kind == "unavailable" then -- it ended since; nothing has begun to run
     ok, err = replace(self, run)

@@ -29,11 +29,21 @@ local function was_closed(verb)
   return errors.new("cancelled", verb .. ": the process was closed")
 end
 
+-- What its sandbox came to is no end of the process's own.
+local function explain(self, err)
+  if err and err.kind == "timeout" then
+    return errors.new("sandbox_gone", err.message, err.hint)
+  elseif err and err.kind == "cancelled" and self._sandbox._killed then
+    return errors.new("sandbox_gone", "the sandbox was killed")
+  end
+  return err
+end
+
 -- Why it cannot be asked any more: it was never started, or its sandbox has ended.
 local function problem(self)
   local state, err = self:_state()
   if state == "failed" or state == "exited" then
-    return err
+    return explain(self, err)
   end
 end
 
@@ -58,7 +68,7 @@ function Process:try_read()
   end
   local state, err = self:_state()
   if state == "failed" then
-    return nil, err
+    return nil, explain(self, err)
   end
   return false
 end
@@ -216,11 +226,11 @@ function Process:try_wait()
   check_open(self, "try_wait")
   local state, err = self:_state()
   if state == "failed" then
-    return nil, err
+    return nil, explain(self, err)
   elseif not self:_finished() then
     return false
   elseif err and err.kind ~= "out_of_memory" then
-    return nil, err
+    return nil, explain(self, err)
   end
   self._ended = self._ended or reactor.now()
   local status = self:_exit()

@@ -141,8 +141,13 @@ end
 
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
-function backend.execute(_, kernel, job)
-  return kernel:execute(job)
+function backend.execute(sandbox, kernel, job)
+  local done, err = kernel:execute(job)
+  if not done then
+    return nil, sandbox._killed and errors.new("sandbox_gone", "run_code: the sandbox was killed")
+      or err
+  end
+  return done
 end
 
 ---@return codecell.Process? process
