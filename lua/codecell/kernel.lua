@@ -56,6 +56,9 @@ function Kernel:start()
       ("%s: it has no kernel any more; make a new context"):format(self.context.language))
   end
   local sandbox = self.sandbox
+  if sandbox:_closed() then -- while the cell waited for the end of another
+    return nil, errors.new("cancelled", "run_code: the sandbox was closed")
+  end
   local process
   process, err = sandbox:_spawn({
     kind = "kernel",

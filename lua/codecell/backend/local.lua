@@ -153,6 +153,10 @@ end
 ---@return codecell.Process? process
 ---@return codecell.Error? err
 function backend.spawn(sandbox, options)
+  if sandbox:_closed() then -- by a callback or another coroutine, since the verb began
+    return nil, errors.new("cancelled", ("start %s: the sandbox was closed")
+      :format(options.argv[1]))
+  end
   options.envs = sandbox._environment:list(options.envs)
   options.output = sandbox._limits.output
   local process, err = sandbox:_spawn(options)
