@@ -381,6 +381,48 @@ describe("cells of JavaScript #user", function()
     assert.equal("quiet\n", output("await tick(30); console.log('quiet')"))
   end)
 
+  works("print after an interrupt in the middle of printing", function()
+    for _ = 1, 3 do
+      run("process.stdout.write('up'); for (;;) process.stdout.write('.')", { timeout = 0.05 })
+      assert.equal("next", output("process.stdout.write('next'); undefined"))
+    end
+  end)
+
+  works("find node as it was, whatever the last one has broken", function()
+    for _, code in ipairs({
+      "console.log = () => {}; process.stdout.write = () => true; JSON.stringify = () => 'x'",
+      "Object.defineProperty(Array.prototype, '0', { set() { throw 1 }, configurable: true })",
+      "Object.prototype.get = () => 9; Object.prototype.value = 1",
+      "globalThis.Promise = globalThis.process = globalThis.console = globalThis.Buffer = null",
+      "RegExp.prototype.exec = String.prototype.split = String.prototype.slice = null",
+      "process.removeAllListeners(); Error.prepareStackTrace = () => { throw 1 }",
+    }) do
+      local context = codecell.assert(sandbox():create_code_context({ language = "js" }))
+      local function there(text)
+        return codecell.assert(sandbox():run_code(text, { context = context, timeout = 5 }))
+      end
+      there(code .. "; let left = 5")
+      local execution = there("console.log(left); ({ left })")
+      assert.equal("{ left: 5 }", execution.text, code)
+      assert.same({ "5\n" }, execution.logs.stdout, code)
+      assert.equal("6", there("await 1; left + 1").text, code)
+      assert.equal("number", there("throw 7").error.name, code)
+      sandbox():remove_code_context(context)
+    end
+  end)
+
+  works("bound what they show", function()
+    assert.equal(1001, #run("for (let i = 0; i < 1e5; i++) display(i)").results)
+    assert.truthy(#run("'x'.repeat(1e8)").text < 11000)
+    assert.truthy(#run("Array(1e5).fill().map((_, i) => ({ ['k' + i]: i }))").text < 1e5)
+    assert.equal("[html of 20971520 bytes is left out]",
+      run("display.html('h'.repeat(20 << 20))").results[1].text)
+    assert.equal("<ref *1> { self: [Circular *1] }", run("const c1 = {}; c1.self = c1; c1").text)
+    assert.truthy(run("({ [Symbol.for('nodejs.util.inspect.custom')]() { throw Error('no') } })")
+      .text:find("cannot be inspected: Error: no", 1, true))
+    assert.equal("\239\191\189\n", output("console.log('\\ud800')"))
+  end)
+
   -- ---- input, environment ----
 
   works("read the input they are given", function()

@@ -20,12 +20,15 @@ const { Script, compileFunction } = require('vm');
 const { startSigintWatchdog, stopSigintWatchdog, watchdogHasPendingSigint } =
   process.binding('contextify');
 const { set: copy, subarray } = Uint8Array.prototype;
+const { Buffer, clearInterval, setInterval } = globalThis;
 const { utf8Slice } = Buffer.prototype;
 const Bytes = Uint8Array;
 const encoder = new TextEncoder();
 const { encode: encodeText } = TextEncoder.prototype;
-const test = RegExp.prototype.exec;
-const { setInterval, clearInterval } = globalThis;
+const { exec: test } = RegExp.prototype;
+// For parts that are loaded when the code may have replaced these.
+const { slice, split, includes, indexOf } = String.prototype;
+const strings = { __proto__: null, slice, split, includes, indexOf };
 const { exit } = process;
 const drain = process._tickCallback;
 const fatal = process._fatalException;
@@ -105,7 +108,6 @@ function setVariable(text) {
   return { __proto__: null, name, value: before, next: null };
 }
 
-const { slice, trim } = String.prototype;
 const environment = process.env;
 
 function restoreVariables(saved) {
@@ -143,9 +145,8 @@ function execute(request, frame) {
   cell = {
     __proto__: null, request, code, saved, source: code, name: '', results: 0, bytes: 0,
     truncated: false, hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false,
-    holdsObjects: false, isAnswered: false, isDeferred: false, value: undefined, place: null, names: null, promises: null,
-    letGo: null,
-    uncaught: null,
+    holdsObjects: false, isAnswered: false, isDeferred: false, value: undefined, place: null,
+    names: null, promises: null, letGo: null, uncaught: null,
     toUserLine: null, hasStdin: stdin !== null,
   };
   if (matches(WHITE, code)) {
@@ -374,7 +375,13 @@ function finish() {
 function onUncaught(error) {
   if (stopping || isInterrupt(error)) return;
   if (cell !== null && cell.uncaught === null) cell.uncaught = { __proto__: null, error };
-  guard(() => streams.report(part('javascript_error').stackOf(error)));
+  guard(() => {
+    try {
+      streams.report(part('javascript_error').stackOf(error));
+    } catch (problem) {
+      if (isInterrupt(problem)) throw problem;
+    }
+  });
 }
 
 // Nothing is left that could end the cell. If something went wrong in it,
@@ -386,8 +393,9 @@ function onEmpty() {
 }
 
 const kernel = {
-  __proto__: null, apply, arrive, Bytes, conclude, copy, encode, giveUp, hearHost, inspect,
-  isInterrupt, load, matches, nothing, Script, show, sources, subarray, unquote,
+  __proto__: null, apply, arrive, Buffer, Bytes, conclude, copy, encode, giveUp, hearHost, inspect,
+  isInterrupt, load, matches, nothing, Script, show, sources, strings, subarray,
+  test, unquote,
   get cell() {
     return cell;
   },

@@ -5,12 +5,14 @@
 // kernel that is killed has lost nothing.
 'use strict';
 
-const { apply, encode } = kernel;
+const { apply, Buffer, encode } = kernel;
 const { closeSync, existsSync, openSync, unlinkSync, writeFileSync, writeSync } = require('fs');
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { subarray } = Uint8Array.prototype;
 const { includes } = String.prototype;
 const { Console } = console;
+const { isUint8Array } = require('util').types;
+const isUtf8 = (encoding) => encoding === 'utf8' || encoding === 'utf-8';
 const pause = new Int32Array(new SharedArrayBuffer(4));
 const { wait } = Atomics;
 
@@ -65,20 +67,35 @@ function makeOutput(name, fd) {
     },
     open() {
       const { Writable } = require('stream');
+      const write = (chunk, encoding) => {
+        if (typeof chunk !== 'string') writeBytes(fd, chunk);
+        else if (encoding === undefined || isUtf8(encoding)) writeText(fd, chunk);
+        else writeBytes(fd, Buffer.from(chunk, encoding));
+      };
       const stream = new Writable({
         __proto__: null, decodeStrings: false,
         write(chunk, encoding, done) {
-          if (typeof chunk === 'string' && encoding !== 'utf8') {
-            chunk = Buffer.from(chunk, encoding);
-          }
-          if (typeof chunk === 'string') writeText(fd, chunk);
-          else writeBytes(fd, chunk);
+          write(chunk, encoding);
           done();
         },
         destroy(error, done) {
           done(error);
         },
       });
+      // Past the queue of a Writable, which an interrupt could leave in a state that takes nothing.
+      stream.write = function (chunk, encoding, done) {
+        const isPlain = typeof chunk === 'string' || isUint8Array(chunk);
+        if (!isPlain || stream.writableEnded || stream.destroyed) {
+          return apply(Writable.prototype.write, stream, arguments);
+        }
+        if (typeof encoding === 'function') {
+          done = encoding;
+          encoding = undefined;
+        }
+        write(chunk, encoding === null ? undefined : encoding);
+        if (typeof done === 'function') process.nextTick(done);
+        return true;
+      };
       stream.fd = fd;
       stream._type = 'pipe';
       stream._isStdio = true;
