@@ -188,8 +188,9 @@ static void add_file(struct walk *walk, const struct stat *status,
   file->directory = directory;
   file->inode = status->st_ino;
   file->size = (uint64_t)status->st_size;
-  file->modified =
-    (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+  /* Code sets any time, which may be more than nanoseconds can count. */
+  file->modified = (int64_t)((uint64_t)status->st_mtim.tv_sec * 1000000000u +
+                             (uint64_t)status->st_mtim.tv_nsec);
   file->touched = 0;
   if (file->modified > picture->newest)
     picture->newest = file->modified;
@@ -296,8 +297,10 @@ static void list(struct walk *walk, int fd, size_t length, unsigned level,
   struct stat status;
   size_t end;
 
-  if (directory == NULL)
+  if (directory == NULL) {
+    note_failure(walk);
     return;
+  }
   while (walk->number == 0 && (entry = readdir(directory)) != NULL) {
     end = length + strlen(entry->d_name);
     if (tree_is_dots(entry->d_name) || end + 2 > sizeof walk->path)
@@ -428,7 +431,7 @@ static void merge(struct walk *walk)
 int picture_take(struct picture *next, struct picture *old, int inotify)
 {
   static struct walk walk;
-  int home = path_open(CELL_HOME, O_RDONLY | O_DIRECTORY, 0);
+  int home = path_open(CELL_HOME, O_RDONLY | O_DIRECTORY, 0), again;
 
   memset(next, 0, sizeof *next);
   if (home < 0)
@@ -441,8 +444,10 @@ int picture_take(struct picture *next, struct picture *old, int inotify)
   walk.number = open_picture(next);
   if (walk.number == 0 && walk.old != NULL)
     keep_directories(&walk, home);
+  else if (walk.number == 0 && (again = fcntl(home, F_DUPFD_CLOEXEC, 3)) >= 0)
+    walk_new(&walk, again, 0, 1, 0);
   else if (walk.number == 0)
-    walk_new(&walk, fcntl(home, F_DUPFD_CLOEXEC, 3), 0, 1, 0);
+    walk.number = errno;
   close(home);
   if (chdir("/") < 0) /* a directory that we are in would not quite go */
     walk.number = errno;
