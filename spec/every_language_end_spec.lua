@@ -13,7 +13,8 @@ for _, name in ipairs(snippets.names) do
   local of = snippets.sessions[name]
 
   describe("a cell in " .. name, function()
-    local sandbox = one_sandbox(teardown, { limits = { output = 65536, memory = 160 * MIB } })
+    local sandbox = one_sandbox(teardown, { limits = { output = 65536,
+      memory = 160 * MIB, disk = 10 * MIB } })
 
     before_each(function()
       local program, err = codecell.languages.program(name)
@@ -40,7 +41,7 @@ for _, name in ipairs(snippets.names) do
         execution.state_lost
     end
 
-    it("that runs too long is interrupted, each time, and its variables are kept #J08", function()
+    it("that runs too long is interrupted, each time, and keeps its variables #J08 #I09", function()
       run(of.set)
       local heard = {}
       for i = 1, 3 do
@@ -65,7 +66,7 @@ for _, name in ipairs(snippets.names) do
       assert.equal("here", (kept()))
     end)
 
-    it("may print without end: head and tail are kept, and what was dropped is counted", function()
+    it("may print without end: head and tail are kept, what was dropped is counted #I10", function()
       local execution = run(lines(of.print("begin"), of.flood, of.print("end")))
       local text = table.concat(execution.logs.stdout)
       assert.equal(1000008, execution.truncated.stdout.total)
@@ -83,6 +84,15 @@ for _, name in ipairs(snippets.names) do
         assert.is_true(execution.out_of_memory)
       end
       assert.same({ "next" }, run(of.print("next")).logs.stdout)
+    end)
+
+    it("that fills the disk fails, and the next one works #I13", function()
+      local execution = run(of.fill)
+      assert.truthy(execution.error)
+      assert.is_false(execution.state_lost)
+      assert.truthy(codecell.assert(sandbox().files:get_info("big")).size <= 10 * MIB)
+      codecell.assert(sandbox().files:remove("big"))
+      assert.is_nil(run(of.write:format("small")).error)
     end)
 
     it("that ends its interpreter says so, what it printed is kept, and it runs once #J15 #M11",

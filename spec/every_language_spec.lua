@@ -56,7 +56,7 @@ for _, name in ipairs(snippets.names) do
       assert.is_nil(run(of.print("")).error)
     end)
 
-    it("keeps variables for the next one, and files for all #E06 #E08", function()
+    it("keeps variables for the next one, and files for all #E06 #E08 #M21", function()
       run(of.set)
       assert.equal("here", kept())
       run(of.write:format(name))
@@ -157,6 +157,15 @@ for _, name in ipairs(snippets.names) do
     it("may print bytes, and text of any language", function()
       assert.equal(of.bytes or "a\255\0b", output(of.binary))
       assert.equal("né€😀", output(of.print("né€😀")))
+    end)
+
+    it("has no more results than a reader can take, and says so", function()
+      if of.displays then
+        local execution = run(of.displays)
+        assert.equal(1001, #execution.results) -- the last one says what is left out
+        assert.truthy(execution.truncated.results)
+        assert.is_nil(run(of.display).truncated)
+      end
     end)
 
     it("is the same with lines of Windows", function()
