@@ -182,6 +182,20 @@ while True:
       assert.truthy(language.name ~= "forging" or language.version == "7.1")
     end
   end)
+
+  it("counts, and names lines, in whole numbers or not at all", function()
+    register("counting", [[
+say(16, 0, version='1')
+for number in '12', 'nan', 'inf', '0x10', '1e999', '9' * 99:
+    request = hear()
+    say(18, request, name='E', line=number)
+    say(19, request, execution_count=number)]])
+    for i = 1, 6 do
+      local execution = codecell.assert(sandbox():run_code("1", { language = "counting" }))
+      assert.equal(i == 1 and 12 or 0, execution.execution_count)
+      assert.equal(i == 1 and 12 or nil, execution.error.line)
+    end
+  end)
 end)
 
 describe("what a kernel cuts #user", function()

@@ -100,6 +100,11 @@ describe("a program that is run once #E04 #user", function()
     assert.equal("the program ended with status 7", run("perl", "exit 7").error.value)
   end)
 
+  it("is at a line that a file can have", function()
+    local execution = run("perl", 'print STDERR "at main.pl line ", "9" x 400, "\\n"; exit 3')
+    assert.is_nil(execution.error.line)
+  end)
+
   it("says which signal ended it", function()
     local execution = run("perl", "kill 'SEGV', $$; sleep 5")
     assert.equal("SignalError", execution.error.name)

@@ -164,7 +164,7 @@ end
 heard[DONE] = function(self, _, parts)
   for i = 1, #parts, 2 do
     if parts[i] == "execution_count" then
-      self.execution.execution_count = tonumber(parts[i + 1]) or 0
+      self.execution.execution_count = execution.number(parts[i + 1]) or 0
     elseif parts[i] == "truncated" and parts[i + 1] == "1" then
       say_truncated(self, true)
     end

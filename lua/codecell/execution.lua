@@ -65,6 +65,15 @@ function execution.result(parts)
   return result
 end
 
+local DIGITS_MOST = 15
+
+--- A number that code has written, who may write anything.
+---@param text string
+---@return integer? number nil: it is none
+function execution.number(text)
+  return #text <= DIGITS_MOST and text:find("^%d+$") and tonumber(text) or nil
+end
+
 --- The error of a cell from the parts of a kernel's frame.
 ---@param parts string[]
 ---@return codecell.ExecutionError
@@ -73,7 +82,7 @@ function execution.failure(parts)
   for i = 1, #parts, 2 do
     local name, value = parts[i], parts[i + 1]
     if name == "line" then
-      failure.line = tonumber(value)
+      failure.line = execution.number(value)
     elseif failure[name] then
       failure[name] = value
     end
