@@ -53,7 +53,7 @@ __codecell_followed=  # while set -e is: the options of the user before, and "."
 # ---- frames ----
 
 # The wire gives a byte that is 0 only as the end of a `read -d ''`: a piece
-# shorter than what was asked for ends in one. A read of a socket by bash takes
+# shorter than what was asked for ends in one. A read of a pipe by bash takes
 # what was asked for, never more.
 
 # The last $1 of the four bytes of a number, least first; in __codecell_number,
