@@ -1,7 +1,7 @@
 -- Kernels of Jupyter as languages: which there are, and two real ones from the package index.
 local codecell = require "codecell"
-local interpreters = require "codecell.interpreters"
-local jupyter = require "codecell.jupyter"
+local interpreters = require "codecell.languages.interpreters"
+local jupyter = require "codecell.languages.jupyter"
 local languages = require "codecell.languages"
 local one_sandbox = require "spec.support.one_sandbox"
 local shell = require "spec.support.shell"

@@ -4,7 +4,7 @@
 --- *jupyter* one, which is a Jupyter kernel of this machine. A language of the sort *once* is
 --- compiled and run from the beginning each time: of its runs only files stay.
 local errors = require "codecell.errors"
-local interpreters = require "codecell.interpreters"
+local interpreters = require "codecell.languages.interpreters"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
 
@@ -169,7 +169,7 @@ end
 
 -- It asks this module for the folders of interpreters.
 local function jupyter()
-  return require "codecell.jupyter"
+  return require "codecell.languages.jupyter"
 end
 
 local NAME_MOST = 64 -- bytes; longer ones are not looked at
@@ -391,7 +391,7 @@ end
 
 -- ---- what there is ----
 
-for _, module in ipairs({ "codecell.sessions", "codecell.compilers" }) do
+for _, module in ipairs({ "codecell.languages.sessions", "codecell.languages.once" }) do
   for _, language in ipairs(require(module)) do
     languages.register(language)
   end

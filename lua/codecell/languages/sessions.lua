@@ -1,6 +1,6 @@
 --- The languages that keep a session, and how the kernel of each is started.
 local core = require "codecell.core"
-local interpreters = require "codecell.interpreters"
+local interpreters = require "codecell.languages.interpreters"
 
 local function node(name)
   return function(program)
