@@ -91,7 +91,7 @@ function context.default(sandbox, language)
     if not found then
       return nil, err
     end
-    defaults[definition.name], defaults[language] = found, found -- by its alias too
+    defaults[definition.name] = found
   end
   if not contexts.kernels[found.id] then
     return nil, errors.new("not_found", ("the default context of %s was removed; make one with "
