@@ -1,5 +1,6 @@
 -- How cells end that do not come to their own end, in every language that keeps a session.
 local codecell = require "codecell"
+local in_language = require "spec.support.in_language"
 local one_sandbox = require "spec.support.one_sandbox"
 local snippets = require "spec.support.snippets"
 
@@ -23,16 +24,13 @@ for _, name in ipairs(snippets.names) do
       end
     end)
 
-    local function run(code, options)
-      options = options or {}
-      options.language = not options.context and name or nil
-      return codecell.assert(sandbox():run_code(code, options))
-    end
+    local tests = in_language(name, sandbox)
+    local run = tests.run
 
     local function start(code, options)
       options = options or {}
-      options.language, options.timeout = not options.context and name or nil, 20
-      return codecell.assert(sandbox():start_code(code, options))
+      options.timeout = 20
+      return tests.start(code, options)
     end
 
     local function kept(options)

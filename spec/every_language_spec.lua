@@ -1,5 +1,6 @@
 -- What a cell does in every language that keeps a session.
 local codecell = require "codecell"
+local in_language = require "spec.support.in_language"
 local one_sandbox = require "spec.support.one_sandbox"
 local snippets = require "spec.support.snippets"
 
@@ -20,15 +21,8 @@ for _, name in ipairs(snippets.names) do
       end
     end)
 
-    local function run(code, options)
-      options = options or {}
-      options.language = not options.context and name or nil
-      return codecell.assert(sandbox():run_code(code, options))
-    end
-
-    local function output(code, options)
-      return table.concat(run(code, options).logs.stdout)
-    end
+    local tests = in_language(name, sandbox)
+    local run, output = tests.run, tests.output
 
     local function kept()
       local execution = run(of.get)
