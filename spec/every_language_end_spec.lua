@@ -64,6 +64,16 @@ for _, name in ipairs(snippets.names) do
       assert.equal("here", (kept()))
     end)
 
+    it("that goes on after an interrupt is interrupted again", function()
+      if of.stubborn then
+        run(of.set)
+        local execution = run(of.stubborn, { timeout = 0.1 })
+        assert.is_true(execution.timed_out)
+        assert.is_false(execution.state_lost)
+        assert.equal("here", (kept()))
+      end
+    end)
+
     it("may print without end: head and tail are kept, what was dropped is counted #I10", function()
       local execution = run(lines(of.print("begin"), of.flood, of.print("end")))
       local text = table.concat(execution.logs.stdout)

@@ -70,6 +70,7 @@ snippets.sessions = {
     fail = { code = "raise IndexError('oops')", name = "IndexError", value = "oops" },
     nonsense = { code = "x = = 1", name = "SyntaxError" },
     forever = "while True: pass",
+    stubborn = "try:\n  while True: pass\nexcept KeyboardInterrupt: pass\nwhile True: pass",
     flood = "print('x' * 1000000, end='')",
     variable = "import os; print(os.environ.get('ONCE', '-'), os.environ.get('LASTING', '-'))",
     input = "print(input())",
