@@ -113,7 +113,7 @@ describe("cells of JavaScript #user", function()
 
   -- ---- await ----
 
-  works("await at the top level, and keep what they declare #E17", function()
+  works("await at the top level, and keep what they declare", function()
     local execution = run("const t1 = await Promise.resolve(20);\nlet t2 = t1 * 2;\nt2 + 2")
     assert.equal("42", execution.text)
     assert.equal("60", run("t1 + t2").text)
@@ -189,7 +189,7 @@ describe("cells of JavaScript #user", function()
 
   -- ---- output ----
 
-  works("print as node does #J15", function()
+  works("print as node does", function()
     assert.equal("1 'a' { a: [ 1 ] }\n", output("console.log(1, ['a'][0] && \"'a'\", { a: [1] })"))
     assert.equal("G\n  in\nout\n",
       output("console.group('G'); console.log('in'); console.groupEnd(); console.log('out')"))
@@ -220,7 +220,7 @@ describe("cells of JavaScript #user", function()
 
   -- ---- results ----
 
-  works("display every format #E19 #M22", function()
+  works("display every format", function()
     local results = run([==[
       display({ a: 1 }, 'two')
       display.html('<b>h</b>'); display.markdown('*m*'); display.svg('<svg/>'); display.latex('$x$')
@@ -354,7 +354,7 @@ describe("cells of JavaScript #user", function()
 
   -- ---- interrupts ----
 
-  works("can be interrupted, any number of times, and keep their state #E21", function()
+  works("can be interrupted, any number of times, and keep their state", function()
     run("let kept = 1; const sleep = (ms) => new Promise((r) => setTimeout(r, ms))")
     for _, code in ipairs({
       "kept++; while (true) {}",

@@ -155,7 +155,7 @@ describe("a real kernel of Jupyter #slow", function()
     assert.equal("ok\n", table.concat(run("import os; os.system('echo ok')").logs.stdout))
   end)
 
-  works("shows rich results in order #E19", function()
+  works("shows rich results in order", function()
     local execution = run([[
 from IPython.display import HTML, JSON, Image, display, clear_output
 import base64

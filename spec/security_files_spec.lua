@@ -18,7 +18,7 @@ describe("the file system of a sandbox", function()
     os.remove(canary)
   end)
 
-  it("does not have the host's files #S001 #I02", function()
+  it("does not have the host's files #S001 #I02 #M22", function()
     within(function(sandbox)
       local found = outcomes(sandbox, ([[
 report("canary", attempt(open, %q))
