@@ -15,8 +15,8 @@
 #define QUEUE_SIZE ((size_t)32 * 1024)
 #define HEAD_SIZE 12 /* errno, flags, count: known when it is sent */
 #define READS_A_TURN 16
-#define TURN_MS 20 /* after which events are put off */
-#define REST 3     /* times as long as they took */
+#define TURN_MS 500 /* after which events are put off */
+#define REST 1      /* times as long as they took */
 
 static void answer(struct warden *warden, int number)
 {
