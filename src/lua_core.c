@@ -5,9 +5,11 @@
 #include "lua_core.h"
 #include "embedded.h"
 #include "random.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -201,6 +203,45 @@ static int core_uid(lua_State *L)
   return 1;
 }
 
+#define REPLACEMENT "\xef\xbf\xbd"
+#define REPLACEMENT_SIZE 3
+
+/* Bytes of the text as UTF-8, written to `to` unless that is NULL. */
+static size_t repair(const unsigned char *text, size_t length,
+                     unsigned char *to)
+{
+  size_t at = 0, used = 0, size;
+
+  while (at < length) {
+    size = cell_utf8_character(text + at, length - at);
+    if (to != NULL && size > 0)
+      memcpy(to + used, text + at, size);
+    else if (to != NULL)
+      memcpy(to + used, REPLACEMENT, REPLACEMENT_SIZE);
+    used += size > 0 ? size : REPLACEMENT_SIZE;
+    at += size > 0 ? size : 1;
+  }
+  return used;
+}
+
+/* repair(text): valid UTF-8, with U+FFFD for each byte that was not. */
+static int core_repair(lua_State *L)
+{
+  size_t length, size;
+  const char *text = luaL_checklstring(L, 1, &length);
+  unsigned char *repaired;
+
+  size = repair((const unsigned char *)text, length, NULL);
+  if (size == length) { /* a byte that is replaced makes it longer */
+    lua_settop(L, 1);
+    return 1;
+  }
+  repaired = lua_newuserdata(L, size);
+  repair((const unsigned char *)text, length, repaired);
+  lua_pushlstring(L, (const char *)repaired, size);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
   {"cpu_count", core_cpu_count},
   {"getpid", core_getpid},
@@ -208,6 +249,7 @@ static const luaL_Reg functions[] = {
   {"kernel", core_kernel},
   {"random", core_random},
   {"random_id", core_random_id},
+  {"repair", core_repair},
   {"terminal_size", core_terminal_size},
   {"uid", core_uid},
   {NULL, NULL},

@@ -39,3 +39,26 @@ size_t cell_utf8_suffix(const unsigned char *bytes, size_t length)
     count++;
   return count;
 }
+
+size_t cell_utf8_character(const unsigned char *bytes, size_t length)
+{
+  size_t size, i;
+
+  if (length == 0)
+    return 0;
+  size = character_length(bytes[0]);
+  if (size == 1)
+    return bytes[0] < 0x80;
+  if (size > length)
+    return 0;
+  for (i = 1; i < size; i++)
+    if (!continues(bytes[i]))
+      return 0;
+  /* Longer than it need be, half of a pair of UTF-16, or past U+10FFFF. */
+  if ((bytes[0] == 0xe0 && bytes[1] < 0xa0) ||
+      (bytes[0] == 0xed && bytes[1] >= 0xa0) ||
+      (bytes[0] == 0xf0 && bytes[1] < 0x90) ||
+      (bytes[0] == 0xf4 && bytes[1] >= 0x90))
+    return 0;
+  return size;
+}
