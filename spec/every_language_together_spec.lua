@@ -184,16 +184,17 @@ describe("the host of many cells", function()
     sandbox:close()
   end
 
-  -- What is open and used once sandboxes that are closed have ended, or `wanted` descriptors are.
+  -- What is open and used once sandboxes that are closed have ended, or no more than `wanted`
+  -- descriptors are open. Those of other tests may be collected meanwhile.
   local function settled(wanted)
+    collectgarbage()
+    collectgarbage()
     local count, rounds, same = attack.descriptors(), 0, 0
-    while rounds < 200 and same < 3 and count ~= wanted do
+    while rounds < 200 and same < 3 and not (wanted and count <= wanted) do
       codecell.step(0.02)
       local now = attack.descriptors()
       same, count, rounds = now == count and not wanted and same + 1 or 0, now, rounds + 1
     end
-    collectgarbage()
-    collectgarbage()
     return count, collectgarbage("count")
   end
 
@@ -206,7 +207,7 @@ describe("the host of many cells", function()
       use(language, language.is_session and 200 or 10)
     end
     local left, after = settled(descriptors)
-    assert.equal(descriptors, left)
+    assert.truthy(left <= descriptors, ("%d descriptors more"):format(left - descriptors))
     assert.truthy(after - memory < 256, ("%g KiB more"):format(after - memory))
   end)
 end)
