@@ -118,8 +118,10 @@ static void make_indexes(struct picture *picture)
 {
   size_t i, count = picture->directory_count;
 
-  for (i = 0; i < count; i++)
+  for (i = 0; i < count; i++) {
     picture->by_watch[i] = picture->by_inode[i] = (uint32_t)i;
+    picture->is_cut |= picture->directories[i].is_cut;
+  }
   sorting = picture;
   qsort(picture->by_watch, count, sizeof *picture->by_watch, order_watches);
   qsort(picture->by_inode, count, sizeof *picture->by_inode, order_inodes);
@@ -214,7 +216,7 @@ static uint32_t add_directory(struct walk *walk, const char *path,
   directory->watch = watch;
   directory->parent = parent;
   directory->next = PICTURE_GONE;
-  directory->changed = directory->confirmed = 0;
+  directory->changed = directory->confirmed = directory->is_cut = 0;
   return (uint32_t)picture->directory_count++;
 }
 
@@ -279,8 +281,10 @@ static void found_directory(struct walk *walk, int above, const char *name,
     known->confirmed = 1;
     return;
   }
-  if (level == PICTURE_LEVELS_MAX)
+  if (level == PICTURE_LEVELS_MAX) {
+    walk->picture->directories[parent].is_cut = 1;
     return;
+  }
   fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd >= 0)
     walk_new(walk, fd, length, level + 1, parent);
@@ -302,9 +306,13 @@ static void list(struct walk *walk, int fd, size_t length, unsigned level,
     return;
   }
   while (walk->number == 0 && (entry = readdir(directory)) != NULL) {
-    end = length + strlen(entry->d_name);
-    if (tree_is_dots(entry->d_name) || end + 2 > sizeof walk->path)
+    if (tree_is_dots(entry->d_name))
       continue;
+    end = length + strlen(entry->d_name);
+    if (end + 2 > sizeof walk->path) {
+      walk->picture->directories[self].is_cut = 1;
+      continue;
+    }
     memcpy(walk->path + length, entry->d_name, end - length + 1);
     if (walk->left-- == 0)
       walk->number = E2BIG;
@@ -375,6 +383,8 @@ static void keep_directories(struct walk *walk, int home)
                                     directory->watch, i > 0 ? parent->next : 0);
     if (directory->next != PICTURE_GONE && directory->changed)
       list_again(walk, home, i);
+    else if (directory->next != PICTURE_GONE)
+      walk->picture->directories[directory->next].is_cut = directory->is_cut;
   }
 }
 
