@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -203,27 +202,6 @@ static int core_uid(lua_State *L)
   return 1;
 }
 
-#define REPLACEMENT "\xef\xbf\xbd"
-#define REPLACEMENT_SIZE 3
-
-/* Bytes of the text as UTF-8, written to `to` unless that is NULL. */
-static size_t repair(const unsigned char *text, size_t length,
-                     unsigned char *to)
-{
-  size_t at = 0, used = 0, size;
-
-  while (at < length) {
-    size = cell_utf8_character(text + at, length - at);
-    if (to != NULL && size > 0)
-      memcpy(to + used, text + at, size);
-    else if (to != NULL)
-      memcpy(to + used, REPLACEMENT, REPLACEMENT_SIZE);
-    used += size > 0 ? size : REPLACEMENT_SIZE;
-    at += size > 0 ? size : 1;
-  }
-  return used;
-}
-
 /* repair(text): valid UTF-8, with U+FFFD for each byte that was not. */
 static int core_repair(lua_State *L)
 {
@@ -231,13 +209,13 @@ static int core_repair(lua_State *L)
   const char *text = luaL_checklstring(L, 1, &length);
   unsigned char *repaired;
 
-  size = repair((const unsigned char *)text, length, NULL);
+  size = cell_utf8_repair((const unsigned char *)text, length, NULL);
   if (size == length) { /* a byte that is replaced makes it longer */
     lua_settop(L, 1);
     return 1;
   }
   repaired = lua_newuserdata(L, size);
-  repair((const unsigned char *)text, length, repaired);
+  cell_utf8_repair((const unsigned char *)text, length, repaired);
   lua_pushlstring(L, (const char *)repaired, size);
   return 1;
 }

@@ -12,5 +12,10 @@ size_t cell_utf8_prefix(const unsigned char *bytes, size_t length);
 size_t cell_utf8_suffix(const unsigned char *bytes, size_t length);
 /* Bytes of the character at the start; 0: there is no valid one. */
 size_t cell_utf8_character(const unsigned char *bytes, size_t length);
+/* With U+FFFD for each byte that was not UTF-8: the size of that, and in `to`,
+** unless it is NULL, the bytes.
+*/
+size_t cell_utf8_repair(const unsigned char *bytes, size_t length,
+                        unsigned char *to);
 
 #endif
