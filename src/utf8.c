@@ -44,7 +44,8 @@ size_t cell_utf8_suffix(const unsigned char *bytes, size_t length)
   return count;
 }
 
-size_t cell_utf8_character(const unsigned char *bytes, size_t length)
+/* Bytes of the character at the start; 0: there is no valid one. */
+static size_t valid_length(const unsigned char *bytes, size_t length)
 {
   size_t size, i;
 
@@ -73,7 +74,7 @@ size_t cell_utf8_repair(const unsigned char *bytes, size_t length,
   size_t at = 0, used = 0, size;
 
   while (at < length) {
-    size = cell_utf8_character(bytes + at, length - at);
+    size = valid_length(bytes + at, length - at);
     if (to != NULL && size > 0)
       memcpy(to + used, bytes + at, size);
     else if (to != NULL)
