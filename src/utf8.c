@@ -44,8 +44,7 @@ size_t cell_utf8_suffix(const unsigned char *bytes, size_t length)
   return count;
 }
 
-/* Bytes of the character at the start; 0: there is no valid one. */
-static size_t valid_length(const unsigned char *bytes, size_t length)
+size_t cell_utf8_character(const unsigned char *bytes, size_t length)
 {
   size_t size, i;
 
@@ -74,7 +73,7 @@ size_t cell_utf8_repair(const unsigned char *bytes, size_t length,
   size_t at = 0, used = 0, size;
 
   while (at < length) {
-    size = valid_length(bytes + at, length - at);
+    size = cell_utf8_character(bytes + at, length - at);
     if (to != NULL && size > 0)
       memcpy(to + used, bytes + at, size);
     else if (to != NULL)

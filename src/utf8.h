@@ -10,6 +10,8 @@
 size_t cell_utf8_prefix(const unsigned char *bytes, size_t length);
 /* How many continuation bytes (at most 3) stand at the start. */
 size_t cell_utf8_suffix(const unsigned char *bytes, size_t length);
+/* Bytes of the character at the start; 0: there is no valid one. */
+size_t cell_utf8_character(const unsigned char *bytes, size_t length);
 /* With U+FFFD for each byte that was not UTF-8: the size of that, and in `to`,
 ** unless it is NULL, the bytes.
 */
