@@ -58,7 +58,7 @@ return {
     extensions = { "py" },
     programs = { "python3" },
     variable = "CODECELL_PYTHON",
-    hint = "install python3, or name an interpreter with CODECELL_PYTHON",
+    hint = "install Python: apt-get install python3; or name one with CODECELL_PYTHON",
     parts = "python",
     arguments = function(program)
       return { program, "-I", "-S", "-c", core.kernel("python.boot") }
@@ -70,7 +70,7 @@ return {
     extensions = { "lua" },
     programs = { "lua5.4", "lua", "lua5.3", "lua5.2", "lua5.1", "luajit" },
     variable = "CODECELL_LUA_PROGRAM",
-    hint = "install lua5.4, or name an interpreter with CODECELL_LUA_PROGRAM",
+    hint = "install Lua: apt-get install lua5.4; or name one with CODECELL_LUA_PROGRAM",
     arguments = function(program)
       local argv = { program }
       for i, name in ipairs({ "lua_text.lua", "lua_display.lua", "lua_shell.lua", "lua.lua" }) do
@@ -89,7 +89,7 @@ return {
     extensions = { "js", "mjs", "cjs" },
     programs = { "node", "nodejs" },
     variable = "CODECELL_NODE",
-    hint = "install nodejs 18 or later, or name an interpreter with CODECELL_NODE",
+    hint = "install node 18 or later: apt-get install nodejs; or name one with CODECELL_NODE",
     parts = "javascript",
     out_of_memory = "out of memory",
     arguments = node("javascript"),
@@ -100,7 +100,7 @@ return {
     extensions = { "ts", "mts", "cts" },
     programs = { "node", "nodejs" },
     variable = "CODECELL_NODE",
-    hint = "install nodejs 22.13 or later, or nodejs and esbuild",
+    hint = "install node and esbuild: apt-get install nodejs esbuild; node 22.13 needs no esbuild",
     check = strips_types,
     parts = "javascript",
     out_of_memory = "out of memory",
@@ -112,7 +112,7 @@ return {
     extensions = { "sh", "bash" },
     programs = { "bash" },
     variable = "CODECELL_BASH",
-    hint = "install bash 4.4 or later, or name one with CODECELL_BASH",
+    hint = "install bash 4.4 or later: apt-get install bash; or name one with CODECELL_BASH",
     prepare = plain_script,
     out_of_memory = "alloc: cannot allocate ",
     arguments = function(program)
