@@ -5,6 +5,7 @@
 --- Whether a sandbox can be made is found by making one: settings and version
 --- numbers only explain a failure.
 local core = require "codecell.core"
+local languages = require "codecell.languages"
 
 local checks = {}
 
@@ -207,6 +208,14 @@ function checks.inside(sandbox)
     end
   end
   return found
+end
+
+--- The languages that code can be in.
+---@return table[] checks
+function checks.languages()
+  return { { name = "languages", status = "ok",
+    detail = table.concat(languages.available(), " ")
+      .. "; 'codecell languages' has the others" } }
 end
 
 --- What other backends would need; the local one needs none of it.
