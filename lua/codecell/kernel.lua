@@ -211,8 +211,13 @@ end
 -- Who asks for too much at once is refused it, and an interpreter may take that for its own end.
 local function gave_up(self, done)
   local language = languages.find(self.context.language)
-  local words = language and language.out_of_memory
-  return words and table.concat(done.logs.stderr):find(words, 1, true) ~= nil
+  local printed = table.concat(done.logs.stderr)
+  for _, words in ipairs(language and language.out_of_memory or {}) do
+    if printed:find(words, 1, true) then
+      return true
+    end
+  end
+  return false
 end
 
 local function say_death(self, run)

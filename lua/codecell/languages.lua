@@ -27,7 +27,7 @@ local RULES = {
   folders = { type = "strings" },
   hint = { type = "name" },
   jupyter = { type = "name" },
-  out_of_memory = { type = "name" },
+  out_of_memory = { type = "strings" },
   parts = { type = "name" },
   place = { type = "choice", choices = { "first", "last" } },
   prepare = { type = "function" },
@@ -127,7 +127,7 @@ end
 ---`place` ("first", "last": which of the places in the source that it prints when it fails is the
 ---error's), `check` (function: path of the interpreter -> true, or nil, why it will not do, how to
 ---mend it), `parts` (prefix of the embedded files that a kernel is sent first), `out_of_memory`
----(what a kernel prints when it ends itself for want of memory)
+---(texts: a kernel that ends itself for want of memory prints one of them)
 function languages.register(language)
   options.argument("languages.register", "language", language, "table")
   options.check("languages.register", language, RULES)

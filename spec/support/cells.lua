@@ -63,6 +63,7 @@ end
 
 function of_language.javascript(text)
   text = ("\n" .. text):gsub("\n%s+at [^\n]*", "")
+  text = text:gsub("(Invalid count value): %-?%d+", "%1") -- which node 18 does not say
   return (text:gsub("\n[^\n:]+:%d+\n", "\n"):sub(2))
 end
 

@@ -9,6 +9,9 @@ local function node(name)
   end
 end
 
+-- V8's own words; and, of node 18, that its memory was not made writable.
+local OUT_OF_MEMORY = { "out of memory", "Check failed: reservation_.SetPermissions(" }
+
 -- Where javascript_types.js looks, on this machine.
 local STRIPPERS = { "/usr/bin/esbuild", "/usr/local/bin/esbuild" }
 for _, folder in ipairs({ "/usr/local/lib/node_modules", "/usr/lib/node_modules",
@@ -91,7 +94,7 @@ return {
     variable = "CODECELL_NODE",
     hint = "install node 18 or later: apt-get install nodejs; or name one with CODECELL_NODE",
     parts = "javascript",
-    out_of_memory = "out of memory",
+    out_of_memory = OUT_OF_MEMORY,
     arguments = node("javascript"),
   },
   {
@@ -103,7 +106,7 @@ return {
     hint = "install node and esbuild: apt-get install nodejs esbuild; node 22.13 needs no esbuild",
     check = strips_types,
     parts = "javascript",
-    out_of_memory = "out of memory",
+    out_of_memory = OUT_OF_MEMORY,
     arguments = node("typescript"),
   },
   {
@@ -114,7 +117,7 @@ return {
     variable = "CODECELL_BASH",
     hint = "install bash 4.4 or later: apt-get install bash; or name one with CODECELL_BASH",
     prepare = plain_script,
-    out_of_memory = "alloc: cannot allocate ",
+    out_of_memory = { "alloc: cannot allocate " },
     arguments = function(program)
       return { program, "-c", core.kernel("bash.sh"), "bash" }
     end,
