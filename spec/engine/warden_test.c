@@ -171,20 +171,25 @@ static void test_processes(struct sandbox *sandbox)
 static void test_signal_all(struct sandbox *sandbox)
 {
   static const char *const daemons[] = {
-    "/bin/sh", "-c", "for i in 1 2 3; do setsid sleep 60 & done; sleep 60",
-    NULL};
+    "/bin/sh", "-c",
+    "for i in 1 2 3; do setsid sleep 60 & done; echo up; sleep 60", NULL};
   struct running running;
+  char up[3];
   long status;
 
   spawn(sandbox, &running, CELL_COMMAND, "", 0, daemons);
   take_spawned(sandbox, &running);
-  usleep(50000);
+  check(read(running.out, up, sizeof up) == sizeof up, "daemons are started");
   check(signal_to(sandbox, 0, SIGKILL, CELL_SCOPE_PROCESS) == 0,
         "everything is signalled at once");
   status = take_exited(sandbox, &running, NULL);
   check(WIFSIGNALED(status), "and ends");
   finish(&running);
-  check(strcmp(shell(sandbox, "ls -d /proc/[0-9]* | wc -l", NULL), "4\n") == 0,
+  check(strcmp(shell(sandbox,
+                     "for i in $(seq 500); do grep -qs sleep /proc/[0-9]*/comm "
+                     "|| break; sleep 0.01; done; ls -d /proc/[0-9]* | wc -l",
+                     NULL),
+               "4\n") == 0,
         "its daemons too, and the reaper lives");
 }
 
