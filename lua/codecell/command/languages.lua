@@ -8,8 +8,8 @@ local listing = {
   summary = "list the languages and whether this machine has them",
   usage = "codecell languages [--json]",
   description = "Lists the languages that code can be in, with the interpreter of each, or how to\n"
-    .. "get it. Code of the sorts session and jupyter keeps its variables from cell to cell;\n"
-    .. "what is run once keeps only its files.\n",
+    .. "get it. Code of the sorts session and jupyter keeps its variables from cell to\n"
+    .. "cell; what is run once keeps only its files.\n",
   options = {
     { name = "json", help = "print them as JSON" },
   },
