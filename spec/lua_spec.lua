@@ -95,6 +95,18 @@ for _, program in ipairs(PROGRAMS) do
         .error.value:find("in it", 1, true))
     end)
 
+    works("name no line of the kernel in a message", function()
+      assert.is_nil(run("error('from above', 3)").error.value:find("command line", 1, true))
+      local failure = run("setmetatable({}, {__tostring = function() return {} end})").error
+      assert.is_nil(failure.value:find("command line", 1, true))
+      assert.equal("cell:2: bad argument #2 to 'popen' (invalid mode)",
+        run("local x\nio.popen('true', 'x') x = 1").error.value)
+      assert.equal("cell:1: bad argument #1 to 'execute' (string expected, got table)",
+        run("local ok = os.execute({})").error.value)
+      assert.equal("cell:1: bad argument #1 to 'popen' (string expected, got no value)",
+        run("local ok = io.popen()").error.value)
+    end)
+
     works("read the input that they are given, and so do their children", function()
       assert.equal("one\ttwo", run("io.read(), io.stdin:read()", { stdin = "one\ntwo\n" }).text)
       assert.equal("all of it", output("os.execute('cat')", { stdin = "all of it" }))
