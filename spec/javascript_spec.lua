@@ -338,6 +338,28 @@ describe("cells of JavaScript #user", function()
     assert.equal("2", run("1 + 1").text)
   end)
 
+  works("that break the interpreter for later ones are the last that it runs #S047", function()
+    for _, code in ipairs({
+      "require('fs').closeSync(1)",
+      "require('fs').closeSync(1); require('fs').openSync('mine', 'w')",
+      "require('fs').closeSync(2)",
+    }) do
+      run(code)
+      local execution = run("console.log('out'); console.error('err'); let x_ = await 7; x_")
+      assert.is_nil(execution.error)
+      assert.is_true(execution.state_lost)
+      assert.equal("7", execution.text)
+      assert.equal("out\n", table.concat(execution.logs.stdout))
+      assert.equal("err\n", table.concat(execution.logs.stderr))
+    end
+    run("for (const name of Object.getOwnPropertyNames(globalThis)) delete globalThis[name]")
+    local execution
+    for _ = 1, 3 do
+      execution = run("1 + 1")
+    end
+    assert.equal("2", execution.text)
+  end)
+
   works("that end the interpreter are replaced by a new one", function()
     local context = codecell.assert(sandbox():create_code_context({ language = "javascript" }))
     for _, code in ipairs({ "process.exit(3)", "process.kill(process.pid, 'SIGKILL')",

@@ -29,7 +29,7 @@ const { exec: test } = RegExp.prototype;
 // For parts that are loaded when the code may have replaced these.
 const { slice, split, includes, indexOf } = String.prototype;
 const strings = { __proto__: null, slice, split, includes, indexOf };
-const { exit } = process;
+const { reallyExit } = process; // exit needs what the code may have broken
 const drain = process._tickCallback;
 const fatal = process._fatalException;
 
@@ -145,8 +145,8 @@ function execute(request, frame) {
   cell = {
     __proto__: null, request, code, saved, source: code, name: '', results: 0, bytes: 0,
     truncated: false, hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false,
-    holdsObjects: false, isAnswered: false, isDeferred: false, value: undefined, place: null,
-    names: null, promises: null, letGo: null, uncaught: null,
+    isGivenUp: false, holdsObjects: false, isAnswered: false, isDeferred: false,
+    value: undefined, place: null, names: null, promises: null, letGo: null, uncaught: null,
     toUserLine: null, hasStdin: stdin !== null,
   };
   if (matches(WHITE, code)) {
@@ -226,9 +226,15 @@ function isInterrupt(error) {
     error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
 }
 
-// The code has broken something that node itself needs.
-function giveUp(error) {
+let isBroken = false; // no cell can run any more
+let failures = 0; // cells in a row that the kernel could not run to their end
+
+// The code has broken something that node itself needs, for good if `isLasting`.
+function giveUp(error, isLasting) {
+  failures += 1;
+  isBroken = isBroken || isLasting || failures > 1;
   if (cell === null) return;
+  cell.isGivenUp = true;
   cell.hasArrived = true;
   cell.isDeferred = false;
   sendError({
@@ -351,7 +357,18 @@ function cleanPrototypes() {
   }
 }
 
+// The host finds nobody who listens, and starts a kernel that can run and print.
+function leave() {
+  try {
+    disconnect();
+  } catch {
+    // what that needs is broken too
+  }
+  apply(reallyExit, process, [1]);
+}
+
 function finish() {
+  if (!cell.isGivenUp) failures = 0;
   const { request, isWaiting } = cell;
   cleanPrototypes();
   if (cell.names !== null && cell.place === null) part('javascript_names').keep(cell.names);
@@ -365,8 +382,10 @@ function finish() {
     clearInterval(poll);
     wire.ref();
   }
+  const isOver = isBroken || streams.isLost();
+  if (isOver) wire.close();
   send(pack(DONE, request, values));
-  if (streams.isLost()) apply(exit, process, [1]); // the next cell finds a kernel that can print
+  if (isOver) leave();
   if (isWaiting) wire.take();
 }
 

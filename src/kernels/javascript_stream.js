@@ -6,7 +6,9 @@
 'use strict';
 
 const { apply, Buffer, encode } = kernel;
-const { closeSync, existsSync, openSync, unlinkSync, writeFileSync, writeSync } = require('fs');
+const {
+  closeSync, existsSync, fstatSync, openSync, unlinkSync, writeFileSync, writeSync,
+} = require('fs');
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { subarray } = Uint8Array.prototype;
 const { includes } = String.prototype;
@@ -228,7 +230,19 @@ exports.stopTimers = function () {
   part('javascript_interrupt').stopTimers();
 };
 
-exports.isLost = () => isLost;
+// The pipe that a descriptor is; null where it is closed.
+function pipeOf(fd) {
+  try {
+    return fstatSync(fd).ino;
+  } catch {
+    return null;
+  }
+}
+
+const pipes = [0, pipeOf(1), pipeOf(2)];
+
+// Or it is another file by now, which would take what later cells print.
+exports.isLost = () => isLost || pipeOf(1) !== pipes[1] || pipeOf(2) !== pipes[2];
 
 exports.open = function () {
   openConsole();
