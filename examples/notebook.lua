@@ -54,9 +54,9 @@ local function run(code, language)
   local shown = codecell.format(execution, { style = "text" })
   if shown ~= "" then
     print(indented(shown, "  > "))
+    save(execution)
+    print()
   end
-  save(execution)
-  print()
 end
 
 -- Prose and cells in the order of the file.
