@@ -20,8 +20,20 @@ for _, folder in ipairs({ "/usr/local/lib/node_modules", "/usr/lib/node_modules"
   STRIPPERS[#STRIPPERS + 1] = folder .. "/typescript/package.json"
 end
 
--- Whether types can be taken away. Of a node that came without its headers the version is not
--- known: the kernel will say.
+-- Debian's node comes without its headers, but as a library whose name tells its version: these
+-- are of nodes before 22.
+local OLD_LIBRARIES = { "72", "93", "108", "109", "115" }
+
+local function is_old_library(program)
+  for _, version in ipairs(program:find("^/usr/bin/") and OLD_LIBRARIES or {}) do
+    if interpreters.exists("/usr/lib/x86_64-linux-gnu/libnode.so." .. version) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether types can be taken away. Where the version of node is not known, the kernel will say.
 local function strips_types(program)
   for _, path in ipairs(STRIPPERS) do
     if interpreters.exists(path) then
@@ -36,12 +48,14 @@ local function strips_types(program)
   end
   local major = tonumber(text:match("NODE_MAJOR_VERSION (%d+)"))
   local minor = tonumber(text:match("NODE_MINOR_VERSION (%d+)"))
-  if not major or not minor or major > 22 or major == 22 and minor >= 13 then
+  local is_known = major and minor
+  if is_known and (major > 22 or major == 22 and minor >= 13)
+    or not is_known and not is_old_library(program) then
     return true
   end
-  return nil, ("%s is node %d.%d, which takes no types away; install nodejs 22.13 or later, or "
-    .. "esbuild (apt-get install esbuild)"):format(program, major, minor),
-    "install nodejs 22.13 or later, or esbuild (apt-get install esbuild)"
+  local hint = "install esbuild: apt-get install esbuild; or node 22.13 or later"
+  local version = is_known and ("is node %d.%d"):format(major, minor) or "is older than node 22"
+  return nil, ("%s %s, which takes no types away; %s"):format(program, version, hint), hint
 end
 
 -- Bash cannot hold a NUL: its scripts lose them too. It takes a carriage return for a letter, which
