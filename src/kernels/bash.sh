@@ -49,6 +49,7 @@ __codecell_odd=       # something is to be done after the cell
 __codecell_fed=0      # the cell has something to read
 __codecell_restore=() # name, attributes and value before the cell, ...
 __codecell_followed=  # while set -e is: the options of the user before, and "."
+__codecell_ends=      # a trap may say something when this shell ends
 
 # ---- frames ----
 
@@ -313,15 +314,18 @@ __codecell_take()
   builtin unset -v PIPESTATUS
   __codecell_coming=$__codecell_letters
   case $__codecell_code in
-    *nounset* | *':?'* | *errexit* | *'set -'*) __codecell_look ;;
+    *nounset* | *':?'* | *errexit* | *'set -'* | *EXIT*) __codecell_look ;;
   esac
+  # A shell that ends has left the cell, and so what the eval was given.
+  [[ ! $__codecell_ends ]] || \exec 1>&241 2>&242
   [[ $__codecell_coming != *e* ]]
 }
 
-# Which options the code may set.
+# Which options the code may set, and whether a trap on EXIT.
 __codecell_look()
 {
   builtin local rest="$__codecell_code"
+  [[ $rest != *EXIT* ]] || __codecell_ends=1
   [[ $rest != *nounset* && $rest != *':?'* ]] || __codecell_coming+=u
   [[ $rest != *errexit* ]] || __codecell_coming+=e
   while [[ $rest == *'set -'* ]]; do
@@ -354,9 +358,9 @@ __codecell_prepare_done()
 {
   builtin local digits="${#__codecell_count}"
   __codecell_done[2]=$digits
-  builtin printf -v __codecell_done[0] '\\x%02x\\x00\\x00\\x00\\x13\\x00\\x00\\x00' \
+  builtin printf -v '__codecell_done[0]' '\\x%02x\\x00\\x00\\x00\\x13\\x00\\x00\\x00' \
     "$((23 + digits))"
-  builtin printf -v __codecell_done[1] '\\x0f\\x00\\x00\\x00%s\\x%02x\\x00\\x00\\x00' \
+  builtin printf -v '__codecell_done[1]' '\\x0f\\x00\\x00\\x00%s\\x%02x\\x00\\x00\\x00' \
     execution_count "$digits"
 }
 
@@ -368,6 +372,7 @@ __codecell_give()
     __codecell_unfollow
   fi
   builtin set +afkuvxET
+  [[ ! $__codecell_ends ]] || \exec 1>/dev/null 2>&1
   __codecell_letters=${__codecell_letters//[!aefkuvxET]/}
   [[ $__codecell_request ]] || builtin return 0
   if [[ $__codecell_odd || $__codecell_status != 0 ]]; then
