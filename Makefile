@@ -296,8 +296,8 @@ check-luas:
 PACKAGES := pandas matplotlib seaborn plotly==6.0.1 nbformat altair bokeh polars pyarrow pillow sympy tqdm jinja2
 PACKAGES_FOLDER = $(abspath $(BUILD))/packages
 check-packages: all
-	@if ! $(LUA_ENVIRONMENT) $(LUA) -e 'os.exit(require("codecell.languages.interpreters").prefix( \
-	    "$(PACKAGES_FOLDER)/bin/python3") and 0 or 1)'; then \
+	@if ! $(LUA_ENVIRONMENT) $(LUA) -e 'interpreters = require "codecell.languages.interpreters"' \
+	    -e 'os.exit(interpreters.prefix("$(PACKAGES_FOLDER)/bin/python3") and 0 or 1)'; then \
 	  $(SUITE) counts python-packages echo 'ok - # SKIP a sandbox cannot be given $(PACKAGES_FOLDER)'; \
 	elif $(PYTHON) -m venv $(PACKAGES_FOLDER) >/dev/null 2>&1 && \
 	  $(PACKAGES_FOLDER)/bin/pip install --quiet --disable-pip-version-check $(PACKAGES) >/dev/null 2>&1; then \
