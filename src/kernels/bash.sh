@@ -16,7 +16,7 @@
 #
 # Descriptors: 240 the wire to read, 241 and 242 the pipes of output, 243 the
 # end to write of a pipe at 0, which gives the reader loop a line to read after
-# each cell, for many cells at a time, 244 what a cell reads, 245 the wire to write. What a cell starts
+# each cell, 244 what a cell reads, 245 the wire to write. What a cell starts
 # gets none of them.
 
 if [[ $- != *i* ]]; then
@@ -51,6 +51,8 @@ __codecell_fed=0      # the cell has something to read
 __codecell_restore=() # name, attributes and value before the cell, ...
 __codecell_followed=  # while set -e is: the options of the user before, and "."
 __codecell_ends=      # a trap may say something when this shell ends
+__codecell_asks=      # the user may have a trap on INT: it is asked for after each cell
+__codecell_trapped=   # that trap, as `trap -p` says it
 
 # ---- frames ----
 

@@ -109,6 +109,9 @@ __codecell_take()
     builtin set +e -E
     __codecell_give
   fi
+  # An interrupt would take away what a command has read: it is not heard here.
+  # The library repeats one that does not end the cell.
+  builtin trap '' INT
   while [[ $kind != "$__codecell_execute" ]]; do
     __codecell_read_frame_head
     builtin read -r -d '' -n 8 -u 240 piece || builtin exit 0
@@ -121,22 +124,31 @@ __codecell_take()
   done
   ((__codecell_count += 1))
   __codecell_request=$request
+  builtin trap - INT
+  [[ ! $__codecell_trapped ]] || builtin eval "$__codecell_trapped"
   # The reader loop leaves an array that takes no values.
   builtin unset -v PIPESTATUS
   __codecell_coming=$__codecell_letters
   case $__codecell_code in
-    *nounset* | *':?'* | *errexit* | *'set -'* | *EXIT*) __codecell_look ;;
+    *nounset* | *':?'* | *errexit* | *'set -'* | *trap* | *'. '* | *source*)
+      __codecell_look
+      ;;
   esac
   # A shell that ends has left the cell, and so what the eval was given.
   [[ ! $__codecell_ends ]] || \exec 1>&241 2>&242
   [[ $__codecell_coming != *e* ]]
 }
 
-# Which options the code may set, and whether a trap on EXIT.
+# Which options the code may set, and whether traps; a file that it reads may too.
 __codecell_look()
 {
   builtin local rest="$__codecell_code"
   [[ $rest != *EXIT* ]] || __codecell_ends=1
+  if [[ $rest == *trap* ]]; then
+    __codecell_asks=always
+  elif [[ $rest == *'. '* || $rest == *source* ]]; then
+    __codecell_asks=${__codecell_asks:-once}
+  fi
   [[ $rest != *nounset* && $rest != *':?'* ]] || __codecell_coming+=u
   [[ $rest != *errexit* ]] || __codecell_coming+=e
   while [[ $rest == *'set -'* ]]; do
@@ -175,6 +187,13 @@ __codecell_prepare_done()
     execution_count "$digits"
 }
 
+# Keep the trap that the user has on INT.
+__codecell_ask()
+{
+  __codecell_trapped=$(builtin trap -p INT)
+  [[ $__codecell_asks == always || $__codecell_trapped ]] || __codecell_asks=
+}
+
 # Tell how the cell ended. What few cells need is elsewhere: bash copies a
 # function to run it.
 __codecell_give()
@@ -189,6 +208,7 @@ __codecell_give()
   if [[ $__codecell_odd || $__codecell_status != 0 ]]; then
     __codecell_tidy
   fi
+  [[ ! $__codecell_asks ]] || __codecell_ask
   if ((${#__codecell_count} != __codecell_done[2])); then
     __codecell_prepare_done
   fi
@@ -196,7 +216,7 @@ __codecell_give()
     "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245 ||
     builtin exit 70 # `enable -n printf`: there is no shell to go on with
   __codecell_request=
-  ((__codecell_count & 255)) || builtin printf %s "$__codecell_lines" >&243
+  builtin printf '\\:\n' >&243
 }
 
 # Say what was wrong, and take back what was for this cell alone.
@@ -269,12 +289,9 @@ builtin readonly -f __codecell_read_number __codecell_read_frame_head \
   __codecell_failed __codecell_compose __codecell_replace __codecell_follow \
   __codecell_unfollow __codecell_wrap \
   __codecell_return __codecell_take __codecell_look \
-  __codecell_set __codecell_prepare __codecell_prepare_done __codecell_give __codecell_tidy \
-  __codecell_check_syntax __codecell_complain
+  __codecell_set __codecell_prepare __codecell_prepare_done __codecell_ask \
+  __codecell_give __codecell_tidy __codecell_check_syntax __codecell_complain
 
-builtin printf -v __codecell_lines '\\:\n%.0s' {1..256} # of the reader loop
-builtin printf %s "$__codecell_lines" >&243
-builtin readonly __codecell_lines
 __codecell_write 16 '\x00\x00\x00\x00\x00\x00\x00\x00' \
   language bash version "${BASH_VERSION%%(*}" executable "$BASH"
 # `!` keeps the user's trap on ERR from hearing of the eval as well. All in one
