@@ -193,6 +193,10 @@ describe("background commands #user", function()
     process:wait(20)
     process:close()
     assert.same({ "x\n" }, heard)
+    process = codecell.assert(sandbox().commands:run("echo x",
+      { background = true, on_stdout = string.rep })) -- of C; what it raises is told
+    assert.has_error(function() process:wait(20) end)
+    process:close()
   end)
 
   it("are in the list until they end, and found by their number", function()

@@ -147,7 +147,9 @@ function wait.call(called, ...)
   if not task then
     return pcall(called, ...)
   end
-  local thread = coroutine.create(called)
+  local thread = coroutine.create(function(...) -- Lua 5.1 takes no C function, and no table
+    return called(...)
+  end)
   wait.claim(thread, task)
   return pass_on(thread, coroutine.resume(thread, ...))
 end
