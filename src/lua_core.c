@@ -233,11 +233,21 @@ static const luaL_Reg functions[] = {
   {NULL, NULL},
 };
 
+#define CORE "codecell.core" /* in the registry */
+
 EXPORT int luaopen_codecell_core(lua_State *L);
 
+/* The same table each time: a library that is loaded again in a Lua state, as
+** editors do with plugins, adds its verbs to the types that are there.
+*/
 int luaopen_codecell_core(lua_State *L)
 {
+  lua_getfield(L, LUA_REGISTRYINDEX, CORE);
+  if (lua_istable(L, -1))
+    return 1;
   lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, CORE);
   luaL_setfuncs(L, functions, 0);
   lcell_open_error(L);
   lcell_open_reactor(L);

@@ -1,15 +1,17 @@
 --- codecell.Context: a session of one language, with variables of its own.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local kernel = require "codecell.kernel"
 local languages = require "codecell.languages"
+local program = require "codecell.program"
 
 local context = {}
 
 -- As in E2B, these are there from the start; none has a process before its first cell.
 local FIRST = { "python", "javascript" }
--- What runs the cells of a context, by the sort of its language.
-local RUNNERS = { session = "codecell.kernel", jupyter = "codecell.kernel",
-  once = "codecell.program" }
+-- What runs the cells of a context, by the sort of its language. Loaded with this file: a library
+-- that is loaded again, as editors do with plugins, must not give its parts to the one before.
+local RUNNERS = { session = kernel, jupyter = kernel, once = program }
 
 ---@class codecell.Context
 ---@field id string UUID
@@ -38,7 +40,7 @@ local function add(sandbox, name, sort, cwd)
   local self = setmetatable({ id = uuid(), language = name, cwd = cwd }, Context)
   local contexts = sandbox._contexts
   contexts.order[#contexts.order + 1] = self
-  contexts.kernels[self.id] = require(RUNNERS[sort]).new(sandbox._owner, self)
+  contexts.kernels[self.id] = RUNNERS[sort].new(sandbox._owner, self)
   return self
 end
 

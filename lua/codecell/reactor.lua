@@ -4,9 +4,16 @@
 --- that another task wakes. Everything runs inside `step`; nothing runs by itself.
 local core = require "codecell.core"
 
-local reactor = {}
-
+-- Who waits is known in one place a Lua state, as the methods of its C objects are: where the
+-- library is loaded again, as editors do with plugins, what was made before still waits.
 local Reactor = core.Reactor
+local once = Reactor._once or {}
+if once.reactor then
+  return once.reactor
+end
+
+local reactor = { once = once } -- modules that are loaded once, by name
+Reactor._once, once.reactor = once, reactor
 local current          -- the C object, made at first use
 local parked = {}      -- key -> { task, ... }
 local ready = {}       -- tasks to resume in the next step, in order

@@ -6,7 +6,11 @@ local coroutines = require "codecell.coroutines"
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 
+if reactor.once.wait then
+  return reactor.once.wait
+end
 local wait = {}
+reactor.once.wait = wait
 
 local running, yield = coroutine.running, coroutines.yield
 -- Of each coroutine that may be parked; a coroutine that nobody holds takes its task along.

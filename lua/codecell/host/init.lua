@@ -3,7 +3,11 @@
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
+if reactor.once.host then
+  return reactor.once.host
+end
 local host = {}
+reactor.once.host = host
 
 local running, yield = coroutine.running, coroutine.yield
 
