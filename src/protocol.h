@@ -226,6 +226,8 @@ enum cell_kernel_message {
   CELL_KERNEL_EXECUTE = 2, /* code, and if given: stdin, and env (each
                            ** "NAME=value", set for this cell alone) */
   CELL_KERNEL_ENV = 3,     /* env parts that stay from now on */
+  CELL_KERNEL_REHEARSE = 4, /* as EXECUTE; then all is as before the first
+                            ** cell, but for what is loaded by now */
   /* kernel to host */
   CELL_KERNEL_READY = 16,  /* request 0. version, ... */
   CELL_KERNEL_RESULT = 17, /* one display or value: a part per MIME name

@@ -81,6 +81,13 @@ function Kernel:start()
   return true
 end
 
+--- Whether its process is there to take a cell.
+---@return boolean
+function Kernel:is_alive()
+  local state = self.process and self.process:_state()
+  return state == "running" or state == "starting"
+end
+
 --- End the process and forget its variables.
 function Kernel:stop()
   local process, unfinished = self.process, self.unfinished
@@ -402,7 +409,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local done, now = run.execution, reactor.now()
-  self.count = self.process and done.execution_count
+  self.count = self.process and not job.is_rehearsal and done.execution_count or nil
   local timings = done.timings
   timings.queue, timings.create, timings.run = locked - began, created - locked, now - created
   done.seconds = now - began

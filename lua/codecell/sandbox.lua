@@ -27,18 +27,24 @@ local living = setmetatable({}, { __mode = "v" })
 ---@param self codecell.Sandbox
 ---@param backend codecell.Backend
 ---@param given table checked options of create
----@return codecell.Sandbox
-function sandbox.dress(self, backend, given)
+function sandbox.equip(self, backend, given)
   self.id, self.backend = given.id, backend.name
   self._backend = backend
   self._owner = self -- what connect gives shares all this, and may be closed before
-  self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
-    started_at = os.time(), network = given.network }
-  self._started = reactor.now()
   self._cwd, self._user = given.cwd, given.user
   self._contexts = { kernels = {}, defaults = {} }
   self._processes = {}
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
+end
+
+--- Let it begin as what its user asked for, known to this Lua state.
+---@param self codecell.Sandbox equipped
+---@param given table checked options of create
+---@return codecell.Sandbox
+function sandbox.enlist(self, given)
+  self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
+    started_at = os.time(), network = given.network }
+  self._started = reactor.now()
   living[given.id] = self
   return self
 end

@@ -31,7 +31,7 @@ builtin shopt -u checkwinsize
 builtin shopt -s execfail
 builtin export -n PROMPT_COMMAND
 
-builtin readonly __codecell_execute=$'\2'
+builtin readonly __codecell_execute=$'\2' __codecell_rehearse=$'\4'
 __codecell_count=0    # of cells
 __codecell_done=()    # the last frame of a cell up to its request, and on
 __codecell_status=0   # $? for the next cell
@@ -39,6 +39,7 @@ __codecell_letters=   # options of the user that are off between cells
 __codecell_request=   # of the running cell, as printf writes it; '': none
 __codecell_failure=() # command and line that set -e stopped at
 __codecell_fed=0      # the cell has something to read
+__codecell_is_rehearsal=0
 __codecell_restore=() # name, attributes and value before the cell, ...
 __codecell_followed=  # while set -e is: the options of the user before, and "."
 
@@ -289,7 +290,7 @@ __codecell_take()
     builtin set +e -E
     __codecell_give
   fi
-  while [[ $kind != "$__codecell_execute" ]]; do
+  while [[ $kind != "$__codecell_execute" && $kind != "$__codecell_rehearse" ]]; do
     __codecell_number=0
     __codecell_read_number 4 0
     size=$__codecell_number
@@ -299,6 +300,7 @@ __codecell_take()
     __codecell_read_parts
   done
   ((__codecell_count += 1))
+  [[ $kind == "$__codecell_execute" ]] || __codecell_is_rehearsal=1
   __codecell_request=$request
   # The reader loop leaves an array that takes no values.
   builtin unset -v PIPESTATUS
@@ -370,6 +372,9 @@ __codecell_give()
     "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245 ||
     builtin exit 70 # `enable -n printf`: there is no shell to go on with
   __codecell_request=
+  if ((__codecell_is_rehearsal)); then
+    __codecell_is_rehearsal=0 __codecell_count=0
+  fi
   builtin printf '\\:\n' >&243
 }
 

@@ -25,7 +25,8 @@ from sys import getrecursionlimit, setprofile, setrecursionlimit, settrace
 __builtins__ = dict(vars(builtins))
 
 WIRE, ANSWERS = 3, 4  # two pipes, to read and to write
-EXECUTE, ENV, READY, RESULT, ERROR, DONE = 2, 3, 16, 17, 18, 19
+EXECUTE, ENV, REHEARSE = 2, 3, 4
+READY, RESULT, ERROR, DONE = 16, 17, 18, 19
 TEXT_MAX = 4 << 20  # bytes of one text of a result or an error
 BLOB_MAX = 16 << 20  # bytes of a picture or a page
 FRAME_MAX = 64 << 20
@@ -469,11 +470,13 @@ def serve():
             return
         kind = int.from_bytes(header[4:8], 'little')
         payload = wire.read(int.from_bytes(header[:4], 'little'))
-        if kind == EXECUTE:
+        if kind == EXECUTE or kind == REHEARSE:
             values = list(unpack(payload))
             code = dict(values).get(b'code', b'').decode('utf-8',
                                                          'surrogateescape')
-            kernel.cell(int.from_bytes(header[8:16], 'little'), code, values)
+            run = (kernel.cell if kind == EXECUTE
+                   else part('python_rehearsal')['cell'])
+            run(int.from_bytes(header[8:16], 'little'), code, values)
         elif kind == ENV:
             set_environment(value for name, value in unpack(payload)
                             if name == b'env')

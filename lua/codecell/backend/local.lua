@@ -16,7 +16,7 @@ local backend = {
   isolation = "kernel",
   features = {
     commands = true, files = true, metrics = true, pty = true, root = true, run_code = true,
-    watch = true,
+    warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
