@@ -264,8 +264,8 @@ local function is_fit(member)
   return true
 end
 
--- The oldest that lives.
-local function take(self)
+-- The oldest that lives, with so many seconds to go on.
+local function take(self, timeout)
   if not renew(self) then
     return nil
   end
@@ -273,7 +273,7 @@ local function take(self)
   while self.stock[1] do
     local member = table.remove(self.stock, 1)
     reactor.unpark(member.watch)
-    if is_fit(member) then
+    if is_fit(member) and self.backend.set_timeout(member.sandbox, timeout) then
       count(self, "taken")
       return member.sandbox
     end
@@ -283,12 +283,7 @@ local function take(self)
 end
 
 -- Make a sandbox of the stock that of its user.
-local function hand_over(self, taken, given)
-  local ok = self.backend.set_timeout(taken, given.timeout)
-  if not ok then
-    taken:close()
-    return nil
-  end
+local function hand_over(taken, given)
   given.id = taken.id
   if next(given.envs or {}) ~= nil then
     taken._environment:add(given.envs)
@@ -306,15 +301,14 @@ function pool.take(given)
   for _, self in ipairs(pools) do
     text = text or text_of(given)
     if self.text == text and takes_environment(self, given.envs or {}) then
-      local taken = take(self)
-      local ready = taken and hand_over(self, taken, given)
-      if not ready then
+      local taken = take(self, given.timeout)
+      if not taken then
         count(self, "missed")
       end
       self.is_filled = true
       fill(self)
-      if ready then
-        return ready
+      if taken then
+        return hand_over(taken, given)
       end
     end
   end
