@@ -120,26 +120,6 @@ function verbs.languages()
   return table.concat(names, " ")
 end
 
--- The code of a file in a living session, so often; a run before is not counted.
-function verbs.code(count, language, path)
-  local sandbox, code = living(), read(path)
-  if kept[path] ~= code then
-    kept[path] = code
-    run(sandbox, code, language)
-  end
-  return each(count, function()
-    run(sandbox, code, language)
-  end)
-end
-
-function verbs.languages()
-  local names = {}
-  for _, language in ipairs(codecell.languages.list()) do
-    names[#names + 1] = language.available and language.name or nil
-  end
-  return table.concat(names, " ")
-end
-
 function verbs.cell(count)
   local sandbox = living()
   return each(count, function()
@@ -198,6 +178,47 @@ function verbs.drop()
     kept[i] = nil
   end
   return "0"
+end
+
+-- Keep so many ready; 0: none any more.
+function verbs.pool(size, module)
+  if kept.pool then
+    kept.pool:close()
+    kept.pool = nil
+  end
+  if size > 0 then
+    kept.pool = codecell.assert(codecell.pool({ size = size, imports = { module } }))
+    codecell.assert(kept.pool:wait(120))
+  end
+  return "0"
+end
+
+-- From a full pool: to the sandbox, to its first answer, and the time of the next.
+function verbs.warm(path)
+  local code = read(path)
+  codecell.assert(kept.pool:wait(120))
+  local start = now()
+  local sandbox = create({ warm = true })
+  local created = now()
+  run(sandbox, code)
+  local first = now()
+  run(sandbox, code)
+  local done = now()
+  close(sandbox)
+  return nanoseconds(created - start) .. " " .. nanoseconds(first - start) .. " "
+    .. nanoseconds(done - first)
+end
+
+-- Add warm sandboxes that have run some code: their ids.
+function verbs.warm_sessions(count, path)
+  local ids = {}
+  for i = 1, count do
+    codecell.assert(kept.pool:wait(120))
+    local sandbox = create({ warm = true, timeout = 3600 })
+    run(sandbox, read(path))
+    kept[#kept + 1], ids[i] = sandbox, sandbox.id
+  end
+  return table.concat(ids, " ")
 end
 
 function verbs.file(size)
