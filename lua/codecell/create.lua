@@ -89,7 +89,7 @@ end
 -- The collector does not know what a sandbox weighs: at the cap it is asked once.
 local function check_room()
   local most = settings.max_sandboxes
-  if #sandbox.all() < most then
+  if sandbox.count() < most or #sandbox.all() < most then
     return true
   end
   collectgarbage()

@@ -40,38 +40,36 @@ local pools = {} -- that are open, oldest first
 
 -- ---- what fits ----
 
-local function write(value, pieces)
-  if type(value) ~= "table" then
-    pieces[#pieces + 1] = type(value) == "string" and ("%q"):format(value) or tostring(value)
-    return
-  end
-  local keys = {}
-  for key in pairs(value) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys, function(one, other)
-    return tostring(one) < tostring(other)
-  end)
-  pieces[#pieces + 1] = "{"
-  for _, key in ipairs(keys) do
-    pieces[#pieces + 1] = tostring(key) .. "="
-    write(value[key], pieces)
-    pieces[#pieces + 1] = ","
-  end
-  pieces[#pieces + 1] = "}"
+local function is_none(value)
+  return value == nil or type(value) == "table" and next(value) == nil
 end
 
--- Two creates with the same text may have the same sandbox.
-local function text_of(given)
-  local pieces = {}
-  for i, name in ipairs(DECIDING) do
-    pieces[#pieces + 1] = i .. ":"
-    local value = given[name]
-    if type(value) ~= "table" or next(value) ~= nil then
-      write(value, pieces)
+local function is_same(one, other)
+  if type(one) ~= "table" or type(other) ~= "table" then
+    return one == other or is_none(one) and is_none(other)
+  end
+  for key, value in pairs(one) do
+    if not is_same(value, other[key]) then
+      return false
     end
   end
-  return table.concat(pieces)
+  for key, value in pairs(other) do
+    if one[key] == nil and not is_none(value) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Whether both would be made in the same way.
+local function is_made_as(one, other)
+  for i = 1, #DECIDING do
+    local name = DECIDING[i]
+    if not is_same(one[name], other[name]) then
+      return false
+    end
+  end
+  return true
 end
 
 -- Whether what was started with the environment of the pool can be given this one now.
@@ -99,15 +97,6 @@ end
 
 local function still_wanted(self, round)
   return not self.closed and self.round == round
-end
-
--- A wait that news do not end.
-local function pause(seconds)
-  local deadline = wait.deadline(seconds)
-  local again = true
-  while again do
-    again = wait.key(nil, deadline)
-  end
 end
 
 -- A sandbox with kernels that have rehearsed.
@@ -139,6 +128,22 @@ local function make(self)
 end
 
 local fill
+
+-- In so many seconds, unless it is about to be filled anyway.
+local function fill_later(self, seconds)
+  local filler = self.filler
+  if not filler then
+    filler = { serial = 0, is_background = true }
+    function filler.resume()
+      filler.serial = filler.serial + 1
+      fill(self)
+    end
+    self.filler = filler
+  end
+  if not filler.is_parked and not filler.is_ready then
+    reactor.park(filler, nil, reactor.now() + seconds)
+  end
+end
 
 local function remove(self, member)
   for i = #self.stock, 1, -1 do
@@ -180,12 +185,8 @@ local function put(self, made, generation)
   watch(self, member)
 end
 
-local function refill(self, seconds)
+local function refill(self)
   local round = self.round
-  pause(seconds)
-  if not still_wanted(self, round) then
-    return
-  end
   local generation, began = languages.generation(), reactor.now()
   local made, err = make(self)
   if not still_wanted(self, round) then
@@ -200,12 +201,13 @@ local function refill(self, seconds)
     self.seconds = reactor.now() - began
     count(self, "made")
     put(self, made, generation)
+    fill(self)
   else
     self.failure = err
     self.retry = math.min((self.retry or RETRY / 2) * 2, RETRY_MOST)
     count(self, "failed")
+    fill_later(self, self.retry)
   end
-  fill(self)
   reactor.wake(self)
 end
 
@@ -220,7 +222,7 @@ function fill(self)
   while not self.closed and self.making < at_once
     and #self.stock + self.making < self.size do
     self.making = self.making + 1
-    local started = task.background(refill, self, self.retry or self.is_filled and REST or 0)
+    local started = task.background(refill, self)
     if not started then -- no reactor can be had
       self.making = self.making - 1
       return
@@ -237,7 +239,7 @@ local function renew(self)
   end
   local old = self.stock
   self.loop, self.stock, self.making, self.round = loop, {}, 0, self.round + 1
-  self.tasks, self.fresh = {}, {}
+  self.tasks, self.fresh, self.filler = {}, {}, nil
   for _, member in ipairs(old) do
     member.sandbox:close()
   end
@@ -297,16 +299,13 @@ end
 ---@param given table complete options of create
 ---@return codecell.Sandbox? sandbox nil: no pool has one
 function pool.take(given)
-  local text
   for _, self in ipairs(pools) do
-    text = text or text_of(given)
-    if self.text == text and takes_environment(self, given.envs or {}) then
+    if is_made_as(self.given, given) and takes_environment(self, given.envs or {}) then
       local taken = take(self, given.timeout)
       if not taken then
         count(self, "missed")
       end
-      self.is_filled = true
-      fill(self)
+      fill_later(self, REST)
       if taken then
         return hand_over(taken, given)
       end
@@ -376,7 +375,7 @@ function pool.pool(given)
   complete.envs = complete.envs or {}
   local self = setmetatable({
     size = given.size or 2, languages = names, imports = given.imports or {}, given = complete,
-    backend = backend, text = text_of(complete), stock = {}, making = 0, round = 0,
+    backend = backend, stock = {}, making = 0, round = 0,
     at_once = math.max(1, math.min(AT_ONCE, math.floor(core.cpu_count() / 2))),
     counts = { made = 0, taken = 0, missed = 0, died = 0, failed = 0 },
   }, Pool)

@@ -49,6 +49,16 @@ function sandbox.enlist(self, given)
   return self
 end
 
+--- How many there may be at most of those that `sandbox.all` gives.
+---@return integer
+function sandbox.count()
+  local count = 0
+  for _ in pairs(living) do
+    count = count + 1
+  end
+  return count
+end
+
 --- The sandboxes of this Lua state that are not over, oldest first.
 ---@return codecell.Sandbox[]
 function sandbox.all()
