@@ -91,7 +91,7 @@ end
 --- End the process and forget its variables.
 function Kernel:stop()
   local process, unfinished = self.process, self.unfinished
-  self.process, self.unfinished, self.count = nil, nil, nil
+  self.process, self.unfinished, self.count, self.copy = nil, nil, nil, nil
   if unfinished and unfinished.request then
     self.sandbox:_forget(unfinished.request)
   end
@@ -376,6 +376,13 @@ local function replace(self, run)
     return nil, why_not_started(self.process, err)
   end
   return true
+end
+
+--- Wait until an interrupted cell is over, or replace the process that it holds.
+---@return boolean? there
+---@return codecell.Error? err
+function Kernel:settle()
+  return ensure(self)
 end
 
 local function run_cell(self, job, began, deadline)
