@@ -8,6 +8,7 @@ local LONG = 60 -- seconds that nothing here takes
 describe("context:fork #user", function()
   local sandbox_of = one_sandbox(teardown, { timeout = 600 })
   local sandbox, origin
+  local idle -- processes, without any context
 
   local function run(context, code, options)
     options = options or {}
@@ -29,6 +30,7 @@ describe("context:fork #user", function()
 
   before_each(function()
     sandbox = sandbox_of()
+    idle = idle or processes()
     origin = codecell.assert(sandbox:create_code_context())
   end)
 
@@ -139,7 +141,6 @@ describe("context:fork #user", function()
   end)
 
   it("is gone with all its processes once it is removed, also in the middle of a cell", function()
-    local before = processes()
     run(origin, "x = 1")
     local copy = codecell.assert(origin:fork())
     local running = codecell.assert(sandbox:start_code("print(1)\nwhile True: pass",
@@ -149,7 +150,7 @@ describe("context:fork #user", function()
     running:wait(LONG)
     sandbox:remove_code_context(origin)
     wait_until(function()
-      return processes() == before
+      return processes() == idle
     end)
   end)
 

@@ -17,6 +17,7 @@ local wait = require "codecell.wait"
 local LIFETIME = 86400 -- seconds that one may wait for its user
 local AT_ONCE = 4 -- made at the same time, and no more than half of the processors
 local REST = 0.005 -- seconds after one was taken: its user is answered before the next is made
+local LOOKS = 4 -- at what has come; it ends in a channel's end, and that of a process
 local RETRY, RETRY_MOST = 0.25, 30 -- seconds after a failure, which double
 
 -- Options of create that decide how a sandbox is made. What is not among them is given to it when
@@ -271,7 +272,10 @@ local function take(self, timeout)
   if not renew(self) then
     return nil
   end
-  self.loop:try_step(0) -- it may have ended while nobody stepped
+  local looks = LOOKS -- one may have ended while nobody stepped
+  repeat
+    looks = looks - 1
+  until (self.loop:try_step(0) or 0) == 0 or looks == 0
   while self.stock[1] do
     local member = table.remove(self.stock, 1)
     reactor.unpark(member.watch)
