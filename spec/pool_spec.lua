@@ -47,7 +47,8 @@ local function kill_from_outside(id)
   local state
   repeat
     local file = io.open(path, "rb")
-    state = file and file:read("*a"):match("^.*%) (%a)") or "X"
+    local text = file and file:read("*a") -- nil once it is gone
+    state = text and text:match("^.*%) (%a)") or "X"
     if file then
       file:close()
     end
