@@ -6,6 +6,7 @@
 local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local pause = require "codecell.pause"
 local turns = require "codecell.turns"
 local wait = require "codecell.wait"
 
@@ -92,6 +93,10 @@ end
 ---@return codecell.Error? err kinds "unsupported" (the language, or what runs in it), "not_found",
 ---"cancelled", "timeout", "sandbox_gone"
 function branch.fork(sandbox, origin)
+  local refusal = pause.refusal(sandbox, "fork")
+  if refusal then
+    return nil, refusal
+  end
   local from, err = context.kernel(sandbox, "fork", origin)
   if not from then
     return nil, err

@@ -5,6 +5,7 @@ local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local pause = require "codecell.pause"
 local sandbox = require "codecell.sandbox"
 
 local create = {}
@@ -182,7 +183,8 @@ end
 
 local CONNECT = { backend = { type = "name" } }
 
---- Another object for a sandbox of this Lua state; closing it leaves the sandbox running.
+--- Another object for a sandbox of this Lua state, which is resumed if it was paused; closing it
+--- leaves the sandbox running.
 ---@param id string
 ---@param options {backend: string?}?
 ---@return codecell.Sandbox? sandbox
@@ -193,6 +195,12 @@ function create.connect(id, options)
   local found = sandbox.find(id)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
+  end
+  if pause.is_paused(found) then
+    local ok, err = pause.resume(found)
+    if not ok then
+      return nil, err
+    end
   end
   return found:_connect()
 end

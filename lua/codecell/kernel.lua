@@ -7,6 +7,7 @@ local changes = require "codecell.changes"
 local errors = require "codecell.errors"
 local execution = require "codecell.execution"
 local languages = require "codecell.languages"
+local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local turns = require "codecell.turns"
 local wait = require "codecell.wait"
@@ -257,10 +258,13 @@ end
 -- Wait for the end of the cell: "done", "dead", "late", "problem", or nil, err.
 local function follow(self, run, deadline)
   local process, busy = self.process, 0
+  local clock = pause.clock(self.sandbox, deadline)
   while true do
     if self.process ~= process then
       return nil, replaced()
     end
+    deadline = clock()
+    run.deadline = deadline
     local ended = run:receive(process)
     local more = ended == "more"
     ended = not more and ended
@@ -291,7 +295,11 @@ local function follow(self, run, deadline)
     if busy == 0 and not wait.wait(process, deadline)
       or busy > 0 and reactor.now() >= deadline then
       local task = wait.task()
-      return task and task.cancelled and "cancelled" or "late"
+      if task and task.cancelled then
+        return "cancelled"
+      elseif reactor.now() >= clock() then
+        return "late"
+      end
     end
   end
 end

@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
+local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local signals = require "codecell.signals"
 local wait = require "codecell.wait"
@@ -334,6 +335,12 @@ local function kill_all(self)
   end
 end
 
+-- Whether a deadline that has come is still ahead, because the sandbox stood still meanwhile.
+local function has_time(clock)
+  local task = wait.task()
+  return not (task and task.cancelled) and reactor.now() < clock()
+end
+
 --- Run a program to its end: feed it, hand its output on, and kill it when its time is over.
 ---@param job table `stdin`, `timeout`, `on_stdout`, `on_stderr`, `call`
 ---@return codecell.CommandResult? result
@@ -341,10 +348,13 @@ end
 ---@return table? raised holds what a callback raised
 function process.run(self, job)
   local deadline = wait.deadline(job.timeout)
-  job.written, job.deadline, job.process = 0, deadline, self
+  local clock = pause.clock(self._sandbox, deadline)
+  job.written, job.process = 0, self
   self._job = job
   local busy = 0
   while true do
+    deadline = clock()
+    job.deadline = deadline
     if self:_closed() then
       return nil, was_closed("run")
     end
@@ -369,10 +379,10 @@ function process.run(self, job)
         busy = 0
         wait.key(nil, wait.earlier(reactor.now() + TURN, deadline))
       end
-      if deadline and reactor.now() >= deadline then
+      if deadline and not has_time(clock) then
         break
       end
-    elseif not wait.wait(self, deadline) then
+    elseif not wait.wait(self, deadline) and not has_time(clock) then
       break
     end
   end

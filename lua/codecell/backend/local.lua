@@ -3,6 +3,7 @@ local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -15,7 +16,7 @@ local backend = {
   name = "local",
   isolation = "kernel",
   features = {
-    commands = true, files = true, metrics = true, pty = true, root = true, run_code = true,
+    commands = true, files = true, fork = true, metrics = true, pause = true, pty = true, root = true, run_code = true,
     warm = true, watch = true,
   },
   hints = {
@@ -148,6 +149,10 @@ end
 ---@return codecell.Process? process
 ---@return codecell.Error? err
 function backend.spawn(sandbox, options)
+  local refusal = pause.refusal(sandbox, "start " .. options.argv[1])
+  if refusal then
+    return nil, refusal
+  end
   options.envs = sandbox._environment:list(options.envs)
   options.output = sandbox._limits.output
   local process, err = sandbox:_spawn(options)
