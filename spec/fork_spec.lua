@@ -120,6 +120,22 @@ describe("context:fork #user", function()
     assert.equal("3", run(again, "x").text)
   end)
 
+  it("has descriptors, signals, timers, mask and group like a new one #S121", function()
+    local look = "import os, signal, sys\n"
+      .. "fds = sorted(os.readlink('/proc/self/fd/' + n).split(':')[0]\n"
+      .. "    for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n))\n"
+      .. "lines = [line for line in open('/proc/self/status')\n"
+      .. "    if line[:3] == 'Sig' and line[:4] != 'SigQ' or line[:5] in ('Umask', 'Threa', 'Cap')]\n"
+      .. "print(fds, lines, os.getcwd(), [signal.getitimer(n) for n in range(3)],\n"
+      .. "    os.getpgid(0) == os.getsid(0) == os.getpid())"
+    run(origin, "import signal\nsignal.setitimer(signal.ITIMER_REAL, 1000)")
+    local copy = codecell.assert(origin:fork())
+    local new = codecell.assert(sandbox:create_code_context())
+    local found = run(copy, look).logs.stdout[1]
+    -- The one more is what it shares with the process that stands for it.
+    assert.equal(run(new, look).logs.stdout[1], (found:gsub(", 'socket'", "", 1)))
+  end)
+
   it("is interrupted like any other, and keeps its variables then", function()
     run(origin, "x = 1")
     local copy = codecell.assert(origin:fork())
@@ -160,6 +176,9 @@ describe("context:fork #user", function()
     local ended = run(copy, "import os\nos._exit(0)")
     assert.equal("KernelDiedError", ended.error.name)
     assert.is_true(ended.state_lost)
+    local again, err = copy:fork() -- of what is not there any more
+    assert.is_nil(again)
+    assert.equal("unavailable", err.kind)
     assert.equal("NameError", run(copy, "x").error.name)
     assert.equal("1", run(origin, "x").text)
   end)

@@ -160,7 +160,7 @@ describe("fork #user", function()
     end
   end
 
-  it("makes a sandbox with the same files, and with variables of its own #N15", function()
+  it("makes a sandbox with the same files, and with variables of its own", function()
     local large = ("0123456789abcdef"):rep(20000)
     codecell.assert(sandbox().files:write("deep/er/large", large))
     codecell.assert(sandbox().files:write("/tmp/small", "s"))

@@ -2,6 +2,7 @@
 
 local codecell = require "codecell"
 local core = require "codecell.core"
+local host = require "spec.support.host"
 local reactor = require "codecell.reactor"
 
 local LONG = 60 -- seconds that nothing here takes
@@ -86,7 +87,7 @@ describe("a pool #user", function()
   local LANGUAGES = { "python", "bash", "lua" }
   local full = pool_of({ size = 2, languages = LANGUAGES })
 
-  it("gives create a sandbox that was made ahead #D21 #D22 #L12", function()
+  it("gives create a sandbox that was made ahead #D21 #D22", function()
     local pool = full()
     local before = pool:stats()
     local oldest = ids_of(pool)[1]
@@ -138,7 +139,25 @@ describe("a pool #user", function()
     end)
   end)
 
-  it("gives what create asks: name, metadata, envs, time from now, contexts #L04", function()
+  it("hands on a process as a new one: descriptors, signals, threads, timers #S121", function()
+    full()
+    local look = "import os, signal, sys, threading\n"
+      .. "fds = sorted(os.readlink('/proc/self/fd/' + n).split(':')[0]\n"
+      .. "    for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n))\n"
+      .. "lines = [line for line in open('/proc/self/status')\n"
+      .. "    if line[:3] == 'Sig' and line[:4] != 'SigQ' or line[:5] in ('Umask', 'Threa', 'Cap')]\n"
+      .. "print(fds, lines, os.getcwd(), [signal.getitimer(n) for n in range(3)],\n"
+      .. "    threading.active_count(), os.getpgid(0) == os.getpid(), sys.argv, sys.path)"
+    local function looks_like(options)
+      local sandbox = codecell.assert(codecell.create(options))
+      local text = ask(sandbox, look).logs.stdout[1]
+      sandbox:close()
+      return text
+    end
+    assert.equal(looks_like(), looks_like({ warm = true }))
+  end)
+
+  it("gives what create asks: name, metadata, envs, time from now, contexts", function()
     full()
     local before = os.time()
     take({ name = "mine", metadata = { user = "7" }, envs = { GREETING = "hello there" },
@@ -283,7 +302,7 @@ describe("a pool with imports #user", function()
   end
   local full = pool_of({ size = 2, imports = { "pandas", "matplotlib.pyplot", "random" } })
 
-  it("has them loaded, and nothing else of them is left #D13 #D21", function()
+  it("has them loaded, and nothing else of them is left #D21", function()
     if not (has.pandas and has.matplotlib) then
       return pending("pandas or matplotlib is not installed")
     end
@@ -351,7 +370,7 @@ describe("codecell.pool", function()
     assert.truthy(err.kind == "unsupported" or err.kind == "not_found")
   end)
 
-  it("ends with close all that nobody has taken, and nothing else #D23", function()
+  it("ends with close all that nobody has taken, and nothing else", function()
     local pool = codecell.assert(codecell.pool({ size = 2, languages = { "bash" } }))
     codecell.assert(pool:wait(LONG))
     local left = ids_of(pool)
@@ -383,6 +402,23 @@ describe("codecell.pool", function()
       end)
       assert.equal(0, pool:stats().ready)
       assert.equal(0, pool:stats().made)
+    end
+  end)
+
+  it("ends with the Lua state, full or not #S126", function()
+    for _, last in ipairs({ "", "os.exit(true, true)", "error('the end')" }) do
+      local result = host.run(([[
+        local codecell = require "codecell"
+        local pool = codecell.assert(codecell.pool({ size = 3, languages = { "bash" } }))
+        repeat
+          codecell.step(1)
+        until pool:stats().ready > 0
+        for _, member in ipairs(pool.stock) do
+          print("id " .. member.sandbox.id)
+        end
+        io.stdout:flush()
+        %s]]):format(last))
+      assert.is_true(host.leaves_nothing(result.stdout), result.stderr)
     end
   end)
 end)

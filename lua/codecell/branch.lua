@@ -91,7 +91,7 @@ end
 ---@param origin codecell.Context
 ---@return codecell.Context? context
 ---@return codecell.Error? err kinds "unsupported" (the language, or what runs in it), "not_found",
----"cancelled", "timeout", "sandbox_gone"
+---"unavailable" (its variables are lost), "cancelled", "timeout", "sandbox_gone"
 function branch.fork(sandbox, origin)
   local refusal = pause.refusal(sandbox, "fork")
   if refusal then
@@ -108,6 +108,10 @@ function branch.fork(sandbox, origin)
   return turns.hold(from, "fork", TURN, function()
     local ok, problem = not from.process or from:settle()
     local made
+    if ok and from.lost then
+      ok, problem = nil, errors.new("unavailable", "fork: the interpreter of this context has "
+        .. "ended, and its variables are lost; run its code again")
+    end
     if ok then
       made, problem = context.create(sandbox, origin.language, from.cwd)
     end

@@ -16,8 +16,8 @@ local backend = {
   name = "local",
   isolation = "kernel",
   features = {
-    commands = true, files = true, fork = true, metrics = true, pause = true, pty = true, root = true, run_code = true,
-    warm = true, watch = true,
+    commands = true, files = true, fork = true, metrics = true, pause = true, pty = true,
+    root = true, run_code = true, warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
