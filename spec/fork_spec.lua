@@ -125,7 +125,8 @@ describe("context:fork #user", function()
       .. "fds = sorted(os.readlink('/proc/self/fd/' + n).split(':')[0]\n"
       .. "    for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n))\n"
       .. "lines = [line for line in open('/proc/self/status')\n"
-      .. "    if line[:3] == 'Sig' and line[:4] != 'SigQ' or line[:5] in ('Umask', 'Threa', 'Cap')]\n"
+      .. "  if line[:3] in ('Sig', 'Cap') and line[:4] != 'SigQ' or line[:5] == 'Umask'\n"
+      .. "  or line[:7] == 'Threads']\n"
       .. "print(fds, lines, os.getcwd(), [signal.getitimer(n) for n in range(3)],\n"
       .. "    os.getpgid(0) == os.getsid(0) == os.getpid())"
     run(origin, "import signal\nsignal.setitimer(signal.ITIMER_REAL, 1000)")

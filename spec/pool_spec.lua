@@ -145,7 +145,8 @@ describe("a pool #user", function()
       .. "fds = sorted(os.readlink('/proc/self/fd/' + n).split(':')[0]\n"
       .. "    for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n))\n"
       .. "lines = [line for line in open('/proc/self/status')\n"
-      .. "    if line[:3] == 'Sig' and line[:4] != 'SigQ' or line[:5] in ('Umask', 'Threa', 'Cap')]\n"
+      .. "  if line[:3] in ('Sig', 'Cap') and line[:4] != 'SigQ' or line[:5] == 'Umask'\n"
+      .. "  or line[:7] == 'Threads']\n"
       .. "print(fds, lines, os.getcwd(), [signal.getitimer(n) for n in range(3)],\n"
       .. "    threading.active_count(), os.getpgid(0) == os.getpid(), sys.argv, sys.path)"
     local function looks_like(options)

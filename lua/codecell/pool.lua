@@ -146,6 +146,10 @@ local function fill_later(self, seconds)
   end
 end
 
+local function is_later(self)
+  return self.filler ~= nil and self.filler.is_parked
+end
+
 local function remove(self, member)
   for i = #self.stock, 1, -1 do
     if self.stock[i] == member then
@@ -212,7 +216,8 @@ local function refill(self)
   reactor.wake(self)
 end
 
--- As many as are missing, a few at a time; after a failure one, and later.
+-- As many as are missing, a few at a time; after a failure one, and later. One that cannot even
+-- begin has failed when this looks again.
 function fill(self)
   for i = #self.tasks, 1, -1 do
     if self.tasks[i].done then
@@ -220,7 +225,7 @@ function fill(self)
     end
   end
   local at_once = self.retry and 1 or self.at_once
-  while not self.closed and self.making < at_once
+  while not self.closed and not is_later(self) and self.making < at_once
     and #self.stock + self.making < self.size do
     self.making = self.making + 1
     local started = task.background(refill, self)
