@@ -196,15 +196,16 @@ demo:
 	@$(MAKE) -s -j$(JOBS) all
 	@$(LUA_ENVIRONMENT) $(LUA) examples/quickstart.lua
 
-# The kernels' tests start no sandbox: they run beside the others.
+# Suites side by side: what most tests do is wait. A suite's output comes when it
+# has ended.
+SIDE_BY_SIDE = $(MAKE) -k -j4 --output-sync=target
 test:
 	@.ci/deps install "$(LUA_VERSION)" build demo test
 	@$(MAKE) -s -j$(JOBS) all $(TEST_PROGRAMS)
 	@rm -rf $(RESULTS)
 	@mkdir -p $(RESULTS)
-	@$(MAKE) -k test-kernels > $(RESULTS)/kernels 2>&1 & kernels=$$!; \
-	$(MAKE) -k test-engine test-lua test-user; status=$$?; \
-	wait $$kernels || status=1; cat $(RESULTS)/kernels; .ci/sum $(RESULTS); exit $$status
+	@$(SIDE_BY_SIDE) test-engine test-kernels test-lua test-user; status=$$?; \
+	  .ci/sum $(RESULTS); exit $$status
 
 test-engine: $(TEST_PROGRAMS)
 	@status=0; for program in $(TEST_PROGRAMS); do \
@@ -218,10 +219,15 @@ test-kernels:
 	    $(PYTHON) -B $$program -v || status=1; \
 	done; exit $$status
 
+# The specifications in two parts, every second file in each.
 LUA_SUITE ?= lua-$(LUA_VERSION)
-test-lua: all
-	@$(LUA_ENVIRONMENT) $(SUITE) counts $(LUA_SUITE) \
-	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) ASAN_OPTIONS=detect_leaks=0) $(LUA) "$$(command -v busted)" $(BUSTED_OPTIONS) spec
+LUA_PARTS := 1 2
+.PHONY: $(LUA_PARTS:%=test-lua-%)
+test-lua: $(LUA_PARTS:%=test-lua-%)
+$(LUA_PARTS:%=test-lua-%): test-lua-%: all
+	@$(LUA_ENVIRONMENT) $(SUITE) counts $(LUA_SUITE)-$* \
+	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) ASAN_OPTIONS=detect_leaks=0) $(LUA) "$$(command -v busted)" \
+	  $(BUSTED_OPTIONS) $$(ls spec/*_spec.lua spec/hosts/*_spec.lua | awk 'NR % $(words $(LUA_PARTS)) == $* - 1')
 
 # The specifications tagged #user again, as an ordinary user when this is root,
 # and the other way round.
@@ -279,7 +285,7 @@ format:
 check-luas:
 	@status=0; for version in $(ALL_LUAS); do \
 	  $(MAKE) -s -j$(JOBS) all LUA_VERSION=$$version && \
-	  $(MAKE) test-lua LUA_VERSION=$$version BUSTED_OPTIONS= || status=1; \
+	  $(SIDE_BY_SIDE) test-lua LUA_VERSION=$$version BUSTED_OPTIONS= || status=1; \
 	done; exit $$status
 
 # The engine's tests, then the specifications with the module in a plain Lua,
@@ -289,7 +295,7 @@ sanitize:
 	@status=0; \
 	$(MAKE) -s -k -j$(JOBS) test-engine ENGINE_SUITE=sanitized- $(SANITIZED) || status=1; \
 	$(MAKE) -s -j$(JOBS) all $(SANITIZED) && \
-	$(MAKE) test-lua LUA_SUITE=sanitized-lua PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+	$(SIDE_BY_SIDE) test-lua LUA_SUITE=sanitized-lua PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	  $(SANITIZED) || status=1; exit $$status
 
 # Each target for FUZZ_SECONDS, from the seeds in fuzz/corpus/.

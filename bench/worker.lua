@@ -113,11 +113,7 @@ function verbs.code(count, language, path)
 end
 
 function verbs.languages()
-  local names = {}
-  for _, language in ipairs(codecell.languages.list()) do
-    names[#names + 1] = language.available and language.name or nil
-  end
-  return table.concat(names, " ")
+  return table.concat(codecell.languages.available(), " ")
 end
 
 function verbs.cell(count)

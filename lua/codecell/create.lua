@@ -156,8 +156,8 @@ end
 
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"), `limits`, `cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, ...
----With `warm` a ready one is given by a pool that keeps such ones, if any does and has one.
+---`network` ("none"), `limits`, `cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`,
+---`warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
 ---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"

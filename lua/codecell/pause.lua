@@ -4,6 +4,7 @@
 --- still answers for its files, and ends at its own deadline, which goes on.
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
+local wait = require "codecell.wait"
 
 local STOP, CONTINUE = 19, 18
 local ESRCH = 3 -- nothing runs that could be stopped
@@ -42,15 +43,20 @@ end
 ---@param sandbox codecell.Sandbox
 ---@param deadline number?
 ---@return fun(): number? now where it is at the moment
+---@return fun(): boolean has_time whether it has not come, nor was who waits for it cancelled
 function pause.clock(sandbox, deadline)
   local state = sandbox._pause
   local before = stood(state)
-  return function()
+  local function now()
     if not deadline or not state.since and state.total == before then
       return deadline
     end
     local moved = deadline + stood(state) - before
     return state.since and math.max(moved, reactor.now() + LEAST) or moved
+  end
+  return now, function()
+    local task = wait.task()
+    return not (task and task.cancelled) and (not deadline or reactor.now() < now())
   end
 end
 

@@ -13,19 +13,26 @@
 # standard output and error lead nowhere, and the options that change how a
 # script reads are off.
 #
-# Descriptors: 240 and 245 the wire, 241 and 242 the pipes of output, 243 the end to
-# write of a pipe at 0, which gives the reader loop a line to read after each
-# cell, 244 what a cell reads, which is all that a cell finds at the others: it
-# cannot hold the wire. They are not closed, since bash would then keep them at
-# 10 and above meanwhile, where users have theirs.
+# Descriptors: 240 the wire to read, 241 and 242 the pipes of output, 243 the
+# end to write of a pipe at 0, which gives the reader loop a line to read after
+# each cell, 244 what a cell reads, 245 the wire to write. What a cell starts
+# gets none of them.
 
 if [[ $- != *i* ]]; then
-  exec 0<<<'\:' 240<&3 241>&1 242>&2 243>>/dev/fd/0 244</dev/null 245>&4
+  exec 0<<<'\:' 230<&3 231>&1 232>&2 233>>/dev/fd/0 235>&4
   PROMPT_COMMAND=$BASH_EXECUTION_STRING SHLVL=0 exec -a bash "$BASH" \
-    --norc --noprofile --noediting -i 3<&- 4>&- >/dev/null 2>&1
+    --norc --noprofile --noediting +o history -i 3<&- 4>&- >/dev/null 2>&1
 fi
 
-builtin set +H +o history
+# Where bash keeps a descriptor that is closed for one command (10, the first
+# that is free) it is closed on exec, and so are the copies of that.
+{ \exec 240<&10; } 230<&-
+{ \exec 241>&10; } 231>&-
+{ \exec 242>&10; } 232>&-
+{ \exec 243>&10; } 233>&-
+{ \exec 245>&10; } 235>&-
+\exec 230<&- 231>&- 232>&- 233>&- 235>&- 244</dev/null
+builtin set +H
 builtin unset HISTFILE MAILCHECK PS1
 builtin shopt -u checkwinsize
 builtin shopt -s execfail
@@ -38,30 +45,33 @@ __codecell_status=0   # $? for the next cell
 __codecell_letters=   # options of the user that are off between cells
 __codecell_request=   # of the running cell, as printf writes it; '': none
 __codecell_failure=() # command and line that set -e stopped at
+__codecell_odd=       # something is to be done after the cell
 __codecell_fed=0      # the cell has something to read
-__codecell_is_rehearsal=0
 __codecell_restore=() # name, attributes and value before the cell, ...
 __codecell_followed=  # while set -e is: the options of the user before, and "."
+__codecell_ends=      # a trap may say something when this shell ends
 
 # ---- frames ----
 
 # The wire gives a byte that is 0 only as the end of a `read -d ''`: a piece
-# shorter than what was asked for ends in one. A read of a socket by bash takes
+# shorter than what was asked for ends in one. A read of a pipe by bash takes
 # what was asked for, never more.
 
-# The next $1 bytes as a number, least first, from bit $2 on; in
-# __codecell_number, added to what is there.
+# The last $1 of the four bytes of a number, least first; in __codecell_number,
+# added to what is there.
 __codecell_read_number()
 {
-  builtin local left="$1" shift="$2" piece octets
-  while ((left > 0)); do
+  builtin local left="$1" piece octets
+  while
     builtin read -r -d '' -n "$left" -u 240 piece || builtin exit 0
     if [[ $piece ]]; then
       builtin printf -v octets '(%d|%d<<8|%d<<16|%d<<24)' \
         "'${piece:0:1}" "'${piece:1:1}" "'${piece:2:1}" "'${piece:3:1}"
-      ((__codecell_number |= octets << shift))
+      ((__codecell_number |= octets << 8 * (4 - left)))
     fi
-    ((left -= ${#piece} + 1, shift += 8 * (${#piece} + 1)))
+    (((left -= ${#piece} + 1) > 0))
+  do
+    :
   done
 }
 
@@ -90,7 +100,7 @@ __codecell_read_part_head()
   builtin printf -v __codecell_number '%d|%d<<8|%d<<16|%d<<24' \
     "'${piece:0:1}" "'${piece:1:1}" "'${piece:2:1}" "'${piece:3:1}"
   ((__codecell_number = __codecell_number))
-  __codecell_read_number "$((3 - ${#piece}))" "$((8 * (${#piece} + 1)))"
+  ((${#piece} > 2)) || __codecell_read_number "$((3 - ${#piece}))"
   size=$__codecell_number
 }
 
@@ -118,7 +128,7 @@ __codecell_export()
   [[ ${1%%=*} == [A-Za-z_]*([A-Za-z0-9_]) ]] || return
   if [[ $kind == "$__codecell_execute" ]]; then
     builtin local -n __codecell_variable="${1%%=*}"
-    __codecell_restore+=("${1%%=*}"
+    __codecell_odd=1 __codecell_restore+=("${1%%=*}"
       "${__codecell_variable@a}${__codecell_variable+=}" "${__codecell_variable-}")
     builtin unset -n __codecell_variable
   fi
@@ -173,7 +183,7 @@ __codecell_read_parts()
         __codecell_read_bytes "$size"
         if [[ $name == stdin ]]; then
           __codecell_feed
-          __codecell_fed=1
+          __codecell_fed=1 __codecell_odd=1
         fi
         ;;
     esac
@@ -191,7 +201,7 @@ __codecell_read_parts()
 __codecell_failed()
 {
   if [[ $- == *e* && $BASHPID == "$$" ]]; then
-    __codecell_failure=("$1" "$2" "$3" "$(builtin trap -p INT)")
+    __codecell_odd=1 __codecell_failure=("$1" "$2" "$3" "$(builtin trap -p INT)")
     # Functions count lines of their own here: of the cell is what called one.
     if ((${#FUNCNAME[@]} > 1)); then
       __codecell_failure[1]=${BASH_LINENO[${#BASH_LINENO[@]} - 1]}
@@ -283,8 +293,7 @@ __codecell_return()
 # may be coming.
 __codecell_take()
 {
-  builtin local -a kind
-  builtin local LC_ALL=C IFS= request size rest
+  builtin local LC_ALL=C IFS= kind= request size
   if [[ $__codecell_request ]]; then # the cell came to no end
     __codecell_status=130 __codecell_letters=$-
     builtin set +e -E
@@ -292,35 +301,55 @@ __codecell_take()
   fi
   while [[ $kind != "$__codecell_execute" && $kind != "$__codecell_rehearse" ]]; do
     __codecell_number=0
-    __codecell_read_number 4 0
+    __codecell_read_number 4
     size=$__codecell_number
     builtin mapfile -t -d '' -n 3 -u 240 kind
     __codecell_read_bytes 8
     request=$__codecell_bytes
     __codecell_read_parts
   done
-  ((__codecell_count += 1))
-  [[ $kind == "$__codecell_execute" ]] || __codecell_is_rehearsal=1
+  [[ $kind == "$__codecell_rehearse" ]] || ((__codecell_count += 1))
   __codecell_request=$request
   # The reader loop leaves an array that takes no values.
   builtin unset -v PIPESTATUS
-  rest=$__codecell_code __codecell_coming=$__codecell_letters
+  __codecell_coming=$__codecell_letters
+  case $__codecell_code in
+    *nounset* | *':?'* | *errexit* | *'set -'* | *EXIT*) __codecell_look ;;
+  esac
+  # A shell that ends has left the cell, and so what the eval was given.
+  [[ ! $__codecell_ends ]] || \exec 1>&241 2>&242
+  [[ $__codecell_coming != *e* ]]
+}
+
+# Which options the code may set, and whether a trap on EXIT.
+__codecell_look()
+{
+  builtin local rest="$__codecell_code"
+  [[ $rest != *EXIT* ]] || __codecell_ends=1
   [[ $rest != *nounset* && $rest != *':?'* ]] || __codecell_coming+=u
   [[ $rest != *errexit* ]] || __codecell_coming+=e
   while [[ $rest == *'set -'* ]]; do
     rest=${rest#*set -}
     __codecell_coming+=${rest%%[!a-zA-Z]*}
   done
-  [[ $__codecell_coming != *e* ]]
 }
 
-# Put the options back. The status is that of the last cell.
-__codecell_prepare()
+# Put the options back, and do what those that may be coming need.
+__codecell_set()
 {
-  builtin local letters="${__codecell_letters//e/}" rest
+  builtin local letters="${__codecell_letters//e/}"
   [[ ! $letters ]] || builtin set "-$letters"
+  [[ $letters != *a* ]] || __codecell_odd=1
   [[ $__codecell_coming != *u* ]] || __codecell_wrap
   [[ $__codecell_coming != *e* ]] || __codecell_follow "$__codecell_letters"
+}
+
+# The last before the code. The status is that of the last cell.
+__codecell_prepare()
+{
+  if [[ $__codecell_coming ]]; then
+    __codecell_set
+  fi
   builtin return "$__codecell_status"
 }
 
@@ -329,23 +358,40 @@ __codecell_prepare_done()
 {
   builtin local digits="${#__codecell_count}"
   __codecell_done[2]=$digits
-  builtin printf -v __codecell_done[0] '\\x%02x\\x00\\x00\\x00\\x13\\x00\\x00\\x00' \
+  builtin printf -v '__codecell_done[0]' '\\x%02x\\x00\\x00\\x00\\x13\\x00\\x00\\x00' \
     "$((23 + digits))"
-  builtin printf -v __codecell_done[1] '\\x0f\\x00\\x00\\x00%s\\x%02x\\x00\\x00\\x00' \
+  builtin printf -v '__codecell_done[1]' '\\x0f\\x00\\x00\\x00%s\\x%02x\\x00\\x00\\x00' \
     execution_count "$digits"
 }
 
-# Tell how the cell ended.
+# Tell how the cell ended. What few cells need is elsewhere: bash copies a
+# function to run it.
 __codecell_give()
 {
-  builtin local -a error
   if [[ $__codecell_followed ]]; then
     __codecell_unfollow
   fi
   builtin set +afkuvxET
-  builtin export -n __codecell_status __codecell_letters # as set -a has left them
+  [[ ! $__codecell_ends ]] || \exec 1>/dev/null 2>&1
   __codecell_letters=${__codecell_letters//[!aefkuvxET]/}
   [[ $__codecell_request ]] || builtin return 0
+  if [[ $__codecell_odd || $__codecell_status != 0 ]]; then
+    __codecell_tidy
+  fi
+  if ((${#__codecell_count} != __codecell_done[2])); then
+    __codecell_prepare_done
+  fi
+  builtin printf %b \
+    "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245 ||
+    builtin exit 70 # `enable -n printf`: there is no shell to go on with
+  __codecell_request=
+  builtin printf '\\:\n' >&243
+}
+
+# Say what was wrong, and take back what was for this cell alone.
+__codecell_tidy()
+{
+  builtin local -a error
   if ((${#__codecell_failure[@]})); then
     __codecell_status=${__codecell_failure[0]} __codecell_letters+=e
     error=(ExitError "line ${__codecell_failure[1]}: ${__codecell_failure[2]:0:1000}" \
@@ -362,20 +408,11 @@ __codecell_give()
     __codecell_fed=0
     \exec 244</dev/null
   fi
+  builtin export -n __codecell_status __codecell_letters # as set -a has left them
   if ((__codecell_status)); then
     __codecell_complain
   fi
-  if ((${#__codecell_count} != __codecell_done[2])); then
-    __codecell_prepare_done
-  fi
-  builtin printf %b \
-    "${__codecell_done[0]}$__codecell_request${__codecell_done[1]}$__codecell_count" >&245 ||
-    builtin exit 70 # `enable -n printf`: there is no shell to go on with
-  __codecell_request=
-  if ((__codecell_is_rehearsal)); then
-    __codecell_is_rehearsal=0 __codecell_count=0
-  fi
-  builtin printf '\\:\n' >&243
+  __codecell_odd=
 }
 
 # Whether it was the code that had no sense: another shell reads it again.
@@ -419,7 +456,8 @@ builtin readonly -f __codecell_read_number __codecell_read_part_head \
   __codecell_export __codecell_restore_variables __codecell_feed __codecell_read_parts \
   __codecell_failed __codecell_compose __codecell_replace __codecell_follow \
   __codecell_unfollow __codecell_wrap \
-  __codecell_return __codecell_take __codecell_prepare __codecell_prepare_done __codecell_give \
+  __codecell_return __codecell_take __codecell_look \
+  __codecell_set __codecell_prepare __codecell_prepare_done __codecell_give __codecell_tidy \
   __codecell_check_syntax __codecell_complain
 
 __codecell_write 16 '\x00\x00\x00\x00\x00\x00\x00\x00' \
@@ -429,7 +467,7 @@ __codecell_write 16 '\x00\x00\x00\x00\x00\x00\x00\x00' \
 PROMPT_COMMAND='\__codecell_take || ! __codecell_user="$(\builtin trap -p ERR)" '
 PROMPT_COMMAND+='|| \builtin trap - ERR; '
 PROMPT_COMMAND+='\__codecell_prepare && \: ; ! \command eval "$__codecell_code" '
-PROMPT_COMMAND+='0<&244 1>&241 2>&242 240<&244 241<&244 242<&244 243<&244 245<&244; '
+PROMPT_COMMAND+='0<&244 1>&241 2>&242; '
 PROMPT_COMMAND+='__codecell_status="${PIPESTATUS[0]:-1}" __codecell_letters="$-"; '
 PROMPT_COMMAND+='\builtin set +e -E; \__codecell_give'
 builtin readonly PROMPT_COMMAND

@@ -142,13 +142,22 @@ end
 
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
-function backend.execute(_, kernel, job)
-  return kernel:execute(job)
+function backend.execute(sandbox, kernel, job)
+  local done, err = kernel:execute(job)
+  if not done then
+    return nil, sandbox._killed and errors.new("sandbox_gone", "run_code: the sandbox was killed")
+      or err
+  end
+  return done
 end
 
 ---@return codecell.Process? process
 ---@return codecell.Error? err
 function backend.spawn(sandbox, options)
+  if sandbox:_closed() then -- by a callback or another coroutine, since the verb began
+    return nil, errors.new("cancelled", ("start %s: the sandbox was closed")
+      :format(options.argv[1]))
+  end
   local refusal = pause.refusal(sandbox, "start " .. options.argv[1])
   if refusal then
     return nil, refusal

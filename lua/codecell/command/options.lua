@@ -34,7 +34,7 @@ end
 
 function read.network(word)
   if word ~= "none" and word ~= "open" then
-    return nil, "needs none or open"
+    return nil, "needs none"
   end
   return word
 end

@@ -13,7 +13,7 @@ local run = {
   options = {
     { name = "code", short = "c", value = "CODE", help = "the code itself" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
-      help = "default: by the file's name, or its #! line" },
+      help = "default: by the file's name, its #! line, or python" },
     { name = "stdin", value = "FILE", help = "what the code reads as its input; - is ours" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
     { name = "json", help = "print the whole Execution, bytes in base64" },
