@@ -121,6 +121,17 @@ describe("cells of bash #user", function()
     assert.equal("usr1\n", output("kill -USR1 $$"))
   end)
 
+  it("are not disturbed by an interrupt that comes between them", function()
+    local pid = output("trap 'echo int' INT; echo $$"):match("%d+")
+    for _ = 1, 5 do
+      codecell.assert(sandbox().commands:run("kill -INT " .. pid))
+      assert.equal("fine\n", output("echo fine"))
+    end
+    assert.equal("trap -- 'echo int' SIGINT\nint\n" .. pid .. "\n",
+      output("trap -p INT; kill -INT $$; echo $$; trap - INT"))
+    assert.equal("", output("trap -p INT"))
+  end)
+
   it("read what they are given, and nothing else", function()
     assert.equal("1", status("read -r line"))
     assert.equal("one two\nthree", output("read -r a; echo $a two; cat",

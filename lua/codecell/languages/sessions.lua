@@ -133,7 +133,7 @@ return {
     prepare = plain_script,
     out_of_memory = { "alloc: cannot allocate " },
     arguments = function(program)
-      return { program, "-c", core.kernel("bash.sh"), "bash" }
+      return { program, "-c", core.kernel("bash.sh") .. core.kernel("bash_cell.sh"), "bash" }
     end,
   },
 }
