@@ -21,6 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import languages  # noqa: E402, beside this file
+import pool  # noqa: E402, beside this file
 BWRAP = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
          "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev",
          "--tmpfs", "/tmp"]
@@ -162,6 +163,9 @@ class Bench:
         least = [floor + python for floor, python in zip(got["floor"], got["python"])]
         self.row(3, "create to first 1+1, python", got["ours"], "floor + python3 -I -S", least, None, 1.15)
         languages.Sessions(self, Lines, self.python, self.bwrap).rows()
+
+    def row_2_4_12(self):
+        pool.Pool(self).rows()
 
     def row_7_8(self):
         got = self.interleave(self.options.rounds, ours=lambda: self.lua.numbers("true 5"),
@@ -315,7 +319,7 @@ def main():
     parser.add_argument("--json", help="write the figures to this file too")
     options = parser.parse_args()
     bench = Bench(options)
-    groups = {"1,16": bench.row_1_16, "3,5,6": bench.row_3_5_6, "7,8": bench.row_7_8, "9": bench.row_9,
+    groups = {"1,16": bench.row_1_16, "2,4,6,12": bench.row_2_4_12, "3,5,6": bench.row_3_5_6, "7,8": bench.row_7_8, "9": bench.row_9,
               "11": bench.row_11, "13,14": bench.row_13_14, "15": bench.row_15, "17,18": bench.row_17_18,
               "20": bench.row_20}
     wanted, failed = set(options.only.split(",")) - {""}, []

@@ -176,6 +176,47 @@ function verbs.drop()
   return "0"
 end
 
+-- Keep so many ready; 0: none any more.
+function verbs.pool(size, module)
+  if kept.pool then
+    kept.pool:close()
+    kept.pool = nil
+  end
+  if size > 0 then
+    kept.pool = codecell.assert(codecell.pool({ size = size, imports = { module } }))
+    codecell.assert(kept.pool:wait(120))
+  end
+  return "0"
+end
+
+-- From a full pool: to the sandbox, to its first answer, and the time of the next.
+function verbs.warm(path)
+  local code = read(path)
+  codecell.assert(kept.pool:wait(120))
+  local start = now()
+  local sandbox = create({ warm = true })
+  local created = now()
+  run(sandbox, code)
+  local first = now()
+  run(sandbox, code)
+  local done = now()
+  close(sandbox)
+  return nanoseconds(created - start) .. " " .. nanoseconds(first - start) .. " "
+    .. nanoseconds(done - first)
+end
+
+-- Add warm sandboxes that have run some code: their ids.
+function verbs.warm_sessions(count, path)
+  local ids = {}
+  for i = 1, count do
+    codecell.assert(kept.pool:wait(120))
+    local sandbox = create({ warm = true, timeout = 3600 })
+    run(sandbox, read(path))
+    kept[#kept + 1], ids[i] = sandbox, sandbox.id
+  end
+  return table.concat(ids, " ")
+end
+
 function verbs.file(size)
   local files, data = living().files, string.rep("x", size)
   local start = now()

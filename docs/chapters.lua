@@ -25,7 +25,14 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     files = { "lua/codecell/create.lua", "lua/codecell/task.lua", "lua/codecell/loop.lua" },
     text = '`local codecell = require "codecell"`. Its parts load when they are first used.',
     receivers = { create = "codecell", task = "codecell", loop = "codecell", Task = "task" },
-    except = set("resume"),
+    except = set("resume", "complete", "background"),
+  },
+  {
+    title = "Pools",
+    files = { "lua/codecell/pool.lua" },
+    text = "Sandboxes that are ready before anybody asks for one.",
+    receivers = { pool = "codecell", Pool = "pool" },
+    except = set("take"),
   },
   {
     title = "Sandbox",

@@ -55,13 +55,8 @@ describe("a host", function()
     end)
   end
 
-  it("that forks keeps its sandboxes, and its copy gets none #S125", function()
-    local fork = attack.host([[/usr/bin/python3 -c 'import sys; print(sys.maxsize)']])
-    assert.truthy(fork)
-    if not program then
-      return pending("no compiler or no Lua library to build a host with")
-    end
-    -- A C function that forks, called from Lua: the copy tries to use, then to collect.
+  -- Run a script that has functions of C to fork, called from Lua: what it has written.
+  local function run_forking(body)
     local library = os.tmpname()
     local source = library .. ".c"
     local file = assert(io.open(source, "w"))
@@ -89,11 +84,23 @@ int luaopen_forker(lua_State *L)
     local text = attack.host(attack.interpreter() .. " -e " .. quoted(([[
       local forker = assert(package.loadlib(%q, "luaopen_forker"))()
       local codecell = require "codecell"
+      io.stdout:setvbuf("no")
+    ]]):format(library) .. body) .. " 2>&1")
+    os.remove(library)
+    os.remove(source)
+    return text
+  end
+
+  it("that forks keeps its sandboxes, and its copy gets none #S125", function()
+    if not program then
+      return pending("no compiler or no Lua library to build a host with")
+    end
+    -- The copy tries to use, then to collect.
+    local text = run_forking([[
       local sandbox = codecell.assert(codecell.create({ timeout = 60 }))
       sandbox:run_code("x = 41")
       local cat = codecell.assert(sandbox.commands:run("cat", { background = true, stdin = true }))
       cat:write("for the original")
-      io.stdout:setvbuf("no")
       if forker.fork() == 0 then
         local ok, value, err = pcall(function() return sandbox:run_code("x + 100") end)
         io.write((ok and value) and "used " or "refused ")
@@ -109,10 +116,31 @@ int luaopen_forker(lua_State *L)
       end
       forker.wait()
       print(sandbox:run_code("x + 1").text, (cat:read(5)))
-    ]]):format(library)) .. " 2>&1")
-    os.remove(library)
-    os.remove(source)
+    ]])
     assert.equal("refused sandbox_gone false 42\n42\tfor the original\n", text)
+  end)
+
+  it("that forks keeps what its pool has ready, and its copy makes its own #S125 #D21", function()
+    if not program then
+      return pending("no compiler or no Lua library to build a host with")
+    end
+    local text = run_forking([[
+      local pool = codecell.assert(codecell.pool({ size = 1, languages = { "bash" } }))
+      codecell.assert(pool:wait(30))
+      if forker.fork() == 0 then
+        codecell.assert(pool:wait(30))
+        local own = codecell.assert(codecell.create({ warm = true, timeout = 60 }))
+        io.write(own:run_code("echo $((6 * 7))", { language = "bash" }).logs.stdout[1])
+        own:close()
+        pool:close()
+        forker.exit(0)
+      end
+      forker.wait()
+      local sandbox = codecell.assert(codecell.create({ warm = true }))
+      io.write(sandbox:run_code("echo original", { language = "bash" }).logs.stdout[1])
+      print(pool:stats().taken, pool:stats().died)
+    ]])
+    assert.equal("42\noriginal\n1\t0\n", text)
   end)
 
   it("has its own children, working directory, locale and umask untouched #S133", function()

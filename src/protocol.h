@@ -222,10 +222,18 @@ enum cell_warden_exit {
 */
 enum cell_kernel_message {
   /* host to kernel */
-  CELL_KERNEL_PROGRAM = 1, /* what the bootstrap runs; before everything */
-  CELL_KERNEL_EXECUTE = 2, /* code, and if given: stdin, and env (each
-                           ** "NAME=value", set for this cell alone) */
-  CELL_KERNEL_ENV = 3,     /* env parts that stay from now on */
+  CELL_KERNEL_PROGRAM = 1,  /* what the bootstrap runs; before everything */
+  CELL_KERNEL_EXECUTE = 2,  /* code, and if given: stdin, and env (each
+                            ** "NAME=value", set for this cell alone) */
+  CELL_KERNEL_ENV = 3,      /* env parts that stay from now on */
+  CELL_KERNEL_REHEARSE = 4, /* as EXECUTE; then all is as before the first
+                            ** cell, but for what is loaded by now */
+  CELL_KERNEL_FORK = 5, /* role ("wait" or "branch"), path of a socket, other
+                        ** (decimal process number of the other one). To a new
+                        ** kernel: wait there; DONE once it does. Then to the
+                        ** one to be copied: go there, and DONE; the copy
+                        ** answers in the place of the first: DONE with pid.
+                        ** ERROR, name "unsupported": it cannot be copied */
   /* kernel to host */
   CELL_KERNEL_READY = 16,  /* request 0. version, ... */
   CELL_KERNEL_RESULT = 17, /* one display or value: a part per MIME name

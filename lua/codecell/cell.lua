@@ -3,7 +3,8 @@ local core = require "codecell.core"
 local execution = require "codecell.execution"
 local reactor = require "codecell.reactor"
 
-local EXECUTE, READY, RESULT, ERROR, DONE = 2, 16, 17, 18, 19 -- src/protocol.h
+local EXECUTE, REHEARSE = 2, 4 -- src/protocol.h
+local READY, RESULT, ERROR, DONE = 16, 17, 18, 19
 local CHUNK = 65536
 local FRAMES_MOST = 2000 -- in a row; a kernel has a thousand results and a few more for a cell
 local CHUNKS_MOST = 256 -- in a row, to a callback
@@ -56,7 +57,7 @@ function Cell:send(process)
     parts[count + 1], parts[count + 2] = "env", name .. "=" .. value
     count = count + 2
   end
-  return process:_send(EXECUTE, self.id, parts)
+  return process:_send(job.is_rehearsal and REHEARSE or EXECUTE, self.id, parts)
 end
 
 -- ---- output to callbacks ----

@@ -20,12 +20,21 @@ local RUNNERS = { session = kernel, jupyter = kernel, once = program }
 local Context = {}
 Context.__index = Context
 
---- A context with a copy of the variables, in the same sandbox.
----@return nil
----@return codecell.Error err kind "unsupported"
+-- Whose they are; neither keeps the other.
+local owners = setmetatable({}, { __mode = "kv" })
+
+--- A context with a copy of the variables, in the same sandbox; only of Python. Waits until no code
+--- runs in this one. Shared are open files, with their positions; not copied are threads (with some
+--- there is no copy), child processes, and tasks of asyncio.
+---@return codecell.Context? context
+---@return codecell.Error? err kinds "unsupported" (the language, or what runs in it), "not_found"
+---(it was removed), "cancelled", "timeout", "sandbox_gone"
 function Context:fork()
-  return nil, errors.unsupported("context:fork", "local",
-    ("create a new context and run the code of %s again"):format(self.id))
+  local sandbox = owners[self]
+  if not sandbox or sandbox:_closed() then
+    error("fork: sandbox is closed", 2)
+  end
+  return require("codecell.branch").fork(sandbox, self)
 end
 
 local function uuid()
@@ -40,6 +49,7 @@ local function add(sandbox, name, sort, cwd)
   local self = setmetatable({ id = uuid(), language = name, cwd = cwd }, Context)
   local contexts = sandbox._contexts
   contexts.order[#contexts.order + 1] = self
+  owners[self] = sandbox._owner
   contexts.kernels[self.id] = RUNNERS[sort].new(sandbox._owner, self)
   return self
 end

@@ -5,6 +5,7 @@ local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local pause = require "codecell.pause"
 local sandbox = require "codecell.sandbox"
 
 local create = {}
@@ -20,7 +21,8 @@ local LIMITS = {
   processes = { type = "integer", least = 4, most = 2 ^ 20, default = 256 },
 }
 
-local CREATE = {
+--- The options of create, with their rules.
+create.options = {
   backend = { type = "name" },
   cwd = { type = "text" },
   envs = { type = "envs" },
@@ -88,7 +90,7 @@ end
 -- The collector does not know what a sandbox weighs: at the cap it is asked once.
 local function check_room()
   local most = settings.max_sandboxes
-  if #sandbox.all() < most then
+  if sandbox.count() < most or #sandbox.all() < most then
     return true
   end
   collectgarbage()
@@ -105,8 +107,9 @@ local function start_languages(self, names)
   for _, name in ipairs(names or {}) do
     local made, err = context.default(self, name)
     local ok = made
-    if made then
-      ok, err = context.kernel(self, "create", made):start()
+    local kernel = made and context.kernel(self, "create", made)
+    if kernel and not kernel:is_alive() then
+      ok, err = kernel:start()
     end
     if not ok then
       self:close()
@@ -116,46 +119,72 @@ local function start_languages(self, names)
   return self
 end
 
---- Make a sandbox.
----@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"), `limits`, `cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`:
----all of them under codecell.CreateOptions
----@return codecell.Sandbox? sandbox
----@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
----machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
-function create.create(options)
-  options = check.check("create", options, CREATE)
+--- Complete what a sandbox is asked for by the defaults.
+---@param options table checked options of create
+---@return table? given
+---@return codecell.Backend|codecell.Error backend or err: this is not here
+function create.complete(options)
   local backend, err = backends.find(options.backend or "local")
-  if not backend then
-    return nil, err
-  end
   local ok
-  ok, err = check_supported(options)
-  if ok then
-    ok, err = check_room()
+  if backend then
+    ok, err = check_supported(options)
   end
   if not ok then
     return nil, err
   end
   local given = copy(options)
-  given.id = "i" .. core.random_id(20)
+  given.backend = backend.name
   given.timeout = options.timeout or 300
   given.limits = complete_limits(options.limits)
   given.metadata = copy(options.metadata)
   given.cwd = options.cwd or "/home/user"
   given.user = options.user or "user"
   given.network = "none"
-  local made
-  made, err = backend.create(given)
+  given.root_view = options.root_view == true
+  return given, backend
+end
+
+local function make(given, backend)
+  given.id = "i" .. core.random_id(20)
+  local made, err = backend.create(given)
   if not made then
     return nil, err
   end
-  return start_languages(sandbox.dress(made, backend, given), options.languages)
+  sandbox.equip(made, backend, given)
+  return sandbox.enlist(made, given)
+end
+
+--- Make a sandbox.
+---@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
+---`network` ("none"), `limits`, `cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`,
+---`warm`: all of them under codecell.CreateOptions
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
+---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
+function create.create(options)
+  options = check.check("create", options, create.options)
+  local given, backend = create.complete(options)
+  if not given then
+    return nil, backend
+  end
+  local ok, err = check_room()
+  if not ok then
+    return nil, err
+  end
+  local made = options.warm and require("codecell.pool").take(given)
+  if not made then
+    made, err = make(given, backend)
+  end
+  if not made then
+    return nil, err
+  end
+  return start_languages(made, options.languages)
 end
 
 local CONNECT = { backend = { type = "name" } }
 
---- Another object for a sandbox of this Lua state; closing it leaves the sandbox running.
+--- Another object for a sandbox of this Lua state, which is resumed if it was paused; closing it
+--- leaves the sandbox running.
 ---@param id string
 ---@param options {backend: string?}?
 ---@return codecell.Sandbox? sandbox
@@ -166,6 +195,12 @@ function create.connect(id, options)
   local found = sandbox.find(id)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
+  end
+  if pause.is_paused(found) then
+    local ok, err = pause.resume(found)
+    if not ok then
+      return nil, err
+    end
   end
   return found:_connect()
 end

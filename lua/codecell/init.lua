@@ -16,6 +16,7 @@ local FUNCTIONS = {
   create = "codecell.create",
   kill = "codecell.create",
   list = "codecell.create",
+  pool = "codecell.pool",
   reactor = "codecell.loop",
   setup = "codecell.create",
   step = "codecell.loop",

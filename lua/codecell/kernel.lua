@@ -7,6 +7,7 @@ local changes = require "codecell.changes"
 local errors = require "codecell.errors"
 local execution = require "codecell.execution"
 local languages = require "codecell.languages"
+local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local turns = require "codecell.turns"
 local wait = require "codecell.wait"
@@ -85,10 +86,17 @@ function Kernel:start()
   return true
 end
 
+--- Whether its process is there to take a cell.
+---@return boolean
+function Kernel:is_alive()
+  local state = self.process and self.process:_state()
+  return state == "running" or state == "starting"
+end
+
 --- End the process and forget its variables.
 function Kernel:stop()
   local process, unfinished = self.process, self.unfinished
-  self.process, self.unfinished, self.count = nil, nil, nil
+  self.process, self.unfinished, self.count, self.copy = nil, nil, nil, nil
   if unfinished and unfinished.request then
     self.sandbox:_forget(unfinished.request)
   end
@@ -277,10 +285,13 @@ end
 -- Wait for the end of the cell: "done", "dead", "late", "problem", or nil, err.
 local function follow(self, run, deadline)
   local process, busy = self.process, 0
+  local clock, has_time = pause.clock(self.sandbox, deadline)
   while true do
     if self.process ~= process then
       return nil, replaced()
     end
+    deadline = clock()
+    run.deadline = deadline
     local ended = run:receive(process)
     local more = ended == "more"
     ended = not more and ended
@@ -310,8 +321,10 @@ local function follow(self, run, deadline)
     end
     if busy == 0 and not wait.wait(process, deadline)
       or busy > 0 and reactor.now() >= deadline then
-      local task = wait.task()
-      return task and task.cancelled and "cancelled" or "late"
+      if not has_time() then
+        local task = wait.task()
+        return task and task.cancelled and "cancelled" or "late"
+      end
     end
   end
 end
@@ -398,6 +411,13 @@ local function replace(self, run)
   return true
 end
 
+--- Wait until an interrupted cell is over, or replace the process that it holds.
+---@return boolean? there
+---@return codecell.Error? err
+function Kernel:settle()
+  return ensure(self)
+end
+
 local function run_cell(self, job, began, deadline)
   local locked = reactor.now()
   local ok, err = ensure(self)
@@ -433,7 +453,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local done, now = run.execution, reactor.now()
-  self.count = self.process and done.execution_count
+  self.count = self.process and not job.is_rehearsal and done.execution_count or nil
   local timings = done.timings
   timings.queue, timings.create, timings.run = locked - began, created - locked, now - created
   done.seconds = now - began

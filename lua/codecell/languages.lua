@@ -15,6 +15,7 @@ local by_alias = {}
 local chosen = {} -- by setup: name -> path of the program
 local versions = {} -- by name: what an interpreter that was started said
 local available, available_at -- names, and when they were looked for
+local generation = 0 -- raised at each change of what a language is
 
 local RULES = {
   name = { type = "name" },
@@ -152,7 +153,7 @@ function languages.register(language)
   end
   copy.source = copy.source or "main" .. (copy.extensions[1] and "." .. copy.extensions[1] or "")
   forget(copy.name)
-  available = nil
+  available, generation = nil, generation + 1
   known[copy.name], by_alias[copy.name], versions[copy.name] = copy, copy.name, nil
   for _, alias in ipairs(copy.aliases) do
     by_alias[alias] = copy.name
@@ -162,10 +163,16 @@ end
 --- Choose interpreters, as `codecell.setup{languages =}` does.
 ---@param programs table<string, {program: string}>
 function languages.choose(programs)
-  available = nil
+  available, generation = nil, generation + 1
   for name, choice in pairs(programs) do
     chosen[by_alias[plain(name)] or name] = choice.program
   end
+end
+
+--- A number that is another one after each `register` and `choose`.
+---@return integer
+function languages.generation()
+  return generation
 end
 
 -- ---- finding ----

@@ -52,7 +52,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field root_view boolean? code sees itself as root, without any more rights; default false
 ---@field languages string[]? kernels to start at once
 ---@field name string? for people
----@field warm boolean? default false
+---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
 ---@field on_timeout "kill"? default "kill"
 
 ---@class codecell.LimitOptions

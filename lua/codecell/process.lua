@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
+local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local signals = require "codecell.signals"
 local wait = require "codecell.wait"
@@ -346,11 +347,12 @@ local function kill_all(self)
 end
 
 local function follow(self, job)
-  local deadline = wait.deadline(job.timeout)
-  job.written, job.deadline, job.process = 0, deadline, self
-  self._job = job
+  local clock, has_time = pause.clock(self._sandbox, wait.deadline(job.timeout))
+  job.written, job.process, self._job = 0, self, job
   local busy = 0
   while true do
+    local deadline = clock()
+    job.deadline = deadline
     if self:_closed() then
       return nil, was_closed("run")
     end
@@ -370,15 +372,12 @@ local function follow(self, job)
       raised = hand_over(self, job, true)
       return result, nil, raised
     elseif job.called then
-      busy = busy + 1
-      if busy > BUSY_MOST then
-        busy = 0
+      busy = (busy + 1) % BUSY_MOST
+      if busy == 0 then
         wait.key(nil, wait.earlier(reactor.now() + TURN, deadline))
       end
-      if deadline and reactor.now() >= deadline then
-        break
-      end
-    elseif not wait.wait(self, deadline) then
+    end
+    if (job.called or not wait.wait(self, deadline)) and not has_time() then
       break
     end
   end

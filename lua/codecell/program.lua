@@ -29,6 +29,12 @@ function program.new(sandbox, context)
     count = 0 }, Program)
 end
 
+--- Whether it can take a run: there is no process that could have ended.
+---@return boolean
+function Program.is_alive()
+  return true
+end
+
 --- Whether it could run: there is nothing to start before the code is there.
 ---@return boolean? ok
 ---@return codecell.Error? err kind "unsupported"

@@ -21,7 +21,7 @@ local ready_count = 0
 local alarms = {}      -- binary heap of { at = deadline, task =, serial = }
 local alarm_count = 0
 local armed            -- deadline that the C object will ring at
-local parked_count = 0 -- tasks that have not been resumed yet
+local parked_count = 0 -- tasks that have not been resumed yet, without those of the background
 local watcher          -- of the attached host
 local told             -- what the watcher knows
 local failures = {}    -- what ended coroutines that nobody else hears of
@@ -132,14 +132,15 @@ function reactor.take_failure()
 end
 
 --- Remember a task that is about to yield.
----@param task table has `serial`, raised at each resume, and `resume`
+---@param task table has `serial`, raised at each resume, and `resume`; with `is_background` no loop
+---goes on for its sake
 ---@param key any token or value to wait for; nil: only the deadline
 ---@param deadline number? of `reactor.now`
 function reactor.park(task, key, deadline)
   task.parked_at = key
   if not task.is_parked then
     task.is_parked = true
-    parked_count = parked_count + 1
+    parked_count = parked_count + (task.is_background and 0 or 1)
   end
   if key ~= nil then
     local list = parked[key]
@@ -189,7 +190,7 @@ end
 function reactor.unpark(task)
   if task.is_parked then
     task.is_parked = nil
-    parked_count = parked_count - 1
+    parked_count = parked_count - (task.is_background and 0 or 1)
   end
   local key = task.parked_at
   local list = key ~= nil and parked[key]

@@ -6,6 +6,7 @@ local errors = require "codecell.errors"
 local files = require "codecell.files"
 local languages = require "codecell.languages"
 local options = require "codecell.options"
+local pause = require "codecell.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
@@ -27,20 +28,36 @@ local living = setmetatable({}, { __mode = "v" })
 ---@param self codecell.Sandbox
 ---@param backend codecell.Backend
 ---@param given table checked options of create
----@return codecell.Sandbox
-function sandbox.dress(self, backend, given)
+function sandbox.equip(self, backend, given)
   self.id, self.backend = given.id, backend.name
   self._backend = backend
   self._owner = self -- what connect gives shares all this, and may be closed before
-  self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
-    started_at = os.time(), network = given.network }
-  self._started = reactor.now()
   self._cwd, self._user = given.cwd, given.user
   self._contexts = { kernels = {}, defaults = {} }
-  self._processes = {}
+  self._processes, self._pause = {}, pause.new()
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
+end
+
+--- Let it begin as what its user asked for, known to this Lua state.
+---@param self codecell.Sandbox equipped
+---@param given table checked options of create
+---@return codecell.Sandbox
+function sandbox.enlist(self, given)
+  self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
+    started_at = os.time(), network = given.network }
+  self._started, self._given = reactor.now(), given
   living[given.id] = self
   return self
+end
+
+--- How many there may be at most of those that `sandbox.all` gives.
+---@return integer
+function sandbox.count()
+  local count = 0
+  for _ in pairs(living) do
+    count = count + 1
+  end
+  return count
 end
 
 --- The sandboxes of this Lua state that are not over, oldest first.
@@ -98,6 +115,10 @@ end
 local function prepare(self, verb, code, given)
   if given.language and given.context then
     error(verb .. ": give language or context, not both", 3)
+  end
+  local refusal = pause.refusal(self, verb)
+  if refusal then
+    return nil, refusal
   end
   local most = self._limits.code
   if #code > most then
@@ -223,7 +244,8 @@ function Sandbox:get_info()
   end
   return {
     id = self.id, backend = self.backend, name = about.name, metadata = metadata,
-    state = self._backend.state(self), started_at = about.started_at,
+    state = pause.is_paused(self) and "paused" or self._backend.state(self),
+    started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
     isolation = self._backend.isolation, network = about.network, languages = languages.available(),
   }
@@ -281,10 +303,14 @@ function Sandbox:set_envs(envs)
   return true
 end
 
---- Whether it lives. A closed one does not.
+local function lives(self)
+  return not is_closed(self) and self._backend.state(self) == "running"
+end
+
+--- Whether it lives, and is not paused. A closed one does not.
 ---@return boolean
 function Sandbox:is_running()
-  return not is_closed(self) and self._backend.state(self) == "running"
+  return lives(self) and not pause.is_paused(self)
 end
 
 local PORT = { type = "integer", least = 1, most = 65535 }
@@ -319,12 +345,44 @@ function Sandbox:wait_port(port, timeout)
   end
 end
 
+-- ---- standing still, and copies ----
+
+--- Let all its code stand still, where it is, until `resume`. What a cell or a command may take
+--- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off.
+--- Files can be read and written; nothing can be started. Code that is interrupted or cancelled
+--- meanwhile is ended.
+---@return true? paused
+---@return codecell.Error? err kind "sandbox_gone"
+function Sandbox:pause()
+  check_open(self, "pause")
+  return pause.pause(self)
+end
+
+--- Let its code go on.
+---@return true? running
+---@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
+function Sandbox:resume()
+  check_open(self, "resume")
+  return pause.resume(self)
+end
+
+--- Another sandbox like this one, with a copy of the files below /home/user and /tmp, and with
+--- fresh kernels. The code of this one stands still meanwhile.
+---@param given table? options of create that are to be different: `timeout name metadata envs warm
+---languages limits`
+---@return codecell.Sandbox? copy
+---@return codecell.Error? err kinds of create, "no_space", "sandbox_gone"
+function Sandbox:fork(given)
+  check_open(self, "fork")
+  return require("codecell.duplicate").fork(self, given)
+end
+
 -- ---- the end ----
 
 --- End it and all that runs in it, whoever owns it.
 ---@return boolean killed false if it was gone
 function Sandbox:kill()
-  if not self:is_running() then
+  if not lives(self) then
     return false
   end
   self._killed = true
@@ -367,17 +425,14 @@ sandbox.features = {
 local LATER = {
   apply = "download the files that you want with files:download",
   changes = "compare what files:list says",
-  create_snapshot = "download the files that matter with files:download",
+  create_snapshot = "keep a fork, or write files:archive to a file",
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
   export = "keep the executions that run_code returns",
   expose = "pass data with stdin or files:write",
-  fork = "create a second sandbox and copy files with files:download and files:upload",
   get_host = "talk to the port with commands:run from inside",
   history = "keep the executions that run_code returns",
   install = "name an interpreter that has the packages in codecell.setup{languages =}",
-  pause = "set_timeout gives it more time",
-  resume = "a local sandbox is never paused",
   update_network = "a local sandbox has no network",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }

@@ -85,6 +85,18 @@ function Task:cancel()
   return true
 end
 
+local function start(self, called, ...)
+  local loop, err = reactor.get()
+  if not loop then
+    return nil, err
+  end
+  self.thread = coroutines.create(called)
+  setmetatable(self, Task)
+  wait.claim(self.thread, self)
+  self:resume(...)
+  return self
+end
+
 --- Start a function that may wait while others run.
 ---@param called function runs now, until its first wait
 ---@param ... any its arguments
@@ -94,14 +106,16 @@ function task.async(called, ...)
   if type(called) ~= "function" then
     error(("async: function expected, got %s"):format(type(called)), 2)
   end
-  local loop, err = reactor.get()
-  if not loop then
-    return nil, err
-  end
-  local self = setmetatable({ serial = 0, thread = coroutines.create(called) }, Task)
-  wait.claim(self.thread, self)
-  self:resume(...)
-  return self
+  return start({ serial = 0 }, called, ...)
+end
+
+--- Start a function whose waits keep no program and no loop alive.
+---@param called function as of `async`
+---@param ... any its arguments
+---@return codecell.Task? task
+---@return codecell.Error? err kind "system"
+function task.background(called, ...)
+  return start({ serial = 0, is_background = true }, called, ...)
 end
 
 return task

@@ -15,11 +15,11 @@ local function leave_line(self, turn)
   end
 end
 
-local function take(self, deadline, timeout)
+local function take(self, verb, deadline, timeout)
   local me, task = coroutine.running() or "main", wait.task()
   if self.owner == me or task and self.owner_task == task then
     return nil, errors.new("invalid_argument",
-      "run_code: a callback cannot run code in the context of its own cell; use another context")
+      verb .. ": a callback cannot do that in the context of its own cell; use another context")
   end
   local turn = {}
   self.line[#self.line + 1] = turn
@@ -27,7 +27,7 @@ local function take(self, deadline, timeout)
     if not wait.key(self, deadline) then
       leave_line(self, turn)
       reactor.wake(self)
-      return nil, wait.failure("run_code: waiting for the context", timeout)
+      return nil, wait.failure(verb .. ": waiting for the context", timeout)
     end
   end
   leave_line(self, turn)
@@ -56,7 +56,7 @@ function turns.execute(self, job, body)
   if refusal then
     return nil, refusal
   end
-  local taken, err = take(self, deadline, job.timeout)
+  local taken, err = take(self, "run_code", deadline, job.timeout)
   if not taken then
     return nil, err
   end
@@ -77,6 +77,34 @@ function turns.execute(self, job, body)
     error(err[1], 0) -- what the user's callback raised
   end
   return done, err
+end
+
+--- Do something to a context while none of its cells runs.
+---@param self table as of `execute`
+---@param verb string
+---@param timeout number seconds that the cells before may take
+---@param body fun(): any, codecell.Error?
+---@return any what `body` returns
+---@return codecell.Error? err
+function turns.hold(self, verb, timeout, body)
+  local deadline = wait.deadline(timeout)
+  local err = wait.refusal(verb)
+  if err then
+    return nil, err
+  end
+  local ok
+  ok, err = take(self, verb, deadline, timeout)
+  if not ok then
+    return nil, err
+  end
+  local value
+  if self.sandbox:_closed() then -- while this one waited
+    err = errors.new("cancelled", verb .. ": the sandbox was closed")
+  else
+    value, err = body()
+  end
+  give_back(self)
+  return value, err
 end
 
 return turns

@@ -39,7 +39,7 @@ builtin shopt -u checkwinsize
 builtin shopt -s execfail
 builtin export -n PROMPT_COMMAND
 
-builtin readonly __codecell_execute=$'\2'
+builtin readonly __codecell_execute=$'\2' __codecell_rehearse=$'\4'
 __codecell_count=0    # of cells
 __codecell_done=()    # the last frame of a cell up to its request, and on
 __codecell_status=0   # $? for the next cell

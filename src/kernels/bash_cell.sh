@@ -112,7 +112,7 @@ __codecell_take()
   # An interrupt would take away what a command has read: it is not heard here.
   # The library repeats one that does not end the cell.
   builtin trap '' INT
-  while [[ $kind != "$__codecell_execute" ]]; do
+  while [[ $kind != "$__codecell_execute" && $kind != "$__codecell_rehearse" ]]; do
     __codecell_read_frame_head
     builtin read -r -d '' -n 8 -u 240 piece || builtin exit 0
     request=${piece//\\/\\\\}
@@ -122,7 +122,7 @@ __codecell_take()
     fi
     __codecell_read_parts
   done
-  ((__codecell_count += 1))
+  [[ $kind == "$__codecell_rehearse" ]] || ((__codecell_count += 1))
   __codecell_request=$request
   builtin trap - INT
   [[ ! $__codecell_trapped ]] || builtin eval "$__codecell_trapped"

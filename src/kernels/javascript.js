@@ -33,7 +33,7 @@ const { reallyExit } = process; // exit needs what the code may have broken
 const drain = process._tickCallback;
 const fatal = process._fatalException;
 
-const EXECUTE = 2, ENV = 3, READY = 16, RESULT = 17, ERROR = 18, DONE = 19;
+const EXECUTE = 2, ENV = 3, REHEARSE = 4, READY = 16, RESULT = 17, ERROR = 18, DONE = 19;
 const TEXT_MAX = 4 << 20; // bytes of one text of a result or an error
 const BLOB_MAX = 16 << 20; // bytes of a picture or a page
 const FRAME_MAX = 64 << 20;
@@ -89,8 +89,12 @@ function hearHost(kind, low, high, frame) {
     each(frame, (name, value) => {
       if (name === 'env') setVariable(value);
     });
-  } else if (kind === EXECUTE) {
+  } else if (kind === EXECUTE || kind === REHEARSE) {
     execute({ __proto__: null, low, high }, frame);
+    if (kind === REHEARSE) {
+      delete sources[`<cell-${count}>`];
+      count = 0;
+    }
   }
 }
 

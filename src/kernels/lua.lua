@@ -29,7 +29,7 @@ local close, flush, read, write = stdout.close, stdout.flush, stdout.read, stdou
 local compile, jit = setfenv and loadstring or load, jit
 local bounded, show_values = kernel.bounded, kernel.show_values
 
-local EXECUTE, ENV, READY, ERROR, DONE = 2, 3, 16, 18, 19 -- src/protocol.h
+local EXECUTE, ENV, REHEARSE, READY, ERROR, DONE = 2, 3, 4, 16, 18, 19 -- src/protocol.h
 local SLICE = 4096 -- PIPE_BUF: written whole, or not at all when a signal comes
 local INTERRUPTED = 4 -- EINTR
 local BROKEN = 70 -- status of the process
@@ -93,7 +93,7 @@ end
 -- The cell that is to run, or runs, is kernel.cell: request, code, envs, stdin if it has one; later
 -- began, last (a frame), caught (what it raised), described (the parts of its ERROR).
 local function hear(kind, request, payload)
-  if kind ~= EXECUTE and kind ~= ENV then
+  if kind ~= EXECUTE and kind ~= ENV and kind ~= REHEARSE then
     return
   end
   local parts, cell = parts_of(payload), { request = request, code = "", envs = {}, results = 0 }
@@ -107,7 +107,8 @@ local function hear(kind, request, payload)
       cell.envs[name] = value
     end
   end
-  if kind == EXECUTE then
+  if kind ~= ENV then
+    cell.is_rehearsal = kind == REHEARSE
     kernel.cell = cell
   end
 end
@@ -325,6 +326,9 @@ local function finish(cell)
   local done = { "execution_count", format("%d", count) }
   if kernel.truncated then
     done[3], done[4] = "truncated", "1"
+  end
+  if cell.is_rehearsal then
+    count = 0
   end
   kernel.say(bytes .. kernel.frame(DONE, cell.request, done), true)
 end

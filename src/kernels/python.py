@@ -25,7 +25,8 @@ from sys import getrecursionlimit, setprofile, setrecursionlimit, settrace
 __builtins__ = dict(vars(builtins))
 
 WIRE, ANSWERS = 3, 4  # two pipes, to read and to write
-EXECUTE, ENV, READY, RESULT, ERROR, DONE = 2, 3, 16, 17, 18, 19
+EXECUTE, ENV, REHEARSE, FORK = 2, 3, 4, 5
+READY, RESULT, ERROR, DONE = 16, 17, 18, 19
 TEXT_MAX = 4 << 20  # bytes of one text of a result or an error
 BLOB_MAX = 16 << 20  # bytes of a picture or a page
 FRAME_MAX = 64 << 20
@@ -75,8 +76,7 @@ def pack(kind, request, values):
 
 
 def unpack(payload):
-    values = []
-    at, size = 0, len(payload)
+    values, at, size = [], 0, len(payload)
     while at < size:
         end = at + 4 + int.from_bytes(payload[at:at + 4], 'little')
         values.append(payload[at + 4:end])
@@ -120,12 +120,10 @@ class Kernel:
         self.running = False  # user code runs: an interrupt belongs to it
         self.masked = False  # a frame is being written: an interrupt waits
         self.interrupted = False  # one waited
-        self.count = 0
-        self.displays = 0
+        self.count = self.displays = 0
         self.truncated = False
         self.flags = 0  # of `from __future__ import` in earlier cells
-        self.frames = []  # not yet written
-        self.lock = allocate_lock()
+        self.frames, self.lock = [], allocate_lock()  # frames: not yet written
         self.sources = {}  # file name of a cell to its code
         self.translated = ''  # what the code became that runs
         self.file_name = ''  # of the running cell
@@ -138,6 +136,7 @@ class Kernel:
         self.complaint, self.complaint_line, self.last_line = None, 0, 0
         self.loop = None  # of asyncio, once that is imported
         self.figures = None  # shows what is drawn, once pyplot is imported
+        self.anchor = None  # of a copy: it ends when the other end is closed
 
     # -- frames ------------------------------------------------------------
 
@@ -469,14 +468,18 @@ def serve():
             return
         kind = int.from_bytes(header[4:8], 'little')
         payload = wire.read(int.from_bytes(header[:4], 'little'))
-        if kind == EXECUTE:
-            values = list(unpack(payload))
+        values = list(unpack(payload))
+        request = int.from_bytes(header[8:16], 'little')
+        if kind == EXECUTE or kind == REHEARSE:
             code = dict(values).get(b'code', b'').decode('utf-8',
                                                          'surrogateescape')
-            kernel.cell(int.from_bytes(header[8:16], 'little'), code, values)
+            run = (kernel.cell if kind == EXECUTE
+                   else part('python_rehearsal')['cell'])
+            run(request, code, values)
         elif kind == ENV:
-            set_environment(value for name, value in unpack(payload)
-                            if name == b'env')
+            set_environment(value for name, value in values if name == b'env')
+        elif kind == FORK:
+            part('python_fork')['fork'](request, dict(values))
 
 
 kernel = Kernel()

@@ -3,6 +3,7 @@ local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -15,8 +16,8 @@ local backend = {
   name = "local",
   isolation = "kernel",
   features = {
-    commands = true, files = true, metrics = true, pty = true, root = true, run_code = true,
-    watch = true,
+    commands = true, files = true, fork = true, metrics = true, pause = true, pty = true,
+    root = true, run_code = true, warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -156,6 +157,10 @@ function backend.spawn(sandbox, options)
   if sandbox:_closed() then -- by a callback or another coroutine, since the verb began
     return nil, errors.new("cancelled", ("start %s: the sandbox was closed")
       :format(options.argv[1]))
+  end
+  local refusal = pause.refusal(sandbox, "start " .. options.argv[1])
+  if refusal then
+    return nil, refusal
   end
   options.envs = sandbox._environment:list(options.envs)
   options.output = sandbox._limits.output

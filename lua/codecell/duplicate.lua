@@ -1,0 +1,120 @@
+--- A second sandbox with a copy of the files of a first one.
+---
+--- The host asks the one for a file, which it opens inside, and gives the descriptor to the other,
+--- which copies from it: no content passes through the host, and no path is followed on it.
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local options = require "codecell.options"
+local pause = require "codecell.pause"
+
+local PLACES = { "/home/user", "/tmp" }
+local DEPTH_MOST = 64
+local LIST_MOST = 100000
+-- What the second has of the first unless told otherwise.
+local SAME = { "backend", "cwd", "limits", "network", "root_view", "template", "timeout", "user" }
+
+local duplicate = {}
+
+local function ask(sandbox, what, operation, ...)
+  return sandbox._backend.ask(sandbox, what, operation, ...)
+end
+
+local function copy_file(from, to, path, mode)
+  local content, err = ask(from, "fork " .. path, "read", path, 0)
+  if type(content) == "string" then
+    content, err = core.memory(content)
+  end
+  if not content then
+    return nil, err
+  end
+  local entry
+  entry, err = ask(to, "fork " .. path, "write", path, content, mode)
+  content:close()
+  return entry and true, err
+end
+
+local function copy_entry(from, to, path, entry)
+  if entry.type == "dir" then
+    local ok, err = ask(to, "fork " .. path, "mkdir", path, entry.mode)
+    return ok or err.kind == "already_exists" or nil, err
+  elseif entry.type == "symlink" then
+    return ask(to, "fork " .. path, "link", path, entry.symlink_target)
+  elseif entry.type == "file" then
+    return copy_file(from, to, path, entry.mode)
+  end
+  return true -- a socket or a pipe has no content
+end
+
+local function copy_place(from, to, place)
+  local entries, err = ask(from, "fork " .. place, "list", place, DEPTH_MOST, LIST_MOST)
+  if not entries then
+    return nil, err
+  end
+  entries = entries == true and {} or entries
+  table.sort(entries, function(one, other) return one.path < other.path end) -- parents first
+  for _, entry in ipairs(entries) do
+    local _, above = entry.path:gsub("/", "")
+    if entry.type == "dir" and above + 1 == DEPTH_MOST then -- what it holds was not listed
+      return nil, errors.new("invalid_argument",
+        ("fork: %s is nested deeper than %d directories"):format(place, DEPTH_MOST))
+    end
+    local ok
+    ok, err = copy_entry(from, to, place .. "/" .. entry.path, entry)
+    if not ok then
+      return nil, err
+    end
+  end
+  return true
+end
+
+local function copy_files(from, to)
+  for _, place in ipairs(PLACES) do
+    local ok, err = copy_place(from, to, place)
+    if not ok then
+      return nil, err
+    end
+  end
+  return true
+end
+
+--- See `Sandbox:fork`.
+---@param from codecell.Sandbox
+---@param given table?
+---@return codecell.Sandbox? copy
+---@return codecell.Error? err
+function duplicate.fork(from, given)
+  local create = require "codecell.create"
+  local rules = {}
+  for _, name in ipairs({ "envs", "languages", "limits", "metadata", "name", "timeout", "warm" }) do
+    rules[name] = create.options[name]
+  end
+  given = options.check("fork", given, rules, 4)
+  local wanted = { envs = from._environment.added, metadata = from._about.metadata }
+  for _, name in ipairs(SAME) do
+    wanted[name] = from._given[name]
+  end
+  for name, value in pairs(given) do
+    wanted[name] = value
+  end
+  local stood = pause.is_paused(from)
+  local to, err = create.create(wanted)
+  local ok
+  if to then
+    ok, err = pause.pause(from)
+  end
+  if ok then
+    ok, err = copy_files(from, to)
+    if not stood then
+      local going, problem = pause.resume(from)
+      ok, err = ok and going, err or problem
+    end
+  end
+  if ok then
+    return to
+  elseif to then
+    to:close()
+  end
+  return nil, err
+end
+
+return duplicate

@@ -1,0 +1,218 @@
+-- Sandboxes that stand still, and copies of them.
+
+local codecell = require "codecell"
+local one_sandbox = require "spec.support.one_sandbox"
+
+local LONG = 60 -- seconds that nothing here takes
+
+local function run(sandbox, code, options)
+  return codecell.assert(sandbox:run_code(code, options))
+end
+
+-- Let so much time pass for the sandbox.
+local function let_pass(seconds)
+  local deadline = codecell.reactor():now() + seconds
+  while codecell.reactor():now() < deadline do
+    codecell.step(deadline - codecell.reactor():now())
+  end
+end
+
+describe("pause #user", function()
+  local sandbox = one_sandbox(teardown, { timeout = 600 })
+
+  it("lets all code stand still, in every process, until resume #S123", function()
+    local ticking = codecell.assert(sandbox().commands:run(
+      "(while :; do echo >>/tmp/ticks; sleep 0.005; done) & wait", { background = true }))
+    local function ticks()
+      local entry = sandbox().files:get_info("/tmp/ticks")
+      return entry and entry.size or 0
+    end
+    repeat
+      codecell.step(0.01)
+    until ticks() > 2
+    codecell.assert(sandbox():pause())
+    let_pass(0.1) -- a stop takes its moment on a busy machine
+    local before = ticks()
+    let_pass(0.2)
+    assert.equal(before, ticks())
+    codecell.assert(sandbox():resume())
+    repeat
+      codecell.step(0.01)
+    until ticks() > before
+    ticking:close()
+    sandbox().commands:run("pkill -f ticks")
+  end)
+
+  it("shows in its state; list and connect know of it", function()
+    codecell.assert(sandbox():pause())
+    codecell.assert(sandbox():pause())
+    assert.equal("paused", sandbox():get_info().state)
+    assert.is_false(sandbox():is_running())
+    assert.equal(sandbox().id, codecell.list({ state = "paused" })[1].id)
+    local other = codecell.assert(codecell.connect(sandbox().id))
+    assert.equal("running", other:get_info().state)
+    assert.is_true(sandbox():is_running())
+    assert.equal("3", run(other, "1 + 2").text)
+    other:close()
+    assert.equal(0, #codecell.list({ state = "paused" }))
+  end)
+
+  it("starts nothing meanwhile, and says why", function()
+    run(sandbox(), "x = 1")
+    codecell.assert(sandbox():pause())
+    local context = sandbox():list_code_contexts()[1]
+    for verb, call in pairs({
+      run_code = function() return sandbox():run_code("x") end,
+      start_code = function() return sandbox():start_code("x") end,
+      command = function() return sandbox().commands:run("true") end,
+      pty = function() return sandbox().pty:create() end,
+      fork = function() return context:fork() end,
+    }) do
+      local value, err = call()
+      assert.is_nil(value, verb)
+      assert.equal("unavailable", err.kind)
+      assert.truthy(err.message:find("call resume first", 1, true), err.message)
+    end
+    codecell.assert(sandbox():resume())
+    assert.equal("1", run(sandbox(), "x").text)
+  end)
+
+  it("leaves its files to be read and written #N14", function()
+    codecell.assert(sandbox():pause())
+    codecell.assert(sandbox().files:write("note", "written meanwhile"))
+    assert.equal("written meanwhile", sandbox().files:read("note"))
+    codecell.assert(sandbox():resume())
+    assert.equal("written meanwhile", run(sandbox(), "print(open('note').read(), end='')")
+      .logs.stdout[1])
+  end)
+
+  it("takes nothing of the time of a running cell, or of a command", function()
+    local cell = codecell.assert(sandbox():start_code(
+      "import time\nfor _ in range(10): time.sleep(0.01)\n'whole'", { timeout = 0.6 }))
+    local command = codecell.async(function()
+      return sandbox().commands:run("sleep 0.1; echo whole", { timeout = 0.6 })
+    end)
+    codecell.step(0.05)
+    codecell.assert(sandbox():pause())
+    let_pass(0.8)
+    assert.is_false(cell:poll())
+    codecell.assert(sandbox():resume())
+    local done = codecell.assert(cell:wait(LONG))
+    assert.is_nil(done.error)
+    assert.equal("'whole'", ("'%s'"):format(done.text))
+    assert.equal("whole\n", codecell.assert(command:wait(LONG)).stdout)
+  end)
+
+  it("leaves a cell that never ends to its timeout, after resume", function()
+    local cell = codecell.assert(sandbox():start_code("while True: pass", { timeout = 0.3 }))
+    codecell.step(0.05)
+    codecell.assert(sandbox():pause())
+    let_pass(0.4)
+    codecell.assert(sandbox():resume())
+    local done = codecell.assert(cell:wait(LONG))
+    assert.equal("TimeoutError", done.error.name)
+    assert.is_false(done.state_lost)
+  end)
+
+  it("does not put off the end of the sandbox: resume says that it is gone #S123", function()
+    local short = codecell.assert(codecell.create({ timeout = 0.4 }))
+    run(short, "1")
+    codecell.assert(short:pause())
+    let_pass(0.6)
+    local ok, err = short:resume()
+    assert.is_nil(ok)
+    assert.equal("sandbox_gone", err.kind)
+    short:close()
+  end)
+
+  it("can be put off, killed and closed", function()
+    local one = codecell.assert(codecell.create())
+    run(one, "1")
+    codecell.assert(one:pause())
+    codecell.assert(one:set_timeout(500))
+    assert.is_true(one:kill())
+    one:close()
+    local other = codecell.assert(codecell.create())
+    codecell.assert(other:pause()) -- nothing runs in it yet
+    codecell.assert(other:resume())
+    assert.equal("1", run(other, "1").text)
+    codecell.assert(other:pause())
+    other:close()
+    assert.is_false((pcall(other.resume, other)))
+  end)
+
+  it("is a feature that it has", function()
+    assert.is_true(sandbox():supports("pause"))
+    assert.is_true(sandbox():supports("fork"))
+  end)
+end)
+
+describe("fork #user", function()
+  local sandbox = one_sandbox(teardown, { timeout = 600, metadata = { user = "7" },
+    limits = { memory = 512 * 1024 * 1024 }, envs = { COLOR = "red" } })
+
+  local function fork(options, body)
+    local copy = codecell.assert(sandbox():fork(options))
+    local ok, problem = pcall(body, copy)
+    copy:close()
+    if not ok then
+      error(problem, 0)
+    end
+  end
+
+  it("makes a sandbox with the same files, and with variables of its own", function()
+    local large = ("0123456789abcdef"):rep(20000)
+    codecell.assert(sandbox().files:write("deep/er/large", large))
+    codecell.assert(sandbox().files:write("/tmp/small", "s"))
+    sandbox().commands:run("chmod 700 deep/er/large; ln -s er/large deep/link; mkdir empty; "
+      .. "mkfifo pipe; printf '' >none; ln -s /etc/passwd outside")
+    run(sandbox(), "x = 1")
+    fork(nil, function(copy)
+      assert.are_not.equal(sandbox().id, copy.id)
+      assert.is_true(large == copy.files:read("deep/er/large"))
+      assert.equal("s", copy.files:read("/tmp/small"))
+      assert.equal(7 * 64, copy.files:get_info("deep/er/large").mode)
+      assert.equal("er/large", copy.files:get_info("deep/link").symlink_target)
+      assert.equal("/etc/passwd", copy.files:get_info("outside").symlink_target)
+      assert.equal("dir", copy.files:get_info("empty").type)
+      assert.equal("", copy.files:read("none"))
+      assert.is_false(copy.files:exists("pipe"))
+      assert.equal("NameError", run(copy, "x").error.name)
+      copy.files:write("deep/er/large", "changed")
+      assert.is_true(large == sandbox().files:read("deep/er/large"))
+    end)
+    assert.equal("1", run(sandbox(), "x").text)
+  end)
+
+  it("has the options of the first, but for those that are given", function()
+    sandbox():set_envs({ SHAPE = "round" })
+    fork({ name = "second", timeout = 99 }, function(copy)
+      local info = copy:get_info()
+      assert.equal("second", info.name)
+      assert.equal(99, info.timeout)
+      assert.same({ user = "7" }, info.metadata)
+      assert.equal(512 * 1024 * 1024, info.limits.memory.value)
+      assert.equal("red round\n", copy.commands:run("echo $COLOR $SHAPE").stdout)
+    end)
+    assert.is_false((pcall(sandbox().fork, sandbox(), { colour = "red" })))
+  end)
+
+  it("of a paused one leaves it paused", function()
+    codecell.assert(sandbox():pause())
+    fork(nil, function(copy)
+      assert.equal("paused", sandbox():get_info().state)
+      assert.equal("2", run(copy, "1 + 1").text)
+    end)
+    codecell.assert(sandbox():resume())
+  end)
+
+  it("ends with no_space where the files have none, and leaves nothing", function()
+    sandbox().commands:run("head -c 3000000 /dev/zero >big")
+    local count = #codecell.list()
+    local copy, err = sandbox():fork({ limits = { disk = 2 * 1024 * 1024 } })
+    assert.is_nil(copy)
+    assert.equal("no_space", err.kind)
+    assert.equal(count, #codecell.list())
+    assert.equal("1", run(sandbox(), "1").text)
+  end)
+end)
