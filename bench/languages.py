@@ -15,11 +15,11 @@ PYTHON_LOOP = r'''
 import sys, json, ast, io
 names = {"__name__": "__main__"}
 def shown(value):
-    picture = getattr(value, "savefig", None)
-    if picture:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if value is None and pyplot and pyplot.get_fignums():
         import base64
         file = io.BytesIO()
-        picture(file, format="png", bbox_inches="tight")
+        pyplot.savefig(file, format="png", bbox_inches="tight")
         return base64.b64encode(file.getvalue()).decode()
     html = getattr(value, "_repr_html_", None)
     return repr(value) + (html() if html else "")
@@ -58,7 +58,7 @@ figure = plt.figure()
 plt.plot([1, 4, 2, 3], label="a")
 plt.title("T")
 plt.legend()
-figure
+plt.show()
 '''
 FRAME = '''import pandas
 pandas.DataFrame({"a": range(100), "b": [i * 0.5 for i in range(100)]}).describe()

@@ -182,5 +182,5 @@ for _, name in ipairs(programs.names) do
 end
 
 for _, name in ipairs(programs.slow) do
-  describe_program(name, " #slow")
+  describe_program(name, " #slow #once")
 end

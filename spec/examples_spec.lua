@@ -110,7 +110,7 @@ describe("the examples #user", function()
     assert.truthy(result.stdout:find("The upper median of the numbers is 4", 1, true))
   end)
 
-  it("train a classifier on the iris data and say how often it is right #E17 #slow", function()
+  it("train on the iris data and say how often it is right #E17 #slow #once", function()
     if not has_module "sklearn" then
       return pending "scikit-learn is not installed"
     end
@@ -130,7 +130,7 @@ describe("the examples #user", function()
     assert.truthy(result.stdout:find "^scatter of 100 points, X values by Y values, a picture of")
   end)
 
-  it("train on a thousand samples with a seed: the same accuracy each time #E20 #slow", function()
+  it("train with a seed: the same accuracy each time #E20 #slow #once", function()
     if not has_module "sklearn" then
       return pending "scikit-learn is not installed"
     end
@@ -183,7 +183,7 @@ describe("the notebook of", function()
   end)
 
   for name, texts in pairs(notebooks) do
-    it(name .. " shows what each cell did #M23" .. (slow[name] and " #slow" or ""), function()
+    it(name .. " shows what each cell did #M23" .. (slow[name] and " #slow #once" or ""), function()
       local result = shell.run(("%s %s %s %s"):format(shell.lua,
         shell.quote(ROOT .. "/examples/notebook.lua"),
         shell.quote(ROOT .. "/examples/notebooks/" .. name .. ".md"), shell.quote(folder)))

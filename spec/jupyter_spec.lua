@@ -99,7 +99,7 @@ describe("kernels of Jupyter", function()
   end)
 end)
 
-describe("a real kernel of Jupyter #slow", function()
+describe("a real kernel of Jupyter #slow #once", function()
   local folder, why_not = folder_of_build("jupyter-venv")
   local sandbox = one_sandbox(teardown)
   local python = folder and folder .. "/bin/python3"

@@ -205,7 +205,7 @@ describe("cells in Lua #user", function()
     end
   end)
 
-  it("are interrupted a hundred times and keep their variables #slow", function()
+  it("are interrupted a hundred times and keep their variables #slow #once", function()
     run("kept = {n = 0}")
     for _ = 1, 100 do
       assert.is_false(run("kept.n = kept.n + 1; while true do end",

@@ -308,7 +308,7 @@ describe("scripts #E04", function()
   end)
 end)
 
-describe("compiled languages #E04 #slow", function()
+describe("compiled languages #E04 #slow #once", function()
   local sandbox = one_sandbox(teardown)
   local run = runner(sandbox)
 
