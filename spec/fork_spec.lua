@@ -245,6 +245,42 @@ describe("context:fork #user", function()
     assert.is_false((pcall(context.fork, context)))
   end)
 
+  it("of a context that is removed while it waits is given up", function()
+    local running = codecell.assert(sandbox:start_code("import time\ntime.sleep(60)",
+      { context = origin }))
+    local copy, err
+    local forking = codecell.async(function() copy, err = origin:fork() end)
+    sandbox:remove_code_context(origin)
+    forking:wait(LONG)
+    running:wait(LONG)
+    assert.is_nil(copy)
+    assert.equal("cancelled", err.kind)
+  end)
+
+  it("believes no number of a process that there cannot be #S122", function()
+    for _, number in ipairs({ "1e999", "0x1p9", "-1.25", "99999999", "nan" }) do
+      local context = codecell.assert(sandbox:create_code_context())
+      run(context, ([[
+import gc
+kernel = next(one for one in gc.get_objects()
+              if type(one).__name__ == 'Kernel' and hasattr(one, 'anchor'))
+send = kernel.send
+def forge(frame=None, *options):
+    at = (frame or b'').find(b'pid')
+    if at > 0:
+        frame = frame[:at + 3] + (%d).to_bytes(4, 'little') + b'%s'
+        frame = (len(frame) - 16).to_bytes(4, 'little') + frame[4:]
+    send(frame, *options)
+kernel.send = forge]]):format(#number, number))
+      local count = #sandbox:list_code_contexts()
+      local copy, err = context:fork()
+      assert.is_nil(copy)
+      assert.equal("system", err.kind)
+      assert.equal(count, #sandbox:list_code_contexts())
+      assert.equal("2", run(context, "1 + 1").text)
+    end
+  end)
+
   it("gives its wire to nobody else who asks for it #S122", function()
     run(origin, "x = 1")
     local thief = codecell.assert(sandbox:create_code_context())

@@ -7,12 +7,15 @@ local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local pause = require "codecell.pause"
+local reactor = require "codecell.reactor"
 local turns = require "codecell.turns"
 local wait = require "codecell.wait"
 
 local FORK, ERROR, DONE = 5, 18, 19 -- src/protocol.h
 local TURN = 300 -- seconds that the running cell may take
 local TIMEOUT = 30 -- seconds for each step
+local TEXT_MOST = 1000 -- bytes of what a kernel says is wrong
+local PID = "^%d%d?%d?%d?%d?%d?%d?$" -- Linux has none above 2^22
 local CAN = { python = true }
 
 local branch = {}
@@ -35,13 +38,13 @@ local function hear(kernel, id)
       if kind == DONE then
         return values
       end
-      local text = "fork: " .. tostring(values.value):gsub("%c+", " ")
-      return nil, values.name == "unsupported" and errors.new("unsupported", text, values.value)
-        or errors.new("system", text)
+      local text = tostring(values.value):sub(1, TEXT_MOST):gsub("%c+", " ")
+      return nil, values.name == "unsupported" and errors.new("unsupported", "fork: " .. text, text)
+        or errors.new("system", "fork: " .. text)
     elseif kind == nil or process:_state() == "exited" or process:_state() == "failed" then
       local _, err = process:_state()
       return fail(kernel, err or errors.new("system", "fork: the interpreter has ended"))
-    elseif not kind and not wait.wait(process, deadline) then
+    elseif not kind and not wait.wait(process, deadline) or reactor.now() >= deadline then
       return nil, wait.failure("fork", TIMEOUT, "the machine may be too busy")
     end
   end
@@ -81,7 +84,10 @@ local function copy(from, to)
   if not done then
     return nil, err
   end
-  to.copy = tonumber(done.pid)
+  to.copy = tonumber(tostring(done.pid):match(PID))
+  if not to.copy then
+    return nil, errors.new("system", "fork: the copy does not say the number of its process")
+  end
   to.count, to.version, to.ready = from.count, from.version, true
   return true
 end
@@ -119,10 +125,13 @@ function branch.fork(sandbox, origin)
       return made, problem
     end
     local to = context.kernel(sandbox, "fork", made)
-    ok, problem = to:start()
-    if ok then
-      ok, problem = copy(from, to)
-    end
+    ok, problem = turns.hold(to, "fork", TURN, function() -- it is in the list already
+      local there, why = to:start()
+      if not there then
+        return nil, why
+      end
+      return copy(from, to)
+    end)
     if not ok then
       context.remove(sandbox, to)
       return nil, problem

@@ -100,6 +100,8 @@ function turns.hold(self, verb, timeout, body)
   local value
   if self.sandbox:_closed() then -- while this one waited
     err = errors.new("cancelled", verb .. ": the sandbox was closed")
+  elseif self.is_removed then
+    err = errors.new("cancelled", verb .. ": the context was removed")
   else
     value, err = body()
   end
