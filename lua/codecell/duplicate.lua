@@ -96,8 +96,8 @@ function duplicate.fork(from, given)
   for name, value in pairs(given) do
     wanted[name] = value
   end
-  local stood = pause.is_paused(from)
   local to, err = create.create(wanted)
+  local stood = pause.is_paused(from)
   local ok
   if to then
     ok, err = pause.pause(from)

@@ -79,7 +79,8 @@ function pause.pause(sandbox)
   end
   state.since = reactor.now() -- first: nothing may start meanwhile
   local ok, err = signal(sandbox, "pause", STOP)
-  if not ok then
+  if not ok then -- who was cancelled has stopped it all the same
+    pause.resume(sandbox)
     state.since = nil
   end
   return ok, err
@@ -98,10 +99,10 @@ end
 function pause.resume(sandbox)
   local state = sandbox._pause
   local ok, err = signal(sandbox, "resume", CONTINUE)
-  if not ok then
+  if not ok and err.kind ~= "cancelled" then
     return nil, err
   end
-  if state.since then
+  if state.since then -- who was cancelled has told it all the same
     state.total, state.since = stood(state), nil
   end
   for _, runner in pairs(sandbox._contexts.kernels) do
@@ -110,7 +111,7 @@ function pause.resume(sandbox)
   for process in pairs(sandbox._processes) do
     wake(process)
   end
-  return true
+  return ok, err
 end
 
 return pause
