@@ -33,8 +33,17 @@ local function copy_file(from, to, path, mode)
   return entry and true, err
 end
 
+-- Whether its owner may list what a directory holds, and reach it.
+local function is_open(entry)
+  local owner = math.floor(entry.mode / 64)
+  return owner % 2 == 1 and owner % 8 >= 4
+end
+
 local function copy_entry(from, to, path, entry)
-  if entry.type == "dir" then
+  if entry.type == "dir" and not is_open(entry) then -- what it holds was not listed
+    return nil, errors.new("permission_denied", ("fork %s: Permission denied"):format(path),
+      "give its owner the right to read it: chmod u+rx")
+  elseif entry.type == "dir" then
     local ok, err = ask(to, "fork " .. path, "mkdir", path, entry.mode)
     return ok or err.kind == "already_exists" or nil, err
   elseif entry.type == "symlink" then

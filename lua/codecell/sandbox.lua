@@ -371,7 +371,8 @@ end
 ---@param given table? options of create that are to be different: `timeout name metadata envs warm
 ---languages limits`
 ---@return codecell.Sandbox? copy
----@return codecell.Error? err kinds of create, "no_space", "sandbox_gone"
+---@return codecell.Error? err kinds of create, "no_space", "permission_denied" (what its code may
+---not read itself), "sandbox_gone"
 function Sandbox:fork(given)
   check_open(self, "fork")
   return require("codecell.duplicate").fork(self, given)
