@@ -203,7 +203,7 @@ describe("a pool #user", function()
     for _, options in ipairs({
       { limits = { memory = 512 * 1024 * 1024 } }, { limits = { code = 1000 } }, { cwd = "/tmp" },
       { root_view = true }, { envs = { PYTHONHASHSEED = "0" } }, { envs = { TZ = "UTC+3" } },
-      { envs = { LD_LIBRARY_PATH = "/tmp" } },
+      { envs = { LD_LIBRARY_PATH = "/tmp" } }, { envs = { OPENSSL_CONF = "/dev/null" } },
     }) do
       take(options, function(sandbox)
         assert.is_true(sandbox:is_running())

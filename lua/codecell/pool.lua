@@ -25,9 +25,10 @@ local RETRY, RETRY_MOST = 0.25, 30 -- seconds after a failure, which double
 local DECIDING = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_timeout",
   "root_view", "secrets", "template", "user" }
 -- What interpreters and libraries read from their environment when they start, and never again.
-local EARLY = { "^BASH", "^DYLD_", "^GLIBC_", "^HOME$", "^LANG", "^LC_", "^LD_", "^LUA", "^MALLOC_",
-  "^MKL_", "^MPL", "^NODE_", "^NUMEXPR_", "^OMP_", "^OPENBLAS_", "^PYTHON", "^SHELLOPTS$",
-  "^TMPDIR$", "^TZ", "^UV_", "^XDG_" }
+local EARLY = { "^BASH", "^DYLD_", "^GLIBC_", "^GOMP_", "^HOME$", "^IPYTHON", "^JULIA_",
+  "^JUPYTER_", "^KMP_", "^LANG", "^LC_", "^LD_", "^LUA", "^MALLOC_", "^MKL_", "^MPL", "^NODE_",
+  "^NUMEXPR_", "^OMP_", "^OPENBLAS_", "^OPENSSL_", "^POSIXLY_CORRECT$", "^PYTHON", "^R_",
+  "^SHELLOPTS$", "^TMPDIR$", "^TZ", "^UV_", "^XDG_" }
 
 ---@class codecell.Pool
 ---@field package stock table[] ready ones, oldest first: `sandbox`, `kernels`, `watch`
