@@ -2,6 +2,7 @@
 local changes = require "codecell.changes"
 local errors = require "codecell.errors"
 local execution = require "codecell.execution"
+local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -15,6 +16,20 @@ local function leave_line(self, turn)
   end
 end
 
+-- Who has to wait is given the time back for which the sandbox is paused.
+local function wait_in_line(self, verb, turn, deadline, timeout)
+  local clock, has_time = pause.clock(self.sandbox, deadline)
+  while self.owner or self.line[1] ~= turn do
+    if not wait.key(self, clock()) and not has_time() then
+      leave_line(self, turn)
+      reactor.wake(self)
+      return nil, wait.failure(verb .. ": waiting for the context", timeout)
+    end
+  end
+  return clock()
+end
+
+-- The deadline as it is when it is our turn; or nil, err.
 local function take(self, verb, deadline, timeout)
   local me, task = coroutine.running() or "main", wait.task()
   if self.owner == me or task and self.owner_task == task then
@@ -23,16 +38,16 @@ local function take(self, verb, deadline, timeout)
   end
   local turn = {}
   self.line[#self.line + 1] = turn
-  while self.owner or self.line[1] ~= turn do
-    if not wait.key(self, deadline) then
-      leave_line(self, turn)
-      reactor.wake(self)
-      return nil, wait.failure(verb .. ": waiting for the context", timeout)
+  if self.owner or self.line[1] ~= turn then
+    local err
+    deadline, err = wait_in_line(self, verb, turn, deadline, timeout)
+    if not deadline then
+      return nil, err
     end
   end
   leave_line(self, turn)
   self.owner, self.owner_task = me, task
-  return true
+  return deadline
 end
 
 local function give_back(self)
@@ -56,8 +71,9 @@ function turns.execute(self, job, body)
   if refusal then
     return nil, refusal
   end
-  local taken, err = take(self, "run_code", deadline, job.timeout)
-  if not taken then
+  local err
+  deadline, err = take(self, "run_code", deadline, job.timeout)
+  if not deadline then
     return nil, err
   end
   local done
