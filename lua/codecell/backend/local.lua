@@ -25,17 +25,19 @@ local backend = {
   },
 }
 
--- Interpreters outside the system's folders must be there in the sandbox too.
-local bound = ""
-
+-- Interpreters outside the system's folders must be there in the sandbox too. What a reactor was
+-- told is kept beside it: this file may be loaded again.
 local function bind_interpreters(loop)
   local prefixes = languages.prefixes()
   local all = table.concat(prefixes, "\n")
-  if all == bound then
+  local bound = reactor.once.bound
+  if bound and bound.loop == loop and bound.all == all then
     return true
   end
   local ok, err = loop:set_binds(prefixes)
-  bound = ok and all or bound
+  if ok then
+    reactor.once.bound = { loop = loop, all = all }
+  end
   return ok, err
 end
 
