@@ -226,7 +226,7 @@ LUA_PARTS := 1 2
 test-lua: $(LUA_PARTS:%=test-lua-%)
 $(LUA_PARTS:%=test-lua-%): test-lua-%: all
 	@$(LUA_ENVIRONMENT) $(SUITE) counts $(LUA_SUITE)-$* \
-	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) ASAN_OPTIONS=detect_leaks=0) $(LUA) "$$(command -v busted)" \
+	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16) $(LUA) "$$(command -v busted)" \
 	  $(BUSTED_OPTIONS) $$(ls spec/*_spec.lua spec/hosts/*_spec.lua | awk 'NR % $(words $(LUA_PARTS)) == $* - 1')
 
 # The specifications tagged #user again, as an ordinary user when this is root,
@@ -308,7 +308,8 @@ check-packages: all
 	else $(SUITE) counts python-packages echo 'ok - # SKIP the package index cannot be reached'; fi
 
 # The engine's tests, then the specifications with the module in a plain Lua,
-# which wants the sanitizer's library loaded first.
+# which wants the sanitizer's library loaded first, and little of what is freed
+# kept: some look at the host's memory.
 SANITIZED = BUILD=$(BUILD)/sanitize SANITIZE=address,undefined RESULTS=$(abspath $(RESULTS))
 sanitize:
 	@status=0; \
