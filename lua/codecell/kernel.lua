@@ -145,11 +145,7 @@ function Kernel:signal(job, number)
   if not self.run or self.run.callbacks ~= job then
     return nil
   end
-  local request = self.process and self.process:_signal(number, true)
-  if request then
-    self.sandbox:_forget(request)
-  end
-  return request ~= nil
+  return turns.signal(self, number)
 end
 
 -- Let everything else go on for a moment although there is more to do here.

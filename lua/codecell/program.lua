@@ -67,11 +67,7 @@ function Program:signal(job, number)
   if self.job ~= job then
     return nil
   end
-  local request = self.process and self.process:_signal(number, true)
-  if request then
-    self.sandbox:_forget(request)
-  end
-  return request ~= nil
+  return turns.signal(self, number)
 end
 
 -- ---- one run ----

@@ -125,4 +125,16 @@ function turns.hold(self, verb, timeout, body)
   return value, err
 end
 
+--- Send a signal to the process of what runs now, and to those that it has started.
+---@param self codecell.Kernel|codecell.Program
+---@param number integer
+---@return boolean sent
+function turns.signal(self, number)
+  local request = self.process and self.process:_signal(number, true)
+  if request then
+    self.sandbox:_forget(request) -- what becomes of the run is the answer
+  end
+  return request ~= nil
+end
+
 return turns
