@@ -2,6 +2,7 @@
 
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
+local wait_until = require "spec.support.wait_until"
 
 local LONG = 60 -- seconds that nothing here takes
 
@@ -14,14 +15,6 @@ describe("context:fork #user", function()
     options = options or {}
     options.context = context
     return codecell.assert(sandbox:run_code(code, options))
-  end
-
-  local function wait_until(what)
-    local deadline = codecell.reactor():now() + LONG
-    while not what() do
-      assert.is_true(codecell.reactor():now() < deadline, "waited in vain")
-      codecell.step(0.02)
-    end
   end
 
   local function processes()

@@ -4,19 +4,12 @@ local codecell = require "codecell"
 local core = require "codecell.core"
 local host = require "spec.support.host"
 local reactor = require "codecell.reactor"
+local wait_until = require "spec.support.wait_until"
 
 local LONG = 60 -- seconds that nothing here takes
 
 local function ask(sandbox, code, language)
   return codecell.assert(sandbox:run_code(code, { language = language or "python" }))
-end
-
-local function wait_until(what)
-  local deadline = codecell.reactor():now() + LONG
-  while not what() do
-    assert.is_true(codecell.reactor():now() < deadline, "waited in vain")
-    codecell.step(0.1)
-  end
 end
 
 -- Of those that nobody has taken: there is no other way to learn them.
