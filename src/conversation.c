@@ -44,7 +44,7 @@ static void tell_listener(struct cell_sandbox *sandbox,
   struct cell_unpacker payload;
   int fd = delivery->fd_count > 0 ? cell_fd_take(&delivery->fds[0]) : -1;
 
-  question->expected.spawned = 1;
+  question->expected.spawned = question->expected.type == CELL_SPAWN;
   if (last)
     cell_question_free(&sandbox->questions, question);
   if (listener != NULL) {
@@ -90,7 +90,7 @@ static void heard_answer(struct cell_sandbox *sandbox,
     cell_sandbox_violated(sandbox, "a wrong answer", delivery->frame.type);
     return;
   }
-  if (question->expected.type == CELL_SPAWN) {
+  if (question->expected.type == CELL_SPAWN || question->listener != NULL) {
     tell_listener(sandbox, question, delivery, reply == CELL_REPLY_LAST);
     return;
   }
@@ -189,6 +189,14 @@ uint64_t cell_sandbox_spawn(struct cell_sandbox *sandbox,
 {
   return ask(sandbox, CELL_SPAWN, listener, terminal, payload, fds, count,
              error);
+}
+
+uint64_t cell_sandbox_dial(struct cell_sandbox *sandbox,
+                           struct cell_listener *listener,
+                           const struct cell_packer *payload,
+                           struct cell_error *error)
+{
+  return ask(sandbox, CELL_DIAL, listener, 0, payload, NULL, 0, error);
 }
 
 int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,

@@ -4,6 +4,7 @@
 ** here.
 */
 #include "lua_core.h"
+#include "port.h"
 
 #include <stdio.h>
 
@@ -193,6 +194,24 @@ static int sandbox_deadline(lua_State *L)
   return 1;
 }
 
+/* _port(inside): the host's port for it, or nil, err. */
+static int sandbox_port(lua_State *L)
+{
+  struct cell_sandbox *sandbox = lcell_check_sandbox(L, 1);
+  uint64_t inside = lcell_check_size(L, 2);
+  struct cell_error error = {0};
+  uint16_t outside;
+
+  luaL_argcheck(L, inside > 0 && inside < 65536, 2, "no port");
+  if (lcell_in_forked_copy(sandbox))
+    return lcell_fail_forked(L, "sandbox");
+  outside = cell_port_open(sandbox, (uint16_t)inside, &error);
+  if (outside == 0)
+    return lcell_fail(L, &error);
+  lua_pushinteger(L, outside);
+  return 1;
+}
+
 /* close and __close: may run twice, never raise. */
 static int sandbox_close(lua_State *L)
 {
@@ -240,21 +259,14 @@ static int sandbox_collect(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  {"_answer", lcell_sandbox_answer},
-  {"_ask", lcell_sandbox_ask},
-  {"_changed", sandbox_changed},
-  {"_closed", sandbox_closed},
-  {"_connect", sandbox_connect},
-  {"_deadline", sandbox_deadline},
-  {"_forget", lcell_sandbox_forget},
-  {"_hello", sandbox_hello},
-  {"_kill", sandbox_kill},
-  {"_spawn", lcell_process_spawn},
-  {"_state", sandbox_state},
-  {"_token", sandbox_token},
-  {"_watch", lcell_sandbox_watch},
-  {"close", sandbox_close},
-  {NULL, NULL},
+  {"_answer", lcell_sandbox_answer}, {"_ask", lcell_sandbox_ask},
+  {"_changed", sandbox_changed},     {"_closed", sandbox_closed},
+  {"_connect", sandbox_connect},     {"_deadline", sandbox_deadline},
+  {"_forget", lcell_sandbox_forget}, {"_hello", sandbox_hello},
+  {"_kill", sandbox_kill},           {"_port", sandbox_port},
+  {"_spawn", lcell_process_spawn},   {"_state", sandbox_state},
+  {"_token", sandbox_token},         {"_watch", lcell_sandbox_watch},
+  {"close", sandbox_close},          {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

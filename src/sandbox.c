@@ -98,6 +98,16 @@ static void kill_warden(struct cell_sandbox *sandbox)
     syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0);
 }
 
+static void end_companions(struct cell_sandbox *sandbox)
+{
+  while (sandbox->companions != NULL) {
+    struct cell_companion *companion = sandbox->companions;
+
+    sandbox->companions = companion->next;
+    companion->ended(companion);
+  }
+}
+
 void cell_sandbox_begin_end(struct cell_sandbox *sandbox)
 {
   if (sandbox->state >= CELL_SANDBOX_ENDING)
@@ -115,6 +125,7 @@ void cell_sandbox_begin_end(struct cell_sandbox *sandbox)
     cell_channel_close(&sandbox->channel);
   }
   cell_fd_close(&sandbox->home_watch);
+  end_companions(sandbox);
   kill_warden(sandbox);
   if (sandbox->pidfd < 0 && sandbox->birth.process == NULL)
     settle(sandbox); /* nobody will tell more */
@@ -446,7 +457,25 @@ void cell_sandbox_close(struct cell_sandbox *sandbox)
   cell_channel_close(&sandbox->channel);
   forget_pidfd(sandbox);
   cell_fd_close(&sandbox->home_watch);
+  end_companions(sandbox);
   settle(sandbox);
+}
+
+int cell_sandbox_accompany(struct cell_sandbox *sandbox,
+                           struct cell_companion *companion,
+                           struct cell_error *error)
+{
+  if (sandbox->state >= CELL_SANDBOX_ENDING)
+    return cell_fail(error, CELL_SANDBOX_GONE, 0, "the sandbox has gone");
+  companion->next = sandbox->companions;
+  sandbox->companions = companion;
+  return 0;
+}
+
+struct cell_companion *
+cell_sandbox_companions(const struct cell_sandbox *sandbox)
+{
+  return sandbox->companions;
 }
 
 enum cell_sandbox_state cell_sandbox_state(const struct cell_sandbox *sandbox)

@@ -113,21 +113,43 @@ int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,
 void cell_sandbox_forget(struct cell_sandbox *sandbox, uint64_t request);
 void cell_answer_clear(struct cell_answer *answer);
 
-/* ---- for process.c ---- */
+/* ---- for process.c and port.c ---- */
 
-/* Who hears what becomes of a SPAWN, inside a step. It may ask nothing there,
+/* Who hears what becomes of a SPAWN or a DIAL, inside a step. It may ask
+*nothing there,
 ** and must not release the sandbox.
 */
 struct cell_listener {
-  /* SPAWNED or EXITED, as protocol.h says and checked. *fd: a terminal's
-  ** master, to be taken, or -1. After a SPAWNED with an errno and after EXITED
-  ** nothing more is heard.
+  /* SPAWNED, EXITED or DONE, as protocol.h says and checked. *fd: a terminal's
+  ** master or a connection, to be taken, or -1. After a SPAWNED with an errno,
+  ** after EXITED and after DONE nothing more is heard.
   */
   void (*heard)(struct cell_listener *listener, uint32_t type,
                 struct cell_unpacker *payload, int *fd);
   /* The sandbox has ended first. */
   void (*ended)(struct cell_listener *listener);
 };
+
+/* What of the host's lives with a sandbox: its ports, its network. Embed it. */
+struct cell_companion {
+  struct cell_companion *next; /* private */
+  /* The sandbox begins to end, or this is a forked copy of the host: give up
+  ** what is held. May free it.
+  */
+  void (*ended)(struct cell_companion *companion);
+};
+/* -1: the sandbox has ended already. */
+int cell_sandbox_accompany(struct cell_sandbox *sandbox,
+                           struct cell_companion *companion,
+                           struct cell_error *error);
+struct cell_companion *
+cell_sandbox_companions(const struct cell_sandbox *sandbox);
+
+/* Ask a DIAL. The listener hears its DONE, with the socket, once. */
+uint64_t cell_sandbox_dial(struct cell_sandbox *sandbox,
+                           struct cell_listener *listener,
+                           const struct cell_packer *payload,
+                           struct cell_error *error);
 
 /* Ask a SPAWN. The listener hears until cell_sandbox_forget of the request. */
 uint64_t cell_sandbox_spawn(struct cell_sandbox *sandbox,

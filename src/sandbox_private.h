@@ -24,6 +24,7 @@ struct cell_sandbox {
   struct cell_timer deadline;
   struct cell_timer settling;
   struct cell_questions questions;
+  struct cell_companion *companions;
   struct cell_hello hello;
   struct cell_error error;
   uint32_t token;

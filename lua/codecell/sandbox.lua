@@ -300,6 +300,18 @@ end
 
 local PORT = { type = "integer", least = 1, most = 65535 }
 
+--- Where a server inside is reached from this machine: "127.0.0.1:41234". Connections go through as
+--- bytes do, HTTP upgrades included, while the reactor is stepped: by any verb that waits, by
+--- `codecell.step`, or by an attached host.
+---@param port integer inside, 1 to 65535
+---@return string? host address and port, the same each time, until the sandbox ends
+---@return codecell.Error? err kinds "limit_exceeded", "sandbox_gone", "system"
+function Sandbox:get_host(port)
+  check_open(self, "get_host")
+  options.argument("get_host", "port", port, "integer", PORT)
+  return self._backend.host(self, port)
+end
+
 --- Wait until something listens on a port inside.
 ---@param port integer
 ---@param timeout number? seconds; default 60
@@ -384,7 +396,6 @@ local LATER = {
   export = "keep the executions that run_code returns",
   expose = "pass data with stdin or files:write",
   fork = "create a second sandbox and copy files with files:download and files:upload",
-  get_host = "talk to the port with commands:run from inside",
   history = "keep the executions that run_code returns",
   install = "name an interpreter that has the packages in codecell.setup{languages =}",
   pause = "set_timeout gives it more time",

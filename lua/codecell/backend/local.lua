@@ -15,8 +15,8 @@ local backend = {
   name = "local",
   isolation = "kernel",
   features = {
-    commands = true, files = true, metrics = true, pty = true, root = true, run_code = true,
-    watch = true,
+    commands = true, files = true, host = true, metrics = true, pty = true, root = true,
+    run_code = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -192,6 +192,17 @@ function backend.set_timeout(sandbox, seconds)
     return nil, explain(sandbox, "set_timeout", err)
   end
   return true
+end
+
+--- Where a port of the sandbox is reached from this machine.
+---@return string? host
+---@return codecell.Error? err
+function backend.host(sandbox, port)
+  local outside, err = sandbox:_port(port)
+  if not outside then
+    return nil, explain(sandbox, "get_host", with_text(err, "get_host"))
+  end
+  return "127.0.0.1:" .. outside
 end
 
 --- Value and mechanism of every limit.
