@@ -21,6 +21,28 @@ static void heard_hello(struct cell_sandbox *sandbox,
   cell_sandbox_post(sandbox);
 }
 
+static void heard_socket(struct cell_sandbox *sandbox,
+                         struct cell_delivery *delivery)
+{
+  struct cell_gateway *gateway = sandbox->options.gateway;
+  enum cell_socket_kind kind;
+  uint16_t port;
+
+  if (sandbox->state != CELL_SANDBOX_STARTING || gateway == NULL ||
+      delivery->frame.request != 0 ||
+      cell_reply_socket(delivery, &kind, &port) < 0) {
+    cell_sandbox_violated(sandbox, "socket", delivery->frame.type);
+    return;
+  }
+  if (cell_reply_starved(delivery)) {
+    cell_fail(&sandbox->error, CELL_SYSTEM, EMFILE,
+              "take a socket of the sandbox");
+    cell_sandbox_begin_end(sandbox);
+    return;
+  }
+  gateway->opened(gateway, kind, port, &delivery->fds[0]);
+}
+
 static void heard_failed(struct cell_sandbox *sandbox,
                          const struct cell_delivery *delivery)
 {
@@ -122,6 +144,9 @@ void cell_sandbox_heard(struct cell_channel *channel,
   switch (delivery->frame.type) {
   case CELL_HELLO:
     heard_hello(sandbox, delivery);
+    break;
+  case CELL_SOCKET:
+    heard_socket(sandbox, delivery);
     break;
   case CELL_FAILED:
     heard_failed(sandbox, delivery);

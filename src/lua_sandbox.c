@@ -72,7 +72,6 @@ static void check_options(lua_State *L, struct cell_sandbox_options *options)
   options->disk = lcell_size_field(L, 2, "disk", 0);
   options->processes = (uint32_t)lcell_size_field(L, 2, "processes", 0);
   options->files = (uint32_t)lcell_size_field(L, 2, "files", 0);
-  options->network = (uint32_t)lcell_size_field(L, 2, "network", 0);
 }
 
 static int sandbox_new(lua_State *L)

@@ -20,6 +20,20 @@
 
 struct cell_sandbox;
 
+/* What a sandbox's network is made of, and who takes its sockets. */
+struct cell_gateway {
+  enum cell_network network;
+  size_t port_count, range_count;
+  uint16_t ports[CELL_GATEWAY_PORTS_MAX];
+  struct {
+    unsigned char address[16];
+    uint32_t bits;
+  } ranges[CELL_GATEWAY_RANGES_MAX];
+  /* One of them has come out, checked and non-blocking: to be taken. */
+  void (*opened)(struct cell_gateway *gateway, enum cell_socket_kind kind,
+                 uint16_t port, int *fd);
+};
+
 struct cell_sandbox_options {
   char id[CELL_ID_SIZE];
   int64_t timeout_ms;
@@ -27,8 +41,8 @@ struct cell_sandbox_options {
   uint64_t disk;
   uint32_t processes;
   uint32_t files;
-  uint32_t cpu_milli; /* 0: all */
-  uint32_t network;   /* 0: none */
+  uint32_t cpu_milli;           /* 0: all */
+  struct cell_gateway *gateway; /* borrowed until it runs; NULL: no network */
   int root_view;
 };
 
@@ -116,9 +130,9 @@ void cell_answer_clear(struct cell_answer *answer);
 /* ---- for process.c and port.c ---- */
 
 /* Who hears what becomes of a SPAWN or a DIAL, inside a step. It may ask
-*nothing there,
-** and must not release the sandbox.
-*/
+ *nothing there,
+ ** and must not release the sandbox.
+ */
 struct cell_listener {
   /* SPAWNED, EXITED or DONE, as protocol.h says and checked. *fd: a terminal's
   ** master or a connection, to be taken, or -1. After a SPAWNED with an errno,

@@ -90,7 +90,6 @@ function backend.create(options)
     processes = limits.processes,
     files = limits.files,
     cpu = limits.cpu,
-    network = 0,
     root_view = options.root_view,
   })
   if not sandbox then
