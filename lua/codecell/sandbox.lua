@@ -5,6 +5,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local languages = require "codecell.languages"
+local network = require "codecell.network"
 local options = require "codecell.options"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
@@ -312,6 +313,26 @@ function Sandbox:get_host(port)
   return self._backend.host(self, port)
 end
 
+--- Let it reach other things from now on. Connections that are no longer allowed are cut.
+---@param given string|table as `network` of create; "none" cuts everything
+---@return true? done
+---@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or an
+---address or "open" is wanted that create did not have
+function Sandbox:update_network(given)
+  check_open(self, "update_network")
+  if given == nil then
+    error("update_network: network expected", 2)
+  end
+  options.check("update_network", { network = given }, { network = network.rule })
+  local ok, err = self._backend.update_network(self,
+    network.policy("update_network", given, 2))
+  if not ok then
+    return nil, err
+  end
+  self._about.network = network.copy(given)
+  return true
+end
+
 --- Wait until something listens on a port inside.
 ---@param port integer
 ---@param timeout number? seconds; default 60
@@ -400,7 +421,6 @@ local LATER = {
   install = "name an interpreter that has the packages in codecell.setup{languages =}",
   pause = "set_timeout gives it more time",
   resume = "a local sandbox is never paused",
-  update_network = "a local sandbox has no network",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

@@ -3,6 +3,7 @@ local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local network = require "codecell.network"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -15,8 +16,8 @@ local backend = {
   name = "local",
   isolation = "kernel",
   features = {
-    commands = true, files = true, host = true, metrics = true, pty = true, root = true,
-    run_code = true, watch = true,
+    commands = true, files = true, host = true, metrics = true, network = true,
+    network_update = true, pty = true, root = true, run_code = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -80,6 +81,13 @@ function backend.create(options)
   if not ok then
     return nil, with_text(err, "create")
   end
+  local names
+  if options.policy then
+    names, err = network.names()
+    if not names then
+      return nil, err
+    end
+  end
   local limits = options.limits
   local sandbox
   sandbox, err = core.sandbox(loop, {
@@ -91,12 +99,16 @@ function backend.create(options)
     files = limits.files,
     cpu = limits.cpu,
     root_view = options.root_view,
+    policy = options.policy,
+    names = names,
+    name_servers = options.name_servers,
   })
   if not sandbox then
     return nil, with_text(err, "create")
   end
   sandbox._limits = limits
-  sandbox._environment = environment.new(options.envs)
+  sandbox._environment = environment.new(options.envs, options.policy ~= nil)
+  network.attach(sandbox, options.on_event)
   return started(sandbox)
 end
 
@@ -140,8 +152,13 @@ end
 
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
-function backend.execute(_, kernel, job)
-  return kernel:execute(job)
+function backend.execute(sandbox, kernel, job)
+  local mark = network.mark(sandbox)
+  local execution, err = kernel:execute(job)
+  if execution then
+    execution.refused = network.since(sandbox, mark, execution)
+  end
+  return execution, err
 end
 
 ---@return codecell.Process? process
@@ -202,6 +219,18 @@ function backend.host(sandbox, port)
     return nil, explain(sandbox, "get_host", with_text(err, "get_host"))
   end
   return "127.0.0.1:" .. outside
+end
+
+--- Decide by another policy from now on.
+---@param policy userdata
+---@return true? done
+---@return codecell.Error? err kind "unsupported": what only create can give
+function backend.update_network(sandbox, policy)
+  local ok, err = sandbox:_allow(policy)
+  if not ok then
+    return nil, explain(sandbox, "update_network", with_text(err, "update_network"))
+  end
+  return true
 end
 
 --- Value and mechanism of every limit.
