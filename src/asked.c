@@ -112,8 +112,19 @@ static void reply(struct cell_door *door, struct way *way,
             cell_query_reply(answer, bytes, query, code, address));
 }
 
+/* Most clients ask for addresses of both families: that is one refusal. */
+static int is_told(struct cell_egress *egress, const struct cell_query *query)
+{
+  int told =
+    !query->wants_address && strcmp(egress->told, query->name) == 0;
+
+  memcpy(egress->told, query->name, sizeof egress->told);
+  return told;
+}
+
 /* Whether a name leads anywhere that the policy lets it lead to. */
-static int answer_code(struct cell_egress *egress, const char *name,
+static int answer_code(struct cell_egress *egress,
+                       const struct cell_query *query,
                        const struct cell_resolver_answer *answer)
 {
   struct cell_target target = {0};
@@ -130,7 +141,9 @@ static int answer_code(struct cell_egress *egress, const char *name,
     if (why == NULL)
       return CELL_QUERY_FINE;
   }
-  memcpy(target.name, name, strlen(name) + 1);
+  if (is_told(egress, query))
+    return CELL_QUERY_NO_NAME;
+  memcpy(target.name, query->name, sizeof target.name);
   cell_address_text(&answer->addresses[0], text);
   snprintf(detail, sizeof detail, "%s, %s", text, why);
   cell_egress_refuse(egress, &target, CELL_REFUSED_ADDRESS, detail);
@@ -143,7 +156,7 @@ static void finish(struct cell_door *door, struct way *way,
                    const struct cell_resolver_answer *answer)
 {
   struct cell_address address;
-  int code = answer_code(door->egress, query->name, answer);
+  int code = answer_code(door->egress, query, answer);
 
   cell_resident_address(resident, &address);
   reply(door, way, bytes, query, code,
@@ -211,13 +224,25 @@ static void resolve(struct cell_door *door, struct way *way,
     found(&asked->lookup, answer);
 }
 
+static int allows(struct cell_egress *egress, const struct cell_target *target,
+                  const struct cell_query *query)
+{
+  enum cell_decision decision = cell_policy_decide(egress->policy, target);
+  enum cell_refusal_why why;
+
+  if (decision == CELL_ALLOWED || decision == CELL_NAMED)
+    return 1;
+  if (!is_told(egress, query))
+    cell_egress_allows(egress, target, &why);
+  return 0;
+}
+
 static void answer_one(struct cell_door *door, struct way *way,
                        const unsigned char *bytes, size_t size)
 {
   static const unsigned char loopback[4] = {127, 0, 0, 1};
   struct cell_target target = {0};
   struct cell_query query;
-  enum cell_refusal_why why;
   int code = cell_query_read(&query, bytes, size);
 
   if (code < 0)
@@ -236,7 +261,7 @@ static void answer_one(struct cell_door *door, struct way *way,
   memcpy(target.name, query.name, sizeof target.name);
   if (cell_name_is_below(query.name, "arpa"))
     reply(door, way, bytes, &query, CELL_QUERY_NO_NAME, NULL);
-  else if (!cell_egress_allows(door->egress, &target, &why))
+  else if (!allows(door->egress, &target, &query))
     reply(door, way, bytes, &query, CELL_QUERY_NO_NAME, NULL);
   else
     resolve(door, way, bytes, size, &query);

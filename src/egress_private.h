@@ -37,6 +37,7 @@ struct cell_egress {
   unsigned asked_count;
   struct cell_refusal refusals[CELL_REFUSALS_MAX];
   size_t refusal_first, refusal_count;
+  char told[CELL_NAME_SIZE]; /* the last name whose question was refused */
   struct cell_traffic traffic;
 };
 

@@ -11,6 +11,7 @@ local network = {}
 ---@class codecell.Refusal
 ---@field what string "api.example.com:443"
 ---@field why string
+---@field times integer how often
 ---@field allow string? what would allow it, as it stands in create; nil: nothing that is safe
 
 local FIELDS = {
@@ -206,9 +207,15 @@ end
 ---@param execution codecell.Execution
 ---@return codecell.Refusal[]
 function network.since(sandbox, mark, execution)
-  local kept, list = collect(sandbox), {}
-  for i = mark + 1, kept.count do
-    list[#list + 1] = kept[i]
+  local kept, list, seen = collect(sandbox), {}, {}
+  for i = math.max(mark + 1, kept.count - KEPT + 1), kept.count do
+    local refusal = kept[i]
+    local key = refusal.what .. "\n" .. refusal.why
+    if not seen[key] then
+      seen[key] = { what = refusal.what, why = refusal.why, allow = refusal.allow, times = 0 }
+      list[#list + 1] = seen[key]
+    end
+    seen[key].times = seen[key].times + refusal.times
   end
   if #list == 0 and sandbox._about.network == "none" then
     return guess(execution)

@@ -243,7 +243,8 @@ end
 
 --- What it uses now.
 ---@return table? metrics `cpu_used_pct cpu_count memory_used memory_peak memory_total disk_used
----disk_total processes processes_peak`; cpu_used_pct since the last call
+---disk_total processes processes_peak`; cpu_used_pct since the last call; and for one with a network
+---`network`: `{sent, received, connections, refused, open}`, bytes and counts since its start
 ---@return codecell.Error? err
 function Sandbox:get_metrics()
   check_open(self, "get_metrics")
@@ -262,6 +263,7 @@ function Sandbox:get_metrics()
     memory_total = self._limits.memory, disk_used = answer.disk_used,
     disk_total = answer.disk_total, processes = answer.processes,
     processes_peak = answer.processes_peak,
+    network = self._backend.traffic(self),
   }
 end
 

@@ -221,6 +221,12 @@ function backend.host(sandbox, port)
   return "127.0.0.1:" .. outside
 end
 
+--- What went through the network.
+---@return table? traffic nil: there is none
+function backend.traffic(sandbox)
+  return sandbox:_traffic()
+end
+
 --- Decide by another policy from now on.
 ---@param policy userdata
 ---@return true? done
