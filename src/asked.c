@@ -115,8 +115,7 @@ static void reply(struct cell_door *door, struct way *way,
 /* Most clients ask for addresses of both families: that is one refusal. */
 static int is_told(struct cell_egress *egress, const struct cell_query *query)
 {
-  int told =
-    !query->wants_address && strcmp(egress->told, query->name) == 0;
+  int told = !query->wants_address && strcmp(egress->told, query->name) == 0;
 
   memcpy(egress->told, query->name, sizeof egress->told);
   return told;

@@ -1,8 +1,8 @@
 /* lua_policy.c -- codecell.Policy: what a sandbox may reach, and what of it was
 ** refused.
 */
-#include "lua_core.h"
 #include "egress.h"
+#include "lua_core.h"
 
 struct policy {
   struct cell_policy *policy; /* kept; NULL: not complete */

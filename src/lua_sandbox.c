@@ -3,8 +3,8 @@
 ** A local one holds its engine object; one of another backend holds nothing
 ** here.
 */
-#include "lua_core.h"
 #include "egress.h"
+#include "lua_core.h"
 #include "port.h"
 
 #include <stdio.h>
@@ -96,8 +96,8 @@ static int make_network(lua_State *L, struct cell_reactor *reactor,
   if (library == NULL || library->version != CELL_RESOLVER_VERSION)
     return cell_fail(error, CELL_UNSUPPORTED, 0,
                      "codecell.names is of another version than codecell.core");
-  *egress = cell_egress_new(reactor, policy, library, luaL_optstring(L, -1, ""),
-                            error);
+  *egress =
+    cell_egress_new(reactor, policy, library, luaL_optstring(L, -1, ""), error);
   return *egress != NULL ? 0 : -1;
 }
 
@@ -300,16 +300,24 @@ static int sandbox_collect(lua_State *L)
 
 static const luaL_Reg methods[] = {
   {"_allow", lcell_sandbox_allow},
-  {"_answer", lcell_sandbox_answer}, {"_ask", lcell_sandbox_ask},
-  {"_changed", sandbox_changed},     {"_closed", sandbox_closed},
-  {"_connect", sandbox_connect},     {"_deadline", sandbox_deadline},
-  {"_forget", lcell_sandbox_forget}, {"_hello", sandbox_hello},
-  {"_kill", sandbox_kill},           {"_port", sandbox_port},
+  {"_answer", lcell_sandbox_answer},
+  {"_ask", lcell_sandbox_ask},
+  {"_changed", sandbox_changed},
+  {"_closed", sandbox_closed},
+  {"_connect", sandbox_connect},
+  {"_deadline", sandbox_deadline},
+  {"_forget", lcell_sandbox_forget},
+  {"_hello", sandbox_hello},
+  {"_kill", sandbox_kill},
+  {"_port", sandbox_port},
   {"_refusals", lcell_sandbox_refusals},
-  {"_spawn", lcell_process_spawn},   {"_state", sandbox_state},
+  {"_spawn", lcell_process_spawn},
+  {"_state", sandbox_state},
   {"_token", sandbox_token},
-  {"_traffic", lcell_sandbox_traffic},         {"_watch", lcell_sandbox_watch},
-  {"close", sandbox_close},          {NULL, NULL},
+  {"_traffic", lcell_sandbox_traffic},
+  {"_watch", lcell_sandbox_watch},
+  {"close", sandbox_close},
+  {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

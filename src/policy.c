@@ -121,7 +121,7 @@ static const char *read_entry(struct entry *entry, const char *text,
   if (split_port(&text, &length, &entry->port) < 0)
     return "a port is a number from 1 to 65535";
   if (read_range(entry, text, length) == 0) {
-    unsigned least = entry->bits > 96 && cell_address_is_four(&entry->address)
+    unsigned least = cell_address_is_four(&entry->address)
                        ? 96 + LEAST_BITS_FOUR
                        : LEAST_BITS_SIX;
 

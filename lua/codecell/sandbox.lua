@@ -243,8 +243,8 @@ end
 
 --- What it uses now.
 ---@return table? metrics `cpu_used_pct cpu_count memory_used memory_peak memory_total disk_used
----disk_total processes processes_peak`; cpu_used_pct since the last call; and for one with a network
----`network`: `{sent, received, connections, refused, open}`, bytes and counts since its start
+---disk_total processes processes_peak`; cpu_used_pct since the last call; and where there is a
+---network `network`: `{sent, received, connections, refused, open}`, bytes and counts
 ---@return codecell.Error? err
 function Sandbox:get_metrics()
   check_open(self, "get_metrics")
