@@ -245,51 +245,6 @@ static void failed(struct cell_birth *birth, const struct cell_error *why)
 
 /* ---- start ---- */
 
-static void pack_gateway(struct cell_packer *packer,
-                         const struct cell_gateway *gateway)
-{
-  size_t i;
-
-  if (gateway == NULL) {
-    cell_pack_u32(packer, CELL_NETWORK_NONE);
-    return;
-  }
-  cell_pack_u32(packer, gateway->network);
-  cell_pack_u32(packer, (uint32_t)gateway->port_count);
-  for (i = 0; i < gateway->port_count; i++)
-    cell_pack_u32(packer, gateway->ports[i]);
-  cell_pack_u32(packer, (uint32_t)gateway->range_count);
-  for (i = 0; i < gateway->range_count; i++) {
-    cell_pack_bytes(packer, gateway->ranges[i].address, 16);
-    cell_pack_u32(packer, gateway->ranges[i].bits);
-  }
-}
-
-/* The first message on a new channel, before what waits in its queue. */
-static int configure(const struct cell_sandbox *sandbox, int channel,
-                     struct cell_error *error)
-{
-  const struct cell_sandbox_options *options = &sandbox->options;
-  unsigned char header[CELL_FRAME_HEADER];
-  unsigned char
-    bytes[64 + 4 * CELL_GATEWAY_PORTS_MAX + 24 * CELL_GATEWAY_RANGES_MAX];
-  struct cell_packer packer;
-
-  cell_pack_start(&packer, bytes, sizeof bytes);
-  cell_pack_u64(&packer, (uint64_t)options->timeout_ms);
-  cell_pack_u32(&packer, options->root_view ? 0 : CELL_INSIDE_UID);
-  cell_pack_u64(&packer, options->memory);
-  cell_pack_u64(&packer, options->disk);
-  cell_pack_u32(&packer, options->processes);
-  cell_pack_u32(&packer, options->files);
-  pack_gateway(&packer, options->gateway);
-  cell_frame_header(header, (uint32_t)packer.used, CELL_CONFIGURE, 0);
-  if (cell_fd_send(channel, header, sizeof header, bytes, packer.used, NULL,
-                   0) < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "configure a sandbox");
-  return 0;
-}
-
 static int send_create(struct cell_sandbox *sandbox, struct cell_stem *stem,
                        int warden_end, struct cell_error *error)
 {
@@ -320,7 +275,7 @@ static int start(struct cell_sandbox *sandbox, struct cell_stem *stem,
 
   if (cell_fd_pair(SOCK_SEQPACKET, ends) < 0)
     return cell_fail(error, CELL_SYSTEM, errno, "create a sandbox");
-  if (configure(sandbox, ends[0], error) < 0 ||
+  if (cell_sandbox_configure(&sandbox->options, ends[0], error) < 0 ||
       send_create(sandbox, stem, ends[1], error) < 0)
     goto done;
   opened = again ? cell_channel_reopen(&sandbox->channel,
@@ -431,7 +386,7 @@ cell_sandbox_attach(struct cell_reactor *reactor,
   sandbox->ending = (struct cell_source){pidfd, EPOLLIN, warden_gone, 0};
   if (cell_channel_open(&sandbox->channel, reactor, channel, error) < 0 ||
       (pidfd >= 0 && cell_source_add(reactor, &sandbox->ending, error) < 0) ||
-      configure(sandbox, channel, error) < 0) {
+      cell_sandbox_configure(&sandbox->options, channel, error) < 0) {
     cell_sandbox_release(sandbox);
     return NULL;
   }
