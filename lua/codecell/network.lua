@@ -8,6 +8,11 @@ local KEPT = 1000 -- refusals of a sandbox that its executions can still tell
 
 local network = {}
 
+---@class codecell.Network
+---@field allow string[]? "name", "*.name" (any depth below), an address or a range of them, each
+---with ":port" or without: then 80 and 443
+---@field deny string[]? the same, without a port for every one; it wins
+
 ---@class codecell.Refusal
 ---@field what string "api.example.com:443"
 ---@field why string

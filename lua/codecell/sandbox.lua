@@ -237,7 +237,8 @@ function Sandbox:get_info()
     id = self.id, backend = self.backend, name = about.name, metadata = metadata,
     state = self._backend.state(self), started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
-    isolation = self._backend.isolation, network = about.network, languages = languages.available(),
+    isolation = self._backend.isolation, network = network.copy(about.network),
+    languages = languages.available(),
   }
 end
 
