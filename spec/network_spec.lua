@@ -1,5 +1,6 @@
 -- Sandboxes that may reach some names and no others.
 local codecell = require "codecell"
+local outside = require "spec.support.outside"
 local world = require "spec.support.world"
 
 -- What is used by every program inside: no proxy, the name alone.
@@ -308,5 +309,80 @@ async def main():
     print(sum(await asyncio.gather(*(one(n) for n in range(400)))))
 await main()]], earth.echo)
     assert.equal("400\n", text)
+  end)
+end)
+
+describe("the ports of HTTP and TLS", function()
+  local earth = world.new(setup, teardown)
+
+  -- What comes to 80 and 443 of this machine's loopback; nil where they cannot be had.
+  local function servers()
+    local port, finish, printed = outside.server([[
+import socket, threading
+try:
+    servers = [socket.create_server(("127.0.0.1", port)) for port in (80, 443)]
+except OSError:
+    print("none", flush=True)
+    raise SystemExit
+print(1, flush=True)
+def serve(server):
+    while True:
+        peer, _ = server.accept()
+        data = peer.recv(4096)
+        if data == b"stop":
+            break
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        peer.close()
+threads = [threading.Thread(target=serve, args=(server,)) for server in servers]
+for thread in threads:
+    thread.start()
+]])
+    return port == 1 and finish or nil, printed
+  end
+
+  it("take HTTP and TLS for their name, and nothing else #S101 #S102", function()
+    local finish = servers()
+    if not finish then
+      return pending "ports 80 and 443 of the loopback cannot be had here"
+    end
+    local sandbox = codecell.assert(codecell.create({
+      network = { allow = { "good.example", "127.0.0.1" } } }))
+    local execution = codecell.assert(sandbox:run_code(DIRECT .. [[
+get("http://good.example/")
+def send(port, data):
+    peer = connect("good.example", port)
+    peer.sendall(data)
+    def answer():
+        said = peer.recv(200)
+        return {b"H": said[:12], b"\x15": "alert"}.get(said[:1], said)
+    print(outcome(answer))
+def hello(name):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    try:
+        context.wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+send(80, b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+send(80, b"SSH-2.0-x\r\n")
+send(443, hello("good.example"))
+send(443, hello("evil.example"))
+send(443, hello(None))
+send(443, b"GET / HTTP/1.1\r\nHost: good.example\r\n\r\n")
+send(443, b"SSH-2.0-x\r\n")
+print(outcome(lambda: connect("127.0.0.1", 80).recv(1)))]]))
+    assert.is_nil(execution.error, execution.error and execution.error.traceback)
+    assert.equal("ok\nb'HTTP/1.1 403'\nConnectionResetError\nb'HTTP/1.1 200'\nalert\nalert\n"
+      .. "b'HTTP/1.1 403'\nConnectionResetError\nConnectionResetError\n",
+      table.concat(execution.logs.stdout))
+    sandbox:close()
+    outside.python([[
+import socket
+for port in (80, 443):
+    socket.create_connection(("127.0.0.1", port)).sendall(b"stop")]])
+    finish()
+    assert.truthy(earth.names)
   end)
 end)
