@@ -322,6 +322,37 @@ describe("a network policy", function()
     assert.truthy(refused("opened"):find("one of none, open", 1, true))
   end)
 
+  it("needs c-ares, and says so where it is missing", function()
+    local loaded = package.loaded["codecell.names"]
+    package.loaded["codecell.names"] = nil
+    package.preload["codecell.names"] = function()
+      error("libcares.so.2: cannot open shared object file")
+    end
+    local sandbox, err = codecell.create({ network = "open" })
+    package.preload["codecell.names"] = nil
+    package.loaded["codecell.names"] = loaded
+    assert.is_nil(sandbox)
+    assert.equal("unsupported", err.kind)
+    assert.truthy(err.hint:find("install c-ares", 1, true))
+  end)
+
+  it("has what on_event raises raised by the next step", function()
+    local sandbox = codecell.assert(codecell.create({ network = { allow = {} },
+      on_event = function(event)
+        error("no " .. event.what, 0)
+      end }))
+    local raised = {}
+    local task = codecell.async(function()
+      return sandbox.commands:run("getent ahostsv4 x.example")
+    end)
+    while not task:poll() do
+      local ok, problem = pcall(codecell.step, 1)
+      raised[#raised + 1] = not ok and problem or nil
+    end
+    assert.equal("no x.example", raised[1])
+    sandbox:close()
+  end)
+
   it("has a bound for the ports that it names", function()
     local allow = {}
     for port = 1, 63 do

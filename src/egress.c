@@ -11,7 +11,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define ACCEPTS 16 /* at one door in one turn of the reactor */
+#define ACCEPTS 16  /* at one door in one turn of the reactor */
+#define REST_MS 100 /* when nobody can be accepted */
 
 /* ---- what was refused ---- */
 
@@ -90,7 +91,8 @@ void cell_egress_traffic(const struct cell_egress *egress,
 
 void cell_egress_look(struct cell_egress *egress)
 {
-  int is_full = egress->traffic.open >= CELL_EGRESS_VISITS_MAX;
+  int is_full =
+    egress->traffic.open >= CELL_EGRESS_VISITS_MAX || egress->rest.place != 0;
   size_t i;
 
   if (is_full == egress->is_full)
@@ -100,6 +102,22 @@ void cell_egress_look(struct cell_egress *egress)
     if (egress->doors[i].kind != CELL_SOCKET_NAMES)
       cell_source_want(egress->reactor, &egress->doors[i].source,
                        is_full ? 0 : EPOLLIN);
+}
+
+static void rested(struct cell_timer *timer)
+{
+  cell_egress_look(CELL_CONTAINER(timer, struct cell_egress, rest));
+}
+
+/* The host has no descriptor left: a door that stays open would have it turn in
+** circles.
+*/
+static void rest(struct cell_egress *egress)
+{
+  cell_timer_arm(egress->reactor, &egress->rest,
+                 cell_clock_after(cell_reactor_clock(egress->reactor), REST_MS),
+                 NULL);
+  cell_egress_look(egress);
 }
 
 static void knocked(struct cell_source *source, uint32_t events)
@@ -115,8 +133,11 @@ static void knocked(struct cell_source *source, uint32_t events)
   for (i = 0; i < ACCEPTS && !door->egress->is_full; i++) {
     fd = cell_fd_above_stdio(
       accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (fd < 0)
+    if (fd < 0) {
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        rest(door->egress);
       return;
+    }
     cell_visit_begin(door->egress, door->kind, fd);
     cell_egress_look(door->egress);
   }
@@ -155,6 +176,7 @@ void cell_egress_free(struct cell_egress *egress)
     cell_fd_close(&egress->doors[i].fd);
   }
   egress->door_count = 0;
+  cell_timer_disarm(egress->reactor, &egress->rest);
   while (egress->visits != NULL)
     cell_visit_end(egress->visits);
   cell_asked_clear(egress);
@@ -182,6 +204,7 @@ struct cell_egress *cell_egress_new(struct cell_reactor *reactor,
   }
   egress->reactor = reactor;
   egress->policy = cell_policy_keep(policy);
+  egress->rest.due = rested;
   egress->gateway.opened = opened;
   egress->companion.ended = sandbox_ended;
   egress->directory = cell_directory_new(reactor, library, servers, error);

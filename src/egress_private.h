@@ -31,7 +31,8 @@ struct cell_egress {
   struct cell_directory *directory;
   struct cell_door doors[CELL_DOORS_MAX];
   size_t door_count;
-  int is_full; /* nobody is let in until somebody has left */
+  int is_full;            /* nobody is let in for now */
+  struct cell_timer rest; /* armed: until then */
   struct cell_visit *visits;
   struct cell_asked *asked;
   unsigned asked_count;

@@ -14,7 +14,8 @@
 
 #define BACKLOG 1024
 #define DIALS_MAX 32 /* half of what a warden does at a time */
-#define ACCEPTS 16   /* in one turn of the reactor */
+#define REST_MS 100
+#define ACCEPTS 16 /* in one turn of the reactor */
 
 struct visitor {
   struct visitor *next;
@@ -29,6 +30,7 @@ struct cell_port {
   struct cell_companion companion;
   struct cell_sandbox *sandbox; /* borrowed: it ends its companions */
   struct cell_source source;
+  struct cell_timer rest; /* armed: nobody can be accepted until then */
   int listener;
   uint16_t inside, outside;
   struct visitor *visitors;
@@ -37,7 +39,8 @@ struct cell_port {
 
 static void look(struct cell_port *port)
 {
-  int room = port->count < CELL_VISITORS_MAX && port->dials < DIALS_MAX;
+  int room = port->count < CELL_VISITORS_MAX && port->dials < DIALS_MAX &&
+             port->rest.place == 0;
 
   cell_source_want(cell_sandbox_reactor(port->sandbox), &port->source,
                    room ? EPOLLIN : 0);
@@ -139,6 +142,23 @@ static void welcome(struct cell_port *port, int fd)
     port->dials++;
 }
 
+static void rested(struct cell_timer *timer)
+{
+  look(CELL_CONTAINER(timer, struct cell_port, rest));
+}
+
+/* The host has no descriptor left: a listener that is watched would have it
+** turn in circles.
+*/
+static void rest(struct cell_port *port)
+{
+  struct cell_reactor *reactor = cell_sandbox_reactor(port->sandbox);
+
+  cell_timer_arm(reactor, &port->rest,
+                 cell_clock_after(cell_reactor_clock(reactor), REST_MS), NULL);
+  look(port);
+}
+
 static void knocked(struct cell_source *source, uint32_t events)
 {
   struct cell_port *port = CELL_CONTAINER(source, struct cell_port, source);
@@ -149,8 +169,11 @@ static void knocked(struct cell_source *source, uint32_t events)
     int fd = cell_fd_above_stdio(
       accept4(port->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
 
-    if (fd < 0)
+    if (fd < 0) {
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        rest(port);
       break;
+    }
     welcome(port, fd);
     look(port);
   }
@@ -162,6 +185,7 @@ static void port_ended(struct cell_companion *companion)
     CELL_CONTAINER(companion, struct cell_port, companion);
 
   cell_source_remove(cell_sandbox_reactor(port->sandbox), &port->source);
+  cell_timer_disarm(cell_sandbox_reactor(port->sandbox), &port->rest);
   cell_fd_close(&port->listener);
   while (port->visitors != NULL)
     visitor_free(port->visitors);
@@ -217,6 +241,7 @@ uint16_t cell_port_open(struct cell_sandbox *sandbox, uint16_t inside,
   port->sandbox = sandbox;
   port->inside = inside;
   port->companion.ended = port_ended;
+  port->rest.due = rested;
   if (listen_outside(port, error) < 0 ||
       cell_sandbox_accompany(sandbox, &port->companion, error) < 0) {
     port_ended(&port->companion);

@@ -3,6 +3,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
+local wait = require "codecell.wait"
 
 local KEPT = 1000 -- refusals of a sandbox that its executions can still tell
 
@@ -131,6 +132,14 @@ end
 
 -- ---- of one sandbox ----
 
+-- What it raises is raised by the next codecell.step: there is no verb to end.
+local function tell_user(called, event)
+  local ok, problem = wait.call(called, event)
+  if not ok then
+    reactor.fail(tostring(problem))
+  end
+end
+
 -- Take what the engine has; each is told to on_event, in a coroutine of its own.
 local function collect(sandbox)
   local kept = sandbox._refused
@@ -141,7 +150,7 @@ local function collect(sandbox)
     kept[kept.count] = refusal
     kept[kept.count - KEPT] = nil
     if sandbox._on_event then
-      task.async(sandbox._on_event, { type = "refused", sandbox = sandbox.id,
+      task.async(tell_user, sandbox._on_event, { type = "refused", sandbox = sandbox.id,
         what = refusal.what, why = refusal.why, allow = refusal.allow, times = refusal.times })
     end
   end
