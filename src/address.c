@@ -157,6 +157,7 @@ int cell_address_is_own(const struct cell_address *address)
   int fd = socket(there.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   int own = fd < 0; /* nobody knows: then it is refused */
 
+  memset(&here, 0, sizeof here);
   if (fd >= 0 && connect(fd, (struct sockaddr *)&there, size) == 0)
     own = getsockname(fd, (struct sockaddr *)&here, &here_size) < 0 ||
           cell_address_from_socket(&from, &port, &here) < 0 ||

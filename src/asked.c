@@ -163,6 +163,14 @@ static void finish(struct cell_door *door, struct way *way,
                                                         : NULL);
 }
 
+/* It is in the list no more. */
+static void asked_end(struct cell_asked *asked)
+{
+  asked->egress->asked_count--;
+  cell_lookup_cancel(&asked->lookup);
+  free(asked);
+}
+
 static void asked_free(struct cell_asked *asked)
 {
   struct cell_asked **at = &asked->egress->asked;
@@ -170,9 +178,7 @@ static void asked_free(struct cell_asked *asked)
   while (*at != asked)
     at = &(*at)->next;
   *at = asked->next;
-  asked->egress->asked_count--;
-  cell_lookup_cancel(&asked->lookup);
-  free(asked);
+  asked_end(asked);
 }
 
 static void found(struct cell_lookup *lookup,
@@ -187,8 +193,12 @@ static void found(struct cell_lookup *lookup,
 
 void cell_asked_clear(struct cell_egress *egress)
 {
-  while (egress->asked != NULL)
-    asked_free(egress->asked);
+  while (egress->asked != NULL) {
+    struct cell_asked *asked = egress->asked;
+
+    egress->asked = asked->next;
+    asked_end(asked);
+  }
 }
 
 static void resolve(struct cell_door *door, struct way *way,
@@ -258,9 +268,8 @@ static void answer_one(struct cell_door *door, struct way *way,
     return;
   }
   memcpy(target.name, query.name, sizeof target.name);
-  if (cell_name_is_below(query.name, "arpa"))
-    reply(door, way, bytes, &query, CELL_QUERY_NO_NAME, NULL);
-  else if (!allows(door->egress, &target, &query))
+  if (cell_name_is_below(query.name, "arpa") ||
+      !allows(door->egress, &target, &query))
     reply(door, way, bytes, &query, CELL_QUERY_NO_NAME, NULL);
   else
     resolve(door, way, bytes, size, &query);

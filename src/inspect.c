@@ -131,28 +131,31 @@ static int is_http(const unsigned char *bytes, size_t size, int *unsure)
   return 0;
 }
 
+static enum cell_bridge_gate look(struct cell_visit *visit,
+                                  const unsigned char *bytes, size_t size)
+{
+  int strict = cell_visit_speaks_first(visit), unsure = 0;
+
+  if (bytes[0] == HANDSHAKE && (strict || size < 2 || bytes[1] == 3))
+    return look_at_tls(visit, bytes, size);
+  if (visit->target.port == 80 || (!strict && is_http(bytes, size, &unsure)))
+    return look_at_http(visit, bytes, size);
+  if (strict)
+    return refuse(visit, CELL_REFUSED_PROTOCOL, "not TLS, on its port");
+  return unsure ? CELL_GATE_WAIT : open_gate(visit);
+}
+
 enum cell_bridge_gate cell_visit_inspect(struct cell_bridge *bridge,
                                          const unsigned char *bytes,
                                          size_t size, int ended)
 {
   struct cell_visit *visit = CELL_CONTAINER(bridge, struct cell_visit, bridge);
-  enum cell_bridge_gate gate = CELL_GATE_WAIT;
-  int strict = cell_visit_speaks_first(visit), unsure = 0;
+  enum cell_bridge_gate gate;
 
-  if (size > 0 && bytes[0] == HANDSHAKE &&
-      (strict || size < 2 || bytes[1] == 3))
-    gate = look_at_tls(visit, bytes, size);
-  else if (size > 0 && visit->target.port == 80)
-    gate = look_at_http(visit, bytes, size);
-  else if (size > 0 && strict)
-    return refuse(visit, CELL_REFUSED_PROTOCOL, "not TLS, on its port");
-  else if (size > 0 && is_http(bytes, size, &unsure))
-    gate = look_at_http(visit, bytes, size);
-  else if (size > 0 && !unsure)
-    return open_gate(visit);
-  if (gate != CELL_GATE_WAIT || !ended)
-    return gate;
-  if (strict && size > 0)
+  if (size == 0) /* an end alone may pass */
+    return ended ? open_gate(visit) : CELL_GATE_WAIT;
+  gate = look(visit, bytes, size);
+  if (gate == CELL_GATE_WAIT && ended)
     return refuse(visit, CELL_REFUSED_PROTOCOL, "it ended too early");
-  return open_gate(visit); /* an end is all that passes */
+  return gate;
 }

@@ -10,6 +10,12 @@ static int is_digit(char letter)
   return letter >= '0' && letter <= '9';
 }
 
+static int is_letter(char letter)
+{
+  return (letter >= 'a' && letter <= 'z') || is_digit(letter) ||
+         letter == '-' || letter == '_';
+}
+
 /* All digits, or 0x and more: what inet_aton takes for a part of an address. */
 static int is_numeric(const char *label)
 {
@@ -38,17 +44,15 @@ int cell_name_read(char name[CELL_NAME_SIZE], const char *text, size_t length)
     if (letter >= 'A' && letter <= 'Z')
       letter = (char)(letter - 'A' + 'a');
     name[i] = letter;
-    if (letter == '.') {
-      if (label == 0)
+    if (letter != '.') {
+      if (!is_letter(letter) || ++label > LABEL_MAX)
         return -1;
-      label = 0;
-      last = name + i + 1;
-    } else if (!(letter >= 'a' && letter <= 'z') && !is_digit(letter) &&
-               letter != '-' && letter != '_') {
-      return -1;
-    } else if (++label > LABEL_MAX) {
-      return -1;
+      continue;
     }
+    if (label == 0)
+      return -1;
+    label = 0;
+    last = name + i + 1;
   }
   name[length] = '\0';
   return label == 0 || is_numeric(last) ? -1 : 0;

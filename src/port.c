@@ -46,14 +46,11 @@ static void look(struct cell_port *port)
                    room ? EPOLLIN : 0);
 }
 
-static void visitor_free(struct visitor *visitor)
+/* It is in the list no more. */
+static void visitor_end(struct visitor *visitor)
 {
   struct cell_port *port = visitor->port;
-  struct visitor **at = &port->visitors;
 
-  while (*at != visitor)
-    at = &(*at)->next;
-  *at = visitor->next;
   port->count--;
   if (visitor->request != 0) {
     port->dials--;
@@ -62,6 +59,16 @@ static void visitor_free(struct visitor *visitor)
   cell_bridge_close(&visitor->bridge);
   cell_fd_close(&visitor->fd);
   free(visitor);
+}
+
+static void visitor_free(struct visitor *visitor)
+{
+  struct visitor **at = &visitor->port->visitors;
+
+  while (*at != visitor)
+    at = &(*at)->next;
+  *at = visitor->next;
+  visitor_end(visitor);
 }
 
 static void visit_done(struct cell_bridge *bridge)
@@ -187,8 +194,12 @@ static void port_ended(struct cell_companion *companion)
   cell_source_remove(cell_sandbox_reactor(port->sandbox), &port->source);
   cell_timer_disarm(cell_sandbox_reactor(port->sandbox), &port->rest);
   cell_fd_close(&port->listener);
-  while (port->visitors != NULL)
-    visitor_free(port->visitors);
+  while (port->visitors != NULL) {
+    struct visitor *visitor = port->visitors;
+
+    port->visitors = visitor->next;
+    visitor_end(visitor);
+  }
   free(port);
 }
 

@@ -1,6 +1,5 @@
-/* egress_test.c -- what decides about a network: names, addresses, policies,
-*and
-** the first bytes of DNS, TLS, HTTP and SOCKS, on good and on hostile inputs.
+/* egress_test.c -- what decides about a network, on good and hostile inputs:
+** names, addresses, policies, the first bytes of DNS, TLS, HTTP and SOCKS.
 **
 ** Inputs stand right before a page that nobody may touch. Whatever is cut off
 ** at any byte is never taken for something whole.
