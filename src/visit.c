@@ -15,7 +15,8 @@
 
 #define HEAD_MS 30000    /* for a proxy's client to say what it wants */
 #define FIRST_MS 10000   /* for the first bytes, where a client speaks first */
-#define CONNECT_MS 10000 /* for one address */
+#define CONNECT_MS 30000 /* for the last address */
+#define NEXT_MS 3000     /* for one, where there are others */
 
 static void visit_free(struct cell_visit *visit)
 {
@@ -213,7 +214,8 @@ static void try_next(struct cell_visit *visit, int number)
     }
     number = begin_connect(visit, &visit->addresses[visit->address_at++]);
   } while (number != 0);
-  cell_visit_wait(visit, 0, CONNECT_MS);
+  cell_visit_wait(
+    visit, 0, visit->address_at < visit->address_count ? NEXT_MS : CONNECT_MS);
 }
 
 /* ---- deciding ---- */
