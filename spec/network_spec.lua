@@ -1,6 +1,7 @@
 -- Sandboxes that may reach some names and no others.
 local codecell = require "codecell"
 local outside = require "spec.support.outside"
+local shell = require "spec.support.shell"
 local world = require "spec.support.world"
 
 -- What is used by every program inside: no proxy, the name alone.
@@ -284,6 +285,60 @@ for labels in ((b"good.example",), (b"good", b"example\x00"), (b"go od", b"examp
     print(outcome(lambda: query(wire(*labels))))
 print(outcome(lambda: query(b"\xc0\x0c")), outcome(lambda: query(b"\x40abc\x00")))]])
     assert.equal("0 1 0 1\n0 0 0 0\n" .. ("3 0\n"):rep(7) .. "1 0\n1 0 1 0\n", text)
+  end)
+
+  it("serves programs that know of no proxy: node's fetch and its own resolver", function()
+    local code = ([[
+const dns = require("dns");
+fetch("http://good.example:%d/node").then(r => r.text()).then(async text => {
+  console.log(text);
+  console.log((await dns.promises.resolve4("good.example"))[0].slice(0, 7));
+  try { await fetch("http://evil.example/"); } catch (error) { console.log(error.cause.code); }
+});]]):format(earth.web)
+    local result = codecell.assert(sandbox.commands:run("node -e '" .. code .. "'"))
+    if result.exit_code == 127 or result.stderr:find("fetch is not", 1, true) then
+      return pending "node with fetch is not installed"
+    end
+    assert.equal("GET /node 0\n198.18.\nENOTFOUND\n", result.stdout, result.stderr)
+  end)
+
+  it("lets TLS pass unopened: the client checks the server's certificate itself", function()
+    local folder = shell.folder()
+    local made = shell.run(("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "
+      .. "/CN=good.example -addext subjectAltName=DNS:good.example -keyout %s/key -out %s/cert")
+      :format(folder, folder))
+    if made.status ~= 0 then
+      shell.remove(folder)
+      return pending "openssl is not installed"
+    end
+    local port, finish = outside.server(([[
+import socket, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("%s/cert", "%s/key")
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+for _ in range(2):
+    peer, _ = server.accept()
+    try:
+        peer = context.wrap_socket(peer, server_side=True)
+        peer.recv(4096)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+        peer.close()
+    except (ssl.SSLError, OSError):
+        pass]]):format(folder, folder))
+    local box = codecell.assert(codecell.create({ network = { allow = {
+      "good.example:" .. port, "127.0.0.1:" .. port } } }))
+    codecell.assert(box.files:upload(folder .. "/cert", "cert"))
+    local execution = codecell.assert(box:run_code(DIRECT .. ([[
+url = "https://good.example:%d/"
+trusting = ssl.create_default_context(cafile="cert")
+print(urllib.request.urlopen(url, context=trusting).read().decode())
+get(url)]]):format(port)))
+    assert.is_nil(execution.error, execution.error and execution.error.traceback)
+    assert.equal("secret\nSSLCertVerificationError\n", table.concat(execution.logs.stdout))
+    box:close()
+    finish()
+    shell.remove(folder)
   end)
 
   it("counts what goes through", function()
