@@ -235,6 +235,21 @@ get("http://other.example:%d/now")]], earth.web, earth.web)
     sandbox:close()
   end)
 
+  it("opens ports that create did not name, to programs that know of no proxy", function()
+    local sandbox = codecell.assert(codecell.create({ network = { allow = {} } }))
+    local allow = { "good.example:" .. earth.echo, "127.0.0.1:" .. earth.echo }
+    local direct = ([[
+import os, socket
+for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
+    del os.environ[name]
+print(outcome(lambda: socket.create_connection(("good.example", %d), 20).recv(6)))]])
+      :format(earth.echo)
+    assert.truthy((runner(sandbox)(direct)):find("^gaierror"))
+    codecell.assert(sandbox:update_network({ allow = allow }))
+    assert.equal("b'hello\\n'\n", (runner(sandbox)(direct)))
+    sandbox:close()
+  end)
+
   it("gives no network to a sandbox that was created without one", function()
     local sandbox = codecell.assert(codecell.create())
     local ok, err = sandbox:update_network({ allow = { "good.example" } })

@@ -216,12 +216,12 @@ uint64_t cell_sandbox_spawn(struct cell_sandbox *sandbox,
              error);
 }
 
-uint64_t cell_sandbox_dial(struct cell_sandbox *sandbox,
-                           struct cell_listener *listener,
-                           const struct cell_packer *payload,
-                           struct cell_error *error)
+uint64_t cell_sandbox_ask_socket(struct cell_sandbox *sandbox, uint32_t type,
+                                 struct cell_listener *listener,
+                                 const struct cell_packer *payload,
+                                 struct cell_error *error)
 {
-  return ask(sandbox, CELL_DIAL, listener, 0, payload, NULL, 0, error);
+  return ask(sandbox, type, listener, 0, payload, NULL, 0, error);
 }
 
 int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,

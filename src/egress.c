@@ -163,6 +163,72 @@ static void opened(struct cell_gateway *gateway, enum cell_socket_kind kind,
     egress->door_count++;
 }
 
+static void opening_end(struct cell_egress *egress,
+                        struct cell_opening *opening)
+{
+  struct cell_opening **at = &egress->openings;
+
+  while (*at != opening)
+    at = &(*at)->next;
+  *at = opening->next;
+  free(opening);
+}
+
+/* A port that the code has taken itself is not opened: the proxy leads there.
+ */
+static void made(struct cell_listener *listener, uint32_t type,
+                 struct cell_unpacker *payload, int *fd)
+{
+  struct cell_opening *opening =
+    CELL_CONTAINER(listener, struct cell_opening, made);
+  struct cell_egress *egress = opening->egress;
+
+  (void)type;
+  (void)payload;
+  if (*fd >= 0 && cell_fd_nonblocking(*fd) == 0 &&
+      egress->gateway.port_count < CELL_GATEWAY_PORTS_MAX) {
+    egress->gateway.ports[egress->gateway.port_count++] = opening->port;
+    opened(&egress->gateway, CELL_SOCKET_PORT, opening->port, fd);
+  }
+  opening_end(egress, opening);
+}
+
+/* The egress ends all of them when the sandbox does. */
+static void sandbox_ended_first(struct cell_listener *listener)
+{
+  (void)listener;
+}
+
+static void open_later(struct cell_egress *egress, uint16_t port)
+{
+  struct cell_opening *opening;
+  unsigned char bytes[4];
+  struct cell_packer packer;
+  size_t i;
+
+  for (i = 0; i < egress->gateway.port_count; i++)
+    if (egress->gateway.ports[i] == port)
+      return;
+  for (opening = egress->openings; opening != NULL; opening = opening->next)
+    if (opening->port == port)
+      return;
+  opening = port >= 1024 ? calloc(1, sizeof *opening) : NULL;
+  if (opening == NULL)
+    return;
+  opening->egress = egress;
+  opening->port = port;
+  opening->made.heard = made;
+  opening->made.ended = sandbox_ended_first;
+  cell_pack_start(&packer, bytes, sizeof bytes);
+  cell_pack_u32(&packer, port);
+  opening->request = cell_sandbox_ask_socket(egress->sandbox, CELL_LISTEN,
+                                             &opening->made, &packer, NULL);
+  opening->next = egress->openings;
+  egress->openings = opening;
+  if (opening->request == 0)
+    opening_end(egress, opening);
+}
+
 /* ---- beginning and end ---- */
 
 void cell_egress_free(struct cell_egress *egress)
@@ -179,6 +245,13 @@ void cell_egress_free(struct cell_egress *egress)
   cell_timer_disarm(egress->reactor, &egress->rest);
   while (egress->visits != NULL)
     cell_visit_end(egress->visits);
+  while (egress->openings != NULL) {
+    struct cell_opening *opening = egress->openings;
+
+    egress->openings = opening->next;
+    cell_sandbox_forget(egress->sandbox, opening->request);
+    free(opening);
+  }
   cell_asked_clear(egress);
   cell_directory_free(egress->directory);
   cell_policy_release(egress->policy);
@@ -277,7 +350,12 @@ int cell_egress_can(const struct cell_egress *egress,
 void cell_egress_update(struct cell_egress *egress, struct cell_policy *policy)
 {
   struct cell_visit *visit = egress->visits, *next;
+  struct cell_gateway wanted;
+  size_t i;
 
+  if (cell_policy_gateway(policy, &wanted, NULL) == 0)
+    for (i = 0; i < wanted.port_count; i++)
+      open_later(egress, wanted.ports[i]);
   cell_policy_keep(policy);
   cell_policy_release(egress->policy);
   egress->policy = policy;

@@ -20,6 +20,15 @@ struct cell_door {
   uint16_t port;
 };
 
+/* A listener that the warden was asked for after its start. */
+struct cell_opening {
+  struct cell_opening *next;
+  struct cell_listener made;
+  struct cell_egress *egress;
+  uint64_t request;
+  uint16_t port;
+};
+
 struct cell_asked; /* a question for a name that is being resolved */
 
 struct cell_egress {
@@ -31,6 +40,7 @@ struct cell_egress {
   struct cell_directory *directory;
   struct cell_door doors[CELL_DOORS_MAX];
   size_t door_count;
+  struct cell_opening *openings;
   int is_full;            /* nobody is let in for now */
   struct cell_timer rest; /* armed: until then */
   struct cell_visit *visits;

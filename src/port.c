@@ -141,8 +141,8 @@ static void welcome(struct cell_port *port, int fd)
   port->count++;
   cell_pack_start(&packer, bytes, sizeof bytes);
   cell_pack_u32(&packer, port->inside);
-  visitor->request =
-    cell_sandbox_dial(port->sandbox, &visitor->dialled, &packer, NULL);
+  visitor->request = cell_sandbox_ask_socket(port->sandbox, CELL_DIAL,
+                                             &visitor->dialled, &packer, NULL);
   if (visitor->request == 0)
     turn_away(visitor);
   else

@@ -125,6 +125,9 @@ enum cell_message {
   CELL_WATCH_NEXT,
   /* u64 request of a WATCH. Answer: DONE; ESRCH */
   CELL_UNWATCH,
+  /* u32 port, 1024 or more. Listen on it as on those of CONFIGURE, where there
+  ** is a network. Answer: DONE [socket]; EADDRINUSE when the code has it */
+  CELL_LISTEN,
   /* End now. No answer. */
   CELL_GOODBYE,
 

@@ -224,6 +224,10 @@ static enum cell_reply check_done(const struct cell_expected *expected,
   if (expected->type == CELL_DIAL && number == 0)
     return last_if(cell_reply_starved(delivery) ||
                    (has_fds(delivery, 1) && is_connection(delivery->fds[0])));
+  if (expected->type == CELL_LISTEN && number == 0)
+    return last_if(
+      cell_reply_starved(delivery) ||
+      (has_fds(delivery, 1) && is_internet(delivery->fds[0], SOCK_STREAM, 1)));
   return last_if(has_fds(delivery, 0));
 }
 

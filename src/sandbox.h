@@ -127,9 +127,9 @@ int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,
 void cell_sandbox_forget(struct cell_sandbox *sandbox, uint64_t request);
 void cell_answer_clear(struct cell_answer *answer);
 
-/* ---- for process.c and port.c ---- */
+/* ---- for process.c, port.c and egress.c ---- */
 
-/* Who hears what becomes of a SPAWN or a DIAL, inside a step. It may ask
+/* Who hears what becomes of a SPAWN, DIAL or LISTEN, inside a step. It may ask
  *nothing there,
  ** and must not release the sandbox.
  */
@@ -159,11 +159,12 @@ int cell_sandbox_accompany(struct cell_sandbox *sandbox,
 struct cell_companion *
 cell_sandbox_companions(const struct cell_sandbox *sandbox);
 
-/* Ask a DIAL. The listener hears its DONE, with the socket, once. */
-uint64_t cell_sandbox_dial(struct cell_sandbox *sandbox,
-                           struct cell_listener *listener,
-                           const struct cell_packer *payload,
-                           struct cell_error *error);
+/* Ask a DIAL or a LISTEN. The listener hears its DONE, with the socket, once.
+ */
+uint64_t cell_sandbox_ask_socket(struct cell_sandbox *sandbox, uint32_t type,
+                                 struct cell_listener *listener,
+                                 const struct cell_packer *payload,
+                                 struct cell_error *error);
 
 /* Ask a SPAWN. The listener hears until cell_sandbox_forget of the request. */
 uint64_t cell_sandbox_spawn(struct cell_sandbox *sandbox,

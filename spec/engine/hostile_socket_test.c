@@ -146,12 +146,20 @@ static void too_many(void)
 /* A listener is passed as the answer to a question, as well. */
 static void dialled(void)
 {
+  int stream = bound(AF_INET, SOCK_STREAM, 0);
   int listener = bound(AF_INET, SOCK_STREAM, 1);
   struct fake fake;
 
   open_fake(&fake, CELL_DIAL);
   say_with(&fake, &listener, 1, CELL_DONE, fake.request, "4", 0u);
   expect(&fake, CELL_PROTOCOL, "a listener where a connection was asked #S056");
+  open_fake(&fake, CELL_LISTEN);
+  say_with(&fake, &stream, 1, CELL_DONE, fake.request, "4", 0u);
+  expect(&fake, CELL_PROTOCOL, "no listener where one was asked #S056");
+  open_fake(&fake, CELL_LISTEN);
+  say_with(&fake, &listener, 1, CELL_DONE, fake.request, "4", 0u);
+  expect(&fake, CELL_OK, "a listener where one was asked");
+  cell_fd_close(&stream);
   cell_fd_close(&listener);
 }
 

@@ -1,7 +1,7 @@
 /* gateway.c -- see gateway.h. */
 #include "gateway.h"
 
-#include "wire.h"
+#include "warden.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -299,4 +299,28 @@ int gateway_open(const struct gateway *gateway, int channel,
     if (pass(channel, CELL_SOCKET_PORT, 0, gateway->ports[i]) < 0)
       return fail(failure, "network");
   return 0;
+}
+
+void gateway_listen(struct warden *warden)
+{
+  uint64_t request = warden->message.frame.request;
+  struct cell_unpacker unpacker;
+  struct cell_packer packer;
+  unsigned char bytes[4];
+  uint32_t port;
+  int fd = -1, number = EINVAL;
+
+  cell_unpack_start(&unpacker, warden->message.frame.payload,
+                    warden->message.frame.length);
+  port = cell_unpack_u32(&unpacker);
+  if (cell_unpack_done(&unpacker) && port >= 1024 && port <= 65535 &&
+      warden->gateway.network != CELL_NETWORK_NONE) {
+    fd = bound(SOCK_STREAM, 0, (uint16_t)port);
+    number = fd < 0 ? errno : 0;
+  }
+  cell_pack_start(&packer, bytes, sizeof bytes);
+  cell_pack_u32(&packer, (uint32_t)number);
+  wire_send(warden->channel, CELL_DONE, request, &packer, fd);
+  if (fd >= 0)
+    close(fd);
 }

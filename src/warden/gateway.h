@@ -29,4 +29,8 @@ void gateway_read(struct gateway *gateway, struct cell_unpacker *unpacker);
 int gateway_open(const struct gateway *gateway, int channel,
                  struct failure *failure);
 
+/* Answers LISTEN. */
+struct warden;
+void gateway_listen(struct warden *warden);
+
 #endif

@@ -253,6 +253,9 @@ static void serve(struct warden *warden)
   case CELL_UNWATCH:
     watch_stop(warden);
     break;
+  case CELL_LISTEN:
+    gateway_listen(warden);
+    break;
   case CELL_GOODBYE:
     _exit(CELL_EXIT_GOODBYE);
   default:
