@@ -113,31 +113,7 @@ function verbs.code(count, language, path)
 end
 
 function verbs.languages()
-  local names = {}
-  for _, language in ipairs(codecell.languages.list()) do
-    names[#names + 1] = language.available and language.name or nil
-  end
-  return table.concat(names, " ")
-end
-
--- The code of a file in a living session, so often; a run before is not counted.
-function verbs.code(count, language, path)
-  local sandbox, code = living(), read(path)
-  if kept[path] ~= code then
-    kept[path] = code
-    run(sandbox, code, language)
-  end
-  return each(count, function()
-    run(sandbox, code, language)
-  end)
-end
-
-function verbs.languages()
-  local names = {}
-  for _, language in ipairs(codecell.languages.list()) do
-    names[#names + 1] = language.available and language.name or nil
-  end
-  return table.concat(names, " ")
+  return table.concat(codecell.languages.available(), " ")
 end
 
 function verbs.cell(count)

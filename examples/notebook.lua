@@ -38,6 +38,12 @@ local function indented(lines, margin)
   return margin .. lines:gsub("\n$", ""):gsub("\n", "\n" .. margin)
 end
 
+-- What may run; or why not, and what to install.
+local function can_run(language)
+  local program, err = codecell.languages.program(language)
+  return program ~= nil, err and err.message
+end
+
 local function run(code, language)
   local execution, err = sandbox:run_code(code, { language = language })
   if not execution then -- not run at all: the language is not installed, say
@@ -45,14 +51,17 @@ local function run(code, language)
     return print("Not run: " .. tostring(err) .. "\n")
   end
   print(("In [%d], %s:\n%s\n"):format(execution.execution_count, language, indented(code, "    ")))
-  print(indented(codecell.format(execution, { style = "text" }), "  > "))
-  save(execution)
-  print()
+  local shown = codecell.format(execution, { style = "text" })
+  if shown ~= "" then
+    print(indented(shown, "  > "))
+    save(execution)
+    print()
+  end
 end
 
 -- Prose and cells in the order of the file.
 local at = 1
-for _, block in ipairs(codecell.blocks.scan(text)) do
+for _, block in ipairs(codecell.blocks.scan(text, { languages = can_run })) do
   local prose = text:sub(at, block.first - 1):gsub("^%s+", ""):gsub("%s+$", "")
   if prose ~= "" then
     print(prose .. "\n")

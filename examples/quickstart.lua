@@ -30,7 +30,7 @@ local function must(value, err)
     return value
   end
   say("%s", tostring(err))
-  if err.hint then
+  if err.hint and not tostring(err):find(err.hint, 1, true) then
     say("  %s", err.hint)
   end
   say("'codecell doctor' says what this machine can do.")
@@ -89,6 +89,7 @@ local function interpret(sandbox, name)
   return assert(execution, "no code in " .. name), now() - started
 end
 
+must(codecell.languages.program "python") -- which the answers are written in
 local started = now()
 local sandbox = must(codecell.create())
 local created = now() - started

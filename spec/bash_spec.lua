@@ -7,7 +7,7 @@ describe("cells of bash #user", function()
 
   local function run(code, options)
     options = options or {}
-    options.language = options.language or "bash"
+    options.language = options.language or not options.context and "bash" or nil
     return codecell.assert(sandbox():run_code(code, options))
   end
 
@@ -121,6 +121,17 @@ describe("cells of bash #user", function()
     assert.equal("usr1\n", output("kill -USR1 $$"))
   end)
 
+  it("are not disturbed by an interrupt that comes between them", function()
+    local pid = output("trap 'echo int' INT; echo $$"):match("%d+")
+    for _ = 1, 5 do
+      codecell.assert(sandbox().commands:run("kill -INT " .. pid))
+      assert.equal("fine\n", output("echo fine"))
+    end
+    assert.equal("trap -- 'echo int' SIGINT\nint\n" .. pid .. "\n",
+      output("trap -p INT; kill -INT $$; echo $$; trap - INT"))
+    assert.equal("", output("trap -p INT"))
+  end)
+
   it("read what they are given, and nothing else", function()
     assert.equal("1", status("read -r line"))
     assert.equal("one two\nthree", output("read -r a; echo $a two; cat",
@@ -160,7 +171,20 @@ describe("cells of bash #user", function()
     assert.equal("fine\n", output("echo fine"))
   end)
 
-  it("start a fresh shell after exit", function()
+  it("count on where a pattern that matches nothing is an error, or nothing", function()
+    for _, option in ipairs({ "failglob", "nullglob" }) do
+      local context = codecell.assert(sandbox():create_code_context({ language = "bash" }))
+      assert.is_nil(run("shopt -s " .. option, { context = context }).error)
+      for count = 2, 11 do
+        assert.equal(count, run(":", { context = context }).execution_count)
+      end
+      codecell.assert(sandbox():remove_code_context(context))
+    end
+  end)
+
+  it("start a fresh shell after exit, whose trap is heard", function()
+    run("trap 'echo bye $kept' EXIT; kept=3")
+    assert.equal("bye 3\n", table.concat(run("exit 3").logs.stdout))
     run("kept=3")
     local execution = run("exit 3")
     assert.equal("KernelDiedError", execution.error.name)

@@ -3,6 +3,8 @@ local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
 
+local LOOKS = 2000 -- of 10 ms, for what comes at once or never
+
 -- "create a.txt 5, remove b 0", names below the home.
 local function told(execution)
   local list = {}
@@ -120,7 +122,10 @@ open("project/main.py", "w").close()]]))
     local slow = codecell.assert(sandbox():start_code(
       "import os, time\nopen('one', 'w').close()\nwhile not os.path.exists('go'): time.sleep(0.01)",
       { context = other }))
-    while not sandbox().files:exists("one") do
+    for _ = 1, LOOKS do
+      if sandbox().files:exists("one") then
+        break
+      end
       codecell.step(0.01)
     end
     local first = told(cell("open('go', 'w').close()"))
@@ -160,7 +165,10 @@ open("link/file", "w").write("y")]]))
       assert.same({ kept = 0, total = 0, unknown = true }, execution.truncated.files_changed)
       execution = codecell.assert(sandbox:run_code("import shutil\nshutil.rmtree('0')\n"
         .. "for i in range(1, 8200): os.rmdir(str(i))"))
-      while execution.truncated do -- it is not looked for all the time
+      for _ = 1, LOOKS do -- it is not looked for all the time
+        if not execution.truncated then
+          break
+        end
         codecell.step(0.01)
         execution = codecell.assert(sandbox:run_code("open('again', 'w').close()"))
       end
@@ -201,6 +209,11 @@ open("deep", "w").close()
 os.chdir("/home/user")
 os.mkdir("closed"); open("closed/in", "w").close(); os.chmod("closed", 0)]]))
       assert.equal("create \255\n\1 0", told(execution))
+      assert.is_true(execution.truncated.files_changed.unknown)
+      execution = codecell.assert(sandbox:run_code("1"))
+      assert.is_true(execution.truncated.files_changed.unknown)
+      codecell.assert(sandbox.files:remove("d"))
+      assert.is_nil(codecell.assert(sandbox:run_code("1")).truncated)
     end)
   end)
 end)

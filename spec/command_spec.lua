@@ -55,6 +55,7 @@ describe("codecell", function()
       ["run --save /no/such/folder -c 1"] = "there is no folder",
       ["run /no/such/file.py"] = "No such file",
       ["run /tmp"] = "cannot read /tmp",
+      ["run answer.md"] = "'codecell interpret answer.md'",
       ["run -l klingon -c 1"] = "klingon",
       ["interpret"] = "give one file",
       ["kill"] = "give the id",

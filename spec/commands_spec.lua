@@ -173,6 +173,17 @@ describe("background commands #user", function()
     process:close()
   end)
 
+  it("have called with all their output when wait comes back", function()
+    for _ = 1, 30 do
+      local heard
+      local process = codecell.assert(sandbox().commands:run("echo x",
+        { background = true, on_stdout = function(chunk) heard = chunk end }))
+      process:wait(20)
+      process:close()
+      assert.equal("x\n", heard)
+    end
+  end)
+
   it("call whatever can be called", function()
     local heard = {}
     local process = codecell.assert(sandbox().commands:run("echo x", {

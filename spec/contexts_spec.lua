@@ -182,6 +182,38 @@ while True:
       assert.truthy(language.name ~= "forging" or language.version == "7.1")
     end
   end)
+
+  it("counts, and names lines, in whole numbers or not at all", function()
+    register("counting", [[
+say(16, 0, version='1')
+for number in '12', 'nan', 'inf', '0x10', '1e999', '9' * 99:
+    request = hear()
+    say(18, request, name='E', line=number)
+    say(19, request, execution_count=number)]])
+    for i = 1, 6 do
+      local execution = codecell.assert(sandbox():run_code("1", { language = "counting" }))
+      assert.equal(i == 1 and 12 or 0, execution.execution_count)
+      assert.equal(i == 1 and 12 or nil, execution.error.line)
+    end
+  end)
+end)
+
+describe("what a kernel cuts #user", function()
+  it("is said in execution.truncated, in every language", function()
+    local sandbox = codecell.assert(codecell.create())
+    for language, code in pairs({ python = "for i in range(1500): display(i)",
+      javascript = "for (let i = 0; i < 1500; i++) display(i)",
+      lua = "for i = 1, 1500 do display(i) end" }) do
+      if codecell.languages.program(language) then
+        local execution = codecell.assert(sandbox:run_code(code, { language = language }))
+        assert.is_true(#execution.results < 1500, language)
+        assert.is_true(execution.truncated.results.unknown, language)
+        execution = codecell.assert(sandbox:run_code("1 + 1", { language = language }))
+        assert.is_nil(execution.truncated, language)
+      end
+    end
+    sandbox:close()
+  end)
 end)
 
 describe("a callback that raises after it has waited #user", function()

@@ -292,7 +292,7 @@ describe("list, connect and kill by id #user", function()
 end)
 
 describe("get_metrics and supports #user", function()
-  it("tell use and totals", function()
+  it("tell use and totals #M22", function()
     with_sandbox(nil, function(sandbox)
       codecell.assert(sandbox:run_code("data = bytearray(20_000_000)"))
       local metrics = codecell.assert(sandbox:get_metrics())

@@ -1,5 +1,6 @@
 -- How cells end that do not come to their own end, in every language that keeps a session.
 local codecell = require "codecell"
+local in_language = require "spec.support.in_language"
 local one_sandbox = require "spec.support.one_sandbox"
 local snippets = require "spec.support.snippets"
 
@@ -13,7 +14,8 @@ for _, name in ipairs(snippets.names) do
   local of = snippets.sessions[name]
 
   describe("a cell in " .. name, function()
-    local sandbox = one_sandbox(teardown, { limits = { output = 65536, memory = 160 * MIB } })
+    local sandbox = one_sandbox(teardown, { limits = { output = 65536,
+      memory = 160 * MIB, disk = 10 * MIB } })
 
     before_each(function()
       local program, err = codecell.languages.program(name)
@@ -22,16 +24,13 @@ for _, name in ipairs(snippets.names) do
       end
     end)
 
-    local function run(code, options)
-      options = options or {}
-      options.language = not options.context and name or nil
-      return codecell.assert(sandbox():run_code(code, options))
-    end
+    local tests = in_language(name, sandbox)
+    local run = tests.run
 
     local function start(code, options)
       options = options or {}
-      options.language, options.timeout = not options.context and name or nil, 20
-      return codecell.assert(sandbox():start_code(code, options))
+      options.timeout = 20
+      return tests.start(code, options)
     end
 
     local function kept(options)
@@ -40,7 +39,7 @@ for _, name in ipairs(snippets.names) do
         execution.state_lost
     end
 
-    it("that runs too long is interrupted, each time, and its variables are kept #J08", function()
+    it("that runs too long is interrupted, each time, and keeps its variables #J08 #I09", function()
       run(of.set)
       local heard = {}
       for i = 1, 3 do
@@ -65,7 +64,17 @@ for _, name in ipairs(snippets.names) do
       assert.equal("here", (kept()))
     end)
 
-    it("may print without end: head and tail are kept, and what was dropped is counted", function()
+    it("that goes on after an interrupt is interrupted again", function()
+      if of.stubborn then
+        run(of.set)
+        local execution = run(of.stubborn, { timeout = 0.1 })
+        assert.is_true(execution.timed_out)
+        assert.is_false(execution.state_lost)
+        assert.equal("here", (kept()))
+      end
+    end)
+
+    it("may print without end: head and tail are kept, what was dropped is counted #I10", function()
       local execution = run(lines(of.print("begin"), of.flood, of.print("end")))
       local text = table.concat(execution.logs.stdout)
       assert.equal(1000008, execution.truncated.stdout.total)
@@ -83,6 +92,15 @@ for _, name in ipairs(snippets.names) do
         assert.is_true(execution.out_of_memory)
       end
       assert.same({ "next" }, run(of.print("next")).logs.stdout)
+    end)
+
+    it("that fills the disk fails, and the next one works #I13", function()
+      local execution = run(of.fill)
+      assert.truthy(execution.error)
+      assert.is_false(execution.state_lost)
+      assert.truthy(codecell.assert(sandbox().files:get_info("big")).size <= 10 * MIB)
+      codecell.assert(sandbox().files:remove("big"))
+      assert.is_nil(run(of.write:format("small")).error)
     end)
 
     it("that ends its interpreter says so, what it printed is kept, and it runs once #J15 #M11",

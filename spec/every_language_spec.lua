@@ -1,5 +1,6 @@
 -- What a cell does in every language that keeps a session.
 local codecell = require "codecell"
+local in_language = require "spec.support.in_language"
 local one_sandbox = require "spec.support.one_sandbox"
 local snippets = require "spec.support.snippets"
 
@@ -20,15 +21,8 @@ for _, name in ipairs(snippets.names) do
       end
     end)
 
-    local function run(code, options)
-      options = options or {}
-      options.language = not options.context and name or nil
-      return codecell.assert(sandbox():run_code(code, options))
-    end
-
-    local function output(code, options)
-      return table.concat(run(code, options).logs.stdout)
-    end
+    local tests = in_language(name, sandbox)
+    local run, output = tests.run, tests.output
 
     local function kept()
       local execution = run(of.get)
@@ -56,7 +50,7 @@ for _, name in ipairs(snippets.names) do
       assert.is_nil(run(of.print("")).error)
     end)
 
-    it("keeps variables for the next one, and files for all #E06 #E08", function()
+    it("keeps variables for the next one, and files for all #E06 #E08 #M21", function()
       run(of.set)
       assert.equal("here", kept())
       run(of.write:format(name))
@@ -157,6 +151,15 @@ for _, name in ipairs(snippets.names) do
     it("may print bytes, and text of any language", function()
       assert.equal(of.bytes or "a\255\0b", output(of.binary))
       assert.equal("né€😀", output(of.print("né€😀")))
+    end)
+
+    it("has no more results than a reader can take, and says so", function()
+      if of.displays then
+        local execution = run(of.displays)
+        assert.equal(1001, #execution.results) -- the last one says what is left out
+        assert.truthy(execution.truncated.results)
+        assert.is_nil(run(of.display).truncated)
+      end
     end)
 
     it("is the same with lines of Windows", function()

@@ -1,5 +1,6 @@
 -- What holds of code in every language that is compiled and run once.
 local codecell = require "codecell"
+local in_language = require "spec.support.in_language"
 local one_sandbox = require "spec.support.one_sandbox"
 local programs = require "spec.support.programs"
 
@@ -16,21 +17,8 @@ local function describe_program(name, tag)
       end
     end)
 
-    local function run(code, options)
-      options = options or {}
-      options.language = not options.context and name or nil
-      return codecell.assert(sandbox():run_code(code, options))
-    end
-
-    local function start(code, options)
-      options = options or {}
-      options.language = not options.context and name or nil
-      return codecell.assert(sandbox():start_code(code, options))
-    end
-
-    local function output(code, options)
-      return table.concat(run(code, options).logs.stdout)
-    end
+    local tests = in_language(name, sandbox)
+    local run, start, output = tests.run, tests.start, tests.output
 
     it("prints in order, a stream for itself, has no value, and is counted", function()
       local code = of.whole(of.print("one\n"), of.complain("bad\n"), of.print("né€😀\n"))

@@ -66,6 +66,20 @@ describe("format #E28", function()
     assert.matches("sin: 2 points, x from 0 to 1, y from 0 to 0.5", text, 1, true)
   end)
 
+  it("names the groups of bars where there are some", function()
+    local function bars(...)
+      local elements = {}
+      for i, group in ipairs({ ... }) do
+        elements[i] = { label = "Mon", group = group, value = i }
+      end
+      local chart = { type = "bar", elements = elements }
+      return format(execution({ results = { { png = PNG, chart = chart } } }))
+    end
+    assert.matches("- Mon: 1\n- Mon: 2", bars("Group 0", "Group 0"), 1, true)
+    assert.matches("- Mon (Group 0): 1\n- Mon (Group 1): 2", bars("Group 0", "Group 1"), 1, true)
+    assert.matches("- Mon (2024): 1", bars("2024"), 1, true)
+  end)
+
   it("makes a table of a data frame, in the order of its columns", function()
     local run = execution({ results = { { is_main_result = true, text = "   b  a\n0  2  1",
       data = { a = { 1 }, b = { "x|y" } } } } })

@@ -58,16 +58,17 @@ describe("a hostile Python cell", function()
       assert.matches("cut: the rest", survive("'x' * 100000000;\n'x' * 100000000").text)
       assert.matches("cut: the rest", survive("b'x' * 100000000").text)
       assert.matches("cut: the ", survive("['x' * 1000] * 100000").text)
-      local html = survive([[
+      do
+        local page = survive([[
 class Page:
     def _repr_html_(self): return 'x' * 100000000
     def _repr_png_(self): return b'x' * 100000000
     def __repr__(self): return 'page'
 Page()]])
-      assert.equal("page", html.text)
-      assert.is_true(#html.results[1].html < 17000000)
-      assert.is_nil(html.results[1].png)
-      html = nil -- luacheck: ignore
+        assert.equal("page", page.text)
+        assert.is_true(#page.results[1].html < 17000000)
+        assert.is_nil(page.results[1].png)
+      end
       collectgarbage()
       collectgarbage()
       assert.is_true(resident() - before < 120000000)

@@ -113,7 +113,7 @@ describe("cells of JavaScript #user", function()
 
   -- ---- await ----
 
-  works("await at the top level, and keep what they declare #E17", function()
+  works("await at the top level, and keep what they declare", function()
     local execution = run("const t1 = await Promise.resolve(20);\nlet t2 = t1 * 2;\nt2 + 2")
     assert.equal("42", execution.text)
     assert.equal("60", run("t1 + t2").text)
@@ -189,7 +189,7 @@ describe("cells of JavaScript #user", function()
 
   -- ---- output ----
 
-  works("print as node does #J15", function()
+  works("print as node does", function()
     assert.equal("1 'a' { a: [ 1 ] }\n", output("console.log(1, ['a'][0] && \"'a'\", { a: [1] })"))
     assert.equal("G\n  in\nout\n",
       output("console.group('G'); console.log('in'); console.groupEnd(); console.log('out')"))
@@ -220,7 +220,7 @@ describe("cells of JavaScript #user", function()
 
   -- ---- results ----
 
-  works("display every format #E19 #M22", function()
+  works("display every format", function()
     local results = run([==[
       display({ a: 1 }, 'two')
       display.html('<b>h</b>'); display.markdown('*m*'); display.svg('<svg/>'); display.latex('$x$')
@@ -338,6 +338,28 @@ describe("cells of JavaScript #user", function()
     assert.equal("2", run("1 + 1").text)
   end)
 
+  works("that break the interpreter for later ones are the last that it runs #S047", function()
+    for _, code in ipairs({
+      "require('fs').closeSync(1)",
+      "require('fs').closeSync(1); require('fs').openSync('mine', 'w')",
+      "require('fs').closeSync(2)",
+    }) do
+      run(code)
+      local execution = run("console.log('out'); console.error('err'); let x_ = await 7; x_")
+      assert.is_nil(execution.error)
+      assert.is_true(execution.state_lost)
+      assert.equal("7", execution.text)
+      assert.equal("out\n", table.concat(execution.logs.stdout))
+      assert.equal("err\n", table.concat(execution.logs.stderr))
+    end
+    run("for (const name of Object.getOwnPropertyNames(globalThis)) delete globalThis[name]")
+    local execution
+    for _ = 1, 3 do
+      execution = run("1 + 1")
+    end
+    assert.equal("2", execution.text)
+  end)
+
   works("that end the interpreter are replaced by a new one", function()
     local context = codecell.assert(sandbox():create_code_context({ language = "javascript" }))
     for _, code in ipairs({ "process.exit(3)", "process.kill(process.pid, 'SIGKILL')",
@@ -354,7 +376,7 @@ describe("cells of JavaScript #user", function()
 
   -- ---- interrupts ----
 
-  works("can be interrupted, any number of times, and keep their state #E21", function()
+  works("can be interrupted, any number of times, and keep their state", function()
     run("let kept = 1; const sleep = (ms) => new Promise((r) => setTimeout(r, ms))")
     for _, code in ipairs({
       "kept++; while (true) {}",
@@ -379,6 +401,48 @@ describe("cells of JavaScript #user", function()
     run("const tick = (ms) => new Promise((r) => setTimeout(r, ms))")
     run("for (;;) { await tick(3); console.log('tick') }", { timeout = 0.2 })
     assert.equal("quiet\n", output("await tick(30); console.log('quiet')"))
+  end)
+
+  works("print after an interrupt in the middle of printing", function()
+    for _ = 1, 3 do
+      run("process.stdout.write('up'); for (;;) process.stdout.write('.')", { timeout = 0.05 })
+      assert.equal("next", output("process.stdout.write('next'); undefined"))
+    end
+  end)
+
+  works("find node as it was, whatever the last one has broken", function()
+    for _, code in ipairs({
+      "console.log = () => {}; process.stdout.write = () => true; JSON.stringify = () => 'x'",
+      "Object.defineProperty(Array.prototype, '0', { set() { throw 1 }, configurable: true })",
+      "Object.prototype.get = () => 9; Object.prototype.value = 1",
+      "globalThis.Promise = globalThis.process = globalThis.console = globalThis.Buffer = null",
+      "RegExp.prototype.exec = String.prototype.split = String.prototype.slice = null",
+      "process.removeAllListeners(); Error.prepareStackTrace = () => { throw 1 }",
+    }) do
+      local context = codecell.assert(sandbox():create_code_context({ language = "js" }))
+      local function there(text)
+        return codecell.assert(sandbox():run_code(text, { context = context, timeout = 5 }))
+      end
+      there(code .. "; let left = 5")
+      local execution = there("console.log(left); ({ left })")
+      assert.equal("{ left: 5 }", execution.text, code)
+      assert.same({ "5\n" }, execution.logs.stdout, code)
+      assert.equal("6", there("await 1; left + 1").text, code)
+      assert.equal("number", there("throw 7").error.name, code)
+      sandbox():remove_code_context(context)
+    end
+  end)
+
+  works("bound what they show", function()
+    assert.equal(1001, #run("for (let i = 0; i < 1e5; i++) display(i)").results)
+    assert.truthy(#run("'x'.repeat(1e8)").text < 11000)
+    assert.truthy(#run("Array(1e5).fill().map((_, i) => ({ ['k' + i]: i }))").text < 1e5)
+    assert.equal("[html of 20971520 bytes is left out]",
+      run("display.html('h'.repeat(20 << 20))").results[1].text)
+    assert.equal("<ref *1> { self: [Circular *1] }", run("const c1 = {}; c1.self = c1; c1").text)
+    assert.truthy(run("({ [Symbol.for('nodejs.util.inspect.custom')]() { throw Error('no') } })")
+      .text:find("cannot be inspected: Error: no", 1, true))
+    assert.equal("\239\191\189\n", output("console.log('\\ud800')"))
   end)
 
   -- ---- input, environment ----

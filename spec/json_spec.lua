@@ -46,6 +46,26 @@ describe("codecell.json", function()
     assert.equal("\239\191\189", json.decode('"\\ud83d"'))
   end)
 
+  it("repairs megabytes #S062", function()
+    local bad = ("\255"):rep(4000000)
+    assert.equal(12000000, #json.repair(bad))
+    assert.equal(12000000, #json.decode('"' .. bad .. '"'))
+    assert.equal("x\127y", json.decode('"x\127y"'))
+  end)
+
+  it("takes what several texts hold off one allowance #S064", function()
+    local allowance = { values = 100 }
+    assert.same({ 1, 2 }, json.decode_within("[1,2]", allowance))
+    assert.equal(90, allowance.values)
+    assert.is_nil((json.decode_within("[1,", allowance)))
+    assert.equal(80, allowance.values)
+    local value, err = json.decode_within('"' .. ("\\n"):rep(80) .. '"', allowance)
+    assert.is_nil(value)
+    assert.equal("limit_exceeded", err.kind)
+    assert.equal(0, allowance.values)
+    assert.is_nil((json.decode_within("1", allowance)))
+  end)
+
   it("writes NaN and infinities as text", function()
     assert.equal('["NaN","Infinity","-Infinity"]',
       json.encode({ 0 / 0, math.huge, -math.huge }))

@@ -1,7 +1,7 @@
 -- Kernels of Jupyter as languages: which there are, and two real ones from the package index.
 local codecell = require "codecell"
-local interpreters = require "codecell.interpreters"
-local jupyter = require "codecell.jupyter"
+local interpreters = require "codecell.languages.interpreters"
+local jupyter = require "codecell.languages.jupyter"
 local languages = require "codecell.languages"
 local one_sandbox = require "spec.support.one_sandbox"
 local shell = require "spec.support.shell"
@@ -155,7 +155,7 @@ describe("a real kernel of Jupyter #slow", function()
     assert.equal("ok\n", table.concat(run("import os; os.system('echo ok')").logs.stdout))
   end)
 
-  works("shows rich results in order #E19", function()
+  works("shows rich results in order", function()
     local execution = run([[
 from IPython.display import HTML, JSON, Image, display, clear_output
 import base64

@@ -1,4 +1,5 @@
 local codecell = require "codecell"
+local interpreters = require "codecell.languages.interpreters"
 local json = require "codecell.json"
 local one_sandbox = require "spec.support.one_sandbox"
 local shell = require "spec.support.shell"
@@ -129,13 +130,29 @@ describe("languages.register", function()
   it("finds the program in other folders too, and by setup", function()
     local folder = shell.folder()
     languages.register({ name = "elsewhere", programs = { "elsewhere-interpreter" },
-      folders = { folder .. "/" }, run = { "{program}", "{source}" } })
+      folders = { "/nowhere/", folder }, run = { "{program}", "{source}" } })
     assert.is_false(listed().elsewhere.available)
     shell.write(folder .. "/elsewhere-interpreter", "")
-    assert.equal(folder .. "/elsewhere-interpreter", listed().elsewhere.program)
+    assert.truthy(listed().elsewhere.reason:find("a sandbox cannot be given", 1, true))
     shell.remove(folder)
     codecell.setup({ languages = { elsewhere = { program = "/usr/bin/env" } } })
     assert.equal("/usr/bin/env", listed().elsewhere.program)
+  end)
+
+  it("gives sandboxes the folder that the program is in", function()
+    local folder = (os.getenv("CODECELL_BUILD") or "") .. "/elsewhere"
+    if not interpreters.prefix(folder .. "/bin/shell") or folder:sub(1, 1) ~= "/" then
+      pending(("a sandbox cannot be given %s; build outside of /tmp"):format(folder))
+    end
+    shell.run(("mkdir -p %s/bin && cp /bin/sh %s/bin/shell"):format(shell.quote(folder),
+      shell.quote(folder)))
+    languages.register({ name = "own", programs = { "shell" }, folders = { folder .. "/bin" },
+      run = { "{program}", "{source}" } })
+    local own = codecell.assert(codecell.create())
+    assert.same({ "seen\n" },
+      codecell.assert(own:run_code("echo seen", { language = "own" })).logs.stdout)
+    own:close()
+    shell.remove(folder)
   end)
 
   it("asks a check whether the program will do", function()
@@ -286,4 +303,11 @@ describe("codecell languages", function()
       assert.truthy(result.stderr:find("block 3, zig, does not run", 1, true))
       assert.is_nil(result.stderr:find("json", 1, true))
     end)
+
+  it("fails where it can run no block of an answer, and says why once", function()
+    local answer = ("```zig\nx\n```\n"):rep(3)
+    local result = shell.run(codecell_command .. " interpret -", { stdin = answer })
+    assert.equal(125, result.status)
+    assert.truthy(result.stderr:find("blocks 1, 2, 3, zig, do not run: ", 1, true))
+  end)
 end)

@@ -128,6 +128,34 @@ for _ in range(60): display(Page())
     end)
   end)
 
+  it("takes no more values from all results of a cell than from one #S064", function()
+    within(function(sandbox)
+      local results = assert(sandbox:run_code(forge .. [==[
+body = b"[" + b"[]," * 300000 + b"[]]"
+for _ in range(20): send(17, part(b"json", body) + part(b"x json", body))
+]==])).results
+      assert.equal(20, #results)
+      assert.equal(300001, #results[1].json)
+      assert.equal("string", type(results[1].extra.x))
+      assert.equal("string", type(results[20].json))
+    end)
+  end)
+
+  it("takes numbers of an error and of a cell only where they are whole #S054", function()
+    within(function(sandbox)
+      for _, number in ipairs({ "1e999", "1.5", "-1", "0x10", "nan", ("9"):rep(100000), "" }) do
+        local execution = assert(sandbox:run_code(forge .. ("number = b%q\n"):format(number) .. [==[
+send(18, part(b"name", b"Error") + part(b"line", number) + part(b"value", b"x" * 9000000))
+send(19, part(b"execution_count", number))
+]==]))
+        assert.is_nil(execution.error.line)
+        assert.equal(0, execution.execution_count)
+        assert.is_true(#execution.error.value < 5000000)
+        assert.matches("Error", codecell.format(execution))
+      end
+    end)
+  end)
+
   it("takes no table of millions of parts or values from a frame #S064 #S065", function()
     within(function(sandbox)
       local execution = assert(sandbox:run_code(forge .. [==[

@@ -267,4 +267,24 @@ while True:
       watcher:close()
     end)
   end)
+
+  it("lets other work go on while a large directory is renamed again and again #S052", function()
+    attack.within(function(sandbox)
+      codecell.assert(sandbox.files:make_dir("w"))
+      local watcher = codecell.assert(sandbox.files:watch_dir("w", { recursive = true }))
+      codecell.assert(sandbox.commands:run({ "python3", "-ISc", [[
+import os
+os.makedirs('a')
+for i in range(100): os.mkdir('a/%d' % i)
+for i in range(20000): os.mknod('a/%d/%d' % (i % 100, i))
+for i in range(4000):
+    os.rename('a', 'b')
+    os.rename('b', 'a')]] }, { cwd = "/home/user/w", timeout = 60 }))
+      for _ = 1, 3 do
+        assert.equal("alive\n",
+          codecell.assert(sandbox.commands:run("echo alive", { timeout = 10 })).stdout)
+      end
+      watcher:close()
+    end, { timeout = 120 })
+  end)
 end)

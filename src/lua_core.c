@@ -5,6 +5,7 @@
 #include "lua_core.h"
 #include "embedded.h"
 #include "random.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <math.h>
@@ -201,6 +202,24 @@ static int core_uid(lua_State *L)
   return 1;
 }
 
+/* repair(text): valid UTF-8, with U+FFFD for each byte that was not. */
+static int core_repair(lua_State *L)
+{
+  size_t length, size;
+  const char *text = luaL_checklstring(L, 1, &length);
+  unsigned char *repaired;
+
+  size = cell_utf8_repair((const unsigned char *)text, length, NULL);
+  if (size == length) { /* a byte that is replaced makes it longer */
+    lua_settop(L, 1);
+    return 1;
+  }
+  repaired = lua_newuserdata(L, size);
+  cell_utf8_repair((const unsigned char *)text, length, repaired);
+  lua_pushlstring(L, (const char *)repaired, size);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
   {"cpu_count", core_cpu_count},
   {"getpid", core_getpid},
@@ -208,6 +227,7 @@ static const luaL_Reg functions[] = {
   {"kernel", core_kernel},
   {"random", core_random},
   {"random_id", core_random_id},
+  {"repair", core_repair},
   {"terminal_size", core_terminal_size},
   {"uid", core_uid},
   {NULL, NULL},

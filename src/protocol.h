@@ -192,7 +192,7 @@ enum cell_changes_flag {
 };
 enum cell_changed_flag {
   CELL_CHANGED_PASSED = 1,
-  CELL_CHANGED_UNKNOWN = 2,  /* more files than are kept: nothing is told */
+  CELL_CHANGED_UNKNOWN = 2,  /* more files than are kept: not all is told */
   CELL_CHANGED_UNWATCHED = 4 /* no inotify instance, or not any more */
 };
 enum cell_change { CELL_CHANGE_CREATE, CELL_CHANGE_WRITE, CELL_CHANGE_REMOVE };

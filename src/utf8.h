@@ -1,4 +1,4 @@
-/* utf8.h -- where a UTF-8 text may be cut. */
+/* utf8.h -- what in a text is UTF-8, and where it may be cut. */
 #ifndef CELL_UTF8_H
 #define CELL_UTF8_H
 
@@ -10,5 +10,12 @@
 size_t cell_utf8_prefix(const unsigned char *bytes, size_t length);
 /* How many continuation bytes (at most 3) stand at the start. */
 size_t cell_utf8_suffix(const unsigned char *bytes, size_t length);
+/* Bytes of the character at the start; 0: there is no valid one. */
+size_t cell_utf8_character(const unsigned char *bytes, size_t length);
+/* With U+FFFD for each byte that was not UTF-8: the size of that, and in `to`,
+** unless it is NULL, the bytes.
+*/
+size_t cell_utf8_repair(const unsigned char *bytes, size_t length,
+                        unsigned char *to);
 
 #endif

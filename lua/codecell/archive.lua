@@ -21,6 +21,8 @@ local archive = {}
 ---@field package content table? of the file that is being packed: `descriptor`, `left`, `size`
 ---@field package links table<string, true> names of the links that were packed
 ---@field package left number bytes that may still be packed
+---@field package is_over boolean? the end was read
+---@field package failure codecell.Error? why there is no more to read
 local Archive = {}
 Archive.__index = Archive
 
@@ -244,16 +246,17 @@ end
 --- The next piece of the stream.
 ---@return string? chunk nil at the end
 ---@return codecell.Error? err after nil; the stream is not whole: kinds "not_found",
----"permission_denied", "limit_exceeded" (more than `limits.disk`), "sandbox_gone"
+---"permission_denied", "limit_exceeded" (more than `limits.disk`), "sandbox_gone", "cancelled" once
+---it was closed
 function Archive:read()
   if self.is_over or self.failure then
     return nil, self.failure
   end
   local piece, err = next_piece(self)
-  if not piece then
+  if self.failure or not piece then
+    self.failure = self.failure or err -- closed while this waited
     self:close()
-    self.failure = err
-    return nil, err
+    return nil, self.failure
   end
   return piece
 end
@@ -261,7 +264,10 @@ end
 --- Let go before the end. Idempotent, never raises.
 function Archive:close()
   local content = self.content
-  self.content, self.work, self.is_over = nil, {}, true
+  self.content, self.work = nil, {}
+  if not self.is_over then
+    self.failure = self.failure or errors.new("cancelled", "read: the archive was closed")
+  end
   if content then
     content.descriptor:close()
   end

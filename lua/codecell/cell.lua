@@ -9,6 +9,8 @@ local FRAMES_MOST = 2000 -- in a row; a kernel has a thousand results and a few 
 local CHUNKS_MOST = 256 -- in a row, to a callback
 local RESULTS_MOST = 2000 -- of a cell
 local RESULT_BYTES_MOST = 134217728 -- of all results of a cell
+local VALUES_MOST = 4194304 -- of JSON, of all results of a cell
+local TURN_MOST = 0.05 -- seconds of reading frames in a row
 
 ---@class codecell.Cell
 ---@field id number random: any other in a frame was made up by the code
@@ -35,6 +37,7 @@ function cell.new(context, job, kept, deadline)
   return setmetatable({
     id = core.random(), callbacks = job, kept = kept, deadline = deadline,
     execution = execution.new(context.language, context.id), results_seen = 0, result_bytes = 0,
+    allowance = { values = VALUES_MOST },
   }, Cell)
 end
 
@@ -104,6 +107,14 @@ local function size_of(parts)
   return size
 end
 
+-- by_kernel: it has left out or shortened some, and does not say how many.
+local function say_truncated(self, by_kernel)
+  local done = self.execution
+  done.truncated = done.truncated or {}
+  done.truncated.results = { kept = #done.results, total = self.results_seen,
+    unknown = by_kernel or nil }
+end
+
 -- Whether another result is kept. A kernel keeps within its own limits; code that speaks in its
 -- place need not.
 local function takes_result(self, parts)
@@ -113,9 +124,7 @@ local function takes_result(self, parts)
     self.result_bytes = self.result_bytes + size
     return true
   end
-  local truncated = self.execution.truncated or {}
-  truncated.results = { kept = #results, total = self.results_seen }
-  self.execution.truncated = truncated
+  say_truncated(self)
   return false
 end
 
@@ -137,7 +146,7 @@ heard[RESULT] = function(self, process, parts)
   if not takes_result(self, parts) then
     return
   end
-  local job, done, result = self.callbacks, self.execution, execution.result(parts)
+  local job, done, result = self.callbacks, self.execution, execution.result(parts, self.allowance)
   done.results[#done.results + 1] = result
   if result.is_main_result and not self.has_main then
     self.has_main, done.text = true, result.text
@@ -158,7 +167,9 @@ end
 heard[DONE] = function(self, _, parts)
   for i = 1, #parts, 2 do
     if parts[i] == "execution_count" then
-      self.execution.execution_count = tonumber(parts[i + 1]) or 0
+      self.execution.execution_count = execution.number(parts[i + 1]) or 0
+    elseif parts[i] == "truncated" and parts[i + 1] == "1" then
+      say_truncated(self, true)
     end
   end
 end
@@ -170,7 +181,7 @@ end
 ---must come all the same
 function Cell:receive(process)
   local kind, id, parts = process:_receive()
-  local count = 0
+  local count, till = 0, math.min(self.deadline, reactor.now() + TURN_MOST)
   while kind do
     count = count + 1
     if id == self.id and heard[kind] then
@@ -188,7 +199,7 @@ function Cell:receive(process)
       return "problem"
     elseif process:_closed() then -- by a callback
       return false
-    elseif count >= FRAMES_MOST or reactor.now() >= self.deadline then
+    elseif count >= FRAMES_MOST or reactor.now() >= till then
       return "more"
     end
     kind, id, parts = process:_receive()

@@ -42,9 +42,7 @@ function changes.begin(sandbox)
     restart(sandbox, state)
   end
   local deadline = state.is_asking and wait.deadline(PATIENCE)
-  while state.is_asking and wait.key(state, deadline) do
-    state = sandbox._changes
-  end
+  repeat until not (state.is_asking and wait.key(state, deadline))
   return { sandbox = sandbox, state = state }
 end
 

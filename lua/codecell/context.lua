@@ -91,7 +91,7 @@ function context.default(sandbox, language)
     if not found then
       return nil, err
     end
-    defaults[definition.name], defaults[language] = found, found -- by its alias too
+    defaults[definition.name] = found
   end
   if not contexts.kernels[found.id] then
     return nil, errors.new("not_found", ("the default context of %s was removed; make one with "
@@ -142,6 +142,7 @@ end
 function context.remove(sandbox, found)
   local contexts = sandbox._contexts
   found:stop()
+  found.is_removed = true -- those who wait for their turn are given up
   contexts.kernels[found.context.id] = nil
   for i = #contexts.order, 1, -1 do
     if contexts.order[i] == found.context then

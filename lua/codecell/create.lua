@@ -117,7 +117,8 @@ end
 ---@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
 ---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
 ---`on_event` (called with `{type = "refused", what, why, allow}`), `limits`,
----`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, ...
+---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`: all of them under
+---codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
 ---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"

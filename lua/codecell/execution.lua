@@ -29,14 +29,14 @@ function Result:formats()
 end
 
 local JSON_MOST = 16777216 -- bytes of a structured result; a kernel sends at most so much
-local VALUES_MOST = 4194304 -- of it
+local TEXT_MOST = 4195328 -- bytes of a text of an error; a kernel sends at most so much
 
 -- What a kernel says is data of the code's: text that is not JSON, or too much of it, stays text.
-local function structured(text)
+local function structured(text, allowance)
   if #text > JSON_MOST then
     return text
   end
-  local value, err = require("codecell.json").decode(text, VALUES_MOST)
+  local value, err = require("codecell.json").decode_within(text, allowance)
   if err then
     return text
   end
@@ -45,8 +45,9 @@ end
 
 --- A result from the parts of a kernel's frame.
 ---@param parts string[] name, value, name, value, ...
+---@param allowance {values: integer} of JSON that the results of a cell may still hold
 ---@return codecell.Result
-function execution.result(parts)
+function execution.result(parts, allowance)
   local result = setmetatable({ is_main_result = false }, Result)
   for i = 1, #parts, 2 do
     local name, value = parts[i], parts[i + 1]
@@ -55,14 +56,23 @@ function execution.result(parts)
     elseif PLAIN[name] then
       result[name] = value
     elseif STRUCTURED[name] then
-      result[name] = structured(value)
+      result[name] = structured(value, allowance)
     else
       local mime = name:match("^(.*) json$")
       result.extra = result.extra or {}
-      result.extra[mime or name] = mime and structured(value) or value
+      result.extra[mime or name] = mime and structured(value, allowance) or value
     end
   end
   return result
+end
+
+local DIGITS_MOST = 15
+
+--- A number that code has written, who may write anything.
+---@param text string
+---@return integer? number nil: it is none
+function execution.number(text)
+  return #text <= DIGITS_MOST and text:find("^%d+$") and tonumber(text) or nil
 end
 
 --- The error of a cell from the parts of a kernel's frame.
@@ -73,9 +83,9 @@ function execution.failure(parts)
   for i = 1, #parts, 2 do
     local name, value = parts[i], parts[i + 1]
     if name == "line" then
-      failure.line = tonumber(value)
+      failure.line = execution.number(value)
     elseif failure[name] then
-      failure[name] = value
+      failure[name] = value:sub(1, TEXT_MOST)
     end
   end
   return failure

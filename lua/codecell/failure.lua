@@ -1,4 +1,6 @@
 --- Why a program failed: errors from what a compiler or an interpreter has printed.
+local execution = require "codecell.execution"
+
 local failure = {}
 
 local TEXT_MOST = 16384 -- bytes of a traceback
@@ -50,7 +52,7 @@ local function place_in(text, file)
   for _, mark in ipairs(MARKS) do
     local at, _, digits = text:find(name .. mark .. "(%d+)")
     if at and (not first or at < first) then
-      first, line = at, tonumber(digits)
+      first, line = at, execution.number(digits)
     end
   end
   return line, first

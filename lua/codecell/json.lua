@@ -1,5 +1,6 @@
 --- JSON without surprises: null is a value, lists stay lists when they are empty, whole numbers
 --- stay whole, text is always valid UTF-8, and nothing nests without bound.
+local core = require "codecell.core"
 local errors = require "codecell.errors"
 
 local json = {}
@@ -37,26 +38,6 @@ end
 
 local REPLACEMENT = "\239\191\189"
 
--- Length of the valid UTF-8 character at `at`, or nil.
-local function character(text, at)
-  local first, second, third, fourth = text:byte(at, at + 3)
-  local function continues(byte)
-    return byte and byte >= 128 and byte < 192
-  end
-  if first < 128 then
-    return 1
-  elseif first >= 194 and first < 224 then
-    return continues(second) and 2
-  elseif first >= 224 and first < 240 and continues(second) and continues(third) then
-    local long = first > 224 or second >= 160
-    return long and not (first == 237 and second >= 160) and 3
-  elseif first >= 240 and first < 245 and continues(second) and continues(third)
-    and continues(fourth) then
-    local long = first > 240 or second >= 144
-    return long and not (first == 244 and second >= 144) and 4
-  end
-end
-
 --- Valid UTF-8, with U+FFFD for each byte that was not.
 ---@param text string
 ---@return string
@@ -64,23 +45,7 @@ function json.repair(text)
   if not text:find("[\128-\255]") then
     return text
   end
-  local pieces, start, at = {}, 1, 1
-  local joined = {} -- a piece for each byte would take many times the text
-  while at <= #text do
-    local length = character(text, at)
-    if not length then
-      pieces[#pieces + 1] = text:sub(start, at - 1)
-      pieces[#pieces + 1] = REPLACEMENT
-      start = at + 1
-      if #pieces >= PIECES_MAX then
-        joined[#joined + 1], pieces = table.concat(pieces), {}
-      end
-    end
-    at = at + (length or 1)
-  end
-  joined[#joined + 1] = table.concat(pieces)
-  joined[#joined + 1] = text:sub(start)
-  return table.concat(joined)
+  return core.repair(text)
 end
 
 local escapes = {
@@ -240,35 +205,6 @@ local function unicode(text, at)
   return REPLACEMENT, at + 4
 end
 
-local function decode_string(text, at)
-  local stop = text:find('["\\%c]', at + 1)
-  if stop and text:byte(stop) == 34 then
-    return json.repair(text:sub(at + 1, stop - 1)), stop + 1
-  end
-  local pieces, start = {}, at + 1
-  while true do
-    if not stop or text:byte(stop) < 32 then
-      wrong(stop or #text, "text without an end")
-    end
-    pieces[#pieces + 1] = text:sub(start, stop - 1)
-    local letter = text:sub(stop, stop)
-    if letter == '"' then
-      return json.repair(table.concat(pieces)), stop + 1
-    elseif letter == "\\" then
-      local escaped = text:sub(stop + 1, stop + 1)
-      if escaped == "u" then
-        pieces[#pieces + 1], start = unicode(text, stop + 2)
-      else
-        pieces[#pieces + 1] = unescapes[escaped] or wrong(stop, "unknown escape")
-        start = stop + 2
-      end
-    else
-      pieces[#pieces + 1], start = letter, stop + 1 -- DEL
-    end
-    stop = text:find('["\\%c]', start)
-  end
-end
-
 local decode_value
 local budget -- what may still be decoded; reading does not wait, so one is enough
 
@@ -276,6 +212,37 @@ local function spend(at, cost)
   budget = budget - cost
   if budget < 0 then
     error({ problem = ("too many values at byte %d"):format(at), kind = "limit_exceeded" })
+  end
+end
+
+local function decode_string(text, at)
+  local stop = text:find('["\\%z\1-\31]', at + 1)
+  if stop and text:byte(stop) == 34 then
+    return json.repair(text:sub(at + 1, stop - 1)), stop + 1
+  end
+  local pieces, start = {}, at + 1
+  local joined = {} -- a piece for each escape would take many times the text
+  while true do
+    if not stop or text:byte(stop) < 32 then
+      wrong(stop or #text, "text without an end")
+    end
+    pieces[#pieces + 1] = text:sub(start, stop - 1)
+    if text:byte(stop) == 34 then
+      joined[#joined + 1] = table.concat(pieces)
+      return json.repair(table.concat(joined)), stop + 1
+    end
+    spend(stop, 1)
+    local escaped = text:sub(stop + 1, stop + 1)
+    if escaped == "u" then
+      pieces[#pieces + 1], start = unicode(text, stop + 2)
+    else
+      pieces[#pieces + 1] = unescapes[escaped] or wrong(stop, "unknown escape")
+      start = stop + 2
+    end
+    if #pieces >= PIECES_MAX then
+      joined[#joined + 1], pieces = table.concat(pieces), {}
+    end
+    stop = text:find('["\\%z\1-\31]', start)
   end
 end
 
@@ -367,7 +334,8 @@ end
 --- The value of a JSON text. Lists are marked as such, null is `json.null`, whole numbers are whole
 --- where this Lua has them, and text is valid UTF-8.
 ---@param text string
----@param most integer? values: a table counts as 8, a key of an object as 4; default any
+---@param most integer? values: a table counts as 8, a key of an object as 4, an escape in a text
+---as 1; default any
 ---@return any value
 ---@return codecell.Error? err after nil, kind "invalid_argument": where and what is wrong; kind
 ---"limit_exceeded": more values than `most`
@@ -386,6 +354,17 @@ function json.decode(text, most)
     error(value, 0)
   end
   return nil, errors.new(value.kind or "invalid_argument", "json.decode: " .. value.problem)
+end
+
+--- As `json.decode`, for texts that share a bound.
+---@param text string
+---@param allowance {values: integer} that may still be decoded; what this text had is taken off it
+---@return any value
+---@return codecell.Error? err
+function json.decode_within(text, allowance)
+  local value, err = json.decode(text, allowance.values)
+  allowance.values = math.max(budget, 0)
+  return value, err
 end
 
 return json

@@ -14,6 +14,7 @@ local wait = require "codecell.wait"
 local ENV = 3 -- src/protocol.h
 local INTERRUPT = 2 -- SIGINT
 local GRACE = 1 -- seconds from the interrupt to the end of the process
+local AGAIN, BETWEEN = 0.7, 0.1 -- seconds until it is sent once more, and then again
 local VERSION_MOST = 64 -- bytes
 local BUSY_MOST = 8 -- rounds in a row that found something
 local TURN = 0.0005 -- seconds for everything else before a flood is looked at again
@@ -56,6 +57,9 @@ function Kernel:start()
       ("%s: it has no kernel any more; make a new context"):format(self.context.language))
   end
   local sandbox = self.sandbox
+  if sandbox:_closed() then -- while the cell waited for the end of another
+    return nil, errors.new("cancelled", "run_code: the sandbox was closed")
+  end
   local process
   process, err = sandbox:_spawn({
     kind = "kernel",
@@ -120,7 +124,8 @@ function Kernel:interrupt()
   if run and self.process and not self.unfinished then
     run.is_stopping = true
     local request = self.process:_signal(INTERRUPT, true)
-    self.unfinished = { run = run, request = request, deadline = wait.deadline(GRACE) }
+    self.unfinished = { run = run, request = request, deadline = wait.deadline(GRACE),
+      again = wait.deadline(AGAIN) }
   end
 end
 
@@ -142,6 +147,16 @@ end
 -- Let everything else go on for a moment although there is more to do here.
 local function take_turn(deadline)
   return wait.key(nil, math.min(reactor.now() + TURN, deadline))
+end
+
+-- An interrupt may come when nobody hears it: when a shell has just seen a program end, or in a
+-- finalizer, whose errors are dropped.
+local function interrupt_again(self, unfinished)
+  if unfinished.request then
+    self.sandbox:_forget(unfinished.request) -- what comes later is answered later
+  end
+  unfinished.request = self.process:_signal(INTERRUPT, true)
+  unfinished.again = wait.deadline(BETWEEN)
 end
 
 -- Wait until an interrupted cell has ended: "done", "dead", or "stuck" after the grace. The answer
@@ -169,9 +184,16 @@ local function settle(self)
         return "stuck"
       end
     end
+    if not ended and unfinished.again and reactor.now() >= unfinished.again then
+      interrupt_again(self, unfinished)
+      delivered = not unfinished.request
+    end
     delivered = delivered or sandbox:_answer(unfinished.request, "signal") ~= false
     if not (ended and delivered) then
-      if not wait.key(ended and sandbox:_token() or process:_token(), deadline) then
+      local again = not ended and unfinished.again
+      local waited = wait.key(ended and sandbox:_token() or process:_token(),
+        again and math.min(again, deadline) or deadline)
+      if not waited and not (again and reactor.now() >= again) then
         return "stuck"
       end
     end
@@ -189,8 +211,13 @@ end
 -- Who asks for too much at once is refused it, and an interpreter may take that for its own end.
 local function gave_up(self, done)
   local language = languages.find(self.context.language)
-  local words = language and language.out_of_memory
-  return words and table.concat(done.logs.stderr):find(words, 1, true) ~= nil
+  local printed = table.concat(done.logs.stderr)
+  for _, words in ipairs(language and language.out_of_memory or {}) do
+    if printed:find(words, 1, true) then
+      return true
+    end
+  end
+  return false
 end
 
 local function say_death(self, run)
@@ -381,7 +408,11 @@ local function run_cell(self, job, began, deadline)
   run.prepare = self.prepare
   run.greeted = self.ready ~= true and function(parts) return greet(self, parts) end
   local created = reactor.now()
+  local process = self.process
   job.changes = changes.begin(self.sandbox)
+  if self.process ~= process then -- while that waited
+    return nil, replaced()
+  end
   ok, err = send(self, run)
   if not ok and err.kind == "unavailable" then -- it ended since; nothing has begun to run
     ok, err = replace(self, run)

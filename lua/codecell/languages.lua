@@ -4,7 +4,7 @@
 --- *jupyter* one, which is a Jupyter kernel of this machine. A language of the sort *once* is
 --- compiled and run from the beginning each time: of its runs only files stay.
 local errors = require "codecell.errors"
-local interpreters = require "codecell.interpreters"
+local interpreters = require "codecell.languages.interpreters"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
 
@@ -27,7 +27,7 @@ local RULES = {
   folders = { type = "strings" },
   hint = { type = "name" },
   jupyter = { type = "name" },
-  out_of_memory = { type = "name" },
+  out_of_memory = { type = "strings" },
   parts = { type = "name" },
   place = { type = "choice", choices = { "first", "last" } },
   prepare = { type = "function" },
@@ -115,19 +115,19 @@ end
 ---       run = { "{program}", "-f", "{source}" },
 ---     })
 ---@param language table `name`, `programs` (names of its interpreters or compilers, looked for in
----/usr/bin, /bin, /usr/local/bin, and in `folders`), and one of: `run` (argv of one run) with or
----without `compile` (argv before it; `run` is then {"{output}"}); `arguments` (function: path of
----the interpreter -> argv of a kernel); `jupyter` (name of a kernelspec). In `run` and `compile`
----stand {program}, {source} (the file with the code), {folder} (private, with the source in it),
----{output} (an executable to make there), {name} (the source without its extension), {memory} (MiB,
----half of the sandbox's). Optional:
----`aliases`, `extensions`, `variable` (of the environment, which names another interpreter), `hint`
----(how to get it), `envs` (of the compiler, without one of the interpreter), `source` (name of the
----file), `prepare` (function: code -> what is written there), `whole` (a word that every program
----has), `place` ("first", "last": which of the places in the source that it prints when it fails is
----the error's), `check` (function: path of the interpreter -> true, or nil, why it will not do, how
----to mend it), `parts` (prefix of the embedded files that a kernel is sent first), `out_of_memory`
----(what a kernel prints when it ends itself for want of memory)
+---/usr/bin, /bin, /usr/local/bin, and in `folders`: a sandbox sees the folder above such a one),
+---and one of: `run` (argv of one run) with or without `compile` (argv before it; `run` is then
+---{"{output}"}); `arguments` (function: path of the interpreter -> argv of a kernel); `jupyter`
+---(name of a kernelspec). In `run` and `compile` stand {program}, {source} (the file with the
+---code), {folder} (private, with the source in it), {output} (an executable to make there), {name}
+---(the source without its extension), {memory} (MiB, half of the sandbox's). Optional: `aliases`,
+---`extensions`, `variable` (of the environment, which names another interpreter), `hint` (how to
+---get it), `envs` (of the compiler, without one of the interpreter), `source` (name of the file),
+---`prepare` (function: code -> what is written there), `whole` (a word that every program has),
+---`place` ("first", "last": which of the places in the source that it prints when it fails is the
+---error's), `check` (function: path of the interpreter -> true, or nil, why it will not do, how to
+---mend it), `parts` (prefix of the embedded files that a kernel is sent first), `out_of_memory`
+---(texts: a kernel that ends itself for want of memory prints one of them)
 function languages.register(language)
   options.argument("languages.register", "language", language, "table")
   options.check("languages.register", language, RULES)
@@ -137,12 +137,15 @@ function languages.register(language)
   for field, value in pairs(language) do
     copy[field] = value
   end
-  copy.aliases, copy.extensions = {}, {}
+  copy.aliases, copy.extensions, copy.folders = {}, {}, {}
   for i, alias in ipairs(language.aliases or {}) do
     copy.aliases[i] = plain(alias)
   end
   for i, extension in ipairs(language.extensions or {}) do
     copy.extensions[i] = (plain(extension):gsub("^%.", ""))
+  end
+  for i, folder in ipairs(language.folders or {}) do
+    copy.folders[i] = folder:gsub("/*$", "/", 1)
   end
   if copy.compile and not copy.run then
     copy.run = { "{output}" }
@@ -169,7 +172,7 @@ end
 
 -- It asks this module for the folders of interpreters.
 local function jupyter()
-  return require "codecell.jupyter"
+  return require "codecell.languages.jupyter"
 end
 
 local NAME_MOST = 64 -- bytes; longer ones are not looked at
@@ -246,19 +249,23 @@ local function named_program(language)
   return chosen[language.name] or language.variable and os.getenv(language.variable) or nil
 end
 
+local function check_seen(language, path)
+  if interpreters.prefix(path) then
+    return path
+  end
+  return nil, errors.new("unsupported",
+    ("%s: a sandbox cannot be given the folder two above %s"):format(language.name, path),
+    "install the interpreter, or make a virtual environment, in a folder of its own, not in /tmp")
+end
+
 -- The interpreter that setup or a variable names.
 local function check_named(language, path)
   if path:sub(1, 1) ~= "/" or not interpreters.exists(path) then
     return nil, errors.new("unsupported",
       ("%s: there is no interpreter at %s, which %s names"):format(language.name, path,
         chosen[language.name] and "setup" or language.variable), "give an absolute path to one")
-  elseif not interpreters.prefix(path) then
-    return nil, errors.new("unsupported",
-      ("%s: a sandbox cannot be given the folder two above %s"):format(language.name, path),
-      "install the interpreter, or make a virtual environment, in a folder of its own, not in "
-        .. "/tmp")
   end
-  return path
+  return check_seen(language, path)
 end
 
 local function find_program(language)
@@ -268,7 +275,7 @@ local function find_program(language)
   end
   path = language.programs and interpreters.find(language.programs, language.folders)
   if path then
-    return path
+    return check_seen(language, path)
   end
   local hint = language.hint or ("install %s"):format(language.name)
   local wanted = language.programs and table.concat(language.programs, " or ")
@@ -336,15 +343,17 @@ function languages.note_version(name, version)
   versions[name] = version
 end
 
---- The folders outside the system's that chosen interpreters live in: a sandbox must see them.
+--- The folders outside the system's that interpreters live in: a sandbox must see them.
 ---@return string[] prefixes
 function languages.prefixes()
-  local list = {}
+  local list, seen = {}, {}
   for _, name in ipairs(keys(known)) do
-    local path = named_program(known[name])
+    local language = known[name]
+    local path = named_program(language)
+      or language.folders[1] and interpreters.find(language.programs or {}, language.folders)
     local prefix = path and interpreters.prefix(path)
-    if prefix and prefix ~= "" and interpreters.exists(path) then
-      list[#list + 1] = prefix
+    if prefix and prefix ~= "" and not seen[prefix] and interpreters.exists(path) then
+      list[#list + 1], seen[prefix] = prefix, true
     end
   end
   return list
@@ -391,7 +400,7 @@ end
 
 -- ---- what there is ----
 
-for _, module in ipairs({ "codecell.sessions", "codecell.compilers" }) do
+for _, module in ipairs({ "codecell.languages.sessions", "codecell.languages.once" }) do
   for _, language in ipairs(require(module)) do
     languages.register(language)
   end

@@ -127,9 +127,10 @@ error("codecell.meta is for language servers; it is never required")
 ---@field out_of_memory boolean
 ---@field state_lost boolean the interpreter had to be replaced: variables are gone
 ---@field truncated table<string, {kept: integer, total: integer, unknown: boolean?}>? by
----stream; `results` counts those past 2000 or 128 MiB, `files_changed` those past 1000 or 64 KiB of
----names; its `unknown` is true where nobody can tell, as with more than 65536 files or 8192
----directories below /home/user
+---stream; `results` counts those past 2000 or 128 MiB, and its `unknown` is true where the
+---interpreter has left out or shortened some (texts past 4 MiB, pictures past 16 MiB, more than
+---1000 results); `files_changed` counts those past 1000 or 64 KiB of names, and its `unknown` is
+---true where nobody can tell, as with more than 65536 files or 8192 directories below /home/user
 ---@field refused codecell.Refusal[] what its sandbox was refused meanwhile
 ---@field files_changed codecell.FileChange[] below /home/user, by path; of cells of several
 ---contexts that run at the same time, the first one to end tells it

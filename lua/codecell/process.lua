@@ -29,11 +29,21 @@ local function was_closed(verb)
   return errors.new("cancelled", verb .. ": the process was closed")
 end
 
+-- What its sandbox came to is no end of the process's own.
+local function explain(self, err)
+  if err and err.kind == "timeout" then
+    return errors.new("sandbox_gone", err.message, err.hint)
+  elseif err and err.kind == "cancelled" and self._sandbox._killed then
+    return errors.new("sandbox_gone", "the sandbox was killed")
+  end
+  return err
+end
+
 -- Why it cannot be asked any more: it was never started, or its sandbox has ended.
 local function problem(self)
   local state, err = self:_state()
   if state == "failed" or state == "exited" then
-    return err
+    return explain(self, err)
   end
 end
 
@@ -58,7 +68,7 @@ function Process:try_read()
   end
   local state, err = self:_state()
   if state == "failed" then
-    return nil, err
+    return nil, explain(self, err)
   end
   return false
 end
@@ -216,11 +226,11 @@ function Process:try_wait()
   check_open(self, "try_wait")
   local state, err = self:_state()
   if state == "failed" then
-    return nil, err
+    return nil, explain(self, err)
   elseif not self:_finished() then
     return false
   elseif err and err.kind ~= "out_of_memory" then
-    return nil, err
+    return nil, explain(self, err)
   end
   self._ended = self._ended or reactor.now()
   local status = self:_exit()
@@ -241,9 +251,10 @@ function Process:wait(timeout)
       return nil, was_closed("wait")
     end
     local result, err = self:try_wait()
-    if self._job and self._job.raised then
-      error(self._job.raised[1], 0)
-    elseif result then
+    local job = self._job
+    if job and job.raised then
+      error(job.raised[1], 0)
+    elseif result and not (job and job.is_running) then -- else a callback is to come yet
       return result
     elseif result == nil then
       return nil, err
@@ -334,12 +345,7 @@ local function kill_all(self)
   end
 end
 
---- Run a program to its end: feed it, hand its output on, and kill it when its time is over.
----@param job table `stdin`, `timeout`, `on_stdout`, `on_stderr`, `call`
----@return codecell.CommandResult? result
----@return codecell.Error? err
----@return table? raised holds what a callback raised
-function process.run(self, job)
+local function follow(self, job)
   local deadline = wait.deadline(job.timeout)
   job.written, job.deadline, job.process = 0, deadline, self
   self._job = job
@@ -380,14 +386,28 @@ function process.run(self, job)
   kill_all(self)
   if task and task.cancelled then
     return nil, wait.failure("the command")
-  end
-  if self:_closed() then
+  elseif self:_closed() then
     return nil, was_closed("run")
   end
   self._timed_out = true
   local raised = hand_over(self, job, true)
   return make_result(self, self:_exit() or { code = -1, signal = 9, out_of_memory = false }),
     nil, raised
+end
+
+--- Run a program to its end: feed it, hand its output on, and kill it when its time is over.
+---@param job table `stdin`, `timeout`, `on_stdout`, `on_stderr`, `call`
+---@return codecell.CommandResult? result
+---@return codecell.Error? err
+---@return table? raised holds what a callback raised
+function process.run(self, job)
+  job.is_running = true
+  local result, err, raised = follow(self, job)
+  job.is_running = nil
+  if not self:_closed() then
+    reactor.wake(self:_token()) -- who waits for its end has waited for the last callback
+  end
+  return result, err, raised
 end
 
 local function rest(argv)

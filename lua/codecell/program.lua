@@ -40,7 +40,7 @@ end
 --- End what runs, and count from one again.
 function Program:stop()
   local running = self.process
-  self.process, self.count = nil, 0
+  self.process, self.job, self.count = nil, nil, 0
   if running then
     running:close()
   end
@@ -106,11 +106,25 @@ local function merged(one, other)
   return all
 end
 
+-- Why a run that has waited must not go on, if it must not.
+local function ended(self, run)
+  if self.sandbox:_closed() then
+    return errors.new("cancelled", "run_code: the sandbox was closed")
+  elseif self.job ~= run.job then
+    return errors.new("cancelled", "run_code: the context was restarted or removed")
+  end
+end
+
 -- Start a program and follow it to its end: the process, still open, and its result, which is nil
 -- if a callback has raised; or nil, err.
 local function follow(self, run, details, job)
+  local started
+  local err = ended(self, run)
+  if err then
+    return nil, err
+  end
   details.kind, details.input = "command", job.stdin ~= nil
-  local started, err = process.start(self.sandbox, details)
+  started, err = process.start(self.sandbox, details)
   if not started then
     return nil, err
   end
@@ -120,8 +134,9 @@ local function follow(self, run, details, job)
     call = job.call, stdin = job.stdin, on_stdout = job.on_stdout, on_stderr = job.on_stderr,
     timeout = math.max(run.deadline - reactor.now(), 0.001),
   })
-  if self.process ~= started then
-    return nil, errors.new("cancelled", "run_code: the context was restarted or removed")
+  local stopped = ended(self, run)
+  if stopped then
+    return nil, stopped
   end
   self.process = nil
   if result or raised then
@@ -202,10 +217,17 @@ local FINAL = { cancelled = true, no_space = true, out_of_memory = true, sandbox
 local function write_source(self, run)
   local language, files = run.language, self.sandbox.files
   local text = language.prepare and language.prepare(run.job.code) or run.job.code
-  local written, err = files:write(run.places.source, text)
+  local written
+  local err = ended(self, run)
+  if not err then
+    written, err = files:write(run.places.source, text)
+  end
   if not written and not FINAL[err.kind] then
     files:remove(FOLDER)
-    written, err = files:write(run.places.source, text)
+    err = ended(self, run)
+    if not err then
+      written, err = files:write(run.places.source, text)
+    end
   end
   return written, err
 end

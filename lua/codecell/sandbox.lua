@@ -75,13 +75,6 @@ local function check_open(self, verb)
   end
 end
 
-local function gone(self, verb, err)
-  if self._killed then
-    return errors.new("sandbox_gone", verb .. ": the sandbox was killed")
-  end
-  return err or errors.new("sandbox_gone", verb .. ": the sandbox has ended")
-end
-
 -- ---- code ----
 
 local CODE = {
@@ -148,11 +141,7 @@ function Sandbox:run_code(code, given)
     return nil, job
   end
   job.call = wait.call
-  local done, err = self._backend.execute(self, kernel, job)
-  if not done then
-    return nil, self._killed and gone(self, "run_code") or err
-  end
-  return done
+  return self._backend.execute(self, kernel, job)
 end
 
 --- Start code, and go on.

@@ -42,7 +42,7 @@ end
 
 --- Run a cell when it is its turn.
 ---@param self table what runs the cells of a context: `sandbox`, `context`, `line`, which starts
----empty, and `count` of the last cell
+---empty, `count` of the last cell, and `is_removed` once the context is
 ---@param job table code, timeout, `call` (how callbacks are called), and the options of run_code
 ---@param body function of self, job, the time when the cell was asked for, its deadline: an
 ---execution or nil, err; besides an execution, a table that holds what a callback raised. It sets
@@ -63,6 +63,8 @@ function turns.execute(self, job, body)
   local done
   if self.sandbox:_closed() then -- while this one waited
     err = errors.new("cancelled", "run_code: the sandbox was closed")
+  elseif self.is_removed then
+    err = errors.new("cancelled", "run_code: the context was removed")
   elseif not job.code:find("%S") then -- nothing runs, and nothing is counted
     done = execution.new(self.context.language, self.context.id)
     done.execution_count = (self.count or 0) + 1

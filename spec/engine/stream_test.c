@@ -233,6 +233,15 @@ static void test_boundaries(void)
         "bytes that are not UTF-8 are characters");
   check(cell_utf8_suffix(euro + 1, 5) == 2 && cell_utf8_suffix(euro, 6) == 0,
         "a suffix does not begin inside a character");
+  check(cell_utf8_character(euro, 6) == 3 &&
+          cell_utf8_character(euro, 2) == 0 &&
+          cell_utf8_character(euro + 1, 5) == 0 &&
+          cell_utf8_character(euro, 0) == 0,
+        "a character is whole, or none");
+  check(!cell_utf8_character((const unsigned char *)"\xe0\x9f\xbf", 3) &&
+          !cell_utf8_character((const unsigned char *)"\xed\xa0\x80", 3) &&
+          !cell_utf8_character((const unsigned char *)"\xf4\x90\x80\x80", 4),
+        "too long, half of a pair and too large are none");
 }
 
 static void test_restart(void)

@@ -171,21 +171,44 @@ static void test_processes(struct sandbox *sandbox)
 static void test_signal_all(struct sandbox *sandbox)
 {
   static const char *const daemons[] = {
-    "/bin/sh", "-c", "for i in 1 2 3; do setsid sleep 60 & done; sleep 60",
-    NULL};
+    "/bin/sh", "-c",
+    "for i in 1 2 3; do setsid sleep 60 & done; echo up; sleep 60", NULL};
   struct running running;
+  char up[3];
   long status;
 
   spawn(sandbox, &running, CELL_COMMAND, "", 0, daemons);
   take_spawned(sandbox, &running);
-  usleep(50000);
+  check(read(running.out, up, sizeof up) == sizeof up, "daemons are started");
   check(signal_to(sandbox, 0, SIGKILL, CELL_SCOPE_PROCESS) == 0,
         "everything is signalled at once");
   status = take_exited(sandbox, &running, NULL);
   check(WIFSIGNALED(status), "and ends");
   finish(&running);
-  check(strcmp(shell(sandbox, "ls -d /proc/[0-9]* | wc -l", NULL), "4\n") == 0,
+  check(strcmp(shell(sandbox,
+                     "for i in $(seq 500); do grep -qs sleep /proc/[0-9]*/comm "
+                     "|| break; sleep 0.01; done; ls -d /proc/[0-9]* | wc -l",
+                     NULL),
+               "4\n") == 0,
         "its daemons too, and the reaper lives");
+}
+
+/* Read until the text is there, or nothing more comes. */
+static size_t read_until(int fd, char *buffer, size_t size, const char *text)
+{
+  struct pollfd news = {fd, POLLIN, 0};
+  size_t used = 0;
+  ssize_t got = 1;
+
+  buffer[0] = '\0';
+  while (got > 0 && used + 1 < size && strstr(buffer, text) == NULL) {
+    got = poll(&news, 1, PATIENCE_MS) > 0
+            ? read(fd, buffer + used, size - 1 - used)
+            : 0;
+    used += got > 0 ? (size_t)got : 0;
+    buffer[used] = '\0';
+  }
+  return used;
 }
 
 static void test_terminal(struct sandbox *sandbox)
@@ -195,12 +218,13 @@ static void test_terminal(struct sandbox *sandbox)
   struct cell_packer *packer;
   struct running running;
   char buffer[1024];
+  size_t used;
 
   spawn(sandbox, &running, CELL_TERMINAL, "", 0, argv);
   take_spawned(sandbox, &running);
   check(running.failure == 0 && isatty(running.master),
         "a terminal's master comes out");
-  usleep(100000);
+  used = read_until(running.master, buffer, sizeof buffer, "24 80");
   packer = start_payload();
   cell_pack_u64(packer, running.request);
   cell_pack_u32(packer, 50);
@@ -209,7 +233,7 @@ static void test_terminal(struct sandbox *sandbox)
         "it is resized");
   check(write(running.master, "line\n", 5) == 5, "it is typed into");
   take_exited(sandbox, &running, NULL);
-  drain(running.master, buffer, sizeof buffer);
+  drain(running.master, buffer + used, sizeof buffer - used);
   check(strstr(buffer, "/dev/pts/0") != NULL &&
           strstr(buffer, "24 80") != NULL && strstr(buffer, "50 132") != NULL &&
           strstr(buffer, "got line") != NULL,

@@ -63,6 +63,7 @@ end
 
 function of_language.javascript(text)
   text = ("\n" .. text):gsub("\n%s+at [^\n]*", "")
+  text = text:gsub("(Invalid count value): %-?%d+", "%1") -- which node 18 does not say
   return (text:gsub("\n[^\n:]+:%d+\n", "\n"):sub(2))
 end
 
@@ -277,7 +278,9 @@ end
 function Comparison:formats(result)
   local set = {}
   for _, name in ipairs(result.formats) do
-    set[name] = not self.ignore[name] and not (name == "chart" and is_empty(result.chart)) or nil
+    -- What `extra` holds has its MIME type as its name.
+    local ignored = self.ignore[name] or self.ignore.extra and name:find("/", 1, true)
+    set[name] = not ignored and not (name == "chart" and is_empty(result.chart)) or nil
   end
   return set
 end

@@ -20,12 +20,16 @@ const { Script, compileFunction } = require('vm');
 const { startSigintWatchdog, stopSigintWatchdog, watchdogHasPendingSigint } =
   process.binding('contextify');
 const { set: copy, subarray } = Uint8Array.prototype;
+const { Buffer, clearInterval, setInterval } = globalThis;
 const { utf8Slice } = Buffer.prototype;
 const Bytes = Uint8Array;
 const encoder = new TextEncoder();
 const { encode: encodeText } = TextEncoder.prototype;
-const test = RegExp.prototype.exec;
-const { setInterval, clearInterval } = globalThis;
+const { exec: test } = RegExp.prototype;
+// For parts that are loaded when the code may have replaced these.
+const { slice, split, includes, indexOf } = String.prototype;
+const strings = { __proto__: null, slice, split, includes, indexOf };
+const { reallyExit } = process; // exit needs what the code may have broken
 const drain = process._tickCallback;
 const fatal = process._fatalException;
 
@@ -37,7 +41,8 @@ const RESULTS_MAX = 1000; // of a cell
 const RESULT_BYTES_MAX = 128 << 20; // of all results of a cell
 const BLOBS = { __proto__: null, png: 1, jpeg: 1, pdf: 1, html: 1, svg: 1 };
 const TOO_MANY = '[more results than a cell may have: the rest is left out]';
-const SOURCES_MAX = 200; // cells whose code is remembered for tracebacks
+const SOURCE_MAX = 1 << 20; // characters of a cell that is remembered for tracebacks
+const SOURCES_MAX = 200; // cells that are
 const POLL = 20; // milliseconds between looks for an interrupt while a cell waits
 
 const HAS_AWAIT = /\bawait\b/;
@@ -103,7 +108,6 @@ function setVariable(text) {
   return { __proto__: null, name, value: before, next: null };
 }
 
-const { slice, trim } = String.prototype;
 const environment = process.env;
 
 function restoreVariables(saved) {
@@ -141,9 +145,8 @@ function execute(request, frame) {
   cell = {
     __proto__: null, request, code, saved, source: code, name: '', results: 0, bytes: 0,
     truncated: false, hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false,
-    holdsObjects: false, isAnswered: false, isDeferred: false, value: undefined, place: null, names: null, promises: null,
-    letGo: null,
-    uncaught: null,
+    isGivenUp: false, holdsObjects: false, isAnswered: false, isDeferred: false,
+    value: undefined, place: null, names: null, promises: null, letGo: null, uncaught: null,
     toUserLine: null, hasStdin: stdin !== null,
   };
   if (matches(WHITE, code)) {
@@ -152,10 +155,11 @@ function execute(request, frame) {
   }
   count += 1;
   cell.name = `<cell-${count}>`;
-  sources[cell.name] = code;
+  sources[cell.name] = code.length < SOURCE_MAX ? code : '';
   delete sources[`<cell-${count - SOURCES_MAX}>`];
   if (watchdogHasPendingSigint()) forgetInterrupt();
   const isStopped = guard(() => {
+    listen();
     streams.prepare(stdin);
     begin(language);
     drain();
@@ -222,9 +226,15 @@ function isInterrupt(error) {
     error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
 }
 
-// The code has broken something that node itself needs.
-function giveUp(error) {
+let isBroken = false; // no cell can run any more
+let failures = 0; // cells in a row that the kernel could not run to their end
+
+// The code has broken something that node itself needs, for good if `isLasting`.
+function giveUp(error, isLasting) {
+  failures += 1;
+  isBroken = isBroken || isLasting || failures > 1;
   if (cell === null) return;
+  cell.isGivenUp = true;
   cell.hasArrived = true;
   cell.isDeferred = false;
   sendError({
@@ -347,7 +357,18 @@ function cleanPrototypes() {
   }
 }
 
+// The host finds nobody who listens, and starts a kernel that can run and print.
+function leave() {
+  try {
+    disconnect();
+  } catch {
+    // what that needs is broken too
+  }
+  apply(reallyExit, process, [1]);
+}
+
 function finish() {
+  if (!cell.isGivenUp) failures = 0;
   const { request, isWaiting } = cell;
   cleanPrototypes();
   if (cell.names !== null && cell.place === null) part('javascript_names').keep(cell.names);
@@ -361,7 +382,10 @@ function finish() {
     clearInterval(poll);
     wire.ref();
   }
+  const isOver = isBroken || streams.isLost();
+  if (isOver) wire.close();
   send(pack(DONE, request, values));
+  if (isOver) leave();
   if (isWaiting) wire.take();
 }
 
@@ -370,7 +394,13 @@ function finish() {
 function onUncaught(error) {
   if (stopping || isInterrupt(error)) return;
   if (cell !== null && cell.uncaught === null) cell.uncaught = { __proto__: null, error };
-  guard(() => streams.report(part('javascript_error').stackOf(error)));
+  guard(() => {
+    try {
+      streams.report(part('javascript_error').stackOf(error));
+    } catch (problem) {
+      if (isInterrupt(problem)) throw problem;
+    }
+  });
 }
 
 // Nothing is left that could end the cell. If something went wrong in it,
@@ -382,8 +412,9 @@ function onEmpty() {
 }
 
 const kernel = {
-  __proto__: null, apply, arrive, Bytes, conclude, copy, encode, giveUp, hearHost, inspect,
-  isInterrupt, load, matches, nothing, Script, show, sources, subarray, unquote,
+  __proto__: null, apply, arrive, Buffer, Bytes, conclude, copy, encode, giveUp, hearHost, inspect,
+  isInterrupt, load, matches, nothing, Script, show, sources, strings, subarray,
+  test, unquote,
   get cell() {
     return cell;
   },
@@ -393,11 +424,19 @@ const { pack, send, hold, each } = wire;
 const { guard, begin, release, disconnect } = part('javascript_evaluate');
 const streams = part('javascript_stream');
 
+const { on, listenerCount } = process;
+const LISTENERS = { __proto__: null, uncaughtException: onUncaught, beforeExit: onEmpty };
+
+// The code may have taken them away.
+function listen() {
+  for (const name in LISTENERS) {
+    if (apply(listenerCount, process, [name]) === 0) apply(on, process, [name, LISTENERS[name]]);
+  }
+}
+
 function prepare() {
   process.execArgv.length = 0;
   process.argv.length = 1;
-  process.on('uncaughtException', onUncaught);
-  process.on('beforeExit', onEmpty);
   process.on('exit', disconnect); // else node waits for a debugger to leave
   streams.open();
   part('javascript_global').open();

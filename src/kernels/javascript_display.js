@@ -2,7 +2,7 @@
 'use strict';
 
 const { apply, encode, inspect, unquote, show, matches } = kernel;
-const { from } = Buffer;
+const { from } = kernel.Buffer;
 const { stringify } = JSON;
 const { isArray } = Array;
 const { keys, getPrototypeOf, hasOwn } = Object;

@@ -1,9 +1,8 @@
 // What a cell threw, as its user wants to read it.
 'use strict';
 
-const { apply, inspect, sources, matches } = kernel;
-const { slice, split, includes, indexOf, trimEnd } = String.prototype;
-const { exec } = RegExp.prototype;
+const { apply, inspect, matches, sources, test: exec } = kernel;
+const { slice, split, includes, indexOf } = kernel.strings;
 
 const FRAME = /^\s+(?:at |\.\.\. \d+ lines )/;
 const NOISE = /<codecell |^\s+\.\.\. \d+ lines|\((?:node:|native\))|^\s+at (?:async )?node:/;

@@ -52,7 +52,7 @@ exports.guard = function (verb) {
   } catch (error) {
     job = null;
     if (kernel.isInterrupt(error)) return true;
-    kernel.giveUp(error);
+    kernel.giveUp(error, false);
   }
   return false;
 };
@@ -95,7 +95,8 @@ function hear(message) {
   evaluation = 0;
   const { cell } = kernel;
   if (!hasOwn(answer, 'result')) {
-    arrive(new Error(answer.error.message), true);
+    kernel.giveUp(new Error(answer.error.message), true);
+    if (cell.isWaiting) kernel.conclude();
     return;
   }
   const { result } = answer;

@@ -7,6 +7,11 @@
 
 const global = part('javascript_global');
 
+// What V8 reserves counts where memory is limited by the size of the data, and node dies of it.
+const LIMITS = {
+  codeRangeSizeMb: 4, maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1,
+};
+
 let worker = null;
 
 exports.watch = function () {
@@ -22,7 +27,7 @@ exports.watch = function () {
       looks = watchdogHasPendingSigint() ? looks + 1 : 0;
       if (looks === 3) session.post('Runtime.terminateExecution');
     }, 50);
-  `, { eval: true, stdout: false, stderr: false, env: {}, execArgv: [] });
+  `, { eval: true, stdout: false, stderr: false, env: {}, execArgv: [], resourceLimits: LIMITS });
   worker.unref();
   worker.on('error', () => {});
 };

@@ -6,7 +6,7 @@
 
 const { apply, Script } = kernel;
 const { edit, is, scan } = part('javascript_words');
-const { exec } = RegExp.prototype;
+const { test: exec } = kernel;
 
 const KINDS = { __proto__: null, let: true, const: true, class: true, var: true, function: true };
 const NAMES_MAX = 500;

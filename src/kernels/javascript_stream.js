@@ -5,12 +5,16 @@
 // kernel that is killed has lost nothing.
 'use strict';
 
-const { apply, encode } = kernel;
-const { closeSync, existsSync, openSync, unlinkSync, writeFileSync, writeSync } = require('fs');
+const { apply, Buffer, encode } = kernel;
+const {
+  closeSync, existsSync, fstatSync, openSync, unlinkSync, writeFileSync, writeSync,
+} = require('fs');
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { subarray } = Uint8Array.prototype;
 const { includes } = String.prototype;
 const { Console } = console;
+const { isUint8Array } = require('util').types;
+const isUtf8 = (encoding) => encoding === 'utf8' || encoding === 'utf-8';
 const pause = new Int32Array(new SharedArrayBuffer(4));
 const { wait } = Atomics;
 
@@ -29,6 +33,8 @@ function writeBytes(fd, bytes) {
   }
 }
 
+let isLost = false; // an output that cannot be had again
+
 function writeText(fd, text) {
   if (apply(includes, text, ['<codecell '])) text = part('javascript_error').cleanOutput(text);
   let count = 0;
@@ -44,6 +50,7 @@ function writeText(fd, text) {
   } catch (error) {
     // The code has closed its output, or the host does not listen any more.
     if (error.code !== 'EBADF' && error.code !== 'EPIPE') throw error;
+    isLost = true;
   }
 }
 
@@ -62,20 +69,35 @@ function makeOutput(name, fd) {
     },
     open() {
       const { Writable } = require('stream');
+      const write = (chunk, encoding) => {
+        if (typeof chunk !== 'string') writeBytes(fd, chunk);
+        else if (encoding === undefined || isUtf8(encoding)) writeText(fd, chunk);
+        else writeBytes(fd, Buffer.from(chunk, encoding));
+      };
       const stream = new Writable({
         __proto__: null, decodeStrings: false,
         write(chunk, encoding, done) {
-          if (typeof chunk === 'string' && encoding !== 'utf8') {
-            chunk = Buffer.from(chunk, encoding);
-          }
-          if (typeof chunk === 'string') writeText(fd, chunk);
-          else writeBytes(fd, chunk);
+          write(chunk, encoding);
           done();
         },
         destroy(error, done) {
           done(error);
         },
       });
+      // Past the queue of a Writable, which an interrupt could leave in a state that takes nothing.
+      stream.write = function (chunk, encoding, done) {
+        const isPlain = typeof chunk === 'string' || isUint8Array(chunk);
+        if (!isPlain || stream.writableEnded || stream.destroyed) {
+          return apply(Writable.prototype.write, stream, arguments);
+        }
+        if (typeof encoding === 'function') {
+          done = encoding;
+          encoding = undefined;
+        }
+        write(chunk, encoding === null ? undefined : encoding);
+        if (typeof done === 'function') process.nextTick(done);
+        return true;
+      };
       stream.fd = fd;
       stream._type = 'pipe';
       stream._isStdio = true;
@@ -207,6 +229,20 @@ exports.report = function (text) {
 exports.stopTimers = function () {
   part('javascript_interrupt').stopTimers();
 };
+
+// The pipe that a descriptor is; null where it is closed.
+function pipeOf(fd) {
+  try {
+    return fstatSync(fd).ino;
+  } catch {
+    return null;
+  }
+}
+
+const pipes = [0, pipeOf(1), pipeOf(2)];
+
+// Or it is another file by now, which would take what later cells print.
+exports.isLost = () => isLost || pipeOf(1) !== pipes[1] || pipeOf(2) !== pipes[2];
 
 exports.open = function () {
   openConsole();

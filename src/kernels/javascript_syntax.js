@@ -5,8 +5,8 @@
 
 const { apply, Script, arrive } = kernel;
 const { isBuiltin } = require('module');
-const { slice } = String.prototype;
-const { exec } = RegExp.prototype;
+const { slice } = kernel.strings;
+const { test: exec } = kernel;
 
 const { edit, is, scan } = part('javascript_words');
 

@@ -2,10 +2,10 @@
 // or typescript that is installed.
 'use strict';
 
-const { apply, Script, arrive, matches } = kernel;
+const { apply, Buffer, Script, arrive, matches } = kernel;
 const { existsSync } = require('fs');
 const { stripTypeScriptTypes } = require('module');
-const { exec } = RegExp.prototype;
+const { test: exec } = kernel;
 
 const FOLDERS = ['node_modules', '/usr/local/lib/node_modules', '/usr/lib/node_modules',
   '/usr/share/nodejs'];

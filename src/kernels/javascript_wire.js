@@ -12,7 +12,7 @@ const HEADER = 16; // bytes
 const TOGETHER = 65536; // bytes of two frames that are written as one
 
 const source = new Pipe(SOCKET), sink = new Pipe(SOCKET);
-const { writeBuffer, ref, unref } = source;
+const { close, writeBuffer, ref, unref } = source;
 
 // ---- out ----
 
@@ -151,6 +151,9 @@ exports.each = function (frame, verb) {
     at = end;
   }
 };
+
+// Listen no longer: what the host sends from now on goes to another kernel.
+exports.close = () => apply(close, source, []);
 
 // Whether the wire alone keeps the event loop going.
 exports.ref = () => apply(ref, source, []);

@@ -3,8 +3,8 @@
 'use strict';
 
 const { apply } = kernel;
-const { slice } = String.prototype;
-const { exec } = RegExp.prototype;
+const { slice } = kernel.strings;
+const { test: exec } = kernel;
 
 const SPACE = /[\s\ufeff]+|\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\//y;
 const PLAIN_WORD = /[\p{ID_Start}$_#][\p{ID_Continue}$\u200c\u200d]*/uy;

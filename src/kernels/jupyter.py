@@ -11,7 +11,8 @@ import time
 WIRE, WIRE_OUT = 3, 4
 EXECUTE, ENV, READY, RESULT, ERROR, DONE = 2, 3, 16, 17, 18, 19
 START_MAX = 60  # seconds for a kernel to answer
-ASK_AGAIN = 0.3  # seconds: what was published before we listened is lost
+ASK_AGAIN = 0.3  # seconds
+LISTEN_AGAIN = 0.02  # seconds: what is published before we listen is lost
 SETTLE_MAX = 5  # seconds for what follows the answer to a cell
 
 
@@ -150,10 +151,11 @@ class Bridge:
                                   % START_MAX)
             elif self.wire.state()[1]:
                 self.leave(0)
-            if now - asked > ASK_AGAIN:
+            # Once it answers, what it publishes is only still unheard.
+            if now - asked > (ASK_AGAIN if info is None else LISTEN_AGAIN):
                 asked = now
                 self.kernel.send(self.kernel.shell, 'kernel_info_request', {})
-            ready = self.poll(ASK_AGAIN, False)
+            ready = self.poll(LISTEN_AGAIN, False)
             if self.interrupted:
                 self.refuse()
             if self.kernel.published in ready:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 
+RECONNECT = 20  # milliseconds: until the kernel listens
 SAID_MAX = 4096  # bytes of what the process has on its standard error
 ANSI = re.compile('\x1b\\[[0-9;?]*[ -/]*[@-~]')
 
@@ -163,6 +164,7 @@ class Kernel:
     def connect(self, kind, port):
         channel = self.context.socket(kind)
         channel.linger = 0
+        channel.reconnect_ivl = RECONNECT
         channel.rcvhwm = 0
         if kind == zmq.SUB:
             channel.subscribe(b'')

@@ -35,6 +35,7 @@ local INTERRUPTED = 4 -- EINTR
 local BROKEN = 70 -- status of the process
 local TAILS_MAX, TAIL_MAX = 100, 65536 -- places where a last expression is looked for; its bytes
 local HERE = "(command line)" -- the name of this file in tracebacks
+local OWN_LINE = "^%(command line%):%d+: " -- what a message starts with if this file called
 
 local reader, writer = open("/dev/fd/3", "rb"), open("/dev/fd/4", "wb")
 local listener, speaker -- coroutines
@@ -203,6 +204,7 @@ end
 -- The parts of ERROR. In here the user's code runs again: for what an error is as text.
 local function describe(caught)
   local value, trace = text_of(caught.problem), caught.trace ~= "" and users(caught.trace) or ""
+  value = gsub(value, OWN_LINE, "") -- what called the user's code is no line of his
   return {
     "name", find(value, "interrupted!$") and "KeyboardInterrupt" or caught.name or "LuaError",
     "value", bounded(value),

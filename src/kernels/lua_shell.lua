@@ -2,7 +2,7 @@
 -- and the commands that it starts.
 local kernel = debug.getregistry().codecell
 
-local error, next, pcall, type = error, next, pcall, type
+local error, next, pcall, select, tostring, type = error, next, pcall, select, tostring, type
 local find, format, gsub = string.find, string.format, string.gsub
 local concat = table.concat
 local execute, getenv, remove, tmpname = os.execute, os.getenv, os.remove, os.tmpname
@@ -20,10 +20,19 @@ local variables = {} -- of the environment, as the host has changed it
 local envs, input_path = {}, nil -- of the running cell
 local input -- of the running cell: a file
 
-local function find_variable(name)
-  if type(name) ~= "string" then
-    error(format("bad argument #1 to 'getenv' (string expected, got %s)", type(name)), 2)
+-- The first argument of a function that stands for one of the interpreter's, as that takes it; what
+-- is wrong with it is told in the caller's line.
+local function text_argument(called, ...)
+  local value = ...
+  if type(value) ~= "string" and type(value) ~= "number" then
+    local got = select("#", ...) == 0 and "no value" or type(value)
+    error(format("bad argument #1 to '%s' (string expected, got %s)", called, got), 3)
   end
+  return tostring(value)
+end
+
+local function find_variable(...)
+  local name = text_argument("getenv", ...)
   return envs[name] or variables[name] or getenv(name)
 end
 
@@ -71,10 +80,11 @@ end
 
 -- The interpreter is deaf to an interrupt while it waits for a program in os.execute, but not in
 -- the end of a pipe, which tells the same since 5.2.
-function os.execute(command, ...)
-  if type(command) ~= "string" then
-    return execute(command, ...)
+function os.execute(command)
+  if command == nil then
+    return execute()
   end
+  command = text_argument("execute", command)
   flush(stdout)
   if not HAS_STATUS then
     return outcome(execute(dressed(command)))
@@ -86,12 +96,13 @@ function os.execute(command, ...)
   return close(program)
 end
 
-function io.popen(command, mode, ...)
-  flush(stdout)
-  if type(command) == "string" then
-    command = dressed(command, mode == "w")
+function io.popen(...)
+  local command, mode = text_argument("popen", ...), select(2, ...)
+  if mode ~= nil and mode ~= "r" and mode ~= "w" then
+    error("bad argument #2 to 'popen' (invalid mode)", 2)
   end
-  return popen(command, mode, ...)
+  flush(stdout)
+  return popen(dressed(command, mode == "w"), mode)
 end
 
 -- The file stays as long as a program that the last cell has started may be about to open it.

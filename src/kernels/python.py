@@ -1,5 +1,5 @@
 # The Python kernel: runs cells in this process and speaks frames on
-# descriptor 3 (protocol.h, enum cell_kernel_message).
+# descriptors 3 and 4 (protocol.h, enum cell_kernel_message).
 #
 # This file, python_stream.py and python_site.py are what every start pays for:
 # they import built-in modules only. What few cells need is in the other

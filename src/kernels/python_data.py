@@ -39,8 +39,10 @@ def plain(item, depth=0):
     kind = type(item)
     if kind in SIMPLE:
         return item
-    if kind.__name__ in ('NaTType', 'NAType'):
+    if kind.__name__ == 'NAType':
         return None
+    if kind.__name__ == 'NaTType':
+        return 'NaT'  # its own isoformat(), which clients know
     if hasattr(item, 'isoformat') and not hasattr(item, 'components'):
         return item.isoformat()
     if depth < DEPTH_MAX:

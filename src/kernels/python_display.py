@@ -98,7 +98,7 @@ def bundle(value, include=None, exclude=None):
             mixed = offered(include=include, exclude=exclude)
             if isinstance(mixed, tuple):
                 mixed = mixed[0]
-            formats.update(short(mixed))
+            formats.update(with_chart(short(mixed)))
         except Exception:
             complain()
     for name, key in FORMATS:
@@ -136,8 +136,16 @@ def short(mixed):
     formats = {NAMES.get(name, name): made
                for name, made in list(dict(mixed).items())[:TYPES_MAX]
                if made is not None}
+    return formats
+
+
+def with_chart(formats, is_value=True):
+    """Add what a description of a figure says as a chart. plotly's show()
+    displays such a description, which is a result without a chart: clients
+    know it so; the figure itself as a value has one."""
     for name, chart in CHARTS.items():
-        if name in formats and 'chart' not in formats:
+        if (name in formats and 'chart' not in formats
+                and (is_value or name != PLOTLY)):
             add_chart(chart, 'of_spec', formats[name], formats)
     return formats
 
@@ -197,7 +205,8 @@ EXTRAS = {'pandas': add_table, 'polars': add_table, 'pyarrow': add_table,
           'matplotlib.figure': add_figure, 'altair': add_altair,
           'bokeh.models': add_bokeh}
 # MIME types with a description of a figure, and what reads them.
-CHARTS = {'application/vnd.plotly.v1+json': 'python_chart_plotly',
+PLOTLY = 'application/vnd.plotly.v1+json'
+CHARTS = {PLOTLY: 'python_chart_plotly',
           'application/vnd.bokehjs_exec.v0+json': 'python_chart_bokeh'}
 
 
@@ -255,12 +264,18 @@ def shows_itself(value):
     shown = method(value, '_ipython_display_')
     if shown is None:
         return False
+    of_value.append(value)
     try:
         shown()
     except Exception:
         complain()
         return False
+    finally:
+        of_value.pop()
     return True
+
+
+of_value = []  # values that are displaying themselves
 
 
 def show_value(value):
@@ -295,7 +310,7 @@ def display(*values, raw=False, include=None, exclude=None, metadata=None,
         if raw:
             if not isinstance(value, dict):
                 raise TypeError('data must be a dict, got: %r' % (value,))
-            kernel.show(coded(short(value)))
+            kernel.show(coded(with_chart(short(value), bool(of_value))))
         elif not shows_itself(value):
             parts = coded(bundle(value, include, exclude))
             if parts:

@@ -39,6 +39,7 @@ class DisplayObject:
     """Something with one format: given as data, or as a file."""
 
     mode = 'r'
+    __module__ = 'IPython.core.display'
 
     def __init__(self, data=None, url=None, filename=None, metadata=None,
                  **options):
@@ -90,7 +91,8 @@ def as_is(data):
     return data
 
 
-TextDisplayObject = DisplayObject
+TextDisplayObject = type('TextDisplayObject', (DisplayObject,), {
+    '__module__': 'IPython.core.display'})
 Pretty = type('Pretty', (DisplayObject,), {
     '_repr_pretty_': lambda self, printer, cycle: printer.text(self.data),
     '__module__': 'IPython.core.display'})
@@ -101,7 +103,6 @@ Latex = formatted('Latex', '_repr_latex_')
 Math = formatted('Math', '_repr_latex_', as_math)
 Javascript = formatted('Javascript', '_repr_javascript_')
 JSON = formatted('JSON', '_repr_json_', as_is)
-GeoJSON = JSON
 SVG = formatted('SVG', '_repr_svg_', lambda data: data if isinstance(
     data, str) else bytes(data).decode('utf-8', 'replace'))
 
@@ -161,8 +162,26 @@ class IFrame:
             from urllib.parse import urlencode
             source += '?' + urlencode(self.params)
         return ('<iframe width="%s" height="%s" src="%s" frameborder="0" '
-                'allowfullscreen %s></iframe>' % (
+                'allowfullscreen %s ></iframe>' % (
                     self.width, self.height, source, ' '.join(self.extras)))
+
+
+def embedded(name, address):
+    """A class whose instances are pages of a service, by their number."""
+    def __init__(self, id, width=400, height=300, allow_autoplay=False,
+                 **options):
+        extras = ()
+        if allow_autoplay:
+            extras, options = ['allow="autoplay"'], dict(options, autoplay=1)
+        IFrame.__init__(self, address % id, width, height, extras, **options)
+    return type(name, (IFrame,), {'__init__': __init__,
+                                  '__module__': 'IPython.lib.display'})
+
+
+YouTubeVideo = embedded('YouTubeVideo', 'https://www.youtube.com/embed/%s')
+VimeoVideo = embedded('VimeoVideo', 'https://player.vimeo.com/video/%s')
+ScribdDocument = embedded('ScribdDocument',
+                          'https://www.scribd.com/embeds/%s/content')
 
 
 class Code(DisplayObject):
@@ -184,32 +203,111 @@ class FileLink:
     __module__ = 'IPython.lib.display'
 
     def __init__(self, path, **options):
-        self.path = path
+        self.path = str(path)
 
     def _repr_html_(self):
-        return '<a href="%s" target="_blank">%s</a><br>' % (self.path,
+        import os
+        if not os.path.exists(self.path):
+            return ("Path (<tt>%s</tt>) doesn't exist. It may still be in the "
+                    'process of being generated, or you may have the '
+                    'incorrect path.' % self.path)
+        return "<a href='%s' target='_blank'>%s</a><br>" % (self.path,
                                                             self.path)
 
     def __repr__(self):
-        return str(self.path)
+        import os
+        return os.path.abspath(self.path)
+
+
+def source_of(data, name):
+    """The address of a file, or its content as one; and its type."""
+    import binascii
+    import mimetypes
+    kind = mimetypes.guess_type(name)[0] if name else None
+    if data is None:
+        return name, kind
+    return 'data:%s;base64,%s' % (kind or 'audio/wav', binascii.b2a_base64(
+        data, newline=False).decode()), kind
 
 
 class Audio(DisplayObject):
-    """Sound, as a player with the data inside."""
+    """Sound, as a player with the data inside; samples become a WAV file."""
 
     mode = 'rb'
     __module__ = 'IPython.lib.display'
     names_file = is_file
 
+    def __init__(self, data=None, filename=None, url=None, embed=None,
+                 rate=None, autoplay=False, **options):
+        self.autoplay, self.embed = autoplay, embed or url is None
+        super().__init__(data, url, filename, **options)
+        if rate and self.data is not None and not isinstance(self.data,
+                                                             bytes):
+            self.data = self.wave([float(one) for one in self.data], rate)
+
+    def reload(self):
+        if self.embed:
+            super().reload()
+
+    @staticmethod
+    def wave(samples, rate):
+        import io
+        import struct
+        import wave
+        peak = max(map(abs, samples), default=0) or 1
+        file = io.BytesIO()
+        with wave.open(file, 'wb') as sound:
+            sound.setparams((1, 2, rate, 0, 'NONE', None))
+            sound.writeframes(struct.pack('<%dh' % len(samples), *(
+                int(one / peak * 32767) for one in samples)))
+        return file.getvalue()
+
     def _repr_html_(self):
-        import binascii
-        data = self.data if isinstance(self.data, bytes) else b''
-        return ('<audio controls src="data:audio/wav;base64,%s"></audio>'
-                % binascii.b2a_base64(data, newline=False).decode())
+        source, kind = source_of(self.data, self.filename or self.url)
+        return ('<audio controls="controls" %s><source src="%s" type="%s" />'
+                'Your browser does not support the audio element.</audio>' % (
+                    'autoplay="autoplay"' * self.autoplay, source,
+                    kind or 'audio/wav'))
+
+
+class Video(DisplayObject):
+    """A film: the address of one, or a file."""
+
+    mode = 'rb'
+    __module__ = 'IPython.core.display'
+    names_file = is_file
+
+    def __init__(self, data=None, url=None, filename=None, embed=False,
+                 mimetype=None, width=None, height=None,
+                 html_attributes='controls', **options):
+        self.embed, self.mimetype = embed, mimetype
+        self.size = ' '.join('%s="%s"' % pair for pair in (
+            ('width', width), ('height', height)) if pair[1])
+        self.attributes = html_attributes
+        if isinstance(data, bytes) and not embed:
+            raise ValueError('To embed videos, you must pass embed=True (this '
+                             'may make your notebook files huge)\n'
+                             "Consider passing Video(url='...')")
+        super().__init__(data, url, filename, **options)
+
+    def reload(self):
+        if self.embed:
+            super().reload()
+
+    def _repr_html_(self):
+        source, kind = source_of(self.data, self.filename or self.url)
+        if not self.embed:
+            return ('<video src="%s" %s %s>Your browser does not support the '
+                    '<code>video</code> element.</video>' % (
+                        source, self.attributes, self.size))
+        return ('<video %s %s><source src="%s" type="%s">Your browser does '
+                'not support the video tag.</video>' % (
+                    self.attributes, self.size, source,
+                    self.mimetype or kind))
 
 
 class ProgressBar:
-    """A bar that is shown as text."""
+    """A bar of signs, or as a page has it."""
 
     __module__ = 'IPython.core.display'
 
@@ -217,10 +315,34 @@ class ProgressBar:
         self.total, self.progress = total, 0
 
     def __repr__(self):
-        return '%s/%s' % (self.progress, self.total)
+        filled = int(self.progress / self.total * 60)
+        return '[%s] %s/%s' % (('=' * filled).ljust(60), self.progress,
+                               self.total)
+
+    def _repr_html_(self):
+        return ("<progress style='width:60ex' max='%s' value='%s'></progress>"
+                % (self.total, self.progress))
 
     def display(self):
         display(self)
+
+    def update(self):
+        pass
+
+    def __iter__(self):
+        self.display()
+        for self.progress in range(self.total):
+            yield self.progress
+
+
+class GeoJSON(DisplayObject):
+    """A map, which few clients draw."""
+
+    __module__ = 'IPython.display'
+
+    def _ipython_display_(self):
+        display({'application/geo+json': self.data,
+                 'text/plain': '<IPython.display.GeoJSON object>'}, raw=True)
 
 
 class TerminalInteractiveShell:
@@ -259,13 +381,21 @@ def shower(name):
     return show
 
 
+def magic(kind):
+    """A decorator that makes a function a magic."""
+    def register(function):
+        kernel.get_ipython().register_magic_function(function, kind)
+        return function
+    return register
+
+
 SHOWN = {
     kind.__name__: kind for kind in (
         DisplayObject, Pretty, HTML, Markdown, Latex, Math, Javascript, JSON,
-        SVG, Image, IFrame, Code, FileLink, Audio, ProgressBar,
-        DisplayHandle)}
+        SVG, Image, IFrame, Code, FileLink, Audio, Video, ProgressBar,
+        GeoJSON, YouTubeVideo, VimeoVideo, ScribdDocument, DisplayHandle)}
 SHOWN.update(
-    TextDisplayObject=TextDisplayObject, GeoJSON=GeoJSON, display=display,
+    TextDisplayObject=TextDisplayObject, display=display,
     clear_output=clear_output, update_display=update_display,
     display_pretty=shower('text/plain'), display_html=shower('text/html'),
     display_markdown=shower('text/markdown'),
@@ -275,7 +405,9 @@ SHOWN.update(
     display_javascript=shower('application/javascript'),
     publish_display_data=lambda data, *rest, **options: display(data,
                                                                raw=True),
-    set_matplotlib_formats=part('python_figure')['choose_pictures'])
+    set_matplotlib_formats=part('python_figure')['choose_pictures'],
+    register_line_magic=magic('line'), register_cell_magic=magic('cell'),
+    register_line_cell_magic=magic('line_cell'))
 # What libraries ask of a shell that they have found.
 OTHERS = {
     'IPython.core.pylabtools': {'backend2gui': {}},

@@ -184,14 +184,19 @@ static int renew(struct changes *changes, struct answer *answer, uint32_t flags)
     return 0;
   }
   if (!drain(changes) && changes->inotify >= 0 &&
-      changes->picture.files != NULL)
+      changes->picture.files != NULL) {
+    if (changes->picture.is_cut)
+      answer->flags |= CELL_CHANGED_UNKNOWN;
     return 0; /* nothing has happened */
+  }
   number = take(changes, &picture);
   if (number == E2BIG || (number == 0 && changes->picture.files == NULL &&
                           !(flags & CELL_CHANGES_RESTART)))
     answer->flags |= CELL_CHANGED_UNKNOWN;
   else if (number == 0 && !(flags & CELL_CHANGES_RESTART))
     compare(answer, &changes->picture, &picture);
+  if (picture.is_cut)
+    answer->flags |= CELL_CHANGED_UNKNOWN;
   /* After an error there is none: the events that tell of it are gone. */
   picture_close(&changes->picture);
   changes->picture = picture;
@@ -228,7 +233,7 @@ void changes_serve(struct warden *warden)
   pack_head(&answer, &answer.packer, 0);
   if (cell_unpack_done(&unpacker))
     number = renew(changes, &answer, flags);
-  if (changes->inotify < 0 || changes->again != 0)
+  if (changes->inotify < 0 || changes->again != 0 || changes->picture.is_cut)
     answer.flags |= CELL_CHANGED_UNWATCHED;
   else if (number == 0 && (flags & CELL_CHANGES_PASS))
     answer.flags |= CELL_CHANGED_PASSED;

@@ -118,8 +118,10 @@ static void make_indexes(struct picture *picture)
 {
   size_t i, count = picture->directory_count;
 
-  for (i = 0; i < count; i++)
+  for (i = 0; i < count; i++) {
     picture->by_watch[i] = picture->by_inode[i] = (uint32_t)i;
+    picture->is_cut |= picture->directories[i].is_cut;
+  }
   sorting = picture;
   qsort(picture->by_watch, count, sizeof *picture->by_watch, order_watches);
   qsort(picture->by_inode, count, sizeof *picture->by_inode, order_inodes);
@@ -188,8 +190,9 @@ static void add_file(struct walk *walk, const struct stat *status,
   file->directory = directory;
   file->inode = status->st_ino;
   file->size = (uint64_t)status->st_size;
-  file->modified =
-    (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+  /* Code sets any time, which may be more than nanoseconds can count. */
+  file->modified = (int64_t)((uint64_t)status->st_mtim.tv_sec * 1000000000u +
+                             (uint64_t)status->st_mtim.tv_nsec);
   file->touched = 0;
   if (file->modified > picture->newest)
     picture->newest = file->modified;
@@ -213,7 +216,7 @@ static uint32_t add_directory(struct walk *walk, const char *path,
   directory->watch = watch;
   directory->parent = parent;
   directory->next = PICTURE_GONE;
-  directory->changed = directory->confirmed = 0;
+  directory->changed = directory->confirmed = directory->is_cut = 0;
   return (uint32_t)picture->directory_count++;
 }
 
@@ -278,8 +281,10 @@ static void found_directory(struct walk *walk, int above, const char *name,
     known->confirmed = 1;
     return;
   }
-  if (level == PICTURE_LEVELS_MAX)
+  if (level == PICTURE_LEVELS_MAX) {
+    walk->picture->directories[parent].is_cut = 1;
     return;
+  }
   fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd >= 0)
     walk_new(walk, fd, length, level + 1, parent);
@@ -296,12 +301,18 @@ static void list(struct walk *walk, int fd, size_t length, unsigned level,
   struct stat status;
   size_t end;
 
-  if (directory == NULL)
+  if (directory == NULL) {
+    note_failure(walk);
     return;
+  }
   while (walk->number == 0 && (entry = readdir(directory)) != NULL) {
-    end = length + strlen(entry->d_name);
-    if (tree_is_dots(entry->d_name) || end + 2 > sizeof walk->path)
+    if (tree_is_dots(entry->d_name))
       continue;
+    end = length + strlen(entry->d_name);
+    if (end + 2 > sizeof walk->path) {
+      walk->picture->directories[self].is_cut = 1;
+      continue;
+    }
     memcpy(walk->path + length, entry->d_name, end - length + 1);
     if (walk->left-- == 0)
       walk->number = E2BIG;
@@ -372,6 +383,8 @@ static void keep_directories(struct walk *walk, int home)
                                     directory->watch, i > 0 ? parent->next : 0);
     if (directory->next != PICTURE_GONE && directory->changed)
       list_again(walk, home, i);
+    else if (directory->next != PICTURE_GONE)
+      walk->picture->directories[directory->next].is_cut = directory->is_cut;
   }
 }
 
@@ -428,7 +441,7 @@ static void merge(struct walk *walk)
 int picture_take(struct picture *next, struct picture *old, int inotify)
 {
   static struct walk walk;
-  int home = path_open(CELL_HOME, O_RDONLY | O_DIRECTORY, 0);
+  int home = path_open(CELL_HOME, O_RDONLY | O_DIRECTORY, 0), again;
 
   memset(next, 0, sizeof *next);
   if (home < 0)
@@ -441,8 +454,10 @@ int picture_take(struct picture *next, struct picture *old, int inotify)
   walk.number = open_picture(next);
   if (walk.number == 0 && walk.old != NULL)
     keep_directories(&walk, home);
+  else if (walk.number == 0 && (again = fcntl(home, F_DUPFD_CLOEXEC, 3)) >= 0)
+    walk_new(&walk, again, 0, 1, 0);
   else if (walk.number == 0)
-    walk_new(&walk, fcntl(home, F_DUPFD_CLOEXEC, 3), 0, 1, 0);
+    walk.number = errno;
   close(home);
   if (chdir("/") < 0) /* a directory that we are in would not quite go */
     walk.number = errno;

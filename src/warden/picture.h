@@ -33,6 +33,7 @@ struct picture_directory {
   uint32_t next;   /* what became of it in the next picture, or GONE */
   int changed;     /* something happened in it since */
   int confirmed;   /* its parent was listed again, and it was there */
+  int is_cut;      /* what is below it is too deep */
 };
 
 #define PICTURE_GONE UINT32_MAX
@@ -46,6 +47,7 @@ struct picture {
   char *text;
   size_t file_count, found_count, directory_count, text_used;
   int64_t newest; /* time of a file that was found for it */
+  int is_cut;     /* one of the directories is */
 };
 
 /* Fills *next. Made of *old with `inotify`, unless old has no picture or

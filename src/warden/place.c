@@ -81,9 +81,10 @@ static int insert(struct watches *watches, int watch, unsigned watcher,
   size_t at = position(watches, watch, watcher);
   struct watch_place *place;
   char *path;
+  int number = make_room(watches);
 
-  if (make_room(watches) != 0)
-    return E2BIG;
+  if (number != 0)
+    return number;
   path = strdup(name);
   if (path == NULL)
     return ENOMEM;
@@ -201,6 +202,9 @@ static int watch_open(struct walk *walk, int fd, unsigned level)
     number = insert(walk->watches, watch, walk->watcher, walk->name);
   if (number == 0)
     return watch;
+  /* One without a place would count for the user, and for nothing. */
+  if (watch >= 0 && place_find(walk->watches, watch, 0) == NULL)
+    inotify_rm_watch(walk->watches->inotify, watch);
   if (level == 1 || number != EACCES)
     walk->number = number;
   return -1;

@@ -286,16 +286,23 @@ static int watches(const struct warden *warden)
   return warden->cgroup.by[CGROUP_MEMORY] == CELL_BY_NONE;
 }
 
+/* The sooner one; -1: never. */
+static int sooner(int one, int other)
+{
+  return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
 static int next_timeout(const struct warden *warden)
 {
+  int timeout = watch_put_off(warden);
   int64_t left;
 
   if (warden->dials.count > 0)
-    return WATCHDOG_MS;
+    return sooner(timeout, WATCHDOG_MS);
   if (!watches(warden))
-    return -1;
+    return timeout;
   left = warden->watched + WATCHDOG_MS - warden_now_ms();
-  return left > 0 ? (int)left : 0;
+  return sooner(timeout, left > 0 ? (int)left : 0);
 }
 
 /* Always there: the channel, the signals, the host, the watches (or -1). */
@@ -309,7 +316,7 @@ static size_t gather(const struct warden *warden, struct pollfd *fds)
   fds[0].fd = warden->channel;
   fds[1].fd = warden->signals;
   fds[2].fd = warden->birth->host;
-  fds[3].fd = warden->watches.inotify;
+  fds[3].fd = watch_put_off(warden) < 0 ? warden->watches.inotify : -1;
   for (i = 0; i < ALWAYS; i++)
     fds[i].events = POLLIN;
   for (i = 0; i < warden->jobs.count; i++)
@@ -355,7 +362,7 @@ static void loop(struct warden *warden)
       dial_check(warden);
     if (fds[1].revents != 0)
       reap(warden);
-    if (fds[3].revents != 0)
+    if (fds[3].revents != 0 || watch_put_off(warden) == 0)
       watch_take(warden);
     if (fds[0].revents != 0)
       serve(warden);

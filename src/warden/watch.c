@@ -15,6 +15,8 @@
 #define QUEUE_SIZE ((size_t)32 * 1024)
 #define HEAD_SIZE 12 /* errno, flags, count: known when it is sent */
 #define READS_A_TURN 16
+#define TURN_MS 500 /* after which events are put off */
+#define REST 1      /* times as long as they took */
 
 static void answer(struct warden *warden, int number)
 {
@@ -125,6 +127,8 @@ static void release(struct watches *watches, struct watcher *watcher)
   watches->places = NULL;
   watches->place_count = watches->place_room = 0;
   watches->made_count = 0;
+  watches->length = watches->at = 0;
+  watches->again = 0;
 }
 
 /* 0 or an errno; on failure `watcher` is free. */
@@ -302,24 +306,57 @@ static void dispatch(struct watches *watches, const struct inotify_event *event)
   }
 }
 
+/* 0: there are none now. */
+static int read_events(struct watches *watches)
+{
+  ssize_t length;
+
+  if (watches->at < watches->length)
+    return 1;
+  length = read(watches->inotify, watches->events, sizeof watches->events);
+  watches->at = 0;
+  watches->length = length > 0 ? (size_t)length : 0;
+  return length > 0;
+}
+
+/* Until it is over, or what was read is. */
+static void take_events(struct watches *watches, int64_t over)
+{
+  const struct inotify_event *event;
+
+  while (watches->at < watches->length && warden_now_ms() < over) {
+    event = (const struct inotify_event *)(const void *)(watches->events +
+                                                         watches->at);
+    watches->at += sizeof *event + event->len;
+    dispatch(watches, event);
+  }
+}
+
 void watch_take(struct warden *warden)
 {
-  static char bytes[16384] __attribute__((aligned(8)));
   struct watches *watches = &warden->watches;
-  const struct inotify_event *event;
-  ssize_t length, at;
+  int64_t began = warden_now_ms(), over = began + TURN_MS, now = began;
   int reads;
   size_t i;
 
-  for (reads = 0; reads < READS_A_TURN; reads++) {
-    length = read(watches->inotify, bytes, sizeof bytes);
-    if (length <= 0)
+  for (reads = 0; reads < READS_A_TURN && now < over; reads++) {
+    if (!read_events(watches))
       break;
-    for (at = 0; at < length; at += (ssize_t)(sizeof *event + event->len)) {
-      event = (const struct inotify_event *)(const void *)(bytes + at);
-      dispatch(watches, event);
-    }
+    take_events(watches, over);
+    now = warden_now_ms();
   }
+  watches->again = now >= over ? now + REST * (now - began) : 0;
   for (i = 0; i < CELL_WATCHERS_MAX; i++)
     answer_next(warden, &watches->list[i]);
+}
+
+int watch_put_off(const struct warden *warden)
+{
+  const struct watches *watches = &warden->watches;
+  int64_t left;
+
+  if (watches->again == 0)
+    return -1;
+  left = watches->again - warden_now_ms();
+  return left > 0 ? (int)left : 0;
 }

@@ -17,6 +17,7 @@
 
 #define WATCH_PLACES_MAX 8192u /* directories, of all watchers */
 #define WATCH_MADE_MAX 256u
+#define WATCH_EVENTS_SIZE 16384
 
 struct watcher {
   uint64_t request; /* of its WATCH; 0: free */
@@ -52,6 +53,10 @@ struct watches {
   size_t place_count, place_room;
   struct watch_made made[WATCH_MADE_MAX]; /* a ring */
   unsigned made_count;
+  /* Events that were read, of which those from `at` on wait. */
+  unsigned char events[WATCH_EVENTS_SIZE] __attribute__((aligned(8)));
+  size_t length, at;
+  int64_t again; /* ms: events are put off until then */
 };
 
 struct warden;
@@ -63,7 +68,13 @@ void watch_tell(struct watcher *watcher, const char *name,
 void watch_start(struct warden *warden);
 void watch_next(struct warden *warden);
 void watch_stop(struct warden *warden);
-/* The instance is readable. */
+/* Take events, for a moment: what code renames again and again can take long to
+** look at, and then everything else has its turn first.
+*/
 void watch_take(struct warden *warden);
+/* Milliseconds until events that were put off are to be taken; -1: there are
+** none, and the instance tells when some come.
+*/
+int watch_put_off(const struct warden *warden);
 
 #endif

@@ -154,16 +154,22 @@ end
 ---@return codecell.Error? err
 function backend.execute(sandbox, kernel, job)
   local mark = network.mark(sandbox)
-  local execution, err = kernel:execute(job)
-  if execution then
-    execution.refused = network.since(sandbox, mark, execution)
+  local done, err = kernel:execute(job)
+  if not done then
+    return nil, sandbox._killed and errors.new("sandbox_gone", "run_code: the sandbox was killed")
+      or err
   end
-  return execution, err
+  done.refused = network.since(sandbox, mark, done)
+  return done
 end
 
 ---@return codecell.Process? process
 ---@return codecell.Error? err
 function backend.spawn(sandbox, options)
+  if sandbox:_closed() then -- by a callback or another coroutine, since the verb began
+    return nil, errors.new("cancelled", ("start %s: the sandbox was closed")
+      :format(options.argv[1]))
+  end
   options.envs = sandbox._environment:list(options.envs)
   options.output = sandbox._limits.output
   local process, err = sandbox:_spawn(options)

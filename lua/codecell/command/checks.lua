@@ -5,6 +5,7 @@
 --- Whether a sandbox can be made is found by making one: settings and version
 --- numbers only explain a failure.
 local core = require "codecell.core"
+local languages = require "codecell.languages"
 
 local checks = {}
 
@@ -193,9 +194,13 @@ function checks.inside(sandbox)
   if not execution or execution.error or not version then
     local problem = err or execution.error
     local missing = err and (err.kind == "not_found" or err.kind == "unsupported")
-    return { { name = "python", status = missing and "missing" or "failed",
-      detail = err and tostring(err) or problem and problem.name or "no answer",
-      remedy = err and err.hint or checks.install "python" } }
+    local remedy = err and err.hint or checks.install "python"
+    local detail = err and tostring(err) or problem and problem.name or "no answer"
+    if detail:sub(-#remedy - 2) == "; " .. remedy then
+      detail = detail:sub(1, -#remedy - 3)
+    end
+    return { { name = "python", status = missing and "missing" or "failed", detail = detail,
+      remedy = remedy } }
   end
   local found = { { name = "python", status = "ok", detail = "Python " .. version } }
   for name, there in output:gmatch "(%l+) (%u%l+)" do
@@ -216,6 +221,14 @@ local function names()
   end
   return { name = "c-ares", status = "optional", detail = "no network can be given to a sandbox",
     remedy = err.hint }
+end
+
+--- The languages that code can be in.
+---@return table[] checks
+function checks.languages()
+  return { { name = "languages", status = "ok",
+    detail = table.concat(languages.available(), " ")
+      .. "; 'codecell languages' has the others" } }
 end
 
 --- What a network would need; and other backends: the local one needs none of it.

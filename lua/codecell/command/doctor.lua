@@ -50,6 +50,7 @@ function doctor.examine(backend)
     append(report.checks, checks.walls(sandbox))
     append(report.checks, checks.limits(sandbox))
     append(report.checks, checks.inside(sandbox))
+    append(report.checks, checks.languages())
     sandbox:close()
   end
   append(report.checks, checks.others())

@@ -81,7 +81,8 @@ local function show_overview()
   for _, name in ipairs(NAMES) do
     lines[#lines + 1] = ("  %-10s %s\n"):format(name, load_command(name).summary)
   end
-  lines[#lines + 1] = "\n'codecell COMMAND --help' has the options of one; 'codecell --version'.\n"
+  lines[#lines + 1] = "\nFor instance: codecell run -c 'sum(range(10))'\n"
+    .. "'codecell COMMAND --help' has the options of one; 'codecell --version'.\n"
     .. "Exit status: 0; 1 the code failed; 2 bad usage; 124 out of time;\n"
     .. "125 codecell itself failed; 137 out of memory.\n"
   command.write(table.concat(lines))

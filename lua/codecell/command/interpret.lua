@@ -44,13 +44,34 @@ local function list(found)
   return command.status.success
 end
 
--- A program that is left out is missed; text and data are not.
+-- A program that is left out is missed; text and data are not. Each reason is said once.
 local function say_left_out(found)
+  local groups, by_reason = {}, {}
   for i, block in ipairs(found) do
     if not block.runnable and words.is_programming(block.language) then
-      io.stderr:write("codecell interpret: ", title(block, i), ", does not run: ", block.why, "\n")
+      local key = block.language .. ": " .. block.why
+      if not by_reason[key] then
+        by_reason[key] = { language = block.language, why = block.why }
+        groups[#groups + 1] = by_reason[key]
+      end
+      table.insert(by_reason[key], i)
     end
   end
+  for _, group in ipairs(groups) do
+    io.stderr:write(("codecell interpret: %s %s, %s, %s not run: %s\n"):format(
+      group[2] and "blocks" or "block", table.concat(group, ", "), group.language,
+      group[2] and "do" or "does", group.why))
+  end
+end
+
+-- Code that would have run, had this machine its language.
+local function lacks_language(found)
+  for _, block in ipairs(found) do
+    if words.is_programming(block.language) and not can_run(block.language) then
+      return true
+    end
+  end
+  return false
 end
 
 -- Runs what can run. Returns the Executions and the exit status of the last.
@@ -115,7 +136,7 @@ function interpret.run(options, arguments)
   if not has_code(found) then
     io.stderr:write("codecell interpret: no code to run in this answer\n")
     command.write(options.json and "[]\n" or "")
-    return command.status.success
+    return lacks_language(found) and command.status.failed or command.status.success
   end
   local sandbox, status, why = launch.create("interpret", options)
   if not sandbox then

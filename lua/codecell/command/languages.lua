@@ -8,8 +8,8 @@ local listing = {
   summary = "list the languages and whether this machine has them",
   usage = "codecell languages [--json]",
   description = "Lists the languages that code can be in, with the interpreter of each, or how to\n"
-    .. "get it. Code of the sorts session and jupyter keeps its variables from cell to cell;\n"
-    .. "what is run once keeps only its files.\n",
+    .. "get it. Code of the sorts session and jupyter keeps its variables from cell to\n"
+    .. "cell; what is run once keeps only its files.\n",
   options = {
     { name = "json", help = "print them as JSON" },
   },
@@ -17,9 +17,13 @@ local listing = {
 
 local ROW = "%-12s %-8s %-10s %s\n"
 
-local function without_name(language)
+-- What to type, where that is said; the program and its folders are not of interest then.
+local function remedy(language)
   local prefix = language.name .. ": "
-  local reason = language.reason
+  local reason, hint = language.reason, language.hint
+  if hint and reason:sub(-#hint - 2) == "; " .. hint then
+    return hint
+  end
   return reason:sub(1, #prefix) == prefix and reason:sub(#prefix + 1) or reason
 end
 
@@ -38,11 +42,11 @@ function listing.run(options, arguments)
   end
   -- A pipe gets rows alone, so that a column can be cut out of it.
   if core.isatty(1) then
-    command.write(ROW:format("LANGUAGE", "SORT", "AVAILABLE", "PROGRAM"))
+    command.write(ROW:format("LANGUAGE", "SORT", "AVAILABLE", "PROGRAM, OR HOW TO GET IT"))
   end
   for _, language in ipairs(found) do
     command.write(ROW:format(language.name, language.sort, language.available and "yes" or "no",
-      language.available and language.program or without_name(language)))
+      language.available and language.program or remedy(language)))
   end
   return command.status.success
 end

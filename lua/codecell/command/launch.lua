@@ -85,6 +85,7 @@ local function copy_in(sandbox, paths)
     end
     local copied, err = sandbox.files:upload(path, name)
     if not copied then
+      err.message = ("--file %s: %s"):format(path, err.message)
       return nil, err
     end
   end

@@ -13,7 +13,7 @@ local run = {
   options = {
     { name = "code", short = "c", value = "CODE", help = "the code itself" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
-      help = "default: by the file's name, or its #! line" },
+      help = "default: by the file's name, its #! line, or python" },
     { name = "stdin", value = "FILE", help = "what the code reads as its input; - is ours" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
     { name = "json", help = "print the whole Execution, bytes in base64" },
@@ -54,7 +54,12 @@ local function find_code(options, arguments)
   elseif not arguments[1] and require("codecell.core").isatty(0) then
     return nil, "nothing to run: give a FILE, -c CODE, or - for standard input"
   end
-  return run.read_all(arguments[1] or "-")
+  local path = arguments[1] or "-"
+  if path:find("%.md$") and not options.language then
+    return nil, ("%s is Markdown; for the code in it type 'codecell interpret %s'")
+      :format(path, path)
+  end
+  return run.read_all(path)
 end
 
 -- What the code gets to read; or nil and what is wrong with the words.

@@ -40,12 +40,22 @@ local function describe_points(element)
   return text
 end
 
-local function describe_element(element)
+-- "Group 0" is what bars are of that nobody has given a group.
+local function has_groups(elements)
+  for _, element in ipairs(elements) do
+    if type(element) == "table" and element.group ~= "Group 0" then
+      return true
+    end
+  end
+  return false
+end
+
+local function describe_element(element, is_grouped)
   local label = text_of(element.label) or "unnamed"
   if type(element.points) == "table" then
     return label .. ": " .. describe_points(element)
   elseif element.value ~= nil then
-    local group = text_of(element.group)
+    local group = is_grouped and text_of(element.group)
     return ("%s%s: %s"):format(label, group and " (" .. group .. ")" or "", number(element.value))
   elseif element.median ~= nil then
     return ("%s: median %s, from %s to %s"):format(label, number(element.median),
@@ -75,13 +85,15 @@ function chart.describe(data, depth)
   end
   local lines = { table.concat(head, ", ") }
   local elements = type(data.elements) == "table" and data.elements or {}
+  local is_grouped = has_groups(elements)
   for i, element in ipairs(elements) do
     if i > SERIES_MAX then
       lines[#lines + 1] = ("- and %d more"):format(#elements - SERIES_MAX)
       break
     elseif type(element) == "table" then
       local text = type(element.elements) == "table" and depth < DEPTH_MAX
-        and chart.describe(element, depth + 1):gsub("\n", "\n  ") or describe_element(element)
+        and chart.describe(element, depth + 1):gsub("\n", "\n  ")
+        or describe_element(element, is_grouped)
       lines[#lines + 1] = "- " .. text
     end
   end

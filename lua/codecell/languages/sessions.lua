@@ -1,6 +1,6 @@
 --- The languages that keep a session, and how the kernel of each is started.
 local core = require "codecell.core"
-local interpreters = require "codecell.interpreters"
+local interpreters = require "codecell.languages.interpreters"
 
 local function node(name)
   return function(program)
@@ -8,6 +8,9 @@ local function node(name)
       core.kernel("javascript.boot"), name }
   end
 end
+
+-- V8's own words; and, of node 18, that its memory was not made writable.
+local OUT_OF_MEMORY = { "out of memory", "Check failed: reservation_.SetPermissions(" }
 
 -- Where javascript_types.js looks, on this machine.
 local STRIPPERS = { "/usr/bin/esbuild", "/usr/local/bin/esbuild" }
@@ -17,8 +20,20 @@ for _, folder in ipairs({ "/usr/local/lib/node_modules", "/usr/lib/node_modules"
   STRIPPERS[#STRIPPERS + 1] = folder .. "/typescript/package.json"
 end
 
--- Whether types can be taken away. Of a node that came without its headers the version is not
--- known: the kernel will say.
+-- Debian's node comes without its headers, but as a library whose name tells its version: these
+-- are of nodes before 22.
+local OLD_LIBRARIES = { "72", "93", "108", "109", "115" }
+
+local function is_old_library(program)
+  for _, version in ipairs(program:find("^/usr/bin/") and OLD_LIBRARIES or {}) do
+    if interpreters.exists("/usr/lib/x86_64-linux-gnu/libnode.so." .. version) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether types can be taken away. Where the version of node is not known, the kernel will say.
 local function strips_types(program)
   for _, path in ipairs(STRIPPERS) do
     if interpreters.exists(path) then
@@ -33,12 +48,14 @@ local function strips_types(program)
   end
   local major = tonumber(text:match("NODE_MAJOR_VERSION (%d+)"))
   local minor = tonumber(text:match("NODE_MINOR_VERSION (%d+)"))
-  if not major or not minor or major > 22 or major == 22 and minor >= 13 then
+  local is_known = major and minor
+  if is_known and (major > 22 or major == 22 and minor >= 13)
+    or not is_known and not is_old_library(program) then
     return true
   end
-  return nil, ("%s is node %d.%d, which takes no types away; install nodejs 22.13 or later, or "
-    .. "esbuild (apt-get install esbuild)"):format(program, major, minor),
-    "install nodejs 22.13 or later, or esbuild (apt-get install esbuild)"
+  local hint = "install esbuild: apt-get install esbuild; or node 22.13 or later"
+  local version = is_known and ("is node %d.%d"):format(major, minor) or "is older than node 22"
+  return nil, ("%s %s, which takes no types away; %s"):format(program, version, hint), hint
 end
 
 -- Bash cannot hold a NUL: its scripts lose them too. It takes a carriage return for a letter, which
@@ -58,7 +75,7 @@ return {
     extensions = { "py" },
     programs = { "python3" },
     variable = "CODECELL_PYTHON",
-    hint = "install python3, or name an interpreter with CODECELL_PYTHON",
+    hint = "install Python: apt-get install python3; or name one with CODECELL_PYTHON",
     parts = "python",
     arguments = function(program)
       return { program, "-I", "-S", "-c", core.kernel("python.boot") }
@@ -70,7 +87,7 @@ return {
     extensions = { "lua" },
     programs = { "lua5.4", "lua", "lua5.3", "lua5.2", "lua5.1", "luajit" },
     variable = "CODECELL_LUA_PROGRAM",
-    hint = "install lua5.4, or name an interpreter with CODECELL_LUA_PROGRAM",
+    hint = "install Lua: apt-get install lua5.4; or name one with CODECELL_LUA_PROGRAM",
     arguments = function(program)
       local argv = { program }
       for i, name in ipairs({ "lua_text.lua", "lua_display.lua", "lua_shell.lua", "lua.lua" }) do
@@ -89,9 +106,9 @@ return {
     extensions = { "js", "mjs", "cjs" },
     programs = { "node", "nodejs" },
     variable = "CODECELL_NODE",
-    hint = "install nodejs 18 or later, or name an interpreter with CODECELL_NODE",
+    hint = "install node 18 or later: apt-get install nodejs; or name one with CODECELL_NODE",
     parts = "javascript",
-    out_of_memory = "out of memory",
+    out_of_memory = OUT_OF_MEMORY,
     arguments = node("javascript"),
   },
   {
@@ -100,10 +117,10 @@ return {
     extensions = { "ts", "mts", "cts" },
     programs = { "node", "nodejs" },
     variable = "CODECELL_NODE",
-    hint = "install nodejs 22.13 or later, or nodejs and esbuild",
+    hint = "install node and esbuild: apt-get install nodejs esbuild; node 22.13 needs no esbuild",
     check = strips_types,
     parts = "javascript",
-    out_of_memory = "out of memory",
+    out_of_memory = OUT_OF_MEMORY,
     arguments = node("typescript"),
   },
   {
@@ -112,11 +129,11 @@ return {
     extensions = { "sh", "bash" },
     programs = { "bash" },
     variable = "CODECELL_BASH",
-    hint = "install bash 4.4 or later, or name one with CODECELL_BASH",
+    hint = "install bash 4.4 or later: apt-get install bash; or name one with CODECELL_BASH",
     prepare = plain_script,
-    out_of_memory = "alloc: cannot allocate ",
+    out_of_memory = { "alloc: cannot allocate " },
     arguments = function(program)
-      return { program, "-c", core.kernel("bash.sh"), "bash" }
+      return { program, "-c", core.kernel("bash.sh") .. core.kernel("bash_cell.sh"), "bash" }
     end,
   },
 }

@@ -3,7 +3,7 @@
 --- A kernelspec is a folder with a kernel.json. It is looked for where the system has them, and in
 --- the folders of interpreters that were chosen by setup or by a variable.
 local core = require "codecell.core"
-local interpreters = require "codecell.interpreters"
+local interpreters = require "codecell.languages.interpreters"
 local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 
