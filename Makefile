@@ -86,6 +86,7 @@ WARDEN_OBJECTS := $(patsubst src/%.c,$(BUILD)/warden/%.o,$(patsubst src/warden/%
 TEST_PROGRAMS := $(ENGINE_TESTS:spec/engine/%.c=$(BUILD)/tests/%)
 
 CORE := $(BUILD)/$(LUA_ABI)/codecell/core.so
+NAMES := $(BUILD)/$(LUA_ABI)/codecell/names.so
 WARDEN := $(BUILD)/warden/codecell-warden
 COMMAND := $(BUILD)/$(LUA_VERSION)/bin/codecell
 
@@ -94,7 +95,7 @@ MAKEFLAGS += --no-print-directory
 .SUFFIXES:
 .PHONY: all core warden engine
 
-all: $(CORE) $(COMMAND) $(BUILD)/layers.checked
+all: $(CORE) $(NAMES) $(COMMAND) $(BUILD)/layers.checked
 core: $(CORE)
 warden: $(WARDEN)
 engine: $(ENGINE_OBJECTS)
@@ -121,6 +122,24 @@ $(BUILD)/$(LUA_ABI)/lua_%.o: src/lua_%.c | tools
 $(CORE): $(BINDING_OBJECTS) $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# What needs c-ares: loaded by the first sandbox with a network, not before.
+ifdef CARES_INCDIR
+CARES_CFLAGS ?= -I$(CARES_INCDIR)
+CARES_LIBS ?= -L$(CARES_LIBDIR) -lcares
+endif
+CARES_CFLAGS ?= $(shell pkg-config --cflags libcares 2>/dev/null)
+CARES_LIBS ?= $(shell pkg-config --libs libcares 2>/dev/null || echo -lcares)
+NAMES_SOURCES := src/names/names.c src/names/lua_names.c src/address.c
+NAMES_OBJECTS := $(NAMES_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/names/%.o)
+
+$(BUILD)/$(LUA_ABI)/names/%.o: src/%.c | tools
+	@mkdir -p $(@D)
+	$(COMPILE) $(LUA_CFLAGS) $(CARES_CFLAGS) -c -o $@ $<
+
+$(NAMES): $(NAMES_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CARES_LIBS)
 
 # ---- the warden, and what is embedded ----
 
@@ -372,6 +391,7 @@ install: all
 	  install -D -m 644 "lua/$$file" "$(DESTDIR)$(INST_LUADIR)/$$file" || exit 1; \
 	done
 	install -D -m 755 $(CORE) "$(DESTDIR)$(INST_LIBDIR)/codecell/core.so"
+	install -D -m 755 $(NAMES) "$(DESTDIR)$(INST_LIBDIR)/codecell/names.so"
 	install -d "$(DESTDIR)$(INST_BINDIR)"
 	sh src/command.sh "$$(command -v $(LUA))" $(COMMAND_FOLDERS) > "$(DESTDIR)$(INST_BINDIR)/codecell"
 	chmod 755 "$(DESTDIR)$(INST_BINDIR)/codecell"

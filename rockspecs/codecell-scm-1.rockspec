@@ -23,6 +23,10 @@ dependencies = {
   "lua >= 5.1, < 5.5",
 }
 
+external_dependencies = {
+  CARES = { header = "ares.h" },
+}
+
 -- The warden is compiled, embedded and then linked in: a build in steps, so make.
 build = {
   type = "make",
@@ -31,6 +35,8 @@ build = {
     CFLAGS = "$(CFLAGS)",
     LUA = "$(LUA)",
     LUA_INCDIR = "$(LUA_INCDIR)",
+    CARES_INCDIR = "$(CARES_INCDIR)",
+    CARES_LIBDIR = "$(CARES_LIBDIR)",
   },
   install_variables = {
     CFLAGS = "$(CFLAGS)",

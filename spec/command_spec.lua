@@ -212,6 +212,23 @@ print("e", file=sys.stderr)]])
     assert.equal(0, result.status)
   end)
 
+  it("reaches what --network names, and says what would allow the rest #C08 #I14", function()
+    local program = shell.quote [[
+import urllib.request
+try:
+    urllib.request.urlopen("https://api.example.com/")
+except OSError as error:
+    print(error)]]
+    local result = run("run --network 'good.example,*.example.org:8443' -c " .. program)
+    assert.equal("<urlopen error Tunnel connection failed: 403 api.example.com:443 refused: "
+      .. "not in the allow list>\n", result.stdout)
+    assert.equal("codecell: api.example.com:443 refused: it is not in the allow list of "
+      .. "`network`; allow it with --network api.example.com\n", result.stderr)
+    result = run "run --network '*' -c 1"
+    assert.equal(2, result.status)
+    assert.truthy(result.stderr:find("needs none, open, or names", 1, true), result.stderr)
+  end)
+
   it("prints the whole Execution with --json, pictures in base64", function()
     local result = run("run --json -c " .. shell.quote [[
 print("out")

@@ -21,6 +21,28 @@ static void heard_hello(struct cell_sandbox *sandbox,
   cell_sandbox_post(sandbox);
 }
 
+static void heard_socket(struct cell_sandbox *sandbox,
+                         struct cell_delivery *delivery)
+{
+  struct cell_gateway *gateway = sandbox->options.gateway;
+  enum cell_socket_kind kind;
+  uint16_t port;
+
+  if (sandbox->state != CELL_SANDBOX_STARTING || gateway == NULL ||
+      delivery->frame.request != 0 ||
+      cell_reply_socket(delivery, &kind, &port) < 0) {
+    cell_sandbox_violated(sandbox, "socket", delivery->frame.type);
+    return;
+  }
+  if (cell_reply_starved(delivery)) {
+    cell_fail(&sandbox->error, CELL_SYSTEM, EMFILE,
+              "take a socket of the sandbox");
+    cell_sandbox_begin_end(sandbox);
+    return;
+  }
+  gateway->opened(gateway, kind, port, &delivery->fds[0]);
+}
+
 static void heard_failed(struct cell_sandbox *sandbox,
                          const struct cell_delivery *delivery)
 {
@@ -44,7 +66,7 @@ static void tell_listener(struct cell_sandbox *sandbox,
   struct cell_unpacker payload;
   int fd = delivery->fd_count > 0 ? cell_fd_take(&delivery->fds[0]) : -1;
 
-  question->expected.spawned = 1;
+  question->expected.spawned = question->expected.type == CELL_SPAWN;
   if (last)
     cell_question_free(&sandbox->questions, question);
   if (listener != NULL) {
@@ -90,7 +112,7 @@ static void heard_answer(struct cell_sandbox *sandbox,
     cell_sandbox_violated(sandbox, "a wrong answer", delivery->frame.type);
     return;
   }
-  if (question->expected.type == CELL_SPAWN) {
+  if (question->expected.type == CELL_SPAWN || question->listener != NULL) {
     tell_listener(sandbox, question, delivery, reply == CELL_REPLY_LAST);
     return;
   }
@@ -122,6 +144,9 @@ void cell_sandbox_heard(struct cell_channel *channel,
   switch (delivery->frame.type) {
   case CELL_HELLO:
     heard_hello(sandbox, delivery);
+    break;
+  case CELL_SOCKET:
+    heard_socket(sandbox, delivery);
     break;
   case CELL_FAILED:
     heard_failed(sandbox, delivery);
@@ -189,6 +214,14 @@ uint64_t cell_sandbox_spawn(struct cell_sandbox *sandbox,
 {
   return ask(sandbox, CELL_SPAWN, listener, terminal, payload, fds, count,
              error);
+}
+
+uint64_t cell_sandbox_ask_socket(struct cell_sandbox *sandbox, uint32_t type,
+                                 struct cell_listener *listener,
+                                 const struct cell_packer *payload,
+                                 struct cell_error *error)
+{
+  return ask(sandbox, type, listener, 0, payload, NULL, 0, error);
 }
 
 int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,

@@ -258,5 +258,6 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_descriptor(L);
   lcell_open_census(L);
   lcell_open_bell(L);
+  lcell_open_policy(L);
   return 1;
 }

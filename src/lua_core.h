@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "lua_compat.h"
+#include "policy.h"
 #include "process.h"
 #include "reactor.h"
 #include "sandbox.h"
@@ -52,6 +53,7 @@ uint64_t lcell_size_field(lua_State *L, int index, const char *name,
 #define LCELL_WATCHER "codecell.Watcher"
 #define LCELL_DESCRIPTOR "codecell.Descriptor"
 #define LCELL_BELL "codecell.Bell"
+#define LCELL_POLICY "codecell.Policy"
 
 struct cell_reactor *lcell_check_reactor(lua_State *L, int index,
                                          struct cell_stem **stem);
@@ -76,6 +78,11 @@ int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
 int lcell_process_spawn(lua_State *L);
 /* Watch the directory at index 2 of the sandbox at index 1. */
 int lcell_sandbox_watch(lua_State *L);
+struct cell_policy *lcell_check_policy(lua_State *L, int index);
+/* Methods of a sandbox (lua_policy.c). */
+int lcell_sandbox_allow(lua_State *L);
+int lcell_sandbox_refusals(lua_State *L);
+int lcell_sandbox_traffic(lua_State *L);
 /* Raises for a closed one. */
 struct cell_process *lcell_check_process(lua_State *L);
 /* Methods of a kernel's process (lua_wire.c). */
@@ -93,5 +100,6 @@ void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
 void lcell_open_bell(lua_State *L);
+void lcell_open_policy(lua_State *L);
 
 #endif

@@ -3,7 +3,9 @@
 ** A local one holds its engine object; one of another backend holds nothing
 ** here.
 */
+#include "egress.h"
 #include "lua_core.h"
+#include "port.h"
 
 #include <stdio.h>
 
@@ -71,18 +73,45 @@ static void check_options(lua_State *L, struct cell_sandbox_options *options)
   options->disk = lcell_size_field(L, 2, "disk", 0);
   options->processes = (uint32_t)lcell_size_field(L, 2, "processes", 0);
   options->files = (uint32_t)lcell_size_field(L, 2, "files", 0);
-  options->network = (uint32_t)lcell_size_field(L, 2, "network", 0);
+}
+
+/* The network of the table's `policy`, resolved by its `names` (the table of
+** resolver.h) and by `name_servers` ("": those of the system). 0, or -1: NULL
+** and no error for one without.
+*/
+static int make_network(lua_State *L, struct cell_reactor *reactor,
+                        struct cell_egress **egress, struct cell_error *error)
+{
+  const struct cell_resolver_library *library;
+  struct cell_policy *policy;
+
+  *egress = NULL;
+  lua_getfield(L, 2, "policy");
+  if (lua_isnil(L, -1))
+    return 0;
+  policy = lcell_check_policy(L, -1);
+  lua_getfield(L, 2, "names");
+  library = lua_touserdata(L, -1);
+  lua_getfield(L, 2, "name_servers");
+  if (library == NULL || library->version != CELL_RESOLVER_VERSION)
+    return cell_fail(error, CELL_UNSUPPORTED, 0,
+                     "codecell.names is of another version than codecell.core");
+  *egress =
+    cell_egress_new(reactor, policy, library, luaL_optstring(L, -1, ""), error);
+  return *egress != NULL ? 0 : -1;
 }
 
 static int sandbox_new(lua_State *L)
 {
+  struct cell_reactor *reactor;
+  struct cell_egress *egress;
   struct cell_stem *stem;
   struct cell_sandbox_options options;
   struct cell_error error = {0};
   struct sandbox *self;
 
   lua_settop(L, 2);
-  lcell_check_reactor(L, 1, &stem);
+  reactor = lcell_check_reactor(L, 1, &stem);
   if (!lua_isnil(L, 2))
     check_options(L, &options);
   self = lcell_new_object(L, LCELL_SANDBOX, sizeof *self);
@@ -91,9 +120,21 @@ static int sandbox_new(lua_State *L)
   lua_settable(L, -3);
   if (lua_isnil(L, 2))
     return 1;
+  lua_pushvalue(L, -1);
+  lua_insert(L, 1); /* the object, while fields are read above it */
+  lua_remove(L, 2);
+  if (make_network(L, reactor, &egress, &error) < 0)
+    return lcell_fail(L, &error);
+  if (egress != NULL)
+    options.gateway = cell_egress_gateway(egress);
   self->sandbox = cell_sandbox_create(stem, &options, &error);
   if (self->sandbox == NULL)
+    cell_egress_free(egress);
+  else if (egress != NULL)
+    cell_egress_join(egress, self->sandbox, &error);
+  if (self->sandbox == NULL || error.kind != CELL_OK)
     return lcell_fail(L, &error);
+  lua_settop(L, 1);
   return 1;
 }
 
@@ -193,6 +234,24 @@ static int sandbox_deadline(lua_State *L)
   return 1;
 }
 
+/* _port(inside): the host's port for it, or nil, err. */
+static int sandbox_port(lua_State *L)
+{
+  struct cell_sandbox *sandbox = lcell_check_sandbox(L, 1);
+  uint64_t inside = lcell_check_size(L, 2);
+  struct cell_error error = {0};
+  uint16_t outside;
+
+  luaL_argcheck(L, inside > 0 && inside < 65536, 2, "no port");
+  if (lcell_in_forked_copy(sandbox))
+    return lcell_fail_forked(L, "sandbox");
+  outside = cell_port_open(sandbox, (uint16_t)inside, &error);
+  if (outside == 0)
+    return lcell_fail(L, &error);
+  lua_pushinteger(L, outside);
+  return 1;
+}
+
 /* close and __close: may run twice, never raise. */
 static int sandbox_close(lua_State *L)
 {
@@ -240,6 +299,7 @@ static int sandbox_collect(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+  {"_allow", lcell_sandbox_allow},
   {"_answer", lcell_sandbox_answer},
   {"_ask", lcell_sandbox_ask},
   {"_changed", sandbox_changed},
@@ -249,9 +309,12 @@ static const luaL_Reg methods[] = {
   {"_forget", lcell_sandbox_forget},
   {"_hello", sandbox_hello},
   {"_kill", sandbox_kill},
+  {"_port", sandbox_port},
+  {"_refusals", lcell_sandbox_refusals},
   {"_spawn", lcell_process_spawn},
   {"_state", sandbox_state},
   {"_token", sandbox_token},
+  {"_traffic", lcell_sandbox_traffic},
   {"_watch", lcell_sandbox_watch},
   {"close", sandbox_close},
   {NULL, NULL},

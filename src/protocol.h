@@ -27,6 +27,9 @@
 #define CELL_PATH_MAX 4096
 #define CELL_CHANGES_MAX 1000 /* told of one cell */
 #define CELL_WATCHERS_MAX 64  /* of one sandbox */
+#define CELL_GATEWAY_PORTS_MAX 64
+#define CELL_GATEWAY_RANGES_MAX 64
+#define CELL_PROXY_PORT 1008 /* below 1024: the code cannot take it */
 
 enum cell_message {
   /* ---- host to stem ---- */
@@ -55,7 +58,11 @@ enum cell_message {
   /* ---- host to warden ---- */
   /* First message, request 0; answered by HELLO or FAILED.
   ** u64 milliseconds to the deadline, u32 uid inside (1000, or 0: root view),
-  ** u64 memory, u64 disk, u32 processes, u32 files, u32 network (0: none) */
+  ** u64 memory, u64 disk, u32 processes, u32 files,
+  ** u32 network (enum cell_network); unless it is NONE: u32 count of ports to
+  ** listen on (at most CELL_GATEWAY_PORTS_MAX), u32 each; u32 count of ranges
+  ** of addresses that are to be reached (at most CELL_GATEWAY_RANGES_MAX), each
+  ** 16 bytes, IPv4 mapped into IPv6, and u32 how many bits of them count */
   CELL_CONFIGURE = 64,
   /* u32 kind (enum cell_spawn_kind), u32 flags (enum cell_spawn_flag),
   ** u32 rows, u32 columns, string cwd ("": home), u32 count + strings argv,
@@ -118,6 +125,9 @@ enum cell_message {
   CELL_WATCH_NEXT,
   /* u64 request of a WATCH. Answer: DONE; ESRCH */
   CELL_UNWATCH,
+  /* u32 port, 1024 or more. Listen on it as on those of CONFIGURE, where there
+  ** is a network. Answer: DONE [socket]; EADDRINUSE when the code has it */
+  CELL_LISTEN,
   /* End now. No answer. */
   CELL_GOODBYE,
 
@@ -126,6 +136,9 @@ enum cell_message {
   ** (enum cell_mechanism); u32 Landlock ABI (0: none);
   ** u32 groups kept from outside */
   CELL_HELLO = 128,
+  /* Before HELLO, where there is a network: u32 enum cell_socket_kind, u32 port
+  ** [socket, bound inside] */
+  CELL_SOCKET,
   /* u32 errno, string stage. The warden ends. */
   CELL_FAILED,
   /* u32 errno, string stage ("program", "cwd", "limits", ...), u32 pid as the
@@ -161,6 +174,12 @@ enum cell_message {
   CELL_EVENTS
 };
 
+enum cell_network { CELL_NETWORK_NONE, CELL_NETWORK_NAMED, CELL_NETWORK_OPEN };
+enum cell_socket_kind {
+  CELL_SOCKET_NAMES, /* UDP, port 53 */
+  CELL_SOCKET_PROXY, /* listens on 127.0.0.1, CELL_PROXY_PORT */
+  CELL_SOCKET_PORT   /* listens on every address */
+};
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
 enum cell_spawn_flag { CELL_SPAWN_STDIN = 1 };
 enum cell_signal_scope {

@@ -55,15 +55,21 @@ static int socket_option(int fd, int option)
   return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
-static int is_connection(int fd)
+static int is_internet(int fd, int type, int listens)
 {
   int domain = socket_option(fd, SO_DOMAIN);
+
+  return (domain == AF_INET || domain == AF_INET6) &&
+         socket_option(fd, SO_TYPE) == type &&
+         socket_option(fd, SO_ACCEPTCONN) == listens;
+}
+
+static int is_connection(int fd)
+{
   struct sockaddr_storage address;
   socklen_t size = sizeof address;
 
-  return (domain == AF_INET || domain == AF_INET6) &&
-         socket_option(fd, SO_TYPE) == SOCK_STREAM &&
-         socket_option(fd, SO_ACCEPTCONN) == 0 &&
+  return is_internet(fd, SOCK_STREAM, 0) &&
          getpeername(fd, (struct sockaddr *)&address, &size) == 0;
 }
 
@@ -218,6 +224,10 @@ static enum cell_reply check_done(const struct cell_expected *expected,
   if (expected->type == CELL_DIAL && number == 0)
     return last_if(cell_reply_starved(delivery) ||
                    (has_fds(delivery, 1) && is_connection(delivery->fds[0])));
+  if (expected->type == CELL_LISTEN && number == 0)
+    return last_if(
+      cell_reply_starved(delivery) ||
+      (has_fds(delivery, 1) && is_internet(delivery->fds[0], SOCK_STREAM, 1)));
   return last_if(has_fds(delivery, 0));
 }
 
@@ -390,6 +400,30 @@ int cell_reply_hello(const struct cell_delivery *delivery,
   if (hello->landlock_abi > 1000 || hello->groups_kept > 65536)
     payload.failed = 1; /* NGROUPS_MAX */
   return cell_unpack_done(&payload) && has_fds(delivery, 0) ? 0 : -1;
+}
+
+int cell_reply_socket(const struct cell_delivery *delivery,
+                      enum cell_socket_kind *kind, uint16_t *port)
+{
+  unpacker payload = open_payload(delivery);
+  uint32_t said = cell_unpack_u32(&payload);
+  uint32_t number = cell_unpack_u32(&payload);
+  int fd;
+
+  if (!cell_unpack_done(&payload) || said > CELL_SOCKET_PORT || number == 0 ||
+      number > 65535)
+    return -1;
+  *kind = (enum cell_socket_kind)said;
+  *port = (uint16_t)number;
+  if (cell_reply_starved(delivery))
+    return 0;
+  if (!has_fds(delivery, 1))
+    return -1;
+  fd = delivery->fds[0];
+  if (*kind == CELL_SOCKET_NAMES ? !is_internet(fd, SOCK_DGRAM, 0)
+                                 : !is_internet(fd, SOCK_STREAM, 1))
+    return -1;
+  return cell_fd_nonblocking(fd);
 }
 
 int cell_reply_failed(const struct cell_delivery *delivery, uint32_t *number,

@@ -32,6 +32,11 @@ int cell_reply_starved(const struct cell_delivery *delivery);
 /* The payload of a HELLO. 0, or -1. */
 int cell_reply_hello(const struct cell_delivery *delivery,
                      struct cell_hello *hello);
+/* The payload of a SOCKET, and the socket unless it was lost: made
+** non-blocking. 0, or -1.
+*/
+int cell_reply_socket(const struct cell_delivery *delivery,
+                      enum cell_socket_kind *kind, uint16_t *port);
 /* The payload of a FAILED. 0, or -1. */
 int cell_reply_failed(const struct cell_delivery *delivery, uint32_t *number,
                       char *stage, size_t size);

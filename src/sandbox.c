@@ -98,6 +98,16 @@ static void kill_warden(struct cell_sandbox *sandbox)
     syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0);
 }
 
+static void end_companions(struct cell_sandbox *sandbox)
+{
+  while (sandbox->companions != NULL) {
+    struct cell_companion *companion = sandbox->companions;
+
+    sandbox->companions = companion->next;
+    companion->ended(companion);
+  }
+}
+
 void cell_sandbox_begin_end(struct cell_sandbox *sandbox)
 {
   if (sandbox->state >= CELL_SANDBOX_ENDING)
@@ -115,6 +125,7 @@ void cell_sandbox_begin_end(struct cell_sandbox *sandbox)
     cell_channel_close(&sandbox->channel);
   }
   cell_fd_close(&sandbox->home_watch);
+  end_companions(sandbox);
   kill_warden(sandbox);
   if (sandbox->pidfd < 0 && sandbox->birth.process == NULL)
     settle(sandbox); /* nobody will tell more */
@@ -234,30 +245,6 @@ static void failed(struct cell_birth *birth, const struct cell_error *why)
 
 /* ---- start ---- */
 
-/* The first message on a new channel, before what waits in its queue. */
-static int configure(const struct cell_sandbox *sandbox, int channel,
-                     struct cell_error *error)
-{
-  const struct cell_sandbox_options *options = &sandbox->options;
-  unsigned char header[CELL_FRAME_HEADER];
-  unsigned char bytes[64];
-  struct cell_packer packer;
-
-  cell_pack_start(&packer, bytes, sizeof bytes);
-  cell_pack_u64(&packer, (uint64_t)options->timeout_ms);
-  cell_pack_u32(&packer, options->root_view ? 0 : CELL_INSIDE_UID);
-  cell_pack_u64(&packer, options->memory);
-  cell_pack_u64(&packer, options->disk);
-  cell_pack_u32(&packer, options->processes);
-  cell_pack_u32(&packer, options->files);
-  cell_pack_u32(&packer, options->network);
-  cell_frame_header(header, (uint32_t)packer.used, CELL_CONFIGURE, 0);
-  if (cell_fd_send(channel, header, sizeof header, bytes, packer.used, NULL,
-                   0) < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "configure a sandbox");
-  return 0;
-}
-
 static int send_create(struct cell_sandbox *sandbox, struct cell_stem *stem,
                        int warden_end, struct cell_error *error)
 {
@@ -288,7 +275,7 @@ static int start(struct cell_sandbox *sandbox, struct cell_stem *stem,
 
   if (cell_fd_pair(SOCK_SEQPACKET, ends) < 0)
     return cell_fail(error, CELL_SYSTEM, errno, "create a sandbox");
-  if (configure(sandbox, ends[0], error) < 0 ||
+  if (cell_sandbox_configure(&sandbox->options, ends[0], error) < 0 ||
       send_create(sandbox, stem, ends[1], error) < 0)
     goto done;
   opened = again ? cell_channel_reopen(&sandbox->channel,
@@ -399,7 +386,7 @@ cell_sandbox_attach(struct cell_reactor *reactor,
   sandbox->ending = (struct cell_source){pidfd, EPOLLIN, warden_gone, 0};
   if (cell_channel_open(&sandbox->channel, reactor, channel, error) < 0 ||
       (pidfd >= 0 && cell_source_add(reactor, &sandbox->ending, error) < 0) ||
-      configure(sandbox, channel, error) < 0) {
+      cell_sandbox_configure(&sandbox->options, channel, error) < 0) {
     cell_sandbox_release(sandbox);
     return NULL;
   }
@@ -446,7 +433,25 @@ void cell_sandbox_close(struct cell_sandbox *sandbox)
   cell_channel_close(&sandbox->channel);
   forget_pidfd(sandbox);
   cell_fd_close(&sandbox->home_watch);
+  end_companions(sandbox);
   settle(sandbox);
+}
+
+int cell_sandbox_accompany(struct cell_sandbox *sandbox,
+                           struct cell_companion *companion,
+                           struct cell_error *error)
+{
+  if (sandbox->state >= CELL_SANDBOX_ENDING)
+    return cell_fail(error, CELL_SANDBOX_GONE, 0, "the sandbox has gone");
+  companion->next = sandbox->companions;
+  sandbox->companions = companion;
+  return 0;
+}
+
+struct cell_companion *
+cell_sandbox_companions(const struct cell_sandbox *sandbox)
+{
+  return sandbox->companions;
 }
 
 enum cell_sandbox_state cell_sandbox_state(const struct cell_sandbox *sandbox)

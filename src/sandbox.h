@@ -20,6 +20,20 @@
 
 struct cell_sandbox;
 
+/* What a sandbox's network is made of, and who takes its sockets. */
+struct cell_gateway {
+  enum cell_network network;
+  size_t port_count, range_count;
+  uint16_t ports[CELL_GATEWAY_PORTS_MAX];
+  struct {
+    unsigned char address[16];
+    uint32_t bits;
+  } ranges[CELL_GATEWAY_RANGES_MAX];
+  /* One of them has come out, checked and non-blocking: to be taken. */
+  void (*opened)(struct cell_gateway *gateway, enum cell_socket_kind kind,
+                 uint16_t port, int *fd);
+};
+
 struct cell_sandbox_options {
   char id[CELL_ID_SIZE];
   int64_t timeout_ms;
@@ -27,8 +41,8 @@ struct cell_sandbox_options {
   uint64_t disk;
   uint32_t processes;
   uint32_t files;
-  uint32_t cpu_milli; /* 0: all */
-  uint32_t network;   /* 0: none */
+  uint32_t cpu_milli;           /* 0: all */
+  struct cell_gateway *gateway; /* borrowed until it runs; NULL: no network */
   int root_view;
 };
 
@@ -113,21 +127,44 @@ int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,
 void cell_sandbox_forget(struct cell_sandbox *sandbox, uint64_t request);
 void cell_answer_clear(struct cell_answer *answer);
 
-/* ---- for process.c ---- */
+/* ---- for process.c, port.c and egress.c ---- */
 
-/* Who hears what becomes of a SPAWN, inside a step. It may ask nothing there,
-** and must not release the sandbox.
-*/
+/* Who hears what becomes of a SPAWN, DIAL or LISTEN, inside a step. It may ask
+ *nothing there,
+ ** and must not release the sandbox.
+ */
 struct cell_listener {
-  /* SPAWNED or EXITED, as protocol.h says and checked. *fd: a terminal's
-  ** master, to be taken, or -1. After a SPAWNED with an errno and after EXITED
-  ** nothing more is heard.
+  /* SPAWNED, EXITED or DONE, as protocol.h says and checked. *fd: a terminal's
+  ** master or a connection, to be taken, or -1. After a SPAWNED with an errno,
+  ** after EXITED and after DONE nothing more is heard.
   */
   void (*heard)(struct cell_listener *listener, uint32_t type,
                 struct cell_unpacker *payload, int *fd);
   /* The sandbox has ended first. */
   void (*ended)(struct cell_listener *listener);
 };
+
+/* What of the host's lives with a sandbox: its ports, its network. Embed it. */
+struct cell_companion {
+  struct cell_companion *next; /* private */
+  /* The sandbox begins to end, or this is a forked copy of the host: give up
+  ** what is held. May free it.
+  */
+  void (*ended)(struct cell_companion *companion);
+};
+/* -1: the sandbox has ended already. */
+int cell_sandbox_accompany(struct cell_sandbox *sandbox,
+                           struct cell_companion *companion,
+                           struct cell_error *error);
+struct cell_companion *
+cell_sandbox_companions(const struct cell_sandbox *sandbox);
+
+/* Ask a DIAL or a LISTEN. The listener hears its DONE, with the socket, once.
+ */
+uint64_t cell_sandbox_ask_socket(struct cell_sandbox *sandbox, uint32_t type,
+                                 struct cell_listener *listener,
+                                 const struct cell_packer *payload,
+                                 struct cell_error *error);
 
 /* Ask a SPAWN. The listener hears until cell_sandbox_forget of the request. */
 uint64_t cell_sandbox_spawn(struct cell_sandbox *sandbox,

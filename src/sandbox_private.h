@@ -24,6 +24,7 @@ struct cell_sandbox {
   struct cell_timer deadline;
   struct cell_timer settling;
   struct cell_questions questions;
+  struct cell_companion *companions;
   struct cell_hello hello;
   struct cell_error error;
   uint32_t token;
@@ -32,6 +33,9 @@ struct cell_sandbox {
   uint32_t wait_status, oom_kills;
 };
 
+/* The first message on a new channel, before what waits in its queue. */
+int cell_sandbox_configure(const struct cell_sandbox_options *options,
+                           int channel, struct cell_error *error);
 /* Wake who waits for it. */
 void cell_sandbox_post(struct cell_sandbox *sandbox);
 /* End it now, whatever it does. The error, if there is one, is set before. */

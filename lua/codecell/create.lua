@@ -5,6 +5,7 @@ local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local network = require "codecell.network"
 local pause = require "codecell.pause"
 local sandbox = require "codecell.sandbox"
 
@@ -32,9 +33,7 @@ create.options = {
   metadata = { type = "metadata" },
   mounts = { type = "table" },
   name = { type = "name" },
-  network = { type = "either", expected = "string or table",
-    rules = { string = { type = "choice", choices = { "none", "open" } },
-      table = { type = "table" } } },
+  network = network.rule,
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   root_view = { type = "boolean" },
@@ -45,7 +44,7 @@ create.options = {
   warm = { type = "boolean" },
 }
 
-local settings = { max_sandboxes = 1000 }
+local settings = { max_sandboxes = 1000, name_servers = "" }
 
 local function copy(from)
   local to = {}
@@ -69,9 +68,7 @@ end
 
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
-  if given.network and given.network ~= "none" then
-    return unsupported("a network", "leave `network` at \"none\"")
-  elseif given.mounts and next(given.mounts) ~= nil then
+  if given.mounts and next(given.mounts) ~= nil then
     return unsupported("mounts", "copy files with files:upload")
   elseif given.secrets and next(given.secrets) ~= nil then
     return unsupported("secrets", "pass values that need no masking as `envs`")
@@ -139,7 +136,9 @@ function create.complete(options)
   given.metadata = copy(options.metadata)
   given.cwd = options.cwd or "/home/user"
   given.user = options.user or "user"
-  given.network = "none"
+  given.network = network.copy(options.network)
+  given.policy = given.network ~= "none" and network.policy("create", options.network, 3) or nil
+  given.name_servers = settings.name_servers
   given.root_view = options.root_view == true
   return given, backend
 end
@@ -156,7 +155,9 @@ end
 
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"), `limits`, `cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`,
+---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
+---`on_event` (called with `{type = "refused", what, why, allow}`), `limits`,
+---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`,
 ---`warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
@@ -259,10 +260,12 @@ end
 local SETUP = {
   languages = { type = "table" },
   max_sandboxes = { type = "integer", least = 1, most = 100000 },
+  name_servers = { type = "strings" },
 }
 
 --- Set defaults of this Lua state.
----@param options table `languages = {python = {program = "/path"}}`, `max_sandboxes` (1000)
+---@param options table `languages = {python = {program = "/path"}}`, `max_sandboxes` (1000),
+---`name_servers` (those of the system; a list of addresses, with ":port" or without)
 ---@return true
 function create.setup(options)
   check.argument("setup", "options", options, "table")
@@ -274,6 +277,8 @@ function create.setup(options)
   if options.languages then
     languages.choose(options.languages)
   end
+  settings.name_servers = options.name_servers and table.concat(options.name_servers, ",")
+    or settings.name_servers
   settings.max_sandboxes = options.max_sandboxes or settings.max_sandboxes
   return true
 end

@@ -7,6 +7,14 @@ local BASE = {
   "TZ=UTC", "CODECELL=1",
 }
 
+-- The proxy of a sandbox with a network; programs that know none need none.
+local PROXY = "http://127.0.0.1:1008"
+local DIRECT = "localhost,127.0.0.1,::1,0.0.0.0,sandbox"
+local NETWORK = {
+  http_proxy = PROXY, https_proxy = PROXY, all_proxy = PROXY, no_proxy = DIRECT,
+  HTTP_PROXY = PROXY, HTTPS_PROXY = PROXY, ALL_PROXY = PROXY, NO_PROXY = DIRECT,
+}
+
 ---@class codecell.Environment
 ---@field added table<string, string> what create and set_envs gave
 ---@field version integer raised at each change
@@ -15,9 +23,13 @@ Environment.__index = Environment
 
 --- The environment that every sandbox starts with, and what is added to it.
 ---@param envs table<string, string>?
+---@param has_network boolean? whether to name its proxy
 ---@return codecell.Environment
-function environment.new(envs)
+function environment.new(envs, has_network)
   local self = setmetatable({ added = {}, version = 0 }, Environment)
+  if has_network then
+    self:add(NETWORK)
+  end
   self:add(envs or {})
   return self
 end

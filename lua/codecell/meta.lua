@@ -45,7 +45,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field timeout number? seconds that it lives, default 300, at most 86 400
 ---@field envs table<string, string>? for everything in it
 ---@field metadata table<string, string>? to find it by
----@field network "none"? default "none"
+---@field network ("none"|"open"|codecell.Network)? default "none"
+---@field on_event (fun(event: {type: "refused", what: string, why: string, allow: string?}))?
 ---@field limits codecell.LimitOptions?
 ---@field cwd string? default "/home/user"
 ---@field user string? default "user"
@@ -76,7 +77,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field metadata table<string, string>
 ---@field isolation "kernel"|"container"|"microvm"|"none"
 ---@field limits table<string, {value: number, by: string}> value and mechanism of each
----@field network string
+---@field network "none"|"open"|codecell.Network
 ---@field languages string[]
 
 ---@class codecell.Sandbox
@@ -130,7 +131,7 @@ error("codecell.meta is for language servers; it is never required")
 ---interpreter has left out or shortened some (texts past 4 MiB, pictures past 16 MiB, more than
 ---1000 results); `files_changed` counts those past 1000 or 64 KiB of names, and its `unknown` is
 ---true where nobody can tell, as with more than 65536 files or 8192 directories below /home/user
----@field refused {what: string, why: string, allow: string}[]
+---@field refused codecell.Refusal[] what its sandbox was refused meanwhile
 ---@field files_changed codecell.FileChange[] below /home/user, by path; of cells of several
 ---contexts that run at the same time, the first one to end tells it
 

@@ -24,12 +24,13 @@ local armed            -- deadline that the C object will ring at
 local parked_count = 0 -- tasks that have not been resumed yet, without those of the background
 local watcher          -- of the attached host
 local told             -- what the watcher knows
+local listeners = {}   -- token -> function called in the step that brings news
 local failures = {}    -- what ended coroutines that nobody else hears of
 
 -- A forked copy of the host inherits tables that speak of the original's sandboxes.
 local function forget_everything()
   parked, ready, ready_count, alarms, alarm_count, armed = {}, {}, 0, {}, 0, nil
-  parked_count = 0
+  parked_count, listeners = 0, {}
 end
 
 local function tell_watcher()
@@ -157,6 +158,13 @@ function reactor.park(task, key, deadline)
   tell_watcher()
 end
 
+--- Have a function called whenever a token brings news, whoever waits for it.
+---@param token integer
+---@param called fun(): boolean false: no more; it must not wait
+function reactor.listen(token, called)
+  listeners[token] = called
+end
+
 --- Have a parked task resumed in the next step.
 ---@param task table
 function reactor.make_ready(task)
@@ -247,6 +255,9 @@ function Reactor:step(timeout)
   while token do
     if parked[token] then
       reactor.wake(token)
+    end
+    if listeners[token] and not listeners[token]() then
+      listeners[token] = nil
     end
     token = self:take()
   end

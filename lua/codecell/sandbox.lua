@@ -5,6 +5,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local languages = require "codecell.languages"
+local network = require "codecell.network"
 local options = require "codecell.options"
 local pause = require "codecell.pause"
 local pty = require "codecell.pty"
@@ -247,13 +248,15 @@ function Sandbox:get_info()
     state = pause.is_paused(self) and "paused" or self._backend.state(self),
     started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
-    isolation = self._backend.isolation, network = about.network, languages = languages.available(),
+    isolation = self._backend.isolation, network = network.copy(about.network),
+    languages = languages.available(),
   }
 end
 
 --- What it uses now.
 ---@return table? metrics `cpu_used_pct cpu_count memory_used memory_peak memory_total disk_used
----disk_total processes processes_peak`; cpu_used_pct since the last call
+---disk_total processes processes_peak`; cpu_used_pct since the last call; and where there is a
+---network `network`: `{sent, received, connections, refused, open}`, bytes and counts
 ---@return codecell.Error? err
 function Sandbox:get_metrics()
   check_open(self, "get_metrics")
@@ -272,6 +275,7 @@ function Sandbox:get_metrics()
     memory_total = self._limits.memory, disk_used = answer.disk_used,
     disk_total = answer.disk_total, processes = answer.processes,
     processes_peak = answer.processes_peak,
+    network = self._backend.traffic(self),
   }
 end
 
@@ -314,6 +318,38 @@ function Sandbox:is_running()
 end
 
 local PORT = { type = "integer", least = 1, most = 65535 }
+
+--- Where a server inside is reached from this machine: "127.0.0.1:41234". Connections go through as
+--- bytes do, HTTP upgrades included, while the reactor is stepped: by any verb that waits, by
+--- `codecell.step`, or by an attached host.
+---@param port integer inside, 1 to 65535
+---@return string? host address and port, the same each time, until the sandbox ends
+---@return codecell.Error? err kinds "limit_exceeded", "sandbox_gone", "system"
+function Sandbox:get_host(port)
+  check_open(self, "get_host")
+  options.argument("get_host", "port", port, "integer", PORT)
+  return self._backend.host(self, port)
+end
+
+--- Let it reach other things from now on. Connections that are no longer allowed are cut.
+---@param given string|table as `network` of create; "none" cuts everything
+---@return true? done
+---@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or an
+---address or "open" is wanted that create did not have
+function Sandbox:update_network(given)
+  check_open(self, "update_network")
+  if given == nil then
+    error("update_network: network expected", 2)
+  end
+  options.check("update_network", { network = given }, { network = network.rule })
+  local ok, err = self._backend.update_network(self,
+    network.policy("update_network", given, 2))
+  if not ok then
+    return nil, err
+  end
+  self._about.network = network.copy(given)
+  return true
+end
 
 --- Wait until something listens on a port inside.
 ---@param port integer
@@ -431,10 +467,8 @@ local LATER = {
   download_url = "serve files with 'codecell serve', or use files:download",
   export = "keep the executions that run_code returns",
   expose = "pass data with stdin or files:write",
-  get_host = "talk to the port with commands:run from inside",
   history = "keep the executions that run_code returns",
   install = "name an interpreter that has the packages in codecell.setup{languages =}",
-  update_network = "a local sandbox has no network",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

@@ -53,7 +53,7 @@ static const char *const written[][2] = {
   {"passwd", "root:x:0:0:root:/root:/bin/sh\n"
              "user:x:1000:1000:user:/home/user:/bin/sh\n"
              "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"},
-  {"resolv.conf", ""},
+  {"resolv.conf", "nameserver 127.0.0.1\n"},
   {NULL, NULL},
 };
 

@@ -82,7 +82,6 @@ static int read_configuration(struct warden *warden, struct failure *failure)
 {
   struct cell_unpacker unpacker;
   uint64_t milliseconds;
-  uint32_t network;
   int got = wire_receive(warden->channel, &warden->message, 1);
 
   if (got == 0)
@@ -99,15 +98,13 @@ static int read_configuration(struct warden *warden, struct failure *failure)
   warden->disk = cell_unpack_u64(&unpacker);
   warden->processes = cell_unpack_u32(&unpacker);
   warden->files = cell_unpack_u32(&unpacker);
-  network = cell_unpack_u32(&unpacker);
+  gateway_read(&warden->gateway, &unpacker);
   if (warden->message.frame.type != CELL_CONFIGURE ||
       !cell_unpack_done(&unpacker))
     errno = EPROTO;
-  else if (network != 0)
-    errno = EOPNOTSUPP;
   else if (set_deadline(milliseconds) == 0)
     return 0;
-  return fail(failure, network != 0 ? "network" : "configure");
+  return fail(failure, "configure");
 }
 
 static int take_identity(struct warden *warden, struct failure *failure)
@@ -163,7 +160,9 @@ static int prepare(struct warden *warden, struct failure *failure)
   action.sa_handler = deadline_came;
   sigaction(SIGALRM, &action, NULL);
   if (read_configuration(warden, failure) < 0 ||
-      take_identity(warden, failure) < 0 || reaper_start(warden, failure) < 0 ||
+      take_identity(warden, failure) < 0 ||
+      gateway_open(&warden->gateway, warden->channel, failure) < 0 ||
+      reaper_start(warden, failure) < 0 ||
       store_mount(warden->disk, failure) < 0)
     return -1;
   sigemptyset(&set);
@@ -253,6 +252,9 @@ static void serve(struct warden *warden)
     break;
   case CELL_UNWATCH:
     watch_stop(warden);
+    break;
+  case CELL_LISTEN:
+    gateway_listen(warden);
     break;
   case CELL_GOODBYE:
     _exit(CELL_EXIT_GOODBYE);

@@ -13,6 +13,7 @@
 #include "dial.h"
 #include "failure.h"
 #include "files.h"
+#include "gateway.h"
 #include "self.h"
 #include "spawn.h"
 #include "watch.h"
@@ -45,6 +46,7 @@ struct warden {
   struct jobs jobs;
   struct helpers helpers;
   struct dials dials;
+  struct gateway gateway;
   struct changes changes;
   struct watches watches;
   int64_t watched;         /* when memory was last looked at, ms */

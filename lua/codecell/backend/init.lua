@@ -12,6 +12,9 @@
 ---@field ask fun(sandbox, what: string, operation: string, ...): any, codecell.Error?
 ---@field state fun(sandbox): string, codecell.Error? "running", "ending" or "gone"
 ---@field set_timeout fun(sandbox, seconds: number): true?, codecell.Error?
+---@field host fun(sandbox, port: integer): string?, codecell.Error?
+---@field traffic fun(sandbox): table?
+---@field update_network fun(sandbox, policy: userdata): true?, codecell.Error?
 ---@field limits fun(sandbox): table<string, {value: number, by: string}>
 local errors = require "codecell.errors"
 

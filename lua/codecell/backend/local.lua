@@ -3,6 +3,7 @@ local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local network = require "codecell.network"
 local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
@@ -16,8 +17,9 @@ local backend = {
   name = "local",
   isolation = "kernel",
   features = {
-    commands = true, files = true, fork = true, metrics = true, pause = true, pty = true,
-    root = true, run_code = true, warm = true, watch = true,
+    commands = true, files = true, fork = true, host = true, metrics = true, network = true,
+    network_update = true, pause = true, pty = true, root = true, run_code = true, warm = true,
+    watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -83,6 +85,13 @@ function backend.create(options)
   if not ok then
     return nil, with_text(err, "create")
   end
+  local names
+  if options.policy then
+    names, err = network.names()
+    if not names then
+      return nil, err
+    end
+  end
   local limits = options.limits
   local sandbox
   sandbox, err = core.sandbox(loop, {
@@ -93,14 +102,17 @@ function backend.create(options)
     processes = limits.processes,
     files = limits.files,
     cpu = limits.cpu,
-    network = 0,
     root_view = options.root_view,
+    policy = options.policy,
+    names = names,
+    name_servers = options.name_servers,
   })
   if not sandbox then
     return nil, with_text(err, "create")
   end
   sandbox._limits = limits
-  sandbox._environment = environment.new(options.envs)
+  sandbox._environment = environment.new(options.envs, options.policy ~= nil)
+  network.attach(sandbox, options.on_event)
   return started(sandbox)
 end
 
@@ -145,11 +157,13 @@ end
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
 function backend.execute(sandbox, kernel, job)
+  local mark = network.mark(sandbox)
   local done, err = kernel:execute(job)
   if not done then
     return nil, sandbox._killed and errors.new("sandbox_gone", "run_code: the sandbox was killed")
       or err
   end
+  done.refused = network.since(sandbox, mark, done)
   return done
 end
 
@@ -206,6 +220,35 @@ function backend.set_timeout(sandbox, seconds)
   local ok, err = sandbox:_deadline(seconds)
   if not ok then
     return nil, explain(sandbox, "set_timeout", err)
+  end
+  return true
+end
+
+--- Where a port of the sandbox is reached from this machine.
+---@return string? host
+---@return codecell.Error? err
+function backend.host(sandbox, port)
+  local outside, err = sandbox:_port(port)
+  if not outside then
+    return nil, explain(sandbox, "get_host", with_text(err, "get_host"))
+  end
+  return "127.0.0.1:" .. outside
+end
+
+--- What went through the network.
+---@return table? traffic nil: there is none
+function backend.traffic(sandbox)
+  return sandbox:_traffic()
+end
+
+--- Decide by another policy from now on.
+---@param policy userdata
+---@return true? done
+---@return codecell.Error? err kind "unsupported": what only create can give
+function backend.update_network(sandbox, policy)
+  local ok, err = sandbox:_allow(policy)
+  if not ok then
+    return nil, explain(sandbox, "update_network", with_text(err, "update_network"))
   end
   return true
 end

@@ -214,6 +214,15 @@ function checks.inside(sandbox)
   return found
 end
 
+local function names()
+  local loaded, err = require("codecell.network").names()
+  if loaded then
+    return { name = "c-ares", status = "ok", detail = "networks by name can be had" }
+  end
+  return { name = "c-ares", status = "optional", detail = "no network can be given to a sandbox",
+    remedy = err.hint }
+end
+
 --- The languages that code can be in.
 ---@return table[] checks
 function checks.languages()
@@ -222,10 +231,11 @@ function checks.languages()
       .. "; 'codecell languages' has the others" } }
 end
 
---- What other backends would need; the local one needs none of it.
+--- What a network would need; and other backends: the local one needs none of it.
 ---@return table[] checks
 function checks.others()
   return {
+    names(),
     { name = "container engine", status = "optional", detail = "not needed: no docker, no daemon" },
     { name = "E2B account", status = "optional", detail = "not needed: no key, no network" },
     { name = "libcurl", status = "optional", detail = "not needed: nothing is fetched" },

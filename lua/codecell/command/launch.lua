@@ -18,7 +18,7 @@ launch.options = {
   { name = "file", value = "PATH", kind = "name", repeated = true,
     help = "copied into the code's folder; may be repeated" },
   { name = "network", value = "NETWORK", kind = "network",
-    help = "what the code may reach: none (default)" },
+    help = "what the code may reach: none (default), open, or api.example.com,*.example.org:8443" },
   { name = "name", value = "NAME", kind = "name", help = "a name for the sandbox" },
   { name = "backend", value = "BACKEND", help = "where it runs (default local)" },
   { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },

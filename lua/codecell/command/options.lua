@@ -32,11 +32,21 @@ function read.name(word)
   return word
 end
 
+-- "none", "open", or what `allow` holds, with commas between.
 function read.network(word)
-  if word ~= "none" and word ~= "open" then
-    return nil, "needs none"
+  if word == "none" or word == "open" then
+    return word
   end
-  return word
+  local given = { allow = {} }
+  for entry in word:gmatch "[^,]+" do
+    table.insert(given.allow, entry)
+  end
+  local ok, problem = pcall(require("codecell.network").policy, "--network", given, 0)
+  if not ok or #given.allow == 0 then
+    return nil, "needs none, open, or names with commas between"
+      .. (ok and "" or " (" .. problem:gsub("^.-network: ", "") .. ")")
+  end
+  return given
 end
 
 function read.pair(word)

@@ -103,6 +103,15 @@ local function gather(options, arguments)
   return { code = code, input = input }
 end
 
+-- What the code was refused, and what would allow it.
+local function tell_refused(execution)
+  for _, refusal in ipairs(execution.refused) do
+    local entry = refusal.allow and refusal.allow:match('^network = {allow = {"([^"]+)"}}$')
+    io.stderr:write("codecell: ", refusal.what, " refused: ", refusal.why,
+      entry and "; allow it with --network " .. entry or "", "\n")
+  end
+end
+
 function run.run(options, arguments)
   local given, message = gather(options, arguments)
   if not given then
@@ -124,6 +133,7 @@ function run.run(options, arguments)
     command.print_json(show.as_table(execution))
   else
     show.finish(view, execution)
+    tell_refused(execution)
   end
   sandbox:close()
   return run.status(execution)

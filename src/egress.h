@@ -1,0 +1,74 @@
+/* egress.h -- what a sandbox may reach, and the way there.
+**
+** The sandbox has no route out. Every address that its code may use is a local
+** one inside (warden/gateway.h); whoever connects there is accepted here, by
+** the host, which decides by the name that was asked for, resolves it itself,
+** looks at every address, connects and copies. A proxy is offered besides.
+** What cannot be decided is refused.
+**
+** A companion of its sandbox: it ends with it.
+*/
+#ifndef CELL_EGRESS_H
+#define CELL_EGRESS_H
+
+#include "policy.h"
+#include "resolver.h"
+#include "sandbox.h"
+
+#define CELL_EGRESS_VISITS_MAX 256 /* connections at a time */
+#define CELL_REFUSALS_MAX 64       /* kept until they are taken */
+#define CELL_REFUSAL_DETAIL 96
+
+struct cell_egress;
+
+enum cell_refusal_why {
+  CELL_REFUSED_NOT_ALLOWED,
+  CELL_REFUSED_PORT, /* the name is allowed, for other ports */
+  CELL_REFUSED_DENIED,
+  CELL_REFUSED_ADDRESS,     /* detail: the address, and why */
+  CELL_REFUSED_SERVER_NAME, /* detail: the other name */
+  CELL_REFUSED_PROTOCOL     /* detail: what is wrong with it */
+};
+
+/* Of each the first that comes, with how often it did. */
+struct cell_refusal {
+  enum cell_refusal_why why;
+  unsigned times;
+  uint16_t port;             /* 0: only the name was asked for */
+  char host[CELL_NAME_SIZE]; /* a name or an address; "": unreadable */
+  char detail[CELL_REFUSAL_DETAIL];
+};
+
+struct cell_traffic {
+  uint64_t sent, received; /* bytes, as the sandbox sees it */
+  uint64_t connections;    /* that were made */
+  uint64_t refused;
+  unsigned open; /* now */
+};
+
+/* Before its sandbox: give it cell_egress_gateway, then cell_egress_join. */
+struct cell_egress *cell_egress_new(struct cell_reactor *reactor,
+                                    struct cell_policy *policy,
+                                    const struct cell_resolver_library *library,
+                                    const char *servers,
+                                    struct cell_error *error);
+/* For one that has not joined a sandbox. */
+void cell_egress_free(struct cell_egress *egress);
+struct cell_gateway *cell_egress_gateway(struct cell_egress *egress);
+/* It is the sandbox's from now on, also on failure. */
+int cell_egress_join(struct cell_egress *egress, struct cell_sandbox *sandbox,
+                     struct cell_error *error);
+/* That of a sandbox; NULL: it has none, or has ended. */
+struct cell_egress *cell_egress_of(const struct cell_sandbox *sandbox);
+
+/* Decide by another policy from now on; what it does not allow is cut. */
+void cell_egress_update(struct cell_egress *egress, struct cell_policy *policy);
+/* 1 if its listeners and ranges are there already; else UNSUPPORTED. */
+int cell_egress_can(const struct cell_egress *egress,
+                    const struct cell_policy *policy, struct cell_error *error);
+/* The oldest refusal that has not been taken. 0: there is none. */
+int cell_egress_take(struct cell_egress *egress, struct cell_refusal *refusal);
+void cell_egress_traffic(const struct cell_egress *egress,
+                         struct cell_traffic *traffic);
+
+#endif
