@@ -69,7 +69,7 @@ WARDEN_COMPILE = $(WARDEN_CC) $(DIALECT) $(WARNINGS) $(WARDEN_EXTRA) -Os -fno-pi
 # ---- what there is ----
 
 BINDING_SOURCES := $(wildcard src/lua_*.c)
-ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c))
+ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c src/egress/*.c))
 WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
 	src/frame.c src/pack.c
 KERNELS := $(wildcard src/kernels/*.*)
@@ -130,7 +130,7 @@ CARES_LIBS ?= -L$(CARES_LIBDIR) -lcares
 endif
 CARES_CFLAGS ?= $(shell pkg-config --cflags libcares 2>/dev/null)
 CARES_LIBS ?= $(shell pkg-config --libs libcares 2>/dev/null || echo -lcares)
-NAMES_SOURCES := src/names/names.c src/names/lua_names.c src/address.c
+NAMES_SOURCES := src/names/names.c src/names/lua_names.c src/egress/address.c
 NAMES_OBJECTS := $(NAMES_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/names/%.o)
 
 $(BUILD)/$(LUA_ABI)/names/%.o: src/%.c | tools
@@ -184,7 +184,7 @@ $(COMMAND): $(MAKEFILE_LIST)
 # ---- layers: the engine knows no Lua, and Lua goes through the binding ----
 
 $(BUILD)/layers.checked: .ci/layers $(ENGINE_SOURCES) $(BINDING_SOURCES) \
-		$(wildcard src/*.h src/warden/*) $(LUA_FILES)
+		$(wildcard src/*.h src/egress/*.h src/warden/*) $(LUA_FILES)
 	@mkdir -p $(@D)
 	@.ci/layers
 	@touch $@

@@ -6,10 +6,10 @@
 **
 ** Run as frame_fuzz.c says, linked with the whole engine.
 */
-#include "head.h"
-#include "hello.h"
-#include "query.h"
-#include "socks.h"
+#include "egress/head.h"
+#include "egress/hello.h"
+#include "egress/query.h"
+#include "egress/socks.h"
 
 #include <stdint.h>
 #include <stdlib.h>

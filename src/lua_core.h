@@ -7,9 +7,9 @@
 #ifndef CELL_LUA_CORE_H
 #define CELL_LUA_CORE_H
 
+#include "egress/policy.h"
 #include "error.h"
 #include "lua_compat.h"
-#include "policy.h"
 #include "process.h"
 #include "reactor.h"
 #include "sandbox.h"

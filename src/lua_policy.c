@@ -1,7 +1,7 @@
 /* lua_policy.c -- codecell.Policy: what a sandbox may reach, and what of it was
 ** refused.
 */
-#include "egress.h"
+#include "egress/egress.h"
 #include "lua_core.h"
 
 struct policy {

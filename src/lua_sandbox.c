@@ -3,7 +3,7 @@
 ** A local one holds its engine object; one of another backend holds nothing
 ** here.
 */
-#include "egress.h"
+#include "egress/egress.h"
 #include "lua_core.h"
 #include "port.h"
 

@@ -1,9 +1,9 @@
 /* port.c -- see port.h. */
 #include "port.h"
 
-#include "bridge.h"
 #include "container.h"
 #include "descriptor.h"
+#include "egress/bridge.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -5,11 +5,11 @@
 ** at any byte is never taken for something whole.
 */
 #include "check.h"
-#include "head.h"
-#include "hello.h"
-#include "policy.h"
-#include "query.h"
-#include "socks.h"
+#include "egress/head.h"
+#include "egress/hello.h"
+#include "egress/policy.h"
+#include "egress/query.h"
+#include "egress/socks.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 */
 #include "hostile.h"
 
-#include "egress.h"
+#include "egress/egress.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -2,7 +2,7 @@
 #ifndef CELL_NAMES_H
 #define CELL_NAMES_H
 
-#include "../resolver.h"
+#include "../egress/resolver.h"
 
 extern const struct cell_resolver_library cell_names_library;
 

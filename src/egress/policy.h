@@ -8,10 +8,10 @@
 #ifndef CELL_POLICY_H
 #define CELL_POLICY_H
 
+#include "../error.h"
+#include "../sandbox.h"
 #include "address.h"
-#include "error.h"
 #include "name.h"
-#include "sandbox.h"
 
 #define CELL_POLICY_ENTRIES_MAX 1024
 

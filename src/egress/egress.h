@@ -11,9 +11,9 @@
 #ifndef CELL_EGRESS_H
 #define CELL_EGRESS_H
 
+#include "../sandbox.h"
 #include "policy.h"
 #include "resolver.h"
-#include "sandbox.h"
 
 #define CELL_EGRESS_VISITS_MAX 256 /* connections at a time */
 #define CELL_REFUSALS_MAX 64       /* kept until they are taken */

@@ -1,8 +1,8 @@
 /* visit.c -- see visit.h. */
 #include "visit.h"
 
-#include "container.h"
-#include "descriptor.h"
+#include "../container.h"
+#include "../descriptor.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,8 +1,8 @@
 /* bridge.c -- see bridge.h. */
 #include "bridge.h"
 
-#include "container.h"
-#include "descriptor.h"
+#include "../container.h"
+#include "../descriptor.h"
 
 #include <errno.h>
 #include <netinet/in.h>

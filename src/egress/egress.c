@@ -1,8 +1,8 @@
 /* egress.c -- see egress.h. */
 #include "egress_private.h"
 
-#include "container.h"
-#include "descriptor.h"
+#include "../container.h"
+#include "../descriptor.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 #ifndef CELL_DIRECTORY_H
 #define CELL_DIRECTORY_H
 
+#include "../reactor.h"
 #include "name.h"
-#include "reactor.h"
 #include "resolver.h"
 
 #define CELL_DIRECTORY_MAX 4096 /* names */

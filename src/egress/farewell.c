@@ -7,7 +7,7 @@
 */
 #include "visit.h"
 
-#include "descriptor.h"
+#include "../descriptor.h"
 #include "head.h"
 #include "socks.h"
 

@@ -7,7 +7,7 @@
 */
 #include "egress_private.h"
 
-#include "container.h"
+#include "../container.h"
 #include "query.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 */
 #include "visit.h"
 
-#include "container.h"
+#include "../container.h"
 #include "head.h"
 #include "hello.h"
 

@@ -1,7 +1,7 @@
 /* directory.c -- see directory.h. */
 #include "directory.h"
 
-#include "container.h"
+#include "../container.h"
 
 #include <errno.h>
 #include <stdlib.h>
