@@ -32,8 +32,7 @@ static int bell_path(lua_State *L)
 static int bell_accept(lua_State *L)
 {
   struct cell_bell *bell = check_bell(L);
-  struct cell_stem *stem;
-  struct cell_reactor *reactor = lcell_check_reactor(L, 2, &stem);
+  struct cell_reactor *reactor = lcell_check_reactor(L, 2);
   struct cell_error error = {0};
   int accepted = cell_bell_accept(bell, cell_reactor_pollfd(reactor), &error);
 

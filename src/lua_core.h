@@ -13,7 +13,7 @@
 #include "process.h"
 #include "reactor.h"
 #include "sandbox.h"
-#include "stem.h"
+#include "stems.h"
 
 #include <stdint.h>
 
@@ -55,8 +55,8 @@ uint64_t lcell_size_field(lua_State *L, int index, const char *name,
 #define LCELL_BELL "codecell.Bell"
 #define LCELL_POLICY "codecell.Policy"
 
-struct cell_reactor *lcell_check_reactor(lua_State *L, int index,
-                                         struct cell_stem **stem);
+struct cell_reactor *lcell_check_reactor(lua_State *L, int index);
+struct cell_stems *lcell_check_stems(lua_State *L, int index);
 /* Raises for a sandbox of another backend and for a closed one. */
 struct cell_sandbox *lcell_check_sandbox(lua_State *L, int index);
 /* NULL for one of another backend; a closed one as it is. */

@@ -1,6 +1,7 @@
 /* lua_reactor.c -- codecell.Reactor: what a Lua state waits on.
 **
-** Holds the stem too, because both are one a Lua state. Collected first or
+** Holds the stems too, because they are those of a Lua state. Collected first
+*or
 ** last, the engine's counts keep what sandboxes still need.
 */
 #include "lua_core.h"
@@ -9,7 +10,7 @@
 
 struct reactor {
   struct cell_reactor *reactor; /* NULL once closed */
-  struct cell_stem *stem;
+  struct cell_stems *stems;
   struct cell_timer alarm; /* the earliest deadline that Lua waits for */
 };
 
@@ -21,13 +22,20 @@ static struct reactor *check_open(lua_State *L, int index)
   return self;
 }
 
-struct cell_reactor *lcell_check_reactor(lua_State *L, int index,
-                                         struct cell_stem **stem)
+struct cell_reactor *lcell_check_reactor(lua_State *L, int index)
 {
-  struct reactor *self = check_open(L, index);
+  return check_open(L, index)->reactor;
+}
 
-  *stem = self->stem;
-  return self->reactor;
+struct cell_stems *lcell_check_stems(lua_State *L, int index)
+{
+  return check_open(L, index)->stems;
+}
+
+/* That of the host's programs, which is always there. */
+static struct cell_stem *check_stem(lua_State *L)
+{
+  return cell_stems_find(check_open(L, 1)->stems, "", NULL);
 }
 
 /* Waking the step is all that an alarm is for. */
@@ -45,8 +53,8 @@ static int reactor_new(lua_State *L)
   self->alarm.due = ring;
   self->reactor = cell_reactor_new(&error);
   if (self->reactor != NULL)
-    self->stem = cell_stem_new(self->reactor, &error);
-  if (self->stem == NULL)
+    self->stems = cell_stems_new(self->reactor, &error);
+  if (self->stems == NULL)
     return lcell_fail(L, &error); /* what was made goes with the object */
   return 1;
 }
@@ -58,10 +66,9 @@ static int reactor_close(lua_State *L)
   if (self->reactor == NULL)
     return 0;
   cell_timer_disarm(self->reactor, &self->alarm);
-  if (self->stem != NULL)
-    cell_stem_free(self->stem);
+  cell_stems_free(self->stems);
   cell_reactor_release(self->reactor);
-  self->stem = NULL;
+  self->stems = NULL;
   self->reactor = NULL;
   return 0;
 }
@@ -156,7 +163,7 @@ static int reactor_warm(lua_State *L)
 {
   struct cell_error error = {0};
 
-  if (cell_stem_start(check_open(L, 1)->stem, &error) < 0)
+  if (cell_stem_start(check_stem(L), &error) < 0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
   return 1;
@@ -164,11 +171,11 @@ static int reactor_warm(lua_State *L)
 
 static int reactor_hold(lua_State *L)
 {
-  struct reactor *self = check_open(L, 1);
+  struct cell_stem *stem = check_stem(L);
   struct cell_error error = {0};
 
   luaL_checktype(L, 2, LUA_TBOOLEAN);
-  if (cell_stem_hold(self->stem, lua_toboolean(L, 2), &error) < 0)
+  if (cell_stem_hold(stem, lua_toboolean(L, 2), &error) < 0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
   return 1;
@@ -176,7 +183,7 @@ static int reactor_hold(lua_State *L)
 
 static int reactor_set_binds(lua_State *L)
 {
-  struct reactor *self = check_open(L, 1);
+  struct cell_stem *stem = check_stem(L);
   struct cell_error error = {0};
   const char **paths;
   size_t count, i;
@@ -191,7 +198,7 @@ static int reactor_set_binds(lua_State *L)
     luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "paths are strings");
     paths[i] = lua_tostring(L, -1);
   }
-  if (cell_stem_set_binds(self->stem, paths, count, &error) < 0)
+  if (cell_stem_set_binds(stem, paths, count, &error) < 0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
   return 1;

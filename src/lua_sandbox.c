@@ -105,15 +105,22 @@ static int sandbox_new(lua_State *L)
 {
   struct cell_reactor *reactor;
   struct cell_egress *egress;
-  struct cell_stem *stem;
+  struct cell_stem *stem = NULL;
   struct cell_sandbox_options options;
   struct cell_error error = {0};
   struct sandbox *self;
 
   lua_settop(L, 2);
-  reactor = lcell_check_reactor(L, 1, &stem);
-  if (!lua_isnil(L, 2))
+  reactor = lcell_check_reactor(L, 1);
+  if (!lua_isnil(L, 2)) {
     check_options(L, &options);
+    lua_getfield(L, 2, "root"); /* a folder with programs, or nil */
+    stem = cell_stems_find(lcell_check_stems(L, 1), luaL_optstring(L, -1, ""),
+                           &error);
+    if (stem == NULL)
+      return lcell_fail(L, &error);
+    lua_settop(L, 2);
+  }
   self = lcell_new_object(L, LCELL_SANDBOX, sizeof *self);
   lua_pushliteral(L, "_reactor"); /* lives as long as the sandbox */
   lua_pushvalue(L, 1);

@@ -33,8 +33,10 @@
 
 enum cell_message {
   /* ---- host to stem ---- */
-  /* First message. u32 flags (0), u32 count, then per bind: string absolute
-  ** host path, bound read-only at the same path (interpreters outside /usr). */
+  /* First message. string root (an absolute host path: a folder that holds the
+  ** programs of all its sandboxes; "": the host's own), u32 count, then per
+  ** bind: string absolute host path, bound read-only at the same path
+  ** (interpreters outside /usr). */
   CELL_STEM_SETUP = 1,
   /* request: number of the sandbox, never reused.
   ** string id, u64 memory, u32 processes, u32 cpu_milli (0: all)

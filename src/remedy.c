@@ -41,6 +41,10 @@ static const struct remedy remedies[] = {
    "/proc is partly covered, as containers do: run the container with "
    "unmasked paths (--security-opt systempaths=unconfined), or use the docker "
    "backend"},
+  {"template", ENOENT, CELL_NOT_FOUND, "the folder must exist"},
+  {"template", ENOTDIR, CELL_INVALID_ARGUMENT, "name a folder, not a link"},
+  {"template", EACCES, CELL_PERMISSION_DENIED,
+   "the folder must be readable for the user of the program"},
   {"bind", ENOENT, CELL_INVALID_ARGUMENT, "the directory must exist"},
   {"bind", ENOTDIR, CELL_INVALID_ARGUMENT, "name a directory"},
   {NULL, EPERM, CELL_UNSUPPORTED,

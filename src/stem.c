@@ -1,7 +1,8 @@
 /* stem.c -- see stem.h.
 **
 ** A stem's process may be replaced while sandboxes of it live: by another set
-** of binds, or because it was killed. So there can be several processes, of
+** of binds, by another folder at the path of its programs, or because it was
+** killed. So there can be several processes, of
 ** which `current` makes the next sandbox; the others only tell how theirs end.
 */
 #include "stem.h"
@@ -18,8 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Another folder at the same path is another one. */
+struct identity {
+  dev_t device;
+  ino_t number;
+};
 
 struct cell_stem {
   struct cell_reactor *reactor; /* kept */
@@ -27,7 +35,9 @@ struct cell_stem {
   struct cell_stem_process *processes; /* all of them */
   uint64_t last_number;
   int hold;
-  unsigned char *setup; /* payload of STEM_SETUP */
+  char *root; /* the folder with the programs; "": those of the host */
+  struct identity identity; /* of that folder, as `current` has it */
+  unsigned char *setup;     /* payload of STEM_SETUP */
   size_t setup_length;
 };
 
@@ -277,9 +287,10 @@ static struct cell_stem_process *process_new(struct cell_stem *stem,
 
 /* ---- the stem ---- */
 
-/* The payload of STEM_SETUP for these binds, or NULL. */
-static unsigned char *pack_setup(const char *const *paths, size_t count,
-                                 size_t *length, struct cell_error *error)
+/* The payload of STEM_SETUP for this root and these binds, or NULL. */
+static unsigned char *pack_setup(const char *root, const char *const *paths,
+                                 size_t count, size_t *length,
+                                 struct cell_error *error)
 {
   unsigned char *bytes = malloc(CELL_MESSAGE_MAX);
   unsigned char *shorter;
@@ -291,7 +302,7 @@ static unsigned char *pack_setup(const char *const *paths, size_t count,
     return NULL;
   }
   cell_pack_start(&packer, bytes, CELL_MESSAGE_MAX);
-  cell_pack_u32(&packer, 0);
+  cell_pack_string(&packer, root);
   cell_pack_u32(&packer, (uint32_t)count);
   for (i = 0; i < count; i++)
     cell_pack_string(&packer, paths[i]);
@@ -305,17 +316,21 @@ static unsigned char *pack_setup(const char *const *paths, size_t count,
   return shorter != NULL ? shorter : bytes;
 }
 
-struct cell_stem *cell_stem_new(struct cell_reactor *reactor,
+struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
                                 struct cell_error *error)
 {
   struct cell_stem *stem = calloc(1, sizeof *stem);
 
-  if (stem == NULL) {
+  if (stem != NULL)
+    stem->root = strdup(root);
+  if (stem == NULL || stem->root == NULL) {
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "create a stem");
+    free(stem);
     return NULL;
   }
-  stem->setup = pack_setup(NULL, 0, &stem->setup_length, error);
+  stem->setup = pack_setup(root, NULL, 0, &stem->setup_length, error);
   if (stem->setup == NULL) {
+    free(stem->root);
     free(stem);
     return NULL;
   }
@@ -331,6 +346,7 @@ void cell_stem_free(struct cell_stem *stem)
   while (stem->processes != NULL)
     process_free(stem->processes);
   cell_reactor_release(stem->reactor);
+  free(stem->root);
   free(stem->setup);
   free(stem);
 }
@@ -338,6 +354,26 @@ void cell_stem_free(struct cell_stem *stem)
 struct cell_reactor *cell_stem_reactor(struct cell_stem *stem)
 {
   return stem->reactor;
+}
+
+const char *cell_stem_root(const struct cell_stem *stem)
+{
+  return stem->root;
+}
+
+int cell_stem_is_idle(const struct cell_stem *stem)
+{
+  return stem->processes == NULL;
+}
+
+/* The process stays for the sandboxes that it made. */
+static void retire(struct cell_stem *stem)
+{
+  if (stem->current == NULL)
+    return;
+  if (stem->hold)
+    send_keep(stem->current, 0, NULL);
+  stem->current = NULL;
 }
 
 int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
@@ -356,7 +392,7 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
     return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
                      "%zu binds are too many: at most %d", count,
                      CELL_BINDS_MAX);
-  setup = pack_setup(paths, count, &length, error);
+  setup = pack_setup(stem->root, paths, count, &length, error);
   if (setup == NULL)
     return -1;
   if (length == stem->setup_length && memcmp(setup, stem->setup, length) == 0) {
@@ -366,11 +402,26 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
   free(stem->setup);
   stem->setup = setup;
   stem->setup_length = length;
-  if (stem->current != NULL) { /* it stays for the sandboxes that it made */
-    if (stem->hold)
-      send_keep(stem->current, 0, NULL);
-    stem->current = NULL;
-  }
+  retire(stem);
+  return 0;
+}
+
+/* Whether the folder with the programs is there; another one than before needs
+** another process.
+*/
+static int check_root(struct cell_stem *stem, struct cell_error *error)
+{
+  struct stat status;
+
+  if (stem->root[0] == '\0')
+    return 0;
+  if (stat(stem->root, &status) < 0)
+    return cell_fail(error, cell_kind_of(errno), errno, "template %s",
+                     stem->root);
+  if (status.st_dev != stem->identity.device ||
+      status.st_ino != stem->identity.number)
+    retire(stem);
+  stem->identity = (struct identity){status.st_dev, status.st_ino};
   return 0;
 }
 
@@ -379,6 +430,8 @@ int cell_stem_start(struct cell_stem *stem, struct cell_error *error)
   static const int no_extra[2] = {-1, -1};
   struct cell_launched launched;
 
+  if (check_root(stem, error) < 0)
+    return -1;
   if (stem->current != NULL)
     return 0;
   if (!cell_reactor_owned(stem->reactor))

@@ -1,6 +1,7 @@
 /* stem.h -- the host's side of the process that makes all its sandboxes.
 **
-** One a reactor, started at the first create, remade when it has gone. Its end
+** One a reactor and folder with programs, started at the first create, remade
+*when it has gone. Its end
 ** says nothing about the sandboxes it made. Nothing here blocks but the launch.
 */
 #ifndef CELL_STEM_H
@@ -13,11 +14,17 @@
 struct cell_stem;
 struct cell_sandbox;
 
-struct cell_stem *cell_stem_new(struct cell_reactor *reactor,
+/* root: absolute path of a folder that holds the programs of its sandboxes, as
+** the host's / does (an unpacked image, say); "" for the host's own.
+*/
+struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
                                 struct cell_error *error);
 /* Sandboxes of it live on, until their own channels are closed. */
 void cell_stem_free(struct cell_stem *stem);
 struct cell_reactor *cell_stem_reactor(struct cell_stem *stem);
+const char *cell_stem_root(const struct cell_stem *stem);
+/* Whether no process of it is left. */
+int cell_stem_is_idle(const struct cell_stem *stem);
 /* Directories outside /usr to bind read-only in every later sandbox. A change
 ** makes a new stem at the next create.
 */

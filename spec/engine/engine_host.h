@@ -45,7 +45,7 @@ UNUSED static int host_open(struct host *host)
   struct cell_error error;
 
   host->reactor = cell_reactor_new(&error);
-  host->stem = cell_stem_new(host->reactor, &error);
+  host->stem = cell_stem_new(host->reactor, "", &error);
   return host->stem != NULL;
 }
 

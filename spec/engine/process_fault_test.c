@@ -41,7 +41,7 @@ static int open_world(struct world *world, struct cell_error *error)
   memset(world, 0, sizeof *world);
   world->reactor = cell_reactor_new(error);
   if (world->reactor != NULL)
-    world->stem = cell_stem_new(world->reactor, error);
+    world->stem = cell_stem_new(world->reactor, "", error);
   if (world->stem != NULL)
     world->sandbox = cell_sandbox_create(world->stem, &options, error);
   if (world->sandbox == NULL)

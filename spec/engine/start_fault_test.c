@@ -80,7 +80,7 @@ static int make_sandbox(struct world *world, struct cell_error *error)
   world->reactor = cell_reactor_new(error);
   if (world->reactor == NULL)
     return -1;
-  world->stem = cell_stem_new(world->reactor, error);
+  world->stem = cell_stem_new(world->reactor, "", error);
   if (world->stem == NULL)
     return -1;
   world->sandbox = cell_sandbox_create(world->stem, &options, error);

@@ -22,6 +22,7 @@ static const char *const shared[] = {
   "debian_version",
   "fonts",
   "java-*",
+  "ld-musl-*",
   "ld.so.cache",
   "ld.so.conf",
   "ld.so.conf.d",
@@ -89,7 +90,7 @@ static int put(int directory, const char *name, const char *text)
 static int copy(int from, int to, const char *name)
 {
   char block[16384];
-  int source = openat(from, name, O_RDONLY | O_CLOEXEC), target;
+  int source = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), target;
   ssize_t length = 0;
 
   if (source < 0)
@@ -137,21 +138,33 @@ static int share(int from, int to, const char *name)
     from, name, MOUNT_READ_ONLY | MOUNT_NO_SETUID | MOUNT_NO_DEVICES, to, name);
 }
 
-int etc_build(int root)
+/* NULL: there is none. A link would lead out of where the programs are. */
+static DIR *open_source(int source)
+{
+  int fd =
+    openat(source, "etc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+
+  if (directory == NULL && fd >= 0)
+    close(fd);
+  return directory;
+}
+
+int etc_build(int source, int root)
 {
   int to = openat(root, "etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *host = opendir("/etc");
+  DIR *from = open_source(source);
   struct dirent *entry;
   int i, result = to < 0 ? -1 : 0;
 
   for (i = 0; result == 0 && written[i][0] != NULL; i++)
     result = put(to, written[i][0], written[i][1]);
-  while (result == 0 && host != NULL && (entry = readdir(host)) != NULL)
+  while (result == 0 && from != NULL && (entry = readdir(from)) != NULL)
     if (wanted(entry->d_name))
-      result = share(dirfd(host), to, entry->d_name);
+      result = share(dirfd(from), to, entry->d_name);
   i = errno;
-  if (host != NULL)
-    closedir(host);
+  if (from != NULL)
+    closedir(from);
   if (to >= 0)
     close(to);
   errno = i;

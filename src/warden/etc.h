@@ -1,12 +1,13 @@
 /* etc.h -- the /etc of a sandbox.
 **
-** From the host come the entries that programs need and that tell nothing of
-** its people; passwd and the like are written.
+** From where its programs come from, the host or a folder, it has the entries
+** that programs need and that tell nothing of people; passwd and the like are
+** written.
 */
 #ifndef CELL_ETC_H
 #define CELL_ETC_H
 
-/* Fills root/etc, an empty directory. -1 and errno. */
-int etc_build(int root);
+/* Fills root/etc, an empty directory, from source/etc. -1 and errno. */
+int etc_build(int source, int root);
 
 #endif

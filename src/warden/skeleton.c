@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 
 #define READ_ONLY (MOUNT_READ_ONLY | MOUNT_NO_SETUID | MOUNT_NO_DEVICES)
+#define SOURCE "source" /* where a folder with programs is attached meanwhile  \
+                         */
 
 static const char *const directories[] = {
   "dev",  "dev/pts", "dev/shm", "etc", "home", "home/user", "opt",
@@ -61,11 +63,16 @@ static int copy_directory(const char *path)
   return tree;
 }
 
-int skeleton_open(struct skeleton_bind *binds, size_t count,
-                  struct failure *failure)
+int skeleton_open(struct skeleton_bind *source, struct skeleton_bind *binds,
+                  size_t count, struct failure *failure)
 {
   size_t i;
 
+  if (source->path[0] != '\0' && source->tree < 0) {
+    source->tree = copy_directory(source->path);
+    if (source->tree < 0)
+      return fail_at(failure, "template", source->path);
+  }
   for (i = 0; i < count; i++) {
     if (binds[i].tree >= 0)
       continue;
@@ -76,31 +83,53 @@ int skeleton_open(struct skeleton_bind *binds, size_t count,
   return 0;
 }
 
-static int copy_top(int root, struct failure *failure)
+/* Show a directory of the source at the same place; where there is none, none.
+ */
+static int share_directory(int source, int root, const char *name)
 {
-  char source[16], target[256];
-  struct stat status;
-  ssize_t length;
-  int i;
+  int directory =
+    openat(source, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int result, number;
 
-  if (mount_copy_at(AT_FDCWD, "/usr", READ_ONLY, root, "usr") < 0)
+  if (directory < 0)
+    return errno == ENOENT ? 0 : -1;
+  result = mkdirat(root, name, 0755) < 0 && errno != EEXIST
+             ? -1
+             : mount_copy_at(directory, ".", READ_ONLY, root, name);
+  number = errno;
+  close(directory);
+  errno = number;
+  return result;
+}
+
+static int copy_link(int source, int root, const char *name)
+{
+  char target[256];
+  ssize_t length = readlinkat(source, name, target, sizeof target - 1);
+
+  if (length < 0)
+    return -1;
+  target[length] = '\0';
+  return symlinkat(target, root, name);
+}
+
+static int copy_top(int source, int root, struct failure *failure)
+{
+  struct stat status;
+  int i, result;
+
+  if (share_directory(source, root, "usr") < 0)
     return fail_at(failure, "root", "/usr");
   for (i = 0; top[i] != NULL; i++) {
-    snprintf(source, sizeof source, "/%s", top[i]);
-    if (lstat(source, &status) < 0)
+    if (fstatat(source, top[i], &status, AT_SYMLINK_NOFOLLOW) < 0)
       continue;
-    if (S_ISLNK(status.st_mode)) {
-      length = readlink(source, target, sizeof target - 1);
-      if (length < 0)
-        return fail_at(failure, "root", source);
-      target[length] = '\0';
-      if (symlinkat(target, root, top[i]) < 0)
-        return fail_at(failure, "root", source);
-    } else if (S_ISDIR(status.st_mode)) {
-      if (mkdirat(root, top[i], 0755) < 0 ||
-          mount_copy_at(AT_FDCWD, source, READ_ONLY, root, top[i]) < 0)
-        return fail_at(failure, "root", source);
-    }
+    result = 0;
+    if (S_ISLNK(status.st_mode))
+      result = copy_link(source, root, top[i]);
+    else if (S_ISDIR(status.st_mode))
+      result = share_directory(source, root, top[i]);
+    if (result < 0)
+      return fail_at(failure, "root", top[i]);
   }
   return 0;
 }
@@ -206,7 +235,7 @@ static int attach_root(int root)
   return -1;
 }
 
-static int fill(int root, struct failure *failure)
+static int fill(int source, int root, struct failure *failure)
 {
   int i;
 
@@ -216,15 +245,51 @@ static int fill(int root, struct failure *failure)
   for (i = 0; links[i][0] != NULL; i++)
     if (symlinkat(links[i][1], root, links[i][0]) < 0)
       return fail_at(failure, "root", links[i][0]);
-  if (copy_top(root, failure) < 0 || copy_nodes(root, failure) < 0)
+  if (copy_top(source, root, failure) < 0 || copy_nodes(root, failure) < 0)
     return -1;
-  if (etc_build(root) < 0)
+  if (etc_build(source, root) < 0)
     return fail_at(failure, "root", "/etc");
   return mount_dead_proc(root, failure);
 }
 
-int skeleton_build(struct skeleton_bind *binds, size_t count,
-                   struct failure *failure)
+/* The directory that the programs come from. A folder's tree is attached in the
+** new root while it is read: parts of a tree that is attached nowhere cannot be
+** copied before Linux 6.15.
+*/
+static int open_source(struct skeleton_bind *source, int root)
+{
+  if (source->path[0] == '\0')
+    return open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (mkdirat(root, SOURCE, 0755) < 0 ||
+      mount_attach(source->tree, root, SOURCE) < 0)
+    return -1;
+  close(source->tree);
+  source->tree = -1;
+  return openat(root, SOURCE, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Fill the root from where the programs are. It is the working directory. */
+static int fill_from(struct skeleton_bind *source, int root,
+                     struct failure *failure)
+{
+  int from = open_source(source, root), result;
+
+  if (from < 0)
+    return fail_at(failure, "template", source->path);
+  result = fill(from, root, failure);
+  if (result == 0 && source->path[0] != '\0') {
+    if (share_directory(from, root, "opt") < 0)
+      result = fail_at(failure, "root", "/opt");
+    else if (umount2(SOURCE, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ||
+             unlinkat(root, SOURCE, AT_REMOVEDIR) < 0)
+      result = fail_at(failure, "template", source->path);
+  }
+  close(from);
+  return result;
+}
+
+int skeleton_build(struct skeleton_bind *source, struct skeleton_bind *binds,
+                   size_t count, struct failure *failure)
 {
   static const struct mount_option options[] = {
     {"size", "16m"}, {"nr_inodes", "4096"}, {"mode", "0755"}, {NULL, NULL}};
@@ -233,20 +298,20 @@ int skeleton_build(struct skeleton_bind *binds, size_t count,
 
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
     return fail(failure, "root");
-  if (skeleton_open(binds, count, failure) < 0)
+  if (skeleton_open(source, binds, count, failure) < 0)
     return -1;
   root = mount_new("tmpfs", options, MOUNT_NO_SETUID | MOUNT_NO_DEVICES);
   if (root < 0)
     return fail(failure, "root");
-  if (attach_root(root) < 0) {
+  if (attach_root(root) < 0 || fchdir(root) < 0) {
     fail(failure, "root");
     goto done;
   }
-  if (fill(root, failure) < 0 || attach_binds(root, binds, count, failure) < 0)
+  if (fill_from(source, root, failure) < 0 ||
+      attach_binds(root, binds, count, failure) < 0)
     goto done;
-  if (fchdir(root) < 0 || call_pivot_root(".", ".") < 0 ||
-      umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ||
-      call_mount_setattr(root, 0, &read_only) < 0) {
+  if (call_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+      chdir("/") < 0 || call_mount_setattr(root, 0, &read_only) < 0) {
     fail(failure, "root");
     goto done;
   }

@@ -53,6 +53,7 @@ struct stem {
   struct cgroup cgroup;
   struct child *children;
   size_t count, size;
+  struct skeleton_bind source; /* where the programs come from */
   struct skeleton_bind binds[CELL_BINDS_MAX];
   size_t bind_count;
   struct self_title title;
@@ -90,36 +91,45 @@ static int make_fresh(struct stem *stem)
   return sethostname("sandbox", 7);
 }
 
-/* The binds keep pointing into the message, which is not read again before
-** they are attached.
+/* The next string, which keeps lying in the message: moved over its own length,
+** which makes room for the NUL.
+*/
+static const char *take_path(struct cell_unpacker *unpacker)
+{
+  size_t length;
+  unsigned char *path = (unsigned char *)cell_unpack_bytes(unpacker, &length);
+
+  if (unpacker->failed || (length > 0 && path[0] != '/'))
+    return NULL;
+  memmove(path - 4, path, length);
+  path[(ptrdiff_t)length - 4] = '\0';
+  return (char *)path - 4;
+}
+
+/* The paths keep pointing into the message, which is not read again before they
+** are attached.
 */
 static int read_setup(struct stem *stem, struct failure *failure)
 {
   struct cell_unpacker unpacker;
-  uint32_t i, count;
-  size_t length;
-  unsigned char *path;
+  uint32_t count;
 
   if (wire_receive(stem->channel, &stem->message, 1) != 1 ||
       stem->message.frame.type != CELL_STEM_SETUP)
     return -1;
   cell_unpack_start(&unpacker, stem->message.frame.payload,
                     stem->message.frame.length);
-  cell_unpack_u32(&unpacker);
+  stem->source = (struct skeleton_bind){take_path(&unpacker), -1};
   count = cell_unpack_u32(&unpacker);
-  for (i = 0; i < count && i < CELL_BINDS_MAX; i++) {
-    path = (unsigned char *)cell_unpack_bytes(&unpacker, &length);
-    if (length == 0 || path[0] != '/')
+  while (stem->bind_count < count && stem->bind_count < CELL_BINDS_MAX) {
+    const char *path = take_path(&unpacker);
+
+    if (path == NULL || path[0] == '\0')
       break;
-    stem->binds[i].path = (char *)path;
-    stem->binds[i].tree = -1;
-    /* Move it over its own length, which makes room for the NUL. */
-    memmove(path - 4, path, length);
-    stem->binds[i].path = (char *)path - 4;
-    path[length - 4] = '\0';
+    stem->binds[stem->bind_count++] = (struct skeleton_bind){path, -1};
   }
-  stem->bind_count = i;
-  if (i != count || !cell_unpack_done(&unpacker)) {
+  if (stem->source.path == NULL || stem->bind_count != count ||
+      !cell_unpack_done(&unpacker)) {
     errno = EINVAL;
     return fail(failure, "setup");
   }
@@ -132,7 +142,8 @@ static int take_identity(struct stem *stem, struct failure *failure)
   gid_t gid;
 
   if (identity_is_root()) {
-    if (skeleton_open(stem->binds, stem->bind_count, failure) < 0)
+    if (skeleton_open(&stem->source, stem->binds, stem->bind_count, failure) <
+        0)
       return -1;
     cgroup_open(&stem->cgroup, CELL_PLAIN_UID, &stem->title);
     if (identity_drop() < 0)
@@ -177,7 +188,7 @@ static int prepare(struct stem *stem, struct failure *failure)
   if (stem->signals < 0)
     return fail(failure, "start");
   if (take_identity(stem, failure) < 0 ||
-      skeleton_build(stem->binds, stem->bind_count, failure) < 0)
+      skeleton_build(&stem->source, stem->binds, stem->bind_count, failure) < 0)
     return -1;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return fail(failure, "lock-down");
