@@ -71,7 +71,7 @@ WARDEN_COMPILE = $(WARDEN_CC) $(DIALECT) $(WARNINGS) $(WARDEN_EXTRA) -Os -fno-pi
 BINDING_SOURCES := $(wildcard src/lua_*.c)
 ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c src/egress/*.c))
 WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
-	src/frame.c src/pack.c
+	src/frame.c src/pack.c src/tar.c src/egress/name.c src/egress/query.c
 KERNELS := $(wildcard src/kernels/*.*)
 # The interpreter that sandboxes run, if there is one: see .ci/marshal_kernels.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3 2>/dev/null))

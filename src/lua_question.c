@@ -102,6 +102,17 @@ static void ask_link(lua_State *L, struct question *question)
   pack_path(L, 4, question);
 }
 
+/* unpack: path of a directory, Descriptor of a tar stream. */
+static void ask_unpack(lua_State *L, struct question *question)
+{
+  uint64_t size;
+
+  question->type = CELL_FILE_UNPACK;
+  pack_path(L, 3, question);
+  question->fd = lcell_check_descriptor(L, 4, &size);
+  cell_pack_u64(&question->payload, size);
+}
+
 /* changes: whether to begin anew, and to pass what tells of changes. */
 static void ask_changes(lua_State *L, struct question *question)
 {
@@ -148,6 +159,7 @@ static const struct {
   {"rename", ask_rename},
   {"signal", ask_signal},
   {"stat", ask_stat},
+  {"unpack", ask_unpack},
   {"write", ask_write},
   {NULL, NULL},
 };

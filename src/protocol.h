@@ -115,6 +115,11 @@ enum cell_message {
   /* string path, string target. Makes parents. Answer: DONE */
   CELL_FILE_LINK,
   /* u32 flags (enum cell_changes_flag). What is different below CELL_HOME from
+  /* string path of a directory (made with its parents), u64 length
+  ** [source: a tar stream, readable from its offset 0, `length` bytes of it].
+  ** Its members replace what is there; no link is followed. Answer: DONE;
+  ** EPROTO when it is no such stream */
+  CELL_FILE_UNPACK,
   ** how it was at the last such question. Answer: CHANGES_ARE */
   CELL_CHANGES,
   /* string path of a directory, u32 1 for what lies below it too. Answer: DONE;

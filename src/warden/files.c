@@ -6,6 +6,7 @@
 #include "path.h"
 #include "store.h"
 #include "tree.h"
+#include "unpack.h"
 #include "warden.h"
 
 #include <fcntl.h>
@@ -299,6 +300,39 @@ static void serve_write(struct warden *warden, struct cell_unpacker *unpacker)
     close(fd);
 }
 
+/* A stream takes long enough for a helper always. */
+static void serve_unpack(struct warden *warden, struct cell_unpacker *unpacker)
+{
+  char path[PATH_SIZE];
+  int number = path_read(unpacker, path), fd = -1, keep[3];
+  uint64_t length = cell_unpack_u64(unpacker);
+  int source = wire_take(&warden->message, 0);
+
+  if (number == 0 && (!cell_unpack_done(unpacker) || source < 0))
+    number = EINVAL;
+  if (number == 0)
+    number = make_directory(path, 0);
+  if (number == 0 || number == EEXIST) {
+    fd = path_open(path, O_RDONLY | O_DIRECTORY, 0);
+    number = fd < 0 ? errno : 0;
+  }
+  if (number == 0) {
+    keep[0] = warden->channel;
+    keep[1] = fd;
+    keep[2] = source;
+    number = start_helper(warden, -1, keep, 3);
+    if (number == 0)
+      _exit(unpack_tree(fd, source, length));
+    number = number < 0 ? errno : -1;
+  }
+  if (fd >= 0)
+    close(fd);
+  if (source >= 0)
+    close(source);
+  if (number >= 0)
+    answer(warden, warden->message.frame.request, number);
+}
+
 void files_serve(struct warden *warden)
 {
   struct cell_unpacker unpacker;
@@ -329,6 +363,9 @@ void files_serve(struct warden *warden)
     break;
   case CELL_FILE_LINK:
     serve_link(warden, &unpacker);
+    break;
+  case CELL_FILE_UNPACK:
+    serve_unpack(warden, &unpacker);
     break;
   default:
     answer(warden, warden->message.frame.request, ENOSYS);
