@@ -215,22 +215,72 @@ static int stays_beneath(const char *name, const char *target)
 int cell_tree_link(int root, const char *name, const char *target,
                    struct cell_error *error)
 {
+  if (!stays_beneath(name, target))
+    return cell_fail(error, CELL_INVALID_ARGUMENT, 0,
+                     "a link that leads out of the directory: %s -> %s", name,
+                     target);
+  return cell_tree_link_as_is(root, name, target, error);
+}
+
+int cell_tree_link_as_is(int root, const char *name, const char *target,
+                         struct cell_error *error)
+{
   const char *last;
   int parent;
   int result;
 
   if (check_name(name, error) < 0)
     return -1;
-  if (!stays_beneath(name, target))
-    return cell_fail(error, CELL_INVALID_ARGUMENT, 0,
-                     "a link that leads out of the directory: %s -> %s", name,
-                     target);
   parent = open_parent(root, name, &last);
   if (parent < 0)
     return fail_path(error, "make the link", name);
   result = symlinkat(target, parent, last);
   cell_fd_close(&parent);
   return result == 0 ? 0 : fail_path(error, "make the link", name);
+}
+
+int cell_tree_hard_link(int root, const char *name, const char *other,
+                        struct cell_error *error)
+{
+  const char *last, *other_last;
+  int parent, other_parent;
+  int result = -1;
+
+  if (check_name(name, error) < 0 || check_name(other, error) < 0)
+    return -1;
+  parent = open_parent(root, name, &last);
+  other_parent = open_parent(root, other, &other_last);
+  if (parent >= 0 && other_parent >= 0)
+    result = linkat(other_parent, other_last, parent, last, 0);
+  if (result < 0)
+    fail_path(error, "link", name);
+  cell_fd_close(&parent);
+  cell_fd_close(&other_parent);
+  return result;
+}
+
+int cell_tree_describe(int root, const char *name, int mode, int64_t modified,
+                       struct cell_error *error)
+{
+  struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
+  struct stat status;
+  const char *last;
+  int parent;
+  int result = -1;
+
+  if (check_name(name, error) < 0)
+    return -1;
+  times[1].tv_sec = (time_t)modified;
+  parent = open_parent(root, name, &last);
+  /* fchmodat follows a link: nobody else writes here, and we make none now. */
+  if (parent >= 0 && fstatat(parent, last, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+      (mode < 0 || S_ISLNK(status.st_mode) ||
+       fchmodat(parent, last, (mode_t)mode & 0777, 0) == 0))
+    result = utimensat(parent, last, times, AT_SYMLINK_NOFOLLOW);
+  if (result < 0)
+    fail_path(error, "describe", name);
+  cell_fd_close(&parent);
+  return result;
 }
 
 static int write_all(int to, const unsigned char *bytes, size_t length)
@@ -246,6 +296,14 @@ static int write_all(int to, const unsigned char *bytes, size_t length)
     length -= (size_t)written;
   }
   return 0;
+}
+
+int cell_tree_write(int to, const void *bytes, size_t length,
+                    struct cell_error *error)
+{
+  return write_all(to, bytes, length) == 0
+           ? 0
+           : fail_path(error, "write", "a file of the host");
 }
 
 long cell_tree_copy(int from, uint64_t *offset, int to, uint64_t length,

@@ -27,6 +27,20 @@ int cell_tree_directory(int root, const char *name, uint32_t mode,
 /* Only a target that stays beneath the root; INVALID_ARGUMENT otherwise. */
 int cell_tree_link(int root, const char *name, const char *target,
                    struct cell_error *error);
+/* Any target: for a tree that the host follows no link of. */
+int cell_tree_link_as_is(int root, const char *name, const char *target,
+                         struct cell_error *error);
+/* A second name for a file below the root. */
+int cell_tree_hard_link(int root, const char *name, const char *other,
+                        struct cell_error *error);
+/* Permission bits (not of a link) and time of change, whatever the umask is.
+** mode: 0 to 0777, or -1 to leave them.
+*/
+int cell_tree_describe(int root, const char *name, int mode, int64_t modified,
+                       struct cell_error *error);
+/* All of these bytes. */
+int cell_tree_write(int to, const void *bytes, size_t length,
+                    struct cell_error *error);
 /* Copy at most `length` bytes from `from` at *offset to `to`; returns bytes
 ** copied, 0 at the end, -1. Bounded work a call (4 MiB).
 */

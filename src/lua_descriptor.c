@@ -5,6 +5,7 @@
 */
 #include "descriptor.h"
 #include "host_list.h"
+#include "host_store.h"
 #include "host_tree.h"
 #include "lua_core.h"
 
@@ -166,6 +167,62 @@ static int descriptor_make_link(lua_State *L)
   return push_done(L, cell_tree_link(root->fd, name, target, &error), &error);
 }
 
+/* make_link_as_is(name, target): whatever the target is. */
+static int descriptor_make_link_as_is(lua_State *L)
+{
+  struct descriptor *root = check_open(L, 1);
+  const char *name = luaL_checkstring(L, 2);
+  const char *target = luaL_checkstring(L, 3);
+  struct cell_error error = {0};
+
+  return push_done(L, cell_tree_link_as_is(root->fd, name, target, &error),
+                   &error);
+}
+
+/* make_hard_link(name, other) */
+static int descriptor_make_hard_link(lua_State *L)
+{
+  struct descriptor *root = check_open(L, 1);
+  const char *name = luaL_checkstring(L, 2);
+  const char *other = luaL_checkstring(L, 3);
+  struct cell_error error = {0};
+
+  return push_done(L, cell_tree_hard_link(root->fd, name, other, &error),
+                   &error);
+}
+
+/* describe(name, mode or nil, time): set its permission bits and time. */
+static int descriptor_describe(lua_State *L)
+{
+  struct descriptor *root = check_open(L, 1);
+  const char *name = luaL_checkstring(L, 2);
+  int mode = lua_isnil(L, 3) ? -1 : (int)lcell_check_size(L, 3) & 0777;
+  int64_t modified = (int64_t)luaL_checknumber(L, 4);
+  struct cell_error error = {0};
+
+  return push_done(
+    L, cell_tree_describe(root->fd, name, mode, modified, &error), &error);
+}
+
+/* sync(): what was written to the file system of this directory is on disk. */
+static int descriptor_sync(lua_State *L)
+{
+  struct cell_error error = {0};
+
+  return push_done(L, cell_store_sync(check_open(L, 1)->fd, &error), &error);
+}
+
+/* write(bytes): all of them, at the end. */
+static int descriptor_write(lua_State *L)
+{
+  struct descriptor *self = check_open(L, 1);
+  struct cell_error error = {0};
+  size_t length;
+  const char *bytes = luaL_checklstring(L, 2, &length);
+
+  return push_done(L, cell_tree_write(self->fd, bytes, length, &error), &error);
+}
+
 /* host_directory(path, make) */
 static int host_directory(lua_State *L)
 {
@@ -273,12 +330,17 @@ static int core_memory(lua_State *L)
 static const luaL_Reg methods[] = {
   {"close", descriptor_close},
   {"copy_to", descriptor_copy_to},
+  {"describe", descriptor_describe},
   {"make_directory", descriptor_make_directory},
   {"make_file", descriptor_make_file},
+  {"make_hard_link", descriptor_make_hard_link},
   {"make_link", descriptor_make_link},
+  {"make_link_as_is", descriptor_make_link_as_is},
   {"read", descriptor_read},
   {"seek", descriptor_seek},
   {"size", descriptor_size},
+  {"sync", descriptor_sync},
+  {"write", descriptor_write},
   {NULL, NULL},
 };
 

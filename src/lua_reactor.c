@@ -1,8 +1,7 @@
 /* lua_reactor.c -- codecell.Reactor: what a Lua state waits on.
 **
 ** Holds the stems too, because they are those of a Lua state. Collected first
-*or
-** last, the engine's counts keep what sandboxes still need.
+** or last, the engine's counts keep what sandboxes still need.
 */
 #include "lua_core.h"
 

@@ -33,7 +33,8 @@
 
 enum cell_message {
   /* ---- host to stem ---- */
-  /* First message. string root (an absolute host path: a folder that holds the
+  /* First message. u32 flags (0), string root (an absolute host path: a folder
+  *that holds the
   ** programs of all its sandboxes; "": the host's own), u32 count, then per
   ** bind: string absolute host path, bound read-only at the same path
   ** (interpreters outside /usr). */

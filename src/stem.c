@@ -302,6 +302,7 @@ static unsigned char *pack_setup(const char *root, const char *const *paths,
     return NULL;
   }
   cell_pack_start(&packer, bytes, CELL_MESSAGE_MAX);
+  cell_pack_u32(&packer, 0);
   cell_pack_string(&packer, root);
   cell_pack_u32(&packer, (uint32_t)count);
   for (i = 0; i < count; i++)

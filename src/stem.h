@@ -1,7 +1,7 @@
 /* stem.h -- the host's side of the process that makes all its sandboxes.
 **
 ** One a reactor and folder with programs, started at the first create, remade
-*when it has gone. Its end
+** when it has gone. Its end
 ** says nothing about the sandboxes it made. Nothing here blocks but the launch.
 */
 #ifndef CELL_STEM_H

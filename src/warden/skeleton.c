@@ -14,8 +14,7 @@
 #include <sys/wait.h>
 
 #define READ_ONLY (MOUNT_READ_ONLY | MOUNT_NO_SETUID | MOUNT_NO_DEVICES)
-#define SOURCE "source" /* where a folder with programs is attached meanwhile  \
-                         */
+#define SOURCE "source" /* where a folder with programs is read */
 
 static const char *const directories[] = {
   "dev",  "dev/pts", "dev/shm", "etc", "home", "home/user", "opt",
@@ -83,8 +82,7 @@ int skeleton_open(struct skeleton_bind *source, struct skeleton_bind *binds,
   return 0;
 }
 
-/* Show a directory of the source at the same place; where there is none, none.
- */
+/* Show a directory of the source, if there is one, at the same place. */
 static int share_directory(int source, int root, const char *name)
 {
   int directory =

@@ -119,6 +119,7 @@ static int read_setup(struct stem *stem, struct failure *failure)
     return -1;
   cell_unpack_start(&unpacker, stem->message.frame.payload,
                     stem->message.frame.length);
+  cell_unpack_u32(&unpacker);
   stem->source = (struct skeleton_bind){take_path(&unpacker), -1};
   count = cell_unpack_u32(&unpacker);
   while (stem->bind_count < count && stem->bind_count < CELL_BINDS_MAX) {

@@ -1,0 +1,144 @@
+/* host_store.c -- see host_store.h. */
+#include "host_store.h"
+
+#include "descriptor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 256 /* each level costs a descriptor while it lasts */
+
+static int fail_path(struct cell_error *error, const char *what,
+                     const char *path)
+{
+  int number = errno;
+
+  return cell_fail(error, cell_kind_of(number), number, "%s %s", what, path);
+}
+
+static int is_dots(const char *name)
+{
+  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* A directory whose owner may not list it or remove from it is made so that he
+** may.
+*/
+static DIR *open_to_empty(int parent, const char *name)
+{
+  const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  struct stat status;
+  DIR *directory;
+  int fd;
+
+  if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISDIR(status.st_mode) && (status.st_mode & 0700) != 0700 &&
+      fchmodat(parent, name, 0700, 0) < 0)
+    return NULL;
+  fd = cell_fd_above_stdio(openat(parent, name, flags));
+  directory = fd >= 0 ? fdopendir(fd) : NULL;
+  if (directory == NULL)
+    cell_fd_close(&fd);
+  return directory;
+}
+
+/* -1 with errno. */
+static int remove_below(int parent, const char *name, int depth)
+{
+  struct dirent *entry;
+  DIR *directory;
+  int number = 0;
+
+  if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+    return 0;
+  if (errno != EISDIR && errno != EPERM)
+    return -1;
+  if (depth == DEPTH_MAX) {
+    errno = ELOOP;
+    return -1;
+  }
+  directory = open_to_empty(parent, name);
+  if (directory == NULL)
+    return -1;
+  while (number == 0 && (entry = readdir(directory)) != NULL)
+    if (!is_dots(entry->d_name) &&
+        remove_below(dirfd(directory), entry->d_name, depth + 1) < 0)
+      number = errno;
+  closedir(directory);
+  errno = number;
+  return number == 0 ? unlinkat(parent, name, AT_REMOVEDIR) : -1;
+}
+
+int cell_store_remove(const char *path, struct cell_error *error)
+{
+  return remove_below(AT_FDCWD, path, 0) == 0
+           ? 0
+           : fail_path(error, "remove", path);
+}
+
+int cell_store_exchange(const char *one, const char *other,
+                        struct cell_error *error)
+{
+  if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) <
+      0)
+    return fail_path(error, "replace", one);
+  return 0;
+}
+
+int cell_store_lock(const char *path, int alone, struct cell_error *error)
+{
+  int fd = cell_fd_above_stdio(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+  if (fd < 0)
+    return fail_path(error, "open the directory", path);
+  if (flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+    return fd;
+  if (errno == EWOULDBLOCK)
+    cell_fail(error, CELL_UNAVAILABLE, errno, "%s is in use", path);
+  else
+    fail_path(error, "lock", path);
+  cell_fd_close(&fd);
+  return -1;
+}
+
+int cell_store_sync(int directory, struct cell_error *error)
+{
+  return syncfs(directory) == 0
+           ? 0
+           : fail_path(error, "write", "what was laid out to the disk");
+}
+
+int cell_store_has_file(const char *root, const char *path,
+                        struct cell_error *error)
+{
+  struct open_how how = {0};
+  struct stat status;
+  int directory =
+    cell_fd_above_stdio(open(root, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  int fd, result = -1;
+
+  if (directory < 0)
+    return fail_path(error, "open the directory", root);
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  fd = cell_fd_above_stdio(
+    (int)syscall(SYS_openat2, directory, path, &how, sizeof how));
+  if (fd >= 0 && fstat(fd, &status) == 0)
+    result = S_ISREG(status.st_mode);
+  else if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
+           errno == EACCES)
+    result = 0;
+  else
+    fail_path(error, "look at", path);
+  cell_fd_close(&fd);
+  cell_fd_close(&directory);
+  return result;
+}
