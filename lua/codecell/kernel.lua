@@ -9,6 +9,7 @@ local execution = require "codecell.execution"
 local languages = require "codecell.languages"
 local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local turns = require "codecell.turns"
 local wait = require "codecell.wait"
 
@@ -72,8 +73,11 @@ function Kernel:start()
   if not process then
     return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
-  local sent = true
-  if way.parts then
+  local sent
+  sent, err = secrets.cover(sandbox, process)
+  if not sent then
+    return nil, err
+  elseif way.parts then
     sent, err = process:_send_program(way.parts)
   end
   if not sent then
@@ -116,7 +120,7 @@ local function greet(self, parts)
   for i = 1, #parts, 2 do
     local name, value = parts[i], parts[i + 1]
     if name == "unsupported" then
-      refusal = value:gsub("%c+", " ")
+      refusal = secrets.hide(self.sandbox, value):gsub("%c+", " ")
     elseif name == "version" and #value <= VERSION_MOST and value:find("^[%w.+~_-]+$") then
       languages.note_version(self.context.language, value)
     end
@@ -421,7 +425,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local run = cell.new(self.context, job, self.sandbox._limits.output, deadline)
-  run.prepare = self.prepare
+  run.prepare, run.mask = self.prepare, self.sandbox._mask
   run.greeted = self.ready ~= true and function(parts) return greet(self, parts) end
   local created = reactor.now()
   local process = self.process

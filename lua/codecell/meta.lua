@@ -44,6 +44,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field backend "local"? default "local"
 ---@field timeout number? seconds that it lives, default 300, at most 86 400
 ---@field envs table<string, string>? for everything in it
+---@field secrets table<string, string>? as `envs`, of at least 4 bytes, masked in what comes out
 ---@field metadata table<string, string>? to find it by
 ---@field network ("none"|"open"|codecell.Network)? default "none"
 ---@field on_event (fun(event: {type: "refused", what: string, why: string, allow: string?}))?

@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 
@@ -113,9 +114,10 @@ local REASONS = {
 }
 
 --- What is told of a refusal of the engine.
+---@param sandbox codecell.Sandbox
 ---@param record {why: string, host: string, port: integer, detail: string, times: integer}
 ---@return codecell.Refusal
-local function tell(record)
+local function tell(sandbox, record)
   local refusal = { what = what(record), why = REASONS[record.why]:format(record.detail),
     times = record.times }
   if record.why == "not_allowed" or record.why == "port" then
@@ -127,7 +129,7 @@ local function tell(record)
   elseif record.why == "server_name" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.detail, record.port))
   end
-  return refusal
+  return secrets.hide_all(sandbox._mask, refusal)
 end
 
 -- ---- of one sandbox ----
@@ -145,7 +147,7 @@ local function collect(sandbox)
   local kept = sandbox._refused
   local records = sandbox:_refusals()
   for i = 1, records and #records or 0 do
-    local refusal = tell(records[i])
+    local refusal = tell(sandbox, records[i])
     kept.count = kept.count + 1
     kept[kept.count] = refusal
     kept[kept.count - KEPT] = nil
