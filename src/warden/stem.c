@@ -283,7 +283,8 @@ static int create(struct stem *stem, const char **stage)
   struct child *child = reserve_child(stem);
   struct birth birth;
   struct cgroup_limits limits;
-  int pidfd = -1, group = -1, network, number;
+  struct network network;
+  int pidfd = -1, group = -1, number;
   pid_t pid = -1;
 
   *stage = "request";
@@ -291,17 +292,17 @@ static int create(struct stem *stem, const char **stage)
     return -1;
   child->group = cgroup_assign(&stem->cgroup, &limits, &birth.cgroup, &group);
   *stage = "namespaces";
-  network = network_take(&stem->networks);
-  if (network >= 0 && (stem->fresh || make_fresh(stem) == 0) &&
-      setns(network, CLONE_NEWNET) == 0) {
+  if (network_take(&stem->networks, &network) == 0 &&
+      (stem->fresh || make_fresh(stem) == 0) &&
+      setns(network.space, CLONE_NEWNET) == 0) {
     stem->fresh = 0;
+    birth.names = network.names;
     pid = clone_warden(&pidfd, group);
     if (pid == 0)
       warden_run(&birth);
   }
   number = errno;
-  if (network >= 0)
-    close(network);
+  network_release(&network);
   if (pid > 0) {
     cgroup_taken(&stem->cgroup);
     child->pid = pid;

@@ -61,7 +61,7 @@ static int set_deadline(uint64_t milliseconds)
 /* Everything of the stem must go before anything else is done. */
 static void leave_stem(struct warden *warden)
 {
-  int fds[6];
+  int fds[7];
 
   if (warden->birth->channel != CELL_CHANNEL)
     dup3(warden->birth->channel, CELL_CHANNEL, O_CLOEXEC);
@@ -71,7 +71,8 @@ static void leave_stem(struct warden *warden)
   fds[3] = warden->cgroup.peak;
   fds[4] = warden->cgroup.cpu;
   fds[5] = warden->birth->host;
-  self_keep_only(fds, 6);
+  fds[6] = warden->birth->names;
+  self_keep_only(fds, 7);
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
   setsid(); /* a group with the reaper, to be killed at once */
   self_name(&warden->birth->title, "codecell-sandbox", warden->birth->id);
@@ -161,8 +162,10 @@ static int prepare(struct warden *warden, struct failure *failure)
   sigaction(SIGALRM, &action, NULL);
   if (read_configuration(warden, failure) < 0 ||
       take_identity(warden, failure) < 0 ||
-      gateway_open(&warden->gateway, warden->channel, failure) < 0 ||
-      reaper_start(warden, failure) < 0 ||
+      gateway_open(&warden->gateway, warden->channel, failure) < 0)
+    return -1;
+  refuse_start(warden);
+  if (reaper_start(warden, failure) < 0 ||
       store_mount(warden->disk, failure) < 0)
     return -1;
   sigemptyset(&set);
@@ -256,6 +259,9 @@ static void serve(struct warden *warden)
   case CELL_LISTEN:
     gateway_listen(warden);
     break;
+  case CELL_ASK_ON:
+    refuse_more(warden);
+    break;
   case CELL_GOODBYE:
     _exit(CELL_EXIT_GOODBYE);
   default:
@@ -305,8 +311,9 @@ static int next_timeout(const struct warden *warden)
   return sooner(timeout, left > 0 ? (int)left : 0);
 }
 
-/* Always there: the channel, the signals, the host, the watches (or -1). */
-#define ALWAYS 4
+/* Always there: the channel, the signals, the host, the watches (or -1), the
+** questions for names (or -1). */
+#define ALWAYS 5
 
 /* Room for these, all reports and all dials. */
 static size_t gather(const struct warden *warden, struct pollfd *fds)
@@ -317,6 +324,7 @@ static size_t gather(const struct warden *warden, struct pollfd *fds)
   fds[1].fd = warden->signals;
   fds[2].fd = warden->birth->host;
   fds[3].fd = watch_put_off(warden) < 0 ? warden->watches.inotify : -1;
+  fds[4].fd = warden->refuse.names;
   for (i = 0; i < ALWAYS; i++)
     fds[i].events = POLLIN;
   for (i = 0; i < warden->jobs.count; i++)
@@ -366,6 +374,8 @@ static void loop(struct warden *warden)
       watch_take(warden);
     if (fds[0].revents != 0)
       serve(warden);
+    if (fds[4].revents != 0)
+      refuse_serve(warden);
     if (watches(warden) && warden_now_ms() >= warden->watched + WATCHDOG_MS) {
       watchdog_look(warden);
       warden->watched = warden_now_ms();

@@ -14,6 +14,7 @@
 #include "failure.h"
 #include "files.h"
 #include "gateway.h"
+#include "refuse.h"
 #include "self.h"
 #include "spawn.h"
 #include "watch.h"
@@ -23,7 +24,8 @@
 struct birth {
   char id[CELL_ID_SIZE];
   int channel;
-  int host; /* pidfd, or -1 */
+  int host;  /* pidfd, or -1 */
+  int names; /* see network.h */
   unsigned groups_kept;
   struct cgroup_view cgroup;
   struct self_title title;
@@ -47,6 +49,7 @@ struct warden {
   struct helpers helpers;
   struct dials dials;
   struct gateway gateway;
+  struct refuse refuse;
   struct changes changes;
   struct watches watches;
   int64_t watched;         /* when memory was last looked at, ms */

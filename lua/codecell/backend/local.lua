@@ -169,7 +169,7 @@ function backend.execute(sandbox, kernel, job)
     return nil, sandbox._killed and errors.new("sandbox_gone", "run_code: the sandbox was killed")
       or err
   end
-  done.refused = network.since(sandbox, mark, done)
+  done.refused = network.since(sandbox, mark, done, job.code)
   return done
 end
 
