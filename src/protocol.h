@@ -35,10 +35,9 @@
 enum cell_message {
   /* ---- host to stem ---- */
   /* First message. u32 flags (0), string root (an absolute host path: a folder
-  *that holds the
-  ** programs of all its sandboxes; "": the host's own), u32 count, then per
-  ** bind: string absolute host path, bound read-only at the same path
-  ** (interpreters outside /usr). */
+  ** that holds the programs of all its sandboxes; "": the host's own), u32
+  ** count, then per bind: string absolute host path, bound read-only at the
+  ** same path (interpreters outside /usr). */
   CELL_STEM_SETUP = 1,
   /* request: number of the sandbox, never reused.
   ** string id, u64 memory, u32 processes, u32 cpu_milli (0: all)
@@ -191,9 +190,10 @@ enum cell_message {
 
 enum cell_network { CELL_NETWORK_NONE, CELL_NETWORK_NAMED, CELL_NETWORK_OPEN };
 enum cell_socket_kind {
-  CELL_SOCKET_NAMES, /* UDP, port 53 */
-  CELL_SOCKET_PROXY, /* listens on 127.0.0.1, CELL_PROXY_PORT */
-  CELL_SOCKET_PORT   /* listens on every address */
+  CELL_SOCKET_NAMES,        /* UDP, port 53 */
+  CELL_SOCKET_NAMES_STREAM, /* listens there */
+  CELL_SOCKET_PROXY,        /* listens on 127.0.0.1, CELL_PROXY_PORT */
+  CELL_SOCKET_PORT          /* listens on every address */
 };
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
 enum cell_spawn_flag { CELL_SPAWN_STDIN = 1 };

@@ -15,12 +15,14 @@ local create = {}
 local MIB = 1024 * 1024
 local LIMITS = {
   code = { type = "integer", least = 1, most = 60 * MIB, default = 8 * MIB },
+  connections = { type = "integer", least = 1, most = 4096, default = 256 },
   cpu = { type = "number", above = 0, most = 1024 },
   disk = { type = "integer", least = MIB, most = 2 ^ 50, default = 512 * MIB },
   files = { type = "integer", least = 16, most = 2 ^ 20, default = 1024 },
   memory = { type = "integer", least = 16 * MIB, most = 2 ^ 50, default = 1024 * MIB },
   output = { type = "integer", least = 1024, most = 1024 * MIB, default = 8 * MIB },
   processes = { type = "integer", least = 4, most = 2 ^ 20, default = 256 },
+  traffic = { type = "integer", least = 1, most = 2 ^ 50 },
 }
 
 --- The options of create, with their rules.
@@ -155,7 +157,7 @@ end
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
 ---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
----`on_event` (called with `{type = "refused", what, why, allow}`), `limits`,
+---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox

@@ -69,6 +69,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field output integer? bytes kept of a stream, half head, half tail; default 8 MiB
 ---@field cpu number? cores, fractions allowed; default all
 ---@field code integer? bytes of one piece of code, default 8 MiB
+---@field connections integer? of its network at a time, others wait; default 256, at most 4096
+---@field traffic integer? bytes of its network, both ways, in its life; default: any number
 
 ---@class codecell.SandboxInfo
 ---@field id string

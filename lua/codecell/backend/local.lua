@@ -107,6 +107,8 @@ function backend.create(options)
     policy = options.policy,
     names = names,
     name_servers = options.name_servers,
+    connections = limits.connections,
+    traffic = limits.traffic,
   })
   if not sandbox then
     return nil, with_text(err, "create")
@@ -254,11 +256,17 @@ end
 ---@return true? done
 ---@return codecell.Error? err kind "unsupported": what only create can give
 function backend.update_network(sandbox, policy)
-  local ok, err = sandbox:_allow(policy)
-  if not ok then
-    return nil, explain(sandbox, "update_network", with_text(err, "update_network"))
+  local deadline = wait.deadline(START)
+  while true do
+    local ok, err = sandbox:_allow(policy)
+    if ok then
+      return true
+    elseif ok == nil then
+      return nil, explain(sandbox, "update_network", with_text(err, "update_network"))
+    elseif not wait.wait(sandbox, deadline) then
+      return nil, wait.failure("update_network", START)
+    end
   end
-  return true
 end
 
 --- Value and mechanism of every limit.
@@ -270,6 +278,7 @@ function backend.limits(sandbox)
     limits[name] = { value = value, by = by[name] or "host" }
   end
   limits.cpu = limits.cpu or { value = 0, by = "none" }
+  limits.traffic = limits.traffic or { value = 0, by = "none" }
   return limits
 end
 
