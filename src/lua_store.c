@@ -19,15 +19,15 @@ static int host_remove(lua_State *L)
                    &error);
 }
 
-/* host_exchange(one, other): true, or nil, err. */
-static int host_exchange(lua_State *L)
+/* host_store(path, make): true when nobody else can write there; or nil, err.
+ */
+static int host_store(lua_State *L)
 {
+  const char *path = luaL_checkstring(L, 1);
   struct cell_error error = {0};
 
-  return push_done(
-    L,
-    cell_store_exchange(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &error),
-    &error);
+  return push_done(L, cell_store_check(path, lua_toboolean(L, 2), &error),
+                   &error);
 }
 
 /* host_lock(path, alone): a Descriptor, which is the lock; or nil, err. */
@@ -69,9 +69,12 @@ static int host_is_private(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-  {"host_exchange", host_exchange},     {"host_has", host_has},
-  {"host_is_private", host_is_private}, {"host_lock", host_lock},
-  {"host_remove", host_remove},         {NULL, NULL},
+  {"host_has", host_has},
+  {"host_is_private", host_is_private},
+  {"host_lock", host_lock},
+  {"host_remove", host_remove},
+  {"host_store", host_store},
+  {NULL, NULL},
 };
 
 void lcell_open_store(lua_State *L)
