@@ -106,6 +106,7 @@ void lcell_open_store(lua_State *L);
 void lcell_open_bell(lua_State *L);
 void lcell_open_digest(lua_State *L);
 void lcell_open_policy(lua_State *L);
+void lcell_open_client(lua_State *L);
 void lcell_open_mask(lua_State *L);
 
 #endif
