@@ -73,6 +73,9 @@ static void check_options(lua_State *L, struct cell_sandbox_options *options)
   options->disk = lcell_size_field(L, 2, "disk", 0);
   options->processes = (uint32_t)lcell_size_field(L, 2, "processes", 0);
   options->files = (uint32_t)lcell_size_field(L, 2, "files", 0);
+  lua_getfield(L, 2, "mounts"); /* as of lcell_mounts; stays in the table */
+  options->mounts = (const unsigned char *)luaL_optlstring(
+    L, -1, NULL, &options->mounts_length);
 }
 
 /* The network of the table's `policy`, resolved by its `names` (the table of

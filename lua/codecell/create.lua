@@ -5,6 +5,7 @@ local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local mounts = require "codecell.mounts"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
 local sandbox = require "codecell.sandbox"
@@ -34,7 +35,7 @@ create.options = {
   languages = { type = "strings" },
   limits = { type = "table", fields = LIMITS },
   metadata = { type = "metadata" },
-  mounts = { type = "table" },
+  mounts = mounts.rule,
   name = { type = "name" },
   network = network.rule,
   on_event = { type = "function" },
@@ -71,9 +72,7 @@ end
 
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
-  if given.mounts and next(given.mounts) ~= nil then
-    return unsupported("mounts", "copy files with files:upload")
-  elseif given.template then
+  if given.template then
     return unsupported("templates", "leave `template` out: the system's programs are there")
   elseif given.on_timeout == "pause" then
     return unsupported("on_timeout = \"pause\"", "leave it at \"kill\"")
@@ -137,6 +136,7 @@ function create.complete(options)
   given.metadata = copy(options.metadata)
   given.cwd = options.cwd or "/home/user"
   given.user = options.user or "user"
+  given.mounts = mounts.check(options.mounts, 4)
   given.network = network.copy(options.network)
   given.policy = given.network ~= "none" and network.policy("create", options.network, 3) or nil
   given.name_servers = settings.name_servers

@@ -53,7 +53,7 @@ end
 ---@return boolean? started
 ---@return codecell.Error? err
 function Kernel:start()
-  local way, err = languages.way(self.context.language, true)
+  local way, err = languages.way(self.context.language, true, self.sandbox._root)
   if not way or not way.arguments then -- its Jupyter kernel was taken away
     return nil, err or errors.new("unsupported",
       ("%s: it has no kernel any more; make a new context"):format(self.context.language))
@@ -121,7 +121,8 @@ local function greet(self, parts)
     local name, value = parts[i], parts[i + 1]
     if name == "unsupported" then
       refusal = secrets.hide(self.sandbox, value):gsub("%c+", " ")
-    elseif name == "version" and #value <= VERSION_MOST and value:find("^[%w.+~_-]+$") then
+    elseif name == "version" and not self.sandbox._root and #value <= VERSION_MOST
+      and value:find("^[%w.+~_-]+$") then
       languages.note_version(self.context.language, value)
     end
   end

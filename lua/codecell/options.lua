@@ -66,6 +66,10 @@ function checks.boolean(what, value, _, level)
   check_type(what, value, "boolean", level + 1)
 end
 
+function checks.userdata(what, value, _, level)
+  check_type(what, value, "userdata", level + 1)
+end
+
 checks["function"] = function(what, value, _, level)
   if type(value) ~= "function" then
     local meta = type(value) == "table" and getmetatable(value)

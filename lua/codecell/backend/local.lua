@@ -3,6 +3,7 @@ local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local mounts = require "codecell.mounts"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
@@ -93,6 +94,10 @@ function backend.create(options)
       return nil, err
     end
   end
+  local opened, payload = mounts.open(options.mounts, options.home)
+  if opened == nil then
+    return nil, payload
+  end
   local limits = options.limits
   local sandbox
   sandbox, err = core.sandbox(loop, {
@@ -109,10 +114,13 @@ function backend.create(options)
     name_servers = options.name_servers,
     connections = limits.connections,
     traffic = limits.traffic,
+    mounts = payload,
   })
   if not sandbox then
+    mounts.close(opened or nil)
     return nil, with_text(err, "create")
   end
+  sandbox._mounts = opened or nil
   sandbox._limits = limits
   sandbox._environment = environment.new(options.envs, options.policy ~= nil)
   ok, err = secrets.give(sandbox, options.secrets)
