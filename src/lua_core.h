@@ -104,6 +104,13 @@ void lcell_open_process(lua_State *L);
 void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
+void lcell_open_mounts(lua_State *L);
+/* The messages of an answer to DIFFER, as reply.h has checked them: pushes the
+** list of {path, op, type, was, mode, size, target}, with `truncated`. Returns
+** the errno in them.
+*/
+uint32_t lcell_push_differences(lua_State *L, struct cell_unpacker *unpacker,
+                                uint32_t messages);
 void lcell_open_store(lua_State *L);
 void lcell_open_bell(lua_State *L);
 void lcell_open_digest(lua_State *L);

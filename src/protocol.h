@@ -22,6 +22,9 @@
 /* Also the gid: who the code of a root host is outside. */
 #define CELL_PLAIN_UID 200000
 #define CELL_BINDS_MAX 64 /* of one SETUP */
+#define CELL_MOUNTS_MAX 16
+#define CELL_FOLDERS_MAX 32     /* of all mounts of a sandbox */
+#define CELL_MOUNT_PATH_MAX 256 /* inside, with its NUL */
 #define CELL_FILE_INLINE_MAX 65536u
 #define CELL_ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
 #define CELL_PATH_MAX 4096
@@ -34,14 +37,16 @@
 
 enum cell_message {
   /* ---- host to stem ---- */
-  /* First message. u32 flags (0), string root (an absolute host path: a folder
-  *that holds the
-  ** programs of all its sandboxes; "": the host's own), u32 count, then per
-  ** bind: string absolute host path, bound read-only at the same path
-  ** (interpreters outside /usr). */
+  /* First message. u32 flags (enum cell_setup_flag), string root (an absolute
+  ** host path: a folder that holds the programs of all its sandboxes; "": the
+  ** host's own), u32 count, then per bind: string absolute host path, bound
+  ** read-only at the same path (interpreters outside /usr). */
   CELL_STEM_SETUP = 1,
   /* request: number of the sandbox, never reused.
-  ** string id, u64 memory, u32 processes, u32 cpu_milli (0: all)
+  ** string id, u64 memory, u32 processes, u32 cpu_milli (0: all), u32 count of
+  ** mounts, each: u32 enum cell_mount_mode, u32 flags (enum cell_mount_flag),
+  ** string path inside, u32 count of folders of the host (more than one for an
+  ** overlay alone, the first on top), each: string path, u64 device, u64 inode
   ** [channel: the warden's end] */
   CELL_STEM_CREATE,
   /* u32: 1 stay although there is no sandbox (pool, check); 0 end by yourself
@@ -52,7 +57,8 @@ enum cell_message {
   /* Prepared, or not: u32 errno, string stage, string detail.
   ** After an error the stem ends. */
   CELL_STEM_READY = 32,
-  /* request: of CREATE. u32 errno, string stage  [pidfd of the warden] */
+  /* request: of CREATE. u32 errno, string stage, string detail
+  ** [pidfd of the warden] */
   CELL_STEM_CREATED,
   /* request: of CREATE. The warden was reaped and its cgroup removed: nothing
   ** of the sandbox is left. u32 wait status, u32 oom kills seen,
@@ -139,6 +145,11 @@ enum cell_message {
   CELL_LISTEN,
   /* u32 count: so many names more may be told by ASKED. No answer. */
   CELL_ASK_ON,
+  /* u32 place of an overlay in the mounts of CREATE, u32 most. What is
+  *different
+  ** in it from what lies under it now, by path. Answer: any number of
+  ** DIFFERENCES, then DONE; E2BIG when that was not all */
+  CELL_DIFFER,
   /* End now. No answer. */
   CELL_GOODBYE,
 
@@ -186,14 +197,31 @@ enum cell_message {
   /* string name, as name.h reads it. The code of a sandbox without a network
   ** has asked for its address, and was told that there is none. Unasked for:
   ** CELL_ASKED_MOST of them, and what ASK_ON adds. */
-  CELL_ASKED
+  CELL_ASKED,
+  /* u32 count, then so many: string path below the overlay, u32 enum
+  ** cell_difference, u32 type now and u32 type before (enum cell_entry_type),
+  ** u32 permission bits (without set-user-ID and its like), u64 size, of what
+  ** there is now or was before; string target of a link */
+  CELL_DIFFERENCES
 };
 
+enum cell_setup_flag {
+  CELL_SETUP_MOUNTS = 1 /* keep what mounts need: the host's view, its rights */
+};
+enum cell_mount_mode {
+  CELL_MOUNT_READ,
+  CELL_MOUNT_WRITE,  /* the folder itself */
+  CELL_MOUNT_OVERLAY /* what is written stays in the sandbox's store */
+};
+enum cell_mount_flag {
+  CELL_MOUNT_SOCKETS = 1 /* sockets and pipes in the folder are meant */
+};
 enum cell_network { CELL_NETWORK_NONE, CELL_NETWORK_NAMED, CELL_NETWORK_OPEN };
 enum cell_socket_kind {
-  CELL_SOCKET_NAMES, /* UDP, port 53 */
-  CELL_SOCKET_PROXY, /* listens on 127.0.0.1, CELL_PROXY_PORT */
-  CELL_SOCKET_PORT   /* listens on every address */
+  CELL_SOCKET_NAMES,        /* UDP, port 53 */
+  CELL_SOCKET_NAMES_STREAM, /* listens there */
+  CELL_SOCKET_PROXY,        /* listens on 127.0.0.1, CELL_PROXY_PORT */
+  CELL_SOCKET_PORT          /* listens on every address */
 };
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
 enum cell_spawn_flag { CELL_SPAWN_STDIN = 1 };
@@ -227,7 +255,14 @@ enum cell_entry_type {
   CELL_ENTRY_FILE,
   CELL_ENTRY_DIRECTORY,
   CELL_ENTRY_LINK,
-  CELL_ENTRY_OTHER
+  CELL_ENTRY_OTHER,
+  CELL_ENTRY_NONE /* of a difference: there is nothing, or was nothing */
+};
+enum cell_difference {
+  CELL_DIFFERENCE_CREATE,
+  CELL_DIFFERENCE_WRITE,
+  CELL_DIFFERENCE_REMOVE,
+  CELL_DIFFERENCE_CHMOD
 };
 enum cell_mechanism {
   CELL_BY_NONE,

@@ -35,7 +35,8 @@ struct cell_stem {
   struct cell_stem_process *processes; /* all of them */
   uint64_t last_number;
   int hold;
-  char *root; /* the folder with the programs; "": those of the host */
+  uint32_t flags; /* of the setup */
+  char *root;     /* the folder with the programs; "": those of the host */
   struct identity identity; /* of that folder, as `current` has it */
   unsigned char *setup;     /* payload of STEM_SETUP */
   size_t setup_length;
@@ -177,10 +178,11 @@ static void heard_created(struct cell_stem_process *process,
 {
   struct cell_birth *birth = find_birth(process, delivery->frame.request);
   uint32_t number = cell_unpack_u32(unpacker);
-  char stage[sizeof process->error.stage];
+  char stage[sizeof process->error.stage], detail[128];
   struct cell_error error;
 
   cell_unpack_string(unpacker, stage, sizeof stage);
+  cell_unpack_string(unpacker, detail, sizeof detail);
   if (birth == NULL) { /* closed meanwhile */
     if (delivery->fd_count > 0)
       kill_by(delivery->fds[0]);
@@ -197,7 +199,7 @@ static void heard_created(struct cell_stem_process *process,
   else if (number == 0) /* the pidfd was cut off: none is free here */
     cell_fail(&error, CELL_SYSTEM, EMFILE, "start a sandbox");
   else
-    cell_remedy(&error, stage, (int)number, "");
+    cell_remedy(&error, stage, (int)number, detail);
   birth->failed(birth, &error);
 }
 
@@ -288,9 +290,9 @@ static struct cell_stem_process *process_new(struct cell_stem *stem,
 /* ---- the stem ---- */
 
 /* The payload of STEM_SETUP for this root and these binds, or NULL. */
-static unsigned char *pack_setup(const char *root, const char *const *paths,
-                                 size_t count, size_t *length,
-                                 struct cell_error *error)
+static unsigned char *pack_setup(uint32_t flags, const char *root,
+                                 const char *const *paths, size_t count,
+                                 size_t *length, struct cell_error *error)
 {
   unsigned char *bytes = malloc(CELL_MESSAGE_MAX);
   unsigned char *shorter;
@@ -302,7 +304,7 @@ static unsigned char *pack_setup(const char *root, const char *const *paths,
     return NULL;
   }
   cell_pack_start(&packer, bytes, CELL_MESSAGE_MAX);
-  cell_pack_u32(&packer, 0);
+  cell_pack_u32(&packer, flags);
   cell_pack_string(&packer, root);
   cell_pack_u32(&packer, (uint32_t)count);
   for (i = 0; i < count; i++)
@@ -329,7 +331,7 @@ struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
     free(stem);
     return NULL;
   }
-  stem->setup = pack_setup(root, NULL, 0, &stem->setup_length, error);
+  stem->setup = pack_setup(0, root, NULL, 0, &stem->setup_length, error);
   if (stem->setup == NULL) {
     free(stem->root);
     free(stem);
@@ -393,7 +395,7 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
     return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
                      "%zu binds are too many: at most %d", count,
                      CELL_BINDS_MAX);
-  setup = pack_setup(stem->root, paths, count, &length, error);
+  setup = pack_setup(stem->flags, stem->root, paths, count, &length, error);
   if (setup == NULL)
     return -1;
   if (length == stem->setup_length && memcmp(setup, stem->setup, length) == 0) {
@@ -405,6 +407,18 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
   stem->setup_length = length;
   retire(stem);
   return 0;
+}
+
+void cell_stem_want_mounts(struct cell_stem *stem)
+{
+  struct cell_packer packer;
+
+  if (stem->flags & CELL_SETUP_MOUNTS)
+    return;
+  stem->flags |= CELL_SETUP_MOUNTS;
+  cell_pack_start(&packer, stem->setup, stem->setup_length);
+  cell_pack_u32(&packer, stem->flags); /* the first of it */
+  retire(stem);
 }
 
 /* Whether the folder with the programs is there; another one than before needs
