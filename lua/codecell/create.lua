@@ -72,9 +72,7 @@ end
 
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
-  if given.template then
-    return unsupported("templates", "leave `template` out: the system's programs are there")
-  elseif given.on_timeout == "pause" then
+  if given.on_timeout == "pause" then
     return unsupported("on_timeout = \"pause\"", "leave it at \"kill\"")
   elseif given.gpu then
     return unsupported("gpu", "leave it out")
@@ -134,7 +132,13 @@ function create.complete(options)
   given.timeout = options.timeout or 300
   given.limits = complete_limits(options.limits)
   given.metadata = copy(options.metadata)
-  given.cwd = options.cwd or "/home/user"
+  if options.template then
+    ok, err = require("codecell.template").apply(given)
+    if not ok then
+      return nil, err
+    end
+  end
+  given.cwd = given.cwd or "/home/user"
   given.user = options.user or "user"
   given.mounts = mounts.check(options.mounts, 4)
   given.network = network.copy(options.network)
@@ -155,7 +159,8 @@ local function make(given, backend)
 end
 
 --- Make a sandbox.
----@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
+---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
+---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
 ---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
@@ -282,12 +287,6 @@ function create.setup(options)
     or settings.name_servers
   settings.max_sandboxes = options.max_sandboxes or settings.max_sandboxes
   return true
-end
-
---- The templates that are there.
----@return string[]
-function create.templates()
-  return {}
 end
 
 return create

@@ -42,6 +42,9 @@ error("codecell.meta is for language servers; it is never required")
 
 ---@class codecell.CreateOptions
 ---@field backend "local"? default "local"
+---@field template string? what it begins with: the name of a template, the id of a snapshot, or the
+---absolute path of a folder with programs (an unpacked image); default: the programs of this
+---machine and an empty home
 ---@field timeout number? seconds that it lives, default 300, at most 86 400
 ---@field envs table<string, string>? for everything in it
 ---@field secrets table<string, string>? as `envs`, of at least 4 bytes, masked in what comes out

@@ -20,8 +20,8 @@ local backend = {
   isolation = "kernel",
   features = {
     commands = true, files = true, fork = true, host = true, metrics = true, network = true,
-    network_update = true, pause = true, pty = true, root = true, run_code = true, warm = true,
-    watch = true,
+    network_update = true, pause = true, pty = true, root = true, run_code = true, snapshot = true,
+    templates = true, warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -115,6 +115,7 @@ function backend.create(options)
     connections = limits.connections,
     traffic = limits.traffic,
     mounts = payload,
+    root = options.root,
   })
   if not sandbox then
     mounts.close(opened or nil)
