@@ -73,8 +73,9 @@ describe("programs in a sandbox with a network #user", function()
   end)
 
   it("npm", function()
-    both("npm", "rm -rf node_modules && npm install --silent --no-audit --no-fund --no-update-notifier "
-      .. "--registry http://good.example:PLAIN/npm/ tiny && node -p 'require(\"tiny\")'", "42\n",
+    both("npm", "rm -rf node_modules && npm install --silent --no-audit --no-fund "
+      .. "--no-update-notifier --registry http://good.example:PLAIN/npm/ tiny && "
+      .. "node -p 'require(\"tiny\")'", "42\n",
       "npm install --silent --fetch-retries 0 --registry https://other.example/ tiny")
   end)
 
@@ -138,13 +139,13 @@ print(wish("/socket", b"GET / HTTP/1.1\r\n"))
 print(wish("/host", b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"))
 print(wish("/host", b"", "h2c"), wish("/host", b"", "websocket, h2c"))
 print(wish("/host", b"GET / HTTP/1.1\r\n\r\n", "other"))]]):format(server.plain) }))
-    local refusal = ("%d refused: "):format(server.plain)
+    local refusal = ("%d "):format(server.plain)
     assert.truthy(result.stdout:find("('101', b'echo GET / HTTP/1.1", 1, true), result.stdout)
     assert.truthy(result.stdout:find("('200', b'good.example\\nHTTP/1.1 403", 1, true),
       result.stdout)
-    assert.truthy(result.stdout:find(("('403', b'good.example:%s"):format(refusal):sub(1, 24), 1,
+    assert.truthy(result.stdout:find(("('403', b'good.example:%srefused"):format(refusal), 1,
       true), result.stdout)
-    assert.truthy(result.stdout:find("('200', b'good.example\\n')\n$"), result.stdout)
+    assert.truthy(result.stdout:find("\n('200', b'good.example\\n')\n", 1, true), result.stdout)
     assert.is_number(earth.names)
   end)
 end)
