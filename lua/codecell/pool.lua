@@ -24,7 +24,7 @@ local RETRY, RETRY_MOST = 0.25, 30 -- seconds after a failure, which double
 -- Options of create that decide how a sandbox is made. What is not among them is given to it when
 -- it is taken.
 local DECIDING = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_timeout",
-  "root_view", "template", "template_id", "user" }
+  "packages", "root_view", "template", "template_id", "user" }
 -- What interpreters and libraries read from their environment when they start, and never again.
 local EARLY = { "^BASH", "^DYLD_", "^GLIBC_", "^GOMP_", "^HOME$", "^IPYTHON", "^JULIA_",
   "^JUPYTER_", "^KMP_", "^LANG", "^LC_", "^LD_", "^LUA", "^MALLOC_", "^MKL_", "^MPL", "^NODE_",
