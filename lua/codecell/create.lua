@@ -73,9 +73,7 @@ end
 
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
-  if given.on_timeout == "pause" then
-    return unsupported("on_timeout = \"pause\"", "leave it at \"kill\"")
-  elseif given.gpu then
+  if given.gpu then
     return unsupported("gpu", "leave it out")
   elseif given.user and given.user ~= "user" and not (given.user == "root" and given.root_view) then
     return unsupported(("user %q"):format(given.user), "leave it at \"user\"")

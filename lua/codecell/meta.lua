@@ -61,10 +61,11 @@ error("codecell.meta is for language servers; it is never required")
 ---@field languages string[]? kernels to start at once
 ---@field name string? for people
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
----@field on_timeout "kill"? default "kill"
+---@field on_timeout ("kill"|"pause")? what happens at its deadline, default "kill"; a paused one
+---keeps its memory until it is resumed, or ended
 
 ---@class codecell.Event: codecell.Refusal
----@field type "refused"
+---@field type "refused"|"paused" paused: its deadline has come, and it has only `sandbox`
 ---@field sandbox string its id
 
 ---@class codecell.InstallEvent

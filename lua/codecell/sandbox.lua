@@ -43,18 +43,20 @@ end
 --- Let it begin as what its user asked for.
 ---@param self codecell.Sandbox equipped
 ---@param given table checked options of create
----@return codecell.Sandbox
+---@return codecell.Sandbox? self
+---@return codecell.Error? err it has ended already
 function sandbox.begin(self, given)
   self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
-    started_at = os.time(), network = given.network }
+    lifetime = given.timeout, started_at = os.time(), network = given.network }
   self._started, self._given = reactor.now(), given
-  return self
+  return pause.begin(self, given)
 end
 
 --- The same, and known to this Lua state.
 ---@param self codecell.Sandbox equipped
 ---@param given table checked options of create
----@return codecell.Sandbox
+---@return codecell.Sandbox? self
+---@return codecell.Error? err it has ended already
 function sandbox.enlist(self, given)
   living[given.id] = self
   return sandbox.begin(self, given)
@@ -180,7 +182,7 @@ function Sandbox:run_code(code, given)
       return nil, err
     end
   end
-  job.call = wait.call
+  job.call, job.is_awaited = wait.call, true
   local execution
   execution, err = self._backend.execute(self, kernel, job)
   if execution and installed then
@@ -318,7 +320,7 @@ function Sandbox:set_timeout(seconds)
     return nil, err
   end
   local about = self._about
-  about.timeout = os.time() - about.started_at + seconds
+  about.timeout, about.lifetime = os.time() - about.started_at + seconds, seconds
   return true
 end
 
@@ -392,9 +394,9 @@ end
 -- ---- standing still, and copies ----
 
 --- Let all its code stand still, where it is, until `resume`. What a cell or a command may take
---- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off.
---- Files can be read and written; nothing can be started. Code that is interrupted or cancelled
---- meanwhile is ended.
+--- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off, or
+--- has none any more with `on_timeout = "pause"`. Files can be read and written; nothing can be
+--- started. Code that is interrupted or cancelled meanwhile is ended.
 ---@return true? paused
 ---@return codecell.Error? err kind "sandbox_gone"
 function Sandbox:pause()
@@ -402,7 +404,8 @@ function Sandbox:pause()
   return pause.pause(self)
 end
 
---- Let its code go on.
+--- Let its code go on. One that was paused at its deadline has as much time again as it was given
+--- last, by create or by `set_timeout`.
 ---@return true? running
 ---@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
 function Sandbox:resume()

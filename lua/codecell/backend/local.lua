@@ -237,7 +237,7 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function backend.set_timeout(sandbox, seconds)
-  local ok, err = sandbox:_deadline(seconds)
+  local ok, err = pause.put_off(sandbox, seconds)
   if not ok then
     return nil, explain(sandbox, "set_timeout", err)
   end
