@@ -228,8 +228,8 @@ describe("what cannot be kept from an allowed name", function()
     local text = file:read("*a"):gsub("%s+", " ")
     file:close()
     for _, warning in ipairs({ "a name on a shared front end (a content delivery network) may "
-      .. "serve others", "encrypted hello", "Whatever may be sent to an allowed name can carry data out",
-      "no wildcard of a provider that gives names to everybody" }) do
+      .. "serve others", "encrypted hello",
+      "Whatever may be sent to an allowed name can carry data out", "no wildcard of a provider that gives names to everybody" }) do
       assert.truthy(text:find(warning, 1, true), warning)
     end
   end)
