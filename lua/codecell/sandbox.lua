@@ -364,9 +364,9 @@ end
 --- Let it reach other things from now on. Connections that are no longer allowed are cut.
 ---@param given string|table as `network` of create; "none" cuts everything
 ---@return true? done
----@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or what
----is wanted can only be had at create ("open", an address, a port below 1024, one that code inside
----has taken); then nothing has changed
+---@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or
+---what is wanted can only be had at create ("open", an address, a port below 1024, one that code
+---inside has taken); then nothing has changed
 function Sandbox:update_network(given)
   check_open(self, "update_network")
   if given == nil then
