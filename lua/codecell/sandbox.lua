@@ -5,12 +5,15 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local languages = require "codecell.languages"
+local mounts = require "codecell.mounts"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local pause = require "codecell.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
+
+require "codecell.keeping" -- more verbs
 
 local TIMEOUT = 300
 local END = 2 -- seconds that the end of all its processes may take
@@ -391,52 +394,6 @@ function Sandbox:wait_port(port, timeout)
   return require("codecell.port").wait(self, port, timeout or 60)
 end
 
--- ---- standing still, and copies ----
-
---- Let all its code stand still, where it is, until `resume`. What a cell or a command may take
---- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off, or
---- has none any more with `on_timeout = "pause"`. Files can be read and written; nothing can be
---- started. Code that is interrupted or cancelled meanwhile is ended.
----@return true? paused
----@return codecell.Error? err kind "sandbox_gone"
-function Sandbox:pause()
-  check_open(self, "pause")
-  return pause.pause(self)
-end
-
---- Let its code go on. One that was paused at its deadline has as much time again as it was given
---- last, by create or by `set_timeout`.
----@return true? running
----@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
-function Sandbox:resume()
-  check_open(self, "resume")
-  return pause.resume(self)
-end
-
---- Another sandbox like this one, with a copy of the files below /home/user and /tmp, and with
---- fresh kernels. The code of this one stands still meanwhile.
----@param given table? options of create that are to be different: `timeout name metadata envs warm
----languages limits`
----@return codecell.Sandbox? copy
----@return codecell.Error? err kinds of create, "no_space", "permission_denied" (what its code may
----not read itself), "sandbox_gone"
-function Sandbox:fork(given)
-  check_open(self, "fork")
-  return require("codecell.duplicate").fork(self, given)
-end
-
---- Keep the files below /home/user, to begin other sandboxes with: `create{template = id}` has
---- them, and the programs, variables and cwd of this one's template. Variables of contexts, /tmp
---- and what create was given as `envs` are not kept. The code stands still meanwhile.
----@param given {name: string?}? name: for people
----@return codecell.Snapshot? snapshot `id` and what is known of it
----@return codecell.Error? err kinds "permission_denied" (what its code may not read, or the folder
----of templates), "no_space", "sandbox_gone"
-function Sandbox:create_snapshot(given)
-  check_open(self, "create_snapshot")
-  return require("codecell.snapshot").take(self, given)
-end
-
 -- ---- the end ----
 
 --- End it and all that runs in it, whoever owns it.
@@ -460,6 +417,9 @@ end
 function Sandbox:close()
   local token = self:_token()
   release(self)
+  if self._owner == self then
+    mounts.close(self._mounts)
+  end
   if token then
     reactor.wake(token)
   end
@@ -483,8 +443,6 @@ sandbox.features = {
 }
 
 local LATER = {
-  apply = "download the files that you want with files:download",
-  changes = "compare what files:list says",
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
   export = "keep the executions that run_code returns",
