@@ -325,6 +325,7 @@ static const luaL_Reg methods[] = {
   {"_hello", sandbox_hello},
   {"_kill", sandbox_kill},
   {"_port", sandbox_port},
+  {"_handed", lcell_sandbox_handed},
   {"_refusals", lcell_sandbox_refusals},
   {"_spawn", lcell_process_spawn},
   {"_state", sandbox_state},

@@ -142,7 +142,10 @@ function create.complete(options)
   given.user = options.user or "user"
   given.mounts = mounts.check(options.mounts, 4)
   given.network = network.copy(options.network)
-  given.policy = given.network ~= "none" and network.policy("create", options.network, 3) or nil
+  given.policy, given.rules = nil, nil
+  if given.network ~= "none" then
+    given.policy, given.rules = network.policy("create", options.network, 3)
+  end
   given.name_servers = settings.name_servers
   given.root_view = options.root_view == true
   return given, backend
@@ -161,7 +164,8 @@ end
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
 ---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
+---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
+---rules = {}}`),
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `warm`: all of them under codecell.CreateOptions

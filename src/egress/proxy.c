@@ -7,7 +7,6 @@
 */
 #include "visit.h"
 
-#include "head.h"
 #include "socks.h"
 
 #include <stdlib.h>
@@ -61,14 +60,13 @@ static int is_for_us(const char *name, size_t length)
 }
 
 /* The request as its server expects it, and what came after its head. */
-static int rewrite(struct cell_visit *visit, const struct cell_head *head,
-                   const char *authority, size_t authority_length)
+int cell_visit_rewrite(struct cell_visit *visit, const struct cell_head *head,
+                       const char *authority, size_t authority_length,
+                       const char *path, size_t path_length)
 {
-  const char *path = authority + authority_length;
-  size_t path_length = (size_t)(head->target + head->target_length - path);
   const char *name, *value;
   size_t at = head->line, name_length, value_length;
-  struct text text = {malloc(2 * visit->early_size + 64), 0};
+  struct text text = {malloc(2 * visit->early_size + authority_length + 64), 0};
 
   if (text.bytes == NULL)
     return -1;
@@ -101,6 +99,7 @@ static void ask_request(struct cell_visit *visit, const struct cell_head *head)
 {
   size_t skipped = sizeof SCHEME - 1, length = 0, left;
   const char *authority = head->target + skipped;
+  const char *end = head->target + head->target_length;
   struct cell_target target;
 
   visit->kind = CELL_VISIT_REQUEST;
@@ -114,7 +113,8 @@ static void ask_request(struct cell_visit *visit, const struct cell_head *head)
     length++;
   if (memchr(authority, '#', left) != NULL ||
       cell_target_read(&target, authority, length, 80) < 0 ||
-      rewrite(visit, head, authority, length) < 0) {
+      cell_visit_rewrite(visit, head, authority, length, authority + length,
+                         (size_t)(end - authority) - length) < 0) {
     cell_visit_reject(visit);
     return;
   }
@@ -133,6 +133,8 @@ static void ask_by_http(struct cell_visit *visit)
     cell_visit_reject(visit);
   else if (head.method_length == 7 && memcmp(head.method, "CONNECT", 7) == 0)
     ask_tunnel(visit, &head);
+  else if (visit->egress->is_server && head.target[0] == '/')
+    cell_visit_serve(visit, &head);
   else
     ask_request(visit, &head);
 }

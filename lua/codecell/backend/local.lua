@@ -90,7 +90,10 @@ function backend.create(options)
   local names
   if options.policy then
     names, err = network.names()
-    if not names then
+    if names then
+      ok, err = network.prepare(options.rules)
+    end
+    if not names or not ok then
       return nil, err
     end
   end
@@ -129,6 +132,8 @@ function backend.create(options)
     sandbox:close()
     return nil, with_text(err, "create")
   end
+  sandbox._policy, sandbox._rules = options.policy, options.rules
+  sandbox._name_servers = options.name_servers
   network.attach(sandbox, options.on_event)
   return started(sandbox)
 end
