@@ -143,11 +143,11 @@ local function open_folder(mount, host)
     folder:close()
     return nil, err
   end
-  return { path = about.path, folder = folder }
+  return { path = about.path, folder = folder, opened_at = about.opened_at }
 end
 
 local function open_all(opened, mount, hosts)
-  mount.folders = {}
+  mount.folders, mount.placed = {}, {}
   opened[#opened + 1] = mount
   for _, host in ipairs(hosts) do
     local folder, err = open_folder(mount, host)

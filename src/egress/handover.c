@@ -17,7 +17,6 @@
 #define HEAD_MS 30000
 #define WAITING_MAX 4096
 #define HANDSHAKE 0x16
-#define ITSELF "127.0.0.1:1008"
 
 void cell_egress_be_server(struct cell_egress *egress)
 {
@@ -105,15 +104,20 @@ int cell_visit_hand(struct cell_visit *visit)
   return 1;
 }
 
-void cell_visit_serve(struct cell_visit *visit, const struct cell_head *head)
+/* As it came, but the last of its connection, which changes to nothing else. */
+static void write_and_hand(struct cell_visit *visit, struct cell_head *head)
 {
-  if (cell_visit_rewrite(visit, head, ITSELF, sizeof ITSELF - 1, head->target,
-                         head->target_length) < 0) {
-    cell_visit_reject(visit);
-    return;
-  }
+  head->upgrades = 0;
+  if (cell_visit_rewrite(visit, head, NULL, 0) < 0)
+    cell_visit_reset(visit);
+  else
+    hand(visit);
+}
+
+void cell_visit_serve(struct cell_visit *visit, struct cell_head *head)
+{
   cell_visit_wait(visit, 0, -1);
-  hand(visit);
+  write_and_hand(visit, head);
 }
 
 static void refuse(struct cell_visit *visit, enum cell_refusal_why why,
@@ -123,7 +127,7 @@ static void refuse(struct cell_visit *visit, enum cell_refusal_why why,
   cell_visit_refuse(visit, why, detail);
 }
 
-static void take(struct cell_visit *visit, const struct cell_head *head)
+static void take(struct cell_visit *visit, struct cell_head *head)
 {
   struct cell_target said;
 
@@ -135,11 +139,8 @@ static void take(struct cell_visit *visit, const struct cell_head *head)
            said.name[0] != '\0' ? said.name : "an address");
   else if (head->target[0] != '/')
     refuse(visit, CELL_REFUSED_PROTOCOL, "HTTP as to a proxy");
-  else if (cell_visit_rewrite(visit, head, head->host, head->host_length,
-                              head->target, head->target_length) < 0)
-    cell_visit_reset(visit);
   else
-    hand(visit);
+    write_and_hand(visit, head);
 }
 
 /* TLS is for the server itself, and is never opened. */

@@ -42,6 +42,8 @@ struct cell_visit {
   size_t address_count, address_at;
   unsigned char *early; /* has come, and is to be passed on */
   size_t early_size;
+  char answer[12]; /* how the server answers a wish for a web socket */
+  size_t answer_size;
   int greeted; /* SOCKS: the method was chosen */
   int heard; /* it is for the server itself, although its name is handed over */
   int is_handed;
@@ -79,12 +81,9 @@ int cell_visit_speaks_first(const struct cell_visit *visit);
 void cell_visit_asked(struct cell_visit *visit);
 /* Tell the client of the proxy that it is connected. 0, or -1. */
 int cell_visit_greet(struct cell_visit *visit);
-/* Make what has come a request for `path` alone, with one Host, and the last of
-** its connection. 0, or -1.
-*/
+/* Make of what has come what cell_request_write does. 0, or -1. */
 int cell_visit_rewrite(struct cell_visit *visit, const struct cell_head *head,
-                       const char *authority, size_t authority_length,
-                       const char *path, size_t path_length);
+                       const char *authority, size_t authority_length);
 
 /* ---- handover.c ---- */
 
@@ -93,7 +92,7 @@ int cell_visit_hand(struct cell_visit *visit);
 /* Bytes have come while HEARING. May free the visit. */
 void cell_visit_hear(struct cell_visit *visit);
 /* A request to the proxy itself. May free the visit. */
-void cell_visit_serve(struct cell_visit *visit, const struct cell_head *head);
+void cell_visit_serve(struct cell_visit *visit, struct cell_head *head);
 
 /* ---- farewell.c ---- */
 
