@@ -111,6 +111,7 @@ function backend.create(options)
     processes = limits.processes,
     files = limits.files,
     cpu = limits.cpu,
+    read_only = options.read_only,
     root_view = options.root_view,
     policy = options.policy,
     names = names,
