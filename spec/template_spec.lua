@@ -50,7 +50,7 @@ describe("a template #user", function()
     end)
   end)
 
-  it("is one read-only layer of all its sandboxes: each changes it for itself alone #D30", function()
+  it("is one read-only layer of its sandboxes: each changes it for itself alone #D30", function()
     with_sandbox({ template = "demo" }, function(one)
       with_sandbox({ template = "demo" }, function(other)
         output(one, "echo two >> data/a.txt; rm said; rm -r data/none; echo new > data/new")

@@ -373,8 +373,9 @@ function pool.pool(given)
   end
   complete.envs = complete.envs or {}
   local self = setmetatable({
-    size = given.size or 2, languages = names, imports = given.imports or {}, given = complete,
-    backend = backend, stock = {}, making = 0, round = 0,
+    size = given.size or 2, languages = names, given = complete, backend = backend,
+    imports = given.imports or complete.template_imports or {},
+    stock = {}, making = 0, round = 0,
     at_once = math.max(1, math.min(AT_ONCE, math.floor(core.cpu_count() / 2))),
     counts = { made = 0, taken = 0, missed = 0, died = 0, failed = 0 },
   }, Pool)

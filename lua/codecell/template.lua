@@ -115,13 +115,14 @@ local function of_folder(path)
       ("create: %s has neither bin/sh nor usr/bin, so no programs; make a template of its files: "
         .. "codecell template build NAME --from %s"):format(path, path))
   end
-  return { name = path, id = path, root = path, envs = {} }
+  return { name = path, id = path, root = path, envs = {}, imports = {} }
 end
 
 local function of_description(description)
   local module, program = lacks(description)
   if not module then
-    return { name = description.name, id = "included", envs = description.envs or {} }
+    return { name = description.name, id = "included", envs = description.envs or {},
+      imports = description.imports }
   end
   local hint = "codecell template build " .. description.name
   return nil, errors.new("not_found", ("create: the template %s is not built, and %s has no %s; "
@@ -131,7 +132,7 @@ end
 
 --- What a sandbox begins with.
 ---@param name string of a template, id of a snapshot, or absolute path of a root folder
----@return table? found `name id home root envs cwd lock size`
+---@return table? found `name id home root envs cwd imports lock size`
 ---@return codecell.Error? err kinds "not_found", "invalid_argument", "permission_denied"
 function template.find(name)
   if name:sub(1, 1) == "/" then
@@ -167,6 +168,7 @@ function template.apply(given)
     end
   end
   given.template_id, given.template_envs, given.template_lock = found.id, found.envs, found.lock
+  given.template_imports = found.imports
   given.envs, given.root, given.cwd = envs, found.root, given.cwd or found.cwd
   given.home, given.home_size = found.home and { found.home }, found.home and found.size or 0
   return true
@@ -185,7 +187,8 @@ local function shape(about, name)
   }
 end
 
---- All templates: those that were built, and those that come with the library.
+--- All templates: those that were built, and those that come with the library. It is
+--- `codecell.templates` too.
 ---@return codecell.Template[]? list by name
 ---@return codecell.Error? err kind "permission_denied": others could change the folder of templates
 function template.templates()
