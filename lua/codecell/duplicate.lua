@@ -152,6 +152,7 @@ function duplicate.fork(from, given)
   for _, name in ipairs(SAME) do
     wanted[name] = from._given[name]
   end
+  wanted.template = from._given.template_handle
   for name, value in pairs(given) do
     wanted[name] = value
   end

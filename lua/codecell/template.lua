@@ -130,12 +130,34 @@ local function of_description(description)
     hint)
 end
 
+-- What sandboxes of this Lua state began with, by handle: a fork begins with the same, whatever its
+-- name means by then.
+local begun = setmetatable({}, { __mode = "v" })
+
+local function hold_again(found)
+  local lock, err
+  if found.home then
+    lock, err = core.host_lock(found.home, false)
+    if not lock then
+      return nil, err
+    end
+  end
+  local again = {}
+  for key, value in pairs(found) do
+    again[key] = value
+  end
+  again.lock = lock
+  return again
+end
+
 --- What a sandbox begins with.
 ---@param name string of a template, id of a snapshot, or absolute path of a root folder
 ---@return table? found `name id home root envs cwd imports lock size`
 ---@return codecell.Error? err kinds "not_found", "invalid_argument", "permission_denied"
 function template.find(name)
-  if name:sub(1, 1) == "/" then
+  if begun[name] then
+    return hold_again(begun[name])
+  elseif name:sub(1, 1) == "/" then
     return of_folder(name)
   end
   local about, err = store().hold(name)
@@ -167,8 +189,10 @@ function template.apply(given)
       envs[key] = value
     end
   end
-  given.template_id, given.template_envs, given.template_lock = found.id, found.envs, found.lock
-  given.template_imports = found.imports
+  given.template, given.template_id, given.template_lock = found.name, found.id, found.lock
+  given.template_envs, given.template_imports = found.envs, found.imports
+  given.template_handle, given.template_begun = found.name .. "@" .. found.id, found
+  begun[given.template_handle] = found
   given.envs, given.root, given.cwd = envs, found.root, given.cwd or found.cwd
   given.home, given.home_size = found.home and { found.home }, found.home and found.size or 0
   return true
