@@ -6,8 +6,10 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
 local mounts = require "codecell.mounts"
+local living = require "codecell.living"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
+local room = require "codecell.room"
 local sandbox = require "codecell.sandbox"
 local secrets = require "codecell.secrets"
 
@@ -41,6 +43,7 @@ create.options = {
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   packages = require "codecell.packages.rule",
+  read_only = { type = "boolean" },
   root_view = { type = "boolean" },
   secrets = secrets.rule,
   template = { type = "name" },
@@ -49,7 +52,7 @@ create.options = {
   warm = { type = "boolean" },
 }
 
-local settings = { max_sandboxes = 1000, name_servers = "" }
+local settings = { name_servers = "" }
 
 local function copy(from)
   local to = {}
@@ -79,22 +82,6 @@ local function check_supported(given)
     return unsupported(("user %q"):format(given.user), "leave it at \"user\"")
   end
   return true
-end
-
--- The collector does not know what a sandbox weighs: at the cap it is asked once.
-local function check_room()
-  local most = settings.max_sandboxes
-  if sandbox.count() < most or #sandbox.all() < most then
-    return true
-  end
-  collectgarbage()
-  collectgarbage() -- an object that a finalizer kept goes with the second
-  if #sandbox.all() < most then
-    return true
-  end
-  return nil, errors.new("limit_exceeded",
-    ("create: %d sandboxes live in this Lua state; close some, or raise max_sandboxes in setup")
-      :format(most))
 end
 
 local function start_languages(self, names)
@@ -151,11 +138,15 @@ function create.complete(options)
   given.user = options.user or "user"
   given.mounts = mounts.check(options.mounts, 4)
   given.network = network.copy(options.network)
-  given.policy = given.network ~= "none" and network.policy("create", options.network, 3) or nil
+  given.policy, given.rules = nil, nil
+  if given.network ~= "none" then
+    given.policy, given.rules = network.policy("create", options.network, 3)
+  end
   if options.packages then
     offer_packages(given, options.packages)
   end
   given.name_servers = settings.name_servers
+  given.read_only = options.read_only == true
   given.root_view = options.root_view == true
   return given, backend
 end
@@ -170,6 +161,20 @@ local function make(given, backend)
   return made
 end
 
+local function make_listed(given, backend)
+  local ok, err = room.enter("create")
+  if not ok then
+    return nil, err
+  end
+  local made
+  made, err = make(given, backend)
+  if made then
+    made, err = sandbox.enlist(made, given)
+  end
+  room.done()
+  return made, err
+end
+
 --- A sandbox for the library itself, which is in no list.
 ---@param options table of create
 ---@param offer table the packages that it may have, as of `packages.offer`
@@ -182,13 +187,17 @@ function create.unlisted(options, offer)
   end
   given.offer = offer
   local made, err = make(given, backend)
-  return made and sandbox.begin(made, given), err
+  if not made then
+    return nil, err
+  end
+  return sandbox.begin(made, given)
 end
 
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
 ---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
+---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
+---rules = {}}`),
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `warm`: all of them under codecell.CreateOptions
@@ -201,14 +210,10 @@ function create.create(options)
   if not given then
     return nil, backend
   end
-  local ok, err = check_room()
-  if not ok then
-    return nil, err
-  end
   local made = options.warm and require("codecell.pool").take(given)
+  local ok, err
   if not made then
-    made, err = make(given, backend)
-    made = made and sandbox.enlist(made, given)
+    made, err = make_listed(given, backend)
   end
   if not made then
     return nil, err
@@ -234,7 +239,7 @@ local CONNECT = { backend = { type = "name" } }
 function create.connect(id, options)
   check.argument("connect", "id", id, "name")
   check.check("connect", options, CONNECT)
-  local found = sandbox.find(id)
+  local found = living.find(id)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
   end
@@ -272,7 +277,7 @@ function create.list(options)
   options = check.check("list", options, LIST)
   local page, skip = {}, tonumber(options.next) or 0
   local seen = 0
-  for _, one in ipairs(sandbox.all()) do
+  for _, one in ipairs(living.all()) do
     local info = one:get_info()
     if matches(info, options) then
       seen = seen + 1
@@ -294,7 +299,7 @@ end
 function create.kill(id, options)
   check.argument("kill", "id", id, "name")
   check.check("kill", options, CONNECT)
-  local found = sandbox.find(id)
+  local found = living.find(id)
   return found ~= nil and found:kill()
 end
 
@@ -322,7 +327,9 @@ function create.setup(options)
   end
   settings.name_servers = options.name_servers and table.concat(options.name_servers, ",")
     or settings.name_servers
-  settings.max_sandboxes = options.max_sandboxes or settings.max_sandboxes
+  if options.max_sandboxes then
+    room.set(options.max_sandboxes)
+  end
   if options.package_cache then
     require("codecell.packages.cache").set_most(options.package_cache)
   end

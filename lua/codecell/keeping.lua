@@ -1,8 +1,11 @@
 --- The verbs of a sandbox that let it stand still, and that copy, keep and bring out what is in it.
 local core = require "codecell.core"
+local errors = require "codecell.errors"
+local mounts = require "codecell.mounts"
 local pause = require "codecell.pause"
 
 local Sandbox = core.Sandbox
+local HOME = "/home/user"
 
 local function check_open(self, verb)
   if self:_closed() then
@@ -31,7 +34,8 @@ function Sandbox:resume()
 end
 
 --- Another sandbox like this one, with a copy of the files below /home/user and /tmp, and with
---- fresh kernels. The code of this one stands still meanwhile.
+--- fresh kernels. Mounts are mounted again, with a copy of what was changed in those under an
+--- overlay. The code of this one stands still meanwhile.
 ---@param given table? options of create that are to be different: `timeout name metadata envs warm
 ---languages limits`
 ---@return codecell.Sandbox? copy
@@ -48,9 +52,13 @@ end
 ---@param given {name: string?}? name: for people
 ---@return codecell.Snapshot? snapshot `id` and what is known of it
 ---@return codecell.Error? err kinds "permission_denied" (what its code may not read, or the folder
----of templates), "no_space", "sandbox_gone"
+---of templates), "no_space", "sandbox_gone", "unsupported" (a mount below the home)
 function Sandbox:create_snapshot(given)
   check_open(self, "create_snapshot")
+  if mounts.lies_below(self, HOME) then
+    return nil, errors.new("unsupported", "create_snapshot: a folder of this machine is mounted "
+      .. "below /home/user, and is not to be kept; mount it at /work", "mount it at /work")
+  end
   return require("codecell.snapshot").take(self, given)
 end
 

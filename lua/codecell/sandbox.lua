@@ -5,6 +5,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local languages = require "codecell.languages"
+local living = require "codecell.living"
 local mounts = require "codecell.mounts"
 local network = require "codecell.network"
 local options = require "codecell.options"
@@ -24,9 +25,6 @@ local Sandbox = core.Sandbox
 local is_closed = Sandbox._closed
 local release = Sandbox.close -- of C
 
--- All that this Lua state made and that have not been collected.
-local living = setmetatable({}, { __mode = "v" })
-
 --- Add the Lua side to what a backend has made.
 ---@param self codecell.Sandbox
 ---@param backend codecell.Backend
@@ -43,11 +41,9 @@ function sandbox.equip(self, backend, given)
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
 end
 
---- Let it begin as what its user asked for.
+--- Let it begin as what its user asked for: itself, or nil, err.
 ---@param self codecell.Sandbox equipped
 ---@param given table checked options of create
----@return codecell.Sandbox? self
----@return codecell.Error? err it has ended already
 function sandbox.begin(self, given)
   self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
     lifetime = given.timeout, started_at = os.time(), network = given.network }
@@ -61,43 +57,8 @@ end
 ---@return codecell.Sandbox? self
 ---@return codecell.Error? err it has ended already
 function sandbox.enlist(self, given)
-  living[given.id] = self
+  living.add(self)
   return sandbox.begin(self, given)
-end
-
---- How many there may be at most of those that `sandbox.all` gives.
----@return integer
-function sandbox.count()
-  local count = 0
-  for _ in pairs(living) do
-    count = count + 1
-  end
-  return count
-end
-
---- The sandboxes of this Lua state that are not over, oldest first.
----@return codecell.Sandbox[]
-function sandbox.all()
-  local list = {}
-  for _, self in pairs(living) do
-    if not is_closed(self) and self._backend.state(self) == "running" then
-      list[#list + 1] = self
-    end
-  end
-  table.sort(list, function(one, other)
-    return one._started < other._started or one._started == other._started and one.id < other.id
-  end)
-  return list
-end
-
---- The one of that id.
----@param id string
----@return codecell.Sandbox?
-function sandbox.find(id)
-  local self = living[id]
-  if self and not is_closed(self) and self._backend.state(self) == "running" then
-    return self
-  end
 end
 
 local function check_open(self, verb)
@@ -294,7 +255,7 @@ function Sandbox:get_info()
     state = pause.is_paused(self) and "paused" or self._backend.state(self),
     started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
-    isolation = self._backend.isolation, network = network.copy(about.network),
+    isolation = self._backend.isolation, network = network.shown(about.network),
     languages = languages.available(self._root),
   }
 end
@@ -361,7 +322,8 @@ function Sandbox:get_host(port)
   return self._backend.host(self, port)
 end
 
---- Let it reach other things from now on. Connections that are no longer allowed are cut.
+--- Let it reach other things from now on. Connections that are no longer allowed are cut. Rules
+--- stay where their names are still allowed, unless `rules` are given: `{}` takes all away.
 ---@param given string|table as `network` of create; "none" cuts everything
 ---@return true? done
 ---@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or
@@ -373,12 +335,17 @@ function Sandbox:update_network(given)
     error("update_network: network expected", 2)
   end
   options.check("update_network", { network = given }, { network = network.rule })
-  local ok, err = self._backend.update_network(self,
-    network.policy("update_network", given, 2))
+  local policy, rules = network.policy("update_network", given, 2, self._rules)
+  local ok, err = network.prepare(rules)
+  if ok then
+    ok, err = self._backend.update_network(self, policy)
+  end
   if not ok then
     return nil, err
   end
-  self._about.network = network.copy(given)
+  network.set_rules(self, policy, rules)
+  self._about.network = network.updated(given, self._about.network, rules)
+  self._given.network = self._about.network -- of a fork too
   return true
 end
 
@@ -419,6 +386,10 @@ function Sandbox:close()
   release(self)
   if self._owner == self then
     mounts.close(self._mounts)
+    local lock = self._given and self._given.template_lock
+    if lock then
+      lock:close()
+    end
   end
   if token then
     reactor.wake(token)
