@@ -67,6 +67,8 @@ static void check_options(lua_State *L, struct cell_sandbox_options *options)
   options->timeout_ms = lcell_check_ms(L, -1);
   lua_getfield(L, 2, "root_view");
   options->root_view = lua_toboolean(L, -1);
+  lua_getfield(L, 2, "read_only");
+  options->read_only = lua_toboolean(L, -1);
   lua_getfield(L, 2, "cpu");
   options->cpu_milli = (uint32_t)(luaL_optnumber(L, -1, 0) * 1000);
   options->memory = lcell_size_field(L, 2, "memory", 0);

@@ -43,6 +43,7 @@ create.options = {
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   packages = require "codecell.packages.rule",
+  read_only = { type = "boolean" },
   root_view = { type = "boolean" },
   secrets = secrets.rule,
   template = { type = "name" },
@@ -145,6 +146,7 @@ function create.complete(options)
     offer_packages(given, options.packages)
   end
   given.name_servers = settings.name_servers
+  given.read_only = options.read_only == true
   given.root_view = options.root_view == true
   return given, backend
 end

@@ -386,6 +386,10 @@ function Sandbox:close()
   release(self)
   if self._owner == self then
     mounts.close(self._mounts)
+    local lock = self._given and self._given.template_lock
+    if lock then
+      lock:close()
+    end
   end
   if token then
     reactor.wake(token)

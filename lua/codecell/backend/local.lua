@@ -111,6 +111,7 @@ function backend.create(options)
     processes = limits.processes,
     files = limits.files,
     cpu = limits.cpu,
+    read_only = options.read_only,
     root_view = options.root_view,
     policy = options.policy,
     names = names,
@@ -138,7 +139,13 @@ function backend.create(options)
   sandbox._gateway = options.gateway
   sandbox._name_servers = options.name_servers
   network.attach(sandbox, options.on_event)
-  return started(sandbox)
+  local made
+  made, err = started(sandbox)
+  if not made then
+    mounts.close(opened or nil)
+    return nil, mounts.explain(opened or {}, err)
+  end
+  return made
 end
 
 ---@return string state
