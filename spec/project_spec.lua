@@ -22,6 +22,7 @@ describe("a project #user", function()
       sandbox:close()
       sandbox = nil
     end
+    shell.run("chmod -R u+rwx " .. top)
     shell.remove(top)
   end)
 
