@@ -46,6 +46,10 @@ enum cell_message {
   /* u32: 1 stay although there is no sandbox (pool, check); 0 end by yourself
   ** one second after the last one */
   CELL_STEM_KEEP,
+  /* Right after SETUP with CELL_SETUP_SEEDED. Of the interpreter that sessions
+  ** are forked from: u32 count + strings argv, u32 count + strings environment,
+  ** each with its NUL  [its wire, to be read] [the library loaded ahead] */
+  CELL_STEM_SEED,
 
   /* ---- stem to host ---- */
   /* Prepared, or not: u32 errno, string stage, string detail.
@@ -57,6 +61,10 @@ enum cell_message {
   ** of the sandbox is left. u32 wait status, u32 oom kills seen,
   ** u64 peak of memory (0: unknown) */
   CELL_STEM_ENDED,
+
+  /* The zygote is sealed, and sessions can be had; or u32 errno, string why
+  ** there are none, or none any more */
+  CELL_STEM_ZYGOTE,
 
   /* ---- host to warden ---- */
   /* First message, request 0; answered by HELLO or FAILED.
@@ -189,7 +197,13 @@ enum cell_socket_kind {
   CELL_SOCKET_PORT   /* listens on every address */
 };
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
-enum cell_spawn_flag { CELL_SPAWN_STDIN = 1 };
+enum cell_setup_flag { CELL_SETUP_SEEDED = 2 };
+enum cell_spawn_flag {
+  CELL_SPAWN_STDIN = 1,
+  /* A KERNEL that is a fork of the stem's zygote: argv and environment are not
+  ** looked at. Only as the first SPAWN of all; else ENOTCONN */
+  CELL_SPAWN_FORK = 2
+};
 enum cell_signal_scope {
   CELL_SCOPE_PROCESS, /* the process itself */
   CELL_SCOPE_GROUP    /* its whole session's first group */

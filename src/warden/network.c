@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int raise_loopback(void)
+int network_raise(void)
 {
   struct ifreq request;
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -33,7 +33,7 @@ static int make(const struct network_pool *pool)
 
   if (unshare(CLONE_NEWNET) < 0)
     return -1;
-  if (raise_loopback() == 0)
+  if (network_raise() == 0)
     fd = openat(pool->process, "../self/ns/net", O_RDONLY | O_CLOEXEC);
   number = errno;
   setns(pool->home, CLONE_NEWNET);

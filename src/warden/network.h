@@ -22,6 +22,8 @@ struct network_pool {
   struct wire_message message;
 };
 
+/* Have the loopback interface of the present namespace up. */
+int network_raise(void);
 /* Start the maker, in the user namespace that is to own them all, and ask for
 ** the first. process and home are borrowed.
 */

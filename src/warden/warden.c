@@ -6,7 +6,9 @@
 #include "lockdown.h"
 #include "metrics.h"
 #include "mount.h"
+#include "network.h"
 #include "reaper.h"
+#include "session.h"
 #include "store.h"
 #include "watchdog.h"
 
@@ -61,7 +63,7 @@ static int set_deadline(uint64_t milliseconds)
 /* Everything of the stem must go before anything else is done. */
 static void leave_stem(struct warden *warden)
 {
-  int fds[6];
+  int fds[7];
 
   if (warden->birth->channel != CELL_CHANNEL)
     dup3(warden->birth->channel, CELL_CHANNEL, O_CLOEXEC);
@@ -71,7 +73,8 @@ static void leave_stem(struct warden *warden)
   fds[3] = warden->cgroup.peak;
   fds[4] = warden->cgroup.cpu;
   fds[5] = warden->birth->host;
-  self_keep_only(fds, 6);
+  fds[6] = warden->zygote = warden->birth->zygote;
+  self_keep_only(fds, 7);
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
   setsid(); /* a group with the reaper, to be killed at once */
   self_name(&warden->birth->title, "codecell-sandbox", warden->birth->id);
@@ -127,6 +130,16 @@ static int take_identity(struct warden *warden, struct failure *failure)
   return result;
 }
 
+/* Where sessions enter, these were made with the warden, and are empty. */
+static int furnish_own(const struct warden *warden, struct failure *failure)
+{
+  if (warden->zygote < 0)
+    return 0;
+  if (network_raise() < 0 || sethostname("sandbox", 7) < 0)
+    return fail(failure, "namespaces");
+  return 0;
+}
+
 /* Those of the warden itself; the code's own are set in each child. */
 static int set_limits(struct failure *failure)
 {
@@ -160,7 +173,7 @@ static int prepare(struct warden *warden, struct failure *failure)
   action.sa_handler = deadline_came;
   sigaction(SIGALRM, &action, NULL);
   if (read_configuration(warden, failure) < 0 ||
-      take_identity(warden, failure) < 0 ||
+      take_identity(warden, failure) < 0 || furnish_own(warden, failure) < 0 ||
       gateway_open(&warden->gateway, warden->channel, failure) < 0 ||
       reaper_start(warden, failure) < 0 ||
       store_mount(warden->disk, failure) < 0)
@@ -308,6 +321,12 @@ static int next_timeout(const struct warden *warden)
 /* Always there: the channel, the signals, the host, the watches (or -1). */
 #define ALWAYS 4
 
+/* What tells of its start, or, of a session, all that becomes of it; or -1. */
+static int news_of(const struct job *job)
+{
+  return job->session >= 0 ? job->session : job->report;
+}
+
 /* Room for these, all reports and all dials. */
 static size_t gather(const struct warden *warden, struct pollfd *fds)
 {
@@ -319,11 +338,14 @@ static size_t gather(const struct warden *warden, struct pollfd *fds)
   fds[3].fd = watch_put_off(warden) < 0 ? warden->watches.inotify : -1;
   for (i = 0; i < ALWAYS; i++)
     fds[i].events = POLLIN;
-  for (i = 0; i < warden->jobs.count; i++)
-    if (warden->jobs.list[i].report >= 0) {
-      fds[count].fd = warden->jobs.list[i].report;
+  for (i = 0; i < warden->jobs.count; i++) {
+    int fd = news_of(&warden->jobs.list[i]);
+
+    if (fd >= 0) {
+      fds[count].fd = fd;
       fds[count++].events = POLLIN;
     }
+  }
   for (i = 0; i < warden->dials.count; i++) {
     fds[count].fd = warden->dials.list[i].fd;
     fds[count++].events = POLLOUT;
@@ -337,11 +359,17 @@ static void take_reports(struct warden *warden, const struct pollfd *fds,
   size_t i, j;
 
   for (i = ALWAYS; i < count; i++)
-    for (j = 0; fds[i].revents != 0 && j < warden->jobs.count; j++)
-      if (warden->jobs.list[j].report == fds[i].fd) {
-        spawn_report(warden, &warden->jobs.list[j]);
-        break;
-      }
+    for (j = 0; fds[i].revents != 0 && j < warden->jobs.count; j++) {
+      struct job *job = &warden->jobs.list[j];
+
+      if (news_of(job) != fds[i].fd)
+        continue;
+      if (job->session >= 0)
+        session_hear(warden, job);
+      else
+        spawn_report(warden, job);
+      break;
+    }
 }
 
 static void loop(struct warden *warden)
