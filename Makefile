@@ -69,7 +69,7 @@ WARDEN_COMPILE = $(WARDEN_CC) $(DIALECT) $(WARNINGS) $(WARDEN_EXTRA) -Os -fno-pi
 # ---- what there is ----
 
 BINDING_SOURCES := $(wildcard src/lua_*.c)
-ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c src/egress/*.c))
+ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c src/egress/*.c src/http/*.c))
 WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
 	src/zygote/parcel.c \
 	src/frame.c src/pack.c src/tar.c src/egress/name.c src/egress/query.c
@@ -89,6 +89,7 @@ TEST_PROGRAMS := $(ENGINE_TESTS:spec/engine/%.c=$(BUILD)/tests/%)
 
 CORE := $(BUILD)/$(LUA_ABI)/codecell/core.so
 NAMES := $(BUILD)/$(LUA_ABI)/codecell/names.so
+CURL := $(BUILD)/$(LUA_ABI)/codecell/curl.so
 WARDEN := $(BUILD)/warden/codecell-warden
 COMMAND := $(BUILD)/$(LUA_VERSION)/bin/codecell
 
@@ -97,7 +98,7 @@ MAKEFLAGS += --no-print-directory
 .SUFFIXES:
 .PHONY: all core warden engine
 
-all: $(CORE) $(NAMES) $(COMMAND) $(BUILD)/layers.checked
+all: $(CORE) $(NAMES) $(CURL) $(COMMAND) $(BUILD)/layers.checked
 core: $(CORE)
 warden: $(WARDEN)
 engine: $(ENGINE_OBJECTS)
@@ -142,6 +143,24 @@ $(BUILD)/$(LUA_ABI)/names/%.o: src/%.c | tools
 $(NAMES): $(NAMES_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CARES_LIBS)
+
+# What needs libcurl: loaded by the first request that is made.
+ifdef CURL_INCDIR
+CURL_CFLAGS ?= -I$(CURL_INCDIR)
+CURL_LIBS ?= -L$(CURL_LIBDIR) -lcurl
+endif
+CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
+CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
+CURL_SOURCES := $(wildcard src/curl/*.c) src/http/queue.c src/egress/address.c src/error.c
+CURL_OBJECTS := $(CURL_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/curl/%.o)
+
+$(BUILD)/$(LUA_ABI)/curl/%.o: src/%.c | tools
+	@mkdir -p $(@D)
+	$(COMPILE) $(LUA_CFLAGS) $(CURL_CFLAGS) -c -o $@ $<
+
+$(CURL): $(CURL_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
 # ---- the warden, and what is embedded ----
 
@@ -204,7 +223,7 @@ $(COMMAND): $(MAKEFILE_LIST)
 # ---- layers: the engine knows no Lua, and Lua goes through the binding ----
 
 $(BUILD)/layers.checked: .ci/layers $(ENGINE_SOURCES) $(BINDING_SOURCES) \
-		$(wildcard src/*.h src/egress/*.h src/warden/*) $(LUA_FILES)
+		$(wildcard src/*.h src/egress/*.h src/http/*.h src/warden/*) $(LUA_FILES)
 	@mkdir -p $(@D)
 	@.ci/layers
 	@touch $@
@@ -412,6 +431,7 @@ install: all
 	done
 	install -D -m 755 $(CORE) "$(DESTDIR)$(INST_LIBDIR)/codecell/core.so"
 	install -D -m 755 $(NAMES) "$(DESTDIR)$(INST_LIBDIR)/codecell/names.so"
+	install -D -m 755 $(CURL) "$(DESTDIR)$(INST_LIBDIR)/codecell/curl.so"
 	install -d "$(DESTDIR)$(INST_BINDIR)"
 	sh src/command.sh "$$(command -v $(LUA))" $(COMMAND_FOLDERS) > "$(DESTDIR)$(INST_BINDIR)/codecell"
 	chmod 755 "$(DESTDIR)$(INST_BINDIR)/codecell"

@@ -25,6 +25,8 @@ dependencies = {
 
 external_dependencies = {
   CARES = { header = "ares.h" },
+  CURL = { header = "curl/curl.h" },
+  MICROHTTPD = { header = "microhttpd.h" },
 }
 
 -- The warden is compiled, embedded and then linked in: a build in steps, so make.
@@ -37,6 +39,10 @@ build = {
     LUA_INCDIR = "$(LUA_INCDIR)",
     CARES_INCDIR = "$(CARES_INCDIR)",
     CARES_LIBDIR = "$(CARES_LIBDIR)",
+    CURL_INCDIR = "$(CURL_INCDIR)",
+    CURL_LIBDIR = "$(CURL_LIBDIR)",
+    MICROHTTPD_INCDIR = "$(MICROHTTPD_INCDIR)",
+    MICROHTTPD_LIBDIR = "$(MICROHTTPD_LIBDIR)",
   },
   install_variables = {
     CFLAGS = "$(CFLAGS)",

@@ -33,11 +33,11 @@ describe("format #E28", function()
       error = { name = "ValueError", value = "bad", traceback = "Traceback\nValueError: bad",
         line = 3 },
       state_lost = true,
-      refused = { { what = "connect to 192.0.2.1:443", why = "network none", allow = "network" } },
+      refused = { { message = "192.0.2.1:443 refused: network is none" } },
     }))
     local last = 0
     for _, piece in ipairs({ "printed", "warned", "20", "Error in line 3", "ValueError: bad",
-      "restarted", "refused: connect" }) do
+      "restarted", "192.0.2.1:443 refused" }) do
       local at = text:find(piece, last + 1, true)
       assert.is_truthy(at, piece)
       last = at
@@ -171,7 +171,7 @@ describe("format against hostile output", function()
       local run = execution({ stdout = "a\t" .. text .. " b\n", stderr = text,
         results = { { text = text }, { html = text }, { data = { [text] = { text } } } },
         error = { name = text, value = text, traceback = text },
-        refused = { { what = text } } })
+        refused = { { message = text } } })
       for _, style in ipairs({ "markdown", "text", "html" }) do
         local out = format(run, { style = style })
         assert.is_nil(out:find("[%z\1-\8\11-\31\127]"), style .. (" %q"):format(text))

@@ -58,6 +58,33 @@ static void heard_failed(struct cell_sandbox *sandbox,
   cell_sandbox_begin_end(sandbox);
 }
 
+/* Half of what it may tell is given again at once, as long as we can. */
+static void heard_asked(struct cell_sandbox *sandbox,
+                        const struct cell_delivery *delivery)
+{
+  struct cell_refusal refusal = {CELL_REFUSED_NO_NETWORK, 1, 0, "", ""};
+  unsigned char bytes[4];
+  struct cell_packer packer;
+
+  if (sandbox->state != CELL_SANDBOX_RUNNING || delivery->frame.request != 0 ||
+      sandbox->asked_left == 0 ||
+      cell_reply_asked(delivery, refusal.host) < 0) {
+    cell_sandbox_violated(sandbox, "a name", delivery->frame.type);
+    return;
+  }
+  sandbox->asked_left--;
+  if (sandbox->asked_left <= CELL_ASKED_MOST / 2 &&
+      cell_channel_has_room(&sandbox->channel)) {
+    cell_pack_start(&packer, bytes, sizeof bytes);
+    cell_pack_u32(&packer, CELL_ASKED_MOST - sandbox->asked_left);
+    if (cell_channel_send(&sandbox->channel, CELL_ASK_ON, 0, packer.bytes,
+                          packer.used, NULL, 0, NULL) == 0)
+      sandbox->asked_left = CELL_ASKED_MOST;
+  }
+  if (cell_refusals_add(&sandbox->refusals, &refusal))
+    cell_sandbox_post(sandbox);
+}
+
 static void tell_listener(struct cell_sandbox *sandbox,
                           struct cell_question *question,
                           struct cell_delivery *delivery, int last)
@@ -150,6 +177,9 @@ void cell_sandbox_heard(struct cell_channel *channel,
     break;
   case CELL_FAILED:
     heard_failed(sandbox, delivery);
+    break;
+  case CELL_ASKED:
+    heard_asked(sandbox, delivery);
     break;
   default:
     heard_answer(sandbox, delivery);

@@ -50,6 +50,8 @@ static int describe(int directory, const char *name,
   entry->is_directory = S_ISDIR(status.st_mode);
   entry->is_link = S_ISLNK(status.st_mode);
   entry->mode = status.st_mode & 07777;
+  entry->size = (uint64_t)status.st_size;
+  entry->modified = (int64_t)status.st_mtime;
   if (!entry->is_link)
     return entry->is_directory || S_ISREG(status.st_mode);
   length = readlinkat(directory, name, entry->target, sizeof entry->target - 1);

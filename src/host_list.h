@@ -16,6 +16,8 @@ struct cell_host_entry {
   int is_directory;
   int is_link;
   uint32_t mode;     /* permission bits */
+  uint64_t size;     /* bytes */
+  int64_t modified;  /* seconds since 1970 */
   char target[4096]; /* of a link */
 };
 

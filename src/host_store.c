@@ -6,8 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -84,12 +84,48 @@ int cell_store_remove(const char *path, struct cell_error *error)
            : fail_path(error, "remove", path);
 }
 
-int cell_store_exchange(const char *one, const char *other,
-                        struct cell_error *error)
+static int make_folders(const char *path)
 {
-  if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) <
-      0)
-    return fail_path(error, "replace", one);
+  char part[PATH_MAX];
+  size_t i, length = strlen(path);
+
+  if (length >= sizeof part) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  for (i = 1; i <= length; i++) {
+    if (path[i] != '/' && path[i] != '\0')
+      continue;
+    memcpy(part, path, i);
+    part[i] = '\0';
+    if (mkdir(part, 0700) < 0 && errno != EEXIST && errno != EROFS &&
+        errno != EACCES)
+      return -1;
+  }
+  return 0;
+}
+
+int cell_store_check(const char *path, int make, struct cell_error *error)
+{
+  struct stat status;
+
+  if (make && make_folders(path) < 0)
+    return fail_path(error, "make the directory", path);
+  if (stat(path, &status) < 0)
+    return fail_path(error, "look at", path);
+  if (!S_ISDIR(status.st_mode)) {
+    errno = ENOTDIR;
+    return fail_path(error, "look at", path);
+  }
+  if (status.st_uid != geteuid() && status.st_uid != 0)
+    return cell_fail(error, CELL_PERMISSION_DENIED, 0,
+                     "%s belongs to user %u, who could change what is in it",
+                     path, (unsigned)status.st_uid);
+  if (status.st_mode & (S_IWGRP | S_IWOTH))
+    return cell_fail(error, CELL_PERMISSION_DENIED, 0,
+                     "others may write to %s: chmod go-w it", path);
+  if (make && access(path, W_OK) < 0)
+    return fail_path(error, "write to", path);
   return 0;
 }
 
@@ -107,6 +143,16 @@ int cell_store_lock(const char *path, int alone, struct cell_error *error)
     fail_path(error, "lock", path);
   cell_fd_close(&fd);
   return -1;
+}
+
+int cell_store_is_private(const char *path, struct cell_error *error)
+{
+  struct stat status;
+
+  if (stat(path, &status) < 0)
+    return fail_path(error, "look at", path);
+  return S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+         (status.st_mode & 022) == 0;
 }
 
 int cell_store_sync(int directory, struct cell_error *error)

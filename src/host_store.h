@@ -12,14 +12,19 @@
 ** owner has no rights; 0 too when it is not there.
 */
 int cell_store_remove(const char *path, struct cell_error *error);
-/* Let two paths mean each other's folder, at once. */
-int cell_store_exchange(const char *one, const char *other,
-                        struct cell_error *error);
+/* See that the folder is one that nobody else can write to: of our user or of
+** root, and of no group. make: make it where it is missing, with those above
+*it,
+** for our user alone. CELL_NOT_FOUND, CELL_PERMISSION_DENIED, ...
+*/
+int cell_store_check(const char *path, int make, struct cell_error *error);
 /* A descriptor that locks the folder until it is closed, in every copy: alone,
 ** or together with others. -1 with CELL_UNAVAILABLE when others have it so that
 ** this cannot be.
 */
 int cell_store_lock(const char *path, int alone, struct cell_error *error);
+/* 1 if the folder is ours and nobody else may write there, else 0. */
+int cell_store_is_private(const char *path, struct cell_error *error);
 /* What was written to the file system of `directory` is on the disk. */
 int cell_store_sync(int directory, struct cell_error *error);
 /* Whether there is a regular file at `path` for one whose root directory is

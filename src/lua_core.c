@@ -257,8 +257,11 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_watcher(L);
   lcell_open_descriptor(L);
   lcell_open_store(L);
+  lcell_open_digest(L);
   lcell_open_census(L);
   lcell_open_bell(L);
   lcell_open_policy(L);
+  lcell_open_client(L);
+  lcell_open_mask(L);
   return 1;
 }

@@ -54,6 +54,7 @@ uint64_t lcell_size_field(lua_State *L, int index, const char *name,
 #define LCELL_DESCRIPTOR "codecell.Descriptor"
 #define LCELL_BELL "codecell.Bell"
 #define LCELL_POLICY "codecell.Policy"
+#define LCELL_MASK "codecell.Mask"
 
 struct cell_reactor *lcell_check_reactor(lua_State *L, int index);
 struct cell_stems *lcell_check_stems(lua_State *L, int index);
@@ -85,6 +86,8 @@ int lcell_sandbox_refusals(lua_State *L);
 int lcell_sandbox_traffic(lua_State *L);
 /* Raises for a closed one. */
 struct cell_process *lcell_check_process(lua_State *L);
+/* Method of a process (lua_mask.c). */
+int lcell_process_mask(lua_State *L);
 /* Methods of a kernel's process (lua_wire.c). */
 int lcell_process_send(lua_State *L);
 int lcell_process_send_program(lua_State *L);
@@ -101,6 +104,9 @@ void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
 void lcell_open_store(lua_State *L);
 void lcell_open_bell(lua_State *L);
+void lcell_open_digest(lua_State *L);
 void lcell_open_policy(lua_State *L);
+void lcell_open_client(lua_State *L);
+void lcell_open_mask(lua_State *L);
 
 #endif

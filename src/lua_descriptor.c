@@ -266,7 +266,7 @@ static int listing_collect(lua_State *L)
 
 static void push_entry(lua_State *L, const struct cell_host_entry *entry)
 {
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 6);
   lua_pushstring(L, entry->name);
   lua_setfield(L, -2, "name");
   lua_pushstring(L, entry->is_directory ? "dir"
@@ -275,13 +275,17 @@ static void push_entry(lua_State *L, const struct cell_host_entry *entry)
   lua_setfield(L, -2, "type");
   lua_pushinteger(L, (lua_Integer)entry->mode);
   lua_setfield(L, -2, "mode");
+  lcell_push_size(L, entry->size);
+  lua_setfield(L, -2, "size");
+  lua_pushnumber(L, (lua_Number)entry->modified);
+  lua_setfield(L, -2, "modified_time");
   if (entry->is_link) {
     lua_pushstring(L, entry->target);
     lua_setfield(L, -2, "target");
   }
 }
 
-/* host_list(path): list of {name, type, mode, target} */
+/* host_list(path): list of {name, type, mode, size, modified_time, target} */
 static int host_list(lua_State *L)
 {
   const char *path = luaL_checkstring(L, 1);

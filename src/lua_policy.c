@@ -84,12 +84,15 @@ static struct cell_egress *egress_of(lua_State *L)
 int lcell_sandbox_refusals(lua_State *L)
 {
   static const char *const names[] = {"not_allowed", "port",        "denied",
-                                      "address",     "server_name", "protocol"};
-  struct cell_egress *egress = egress_of(L);
+                                      "address",     "server_name", "protocol",
+                                      "no_network",  "limit"};
+  struct cell_sandbox *sandbox = lcell_any_sandbox(L, 1);
   struct cell_refusal refusal;
   int place = 0;
 
-  while (egress != NULL && cell_egress_take(egress, &refusal)) {
+  if (sandbox == NULL || lcell_in_forked_copy(sandbox))
+    return 0;
+  while (cell_refusals_take(cell_sandbox_refusals(sandbox), &refusal)) {
     if (place == 0)
       lua_newtable(L);
     lua_createtable(L, 0, 5);

@@ -369,6 +369,7 @@ static const luaL_Reg methods[] = {
   {"_finished", process_finished},
   {"_hold", process_hold},
   {"_kept", process_kept},
+  {"_mask", lcell_process_mask},
   {"_pid", process_pid},
   {"_read", process_read},
   {"_receive", lcell_process_receive},

@@ -19,15 +19,15 @@ static int host_remove(lua_State *L)
                    &error);
 }
 
-/* host_exchange(one, other): true, or nil, err. */
-static int host_exchange(lua_State *L)
+/* host_store(path, make): true when nobody else can write there; or nil, err.
+ */
+static int host_store(lua_State *L)
 {
+  const char *path = luaL_checkstring(L, 1);
   struct cell_error error = {0};
 
-  return push_done(
-    L,
-    cell_store_exchange(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &error),
-    &error);
+  return push_done(L, cell_store_check(path, lua_toboolean(L, 2), &error),
+                   &error);
 }
 
 /* host_lock(path, alone): a Descriptor, which is the lock; or nil, err. */
@@ -56,11 +56,24 @@ static int host_has(lua_State *L)
   return 1;
 }
 
+/* host_is_private(path): whether nobody else may write there. */
+static int host_is_private(lua_State *L)
+{
+  struct cell_error error = {0};
+  int is_private = cell_store_is_private(luaL_checkstring(L, 1), &error);
+
+  if (is_private < 0)
+    return lcell_fail(L, &error);
+  lua_pushboolean(L, is_private);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-  {"host_exchange", host_exchange},
   {"host_has", host_has},
+  {"host_is_private", host_is_private},
   {"host_lock", host_lock},
   {"host_remove", host_remove},
+  {"host_store", host_store},
   {NULL, NULL},
 };
 

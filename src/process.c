@@ -332,6 +332,17 @@ struct cell_stream *cell_process_stream(struct cell_process *process, int which)
   return &process->streams[which];
 }
 
+int cell_process_mask(struct cell_process *process, struct cell_mask *mask,
+                      struct cell_error *error)
+{
+  int i;
+
+  for (i = 0; i < 2; i++)
+    if (cell_stream_mask(&process->streams[i], mask, error) < 0)
+      return -1;
+  return 0;
+}
+
 /* ---- talking to it ---- */
 
 long cell_process_write(struct cell_process *process, const void *bytes,

@@ -70,6 +70,10 @@ uint32_t cell_process_token(const struct cell_process *process);
 struct cell_stream *cell_process_stream(struct cell_process *process,
                                         int which);
 
+/* Mask what it prints from now on. Keeps the mask. */
+int cell_process_mask(struct cell_process *process, struct cell_mask *mask,
+                      struct cell_error *error);
+
 /* Input: queues at most 64 KiB beyond what the pipe takes. Returns how many
 ** bytes were taken (0: full, try later), or -1: EPIPE when nobody reads.
 */

@@ -29,6 +29,7 @@
 #define CELL_WATCHERS_MAX 64  /* of one sandbox */
 #define CELL_GATEWAY_PORTS_MAX 64
 #define CELL_GATEWAY_RANGES_MAX 64
+#define CELL_ASKED_MOST 32
 #define CELL_PROXY_PORT 1008 /* below 1024: the code cannot take it */
 
 enum cell_message {
@@ -123,12 +124,12 @@ enum cell_message {
   CELL_FILE_RENAME,
   /* string path, string target. Makes parents. Answer: DONE */
   CELL_FILE_LINK,
-  /* u32 flags (enum cell_changes_flag). What is different below CELL_HOME from
   /* string path of a directory (made with its parents), u64 length
   ** [source: a tar stream, readable from its offset 0, `length` bytes of it].
   ** Its members replace what is there; no link is followed. Answer: DONE;
   ** EPROTO when it is no such stream */
   CELL_FILE_UNPACK,
+  /* u32 flags (enum cell_changes_flag). What is different below CELL_HOME from
   ** how it was at the last such question. Answer: CHANGES_ARE */
   CELL_CHANGES,
   /* string path of a directory, u32 1 for what lies below it too. Answer: DONE;
@@ -144,6 +145,8 @@ enum cell_message {
   /* u32 port, 1024 or more. Listen on it as on those of CONFIGURE, where there
   ** is a network. Answer: DONE [socket]; EADDRINUSE when the code has it */
   CELL_LISTEN,
+  /* u32 count: so many names more may be told by ASKED. No answer. */
+  CELL_ASK_ON,
   /* End now. No answer. */
   CELL_GOODBYE,
 
@@ -187,7 +190,11 @@ enum cell_message {
   CELL_CHANGES_ARE,
   /* u32 errno, u32 flags (enum cell_events_flag), u32 count, then so many:
   ** string name, relative to the watched directory, u32 enum cell_event */
-  CELL_EVENTS
+  CELL_EVENTS,
+  /* string name, as name.h reads it. The code of a sandbox without a network
+  ** has asked for its address, and was told that there is none. Unasked for:
+  ** CELL_ASKED_MOST of them, and what ASK_ON adds. */
+  CELL_ASKED
 };
 
 enum cell_network { CELL_NETWORK_NONE, CELL_NETWORK_NAMED, CELL_NETWORK_OPEN };

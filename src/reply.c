@@ -426,6 +426,19 @@ int cell_reply_socket(const struct cell_delivery *delivery,
   return cell_fd_nonblocking(fd);
 }
 
+int cell_reply_asked(const struct cell_delivery *delivery,
+                     char name[CELL_NAME_SIZE])
+{
+  unpacker payload = open_payload(delivery);
+  char said[CELL_NAME_SIZE];
+
+  cell_unpack_string(&payload, said, sizeof said);
+  return cell_unpack_done(&payload) && has_fds(delivery, 0) &&
+             cell_name_read(name, said, strlen(said)) == 0
+           ? 0
+           : -1;
+}
+
 int cell_reply_failed(const struct cell_delivery *delivery, uint32_t *number,
                       char *stage, size_t size)
 {

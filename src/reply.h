@@ -37,6 +37,9 @@ int cell_reply_hello(const struct cell_delivery *delivery,
 */
 int cell_reply_socket(const struct cell_delivery *delivery,
                       enum cell_socket_kind *kind, uint16_t *port);
+/* The payload of an ASKED: a name in its one form. 0, or -1. */
+int cell_reply_asked(const struct cell_delivery *delivery,
+                     char name[CELL_NAME_SIZE]);
 /* The payload of a FAILED. 0, or -1. */
 int cell_reply_failed(const struct cell_delivery *delivery, uint32_t *number,
                       char *stage, size_t size);

@@ -328,6 +328,7 @@ static struct cell_sandbox *allocate(struct cell_reactor *reactor,
     return NULL;
   }
   sandbox->references = 1;
+  sandbox->asked_left = options->gateway == NULL ? CELL_ASKED_MOST : 0;
   sandbox->reactor = cell_reactor_keep(reactor);
   sandbox->options = *options;
   sandbox->pidfd = sandbox->home_watch = -1;
@@ -393,6 +394,11 @@ cell_sandbox_attach(struct cell_reactor *reactor,
   return sandbox;
 }
 
+struct cell_refusals *cell_sandbox_refusals(struct cell_sandbox *sandbox)
+{
+  return &sandbox->refusals;
+}
+
 /* ---- life ---- */
 
 struct cell_sandbox *cell_sandbox_keep(struct cell_sandbox *sandbox)
@@ -414,6 +420,7 @@ void cell_sandbox_release(struct cell_sandbox *sandbox)
   cell_timer_disarm(reactor, &sandbox->deadline);
   cell_timer_disarm(reactor, &sandbox->settling);
   cell_questions_clear(&sandbox->questions);
+  cell_refusals_clear(&sandbox->refusals);
   cell_token_free(reactor, sandbox->token);
   free(sandbox);
   cell_reactor_release(reactor);

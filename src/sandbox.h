@@ -11,6 +11,7 @@
 #ifndef CELL_SANDBOX_H
 #define CELL_SANDBOX_H
 
+#include "egress/refusals.h"
 #include "pack.h"
 #include "protocol.h"
 #include "reactor.h"
@@ -85,6 +86,11 @@ const struct cell_hello *cell_sandbox_hello(const struct cell_sandbox *sandbox);
 struct cell_reactor *cell_sandbox_reactor(struct cell_sandbox *sandbox);
 /* Posted at hello, at the end, and at the answer to any question. */
 uint32_t cell_sandbox_token(const struct cell_sandbox *sandbox);
+
+/* What it was refused: from its egress, or, where it has no network, from what
+** its warden tells. Whoever adds to them posts its token.
+*/
+struct cell_refusals *cell_sandbox_refusals(struct cell_sandbox *sandbox);
 
 /* Ends it. Idempotent. */
 void cell_sandbox_close(struct cell_sandbox *sandbox);

@@ -6,6 +6,7 @@
 
 #include "birth.h"
 #include "channel.h"
+#include "egress/refusals.h"
 #include "question.h"
 #include "sandbox.h"
 
@@ -25,6 +26,8 @@ struct cell_sandbox {
   struct cell_timer settling;
   struct cell_questions questions;
   struct cell_companion *companions;
+  struct cell_refusals refusals;
+  uint32_t asked_left; /* names that its warden may tell */
   struct cell_hello hello;
   struct cell_error error;
   uint32_t token;

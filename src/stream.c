@@ -20,6 +20,7 @@
 #define LIMIT_MIN 16u /* room for the rest of a character in either half */
 #define FIRST_SIZE 4096u
 #define EVENT_BYTES 131072u /* read for one event */
+#define MASKED_BLOCK 16384u /* read at once from one that is masked */
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -148,10 +149,19 @@ static void adjust(struct cell_stream *stream)
                      allowed(stream) > 0 ? EPOLLIN : 0);
 }
 
+/* What a mask has kept back is no secret. */
+static void let_out(struct cell_stream *stream)
+{
+  if (stream->masking != NULL)
+    keep(stream, stream->block,
+         cell_masking_end(stream->masking, stream->block));
+}
+
 static void end(struct cell_stream *stream)
 {
   cell_source_remove(stream->reactor, &stream->source);
   cell_fd_close(&stream->fd);
+  let_out(stream);
 }
 
 /* What read says: bytes; 0 when there is nothing now, or nothing any more. */
@@ -175,10 +185,36 @@ static void shorten(struct iovec pieces[2], int *count, size_t most)
   }
 }
 
+/* As cell_stream_drain. What was read lies behind where it is written to. */
+static int drain_masked(struct cell_stream *stream, size_t most)
+{
+  uint64_t total = stream->total;
+  unsigned char *from = stream->block + stream->room;
+
+  while (most > 0 && stream->fd >= 0) {
+    size_t asked = smaller(smaller(most, allowed(stream)), MASKED_BLOCK);
+    size_t got;
+
+    if (asked == 0)
+      break;
+    got = outcome(stream, read(stream->fd, from, asked));
+    keep(stream, stream->block,
+         cell_masking_feed(stream->masking, from, got, stream->block));
+    most -= got;
+    if (got < asked)
+      break;
+  }
+  adjust(stream);
+  return stream->total > total;
+}
+
 int cell_stream_drain(struct cell_stream *stream, size_t most)
 {
   unsigned char dropped[1024];
   int came = 0;
+
+  if (stream->masking != NULL)
+    return drain_masked(stream, most);
 
   while (most > 0 && stream->fd >= 0) {
     size_t bound = smaller(most, allowed(stream));
@@ -217,11 +253,22 @@ static void ready(struct cell_source *source, uint32_t events)
     stream->news(stream); /* may close the stream: nothing after this */
 }
 
+static void forget_mask(struct cell_stream *stream)
+{
+  cell_masking_close(stream->masking);
+  free(stream->block);
+  stream->masking = NULL;
+  stream->block = NULL;
+}
+
 int cell_stream_open(struct cell_stream *stream, struct cell_reactor *reactor,
                      int fd, size_t limit, struct cell_error *error)
 {
   void (*news)(struct cell_stream *) = stream->news;
   void *owner = stream->owner;
+  struct cell_masking *masking = stream->masking;
+  unsigned char *block = stream->block;
+  size_t room = stream->room;
   int held = stream->held;
 
   if (limit < LIMIT_MIN)
@@ -230,6 +277,9 @@ int cell_stream_open(struct cell_stream *stream, struct cell_reactor *reactor,
   stream->news = news;
   stream->owner = owner;
   stream->held = held;
+  stream->masking = masking;
+  stream->block = block;
+  stream->room = room;
   stream->reactor = reactor;
   stream->fd = fd;
   stream->head_limit = limit / 2;
@@ -249,8 +299,28 @@ int cell_stream_open(struct cell_stream *stream, struct cell_reactor *reactor,
   return 0;
 }
 
+int cell_stream_mask(struct cell_stream *stream, struct cell_mask *mask,
+                     struct cell_error *error)
+{
+  struct cell_masking *masking = cell_masking_open(mask);
+  size_t room = cell_mask_room(mask, MASKED_BLOCK);
+  unsigned char *block = malloc(room + MASKED_BLOCK);
+
+  if (masking == NULL || block == NULL) {
+    cell_masking_close(masking);
+    free(block);
+    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "mask a stream");
+  }
+  forget_mask(stream);
+  stream->masking = masking;
+  stream->block = block;
+  stream->room = room;
+  return 0;
+}
+
 void cell_stream_close(struct cell_stream *stream)
 {
+  forget_mask(stream);
   if (stream->reactor == NULL)
     return;
   end(stream);
@@ -279,6 +349,7 @@ void cell_stream_await(struct cell_stream *stream)
 
 void cell_stream_restart(struct cell_stream *stream)
 {
+  let_out(stream); /* to be forgotten with the rest */
   stream->head_used = stream->tail_used = stream->tail_start = 0;
   stream->total = stream->position = 0;
   adjust(stream);
@@ -328,6 +399,16 @@ static size_t read_directly(struct cell_stream *stream, unsigned char *buffer,
   return got;
 }
 
+/* The next bytes for a reader who has read all that is kept. */
+static size_t read_more(struct cell_stream *stream, unsigned char *buffer,
+                        size_t size, uint64_t *skipped)
+{
+  if (stream->masking == NULL)
+    return read_directly(stream, buffer, size);
+  cell_stream_drain(stream, size);
+  return copy_kept(stream, buffer, size, skipped);
+}
+
 size_t cell_stream_read(struct cell_stream *stream, void *buffer, size_t size,
                         int text, int *end_of_file, uint64_t *skipped)
 {
@@ -338,7 +419,7 @@ size_t cell_stream_read(struct cell_stream *stream, void *buffer, size_t size,
   if (size > 0 && unread(stream) > 0)
     count = copy_kept(stream, buffer, size, skipped);
   else if (size > 0 && stream->fd >= 0)
-    count = read_directly(stream, buffer, size);
+    count = read_more(stream, buffer, size, skipped);
   /* Short of what was asked: known bytes end here, for ever or at a gap. */
   final = count < size && (unread(stream) > 0 || stream->fd < 0);
   if (text && count > 0 && !final) {
@@ -383,6 +464,7 @@ void cell_stream_kept(struct cell_stream *stream, const unsigned char **head,
 {
   size_t cut;
 
+  let_out(stream);
   straighten(stream);
   *head = stream->head != NULL ? stream->head : (const unsigned char *)"";
   *head_length = stream->head_used;

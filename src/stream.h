@@ -4,11 +4,14 @@
 ** each; what lies between is dropped and counted, so the writer never waits for
 ** a reader that does not come. A reader with a position in the stream gets
 ** every byte that is still there. Held (a slow callback): the descriptor is
-** left alone while 64 KiB are unread, so the writer waits instead.
+** left alone while 64 KiB are unread, so the writer waits instead. Masked, what
+** may begin a secret is not there for anybody until more has come, or until the
+** kept bytes are asked for.
 */
 #ifndef CELL_STREAM_H
 #define CELL_STREAM_H
 
+#include "mask.h"
 #include "reactor.h"
 
 #include <stddef.h>
@@ -28,6 +31,9 @@ struct cell_stream {
   int held;          /* see cell_stream_hold */
   int awaited;       /* see cell_stream_await */
   int failed;        /* out of memory: less is kept than was asked for */
+  struct cell_masking *masking; /* owned; NULL: nothing is masked */
+  unsigned char *block; /* owned; what is left after masking, then what came */
+  size_t room;          /* of the block, for what is left */
   void (*news)(struct cell_stream *stream); /* bytes or the end have come */
   void *owner;
 };
@@ -41,6 +47,9 @@ int cell_stream_open(struct cell_stream *stream, struct cell_reactor *reactor,
 /* Its descriptor comes later (a terminal's): it has not ended until then. */
 void cell_stream_await(struct cell_stream *stream);
 void cell_stream_close(struct cell_stream *stream);
+/* Mask what comes from now on; before or after it is opened. Keeps the mask. */
+int cell_stream_mask(struct cell_stream *stream, struct cell_mask *mask,
+                     struct cell_error *error);
 /* 1: nothing unread is dropped from now on; the writer waits instead. */
 void cell_stream_hold(struct cell_stream *stream, int held);
 /* Read what is there now, at most `most` bytes. Returns 1 if any came. */

@@ -8,6 +8,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local turns = require "codecell.turns"
 local wait = require "codecell.wait"
 
@@ -39,6 +40,7 @@ local function hear(kernel, id)
         return values
       end
       local text = tostring(values.value):sub(1, TEXT_MOST):gsub("%c+", " ")
+      text = secrets.hide(kernel.sandbox, text)
       return nil, values.name == "unsupported" and errors.new("unsupported", "fork: " .. text, text)
         or errors.new("system", "fork: " .. text)
     elseif kind == nil or process:_state() == "exited" or process:_state() == "failed" then

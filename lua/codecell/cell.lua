@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local execution = require "codecell.execution"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 
 local EXECUTE, REHEARSE = 2, 4 -- src/protocol.h
 local READY, RESULT, ERROR, DONE = 16, 17, 18, 19
@@ -22,6 +23,7 @@ local TURN_MOST = 0.05 -- seconds of reading frames in a row
 ---@field greeted? fun(parts: string[]): string? hears a new kernel: why it cannot run any code
 ---@field refusal? string what that answered
 ---@field prepare? fun(code: string): string what the kernel is sent in place of the code
+---@field mask? userdata of the secrets of the sandbox
 ---@field is_stopping? boolean it is, and followed to its end all the same
 local Cell = {}
 Cell.__index = Cell
@@ -147,7 +149,8 @@ heard[RESULT] = function(self, process, parts)
   if not takes_result(self, parts) then
     return
   end
-  local job, done, result = self.callbacks, self.execution, execution.result(parts, self.allowance)
+  local job, done = self.callbacks, self.execution
+  local result = secrets.hide_all(self.mask, execution.result(parts, self.allowance))
   done.results[#done.results + 1] = result
   if result.is_main_result and not self.has_main then
     self.has_main, done.text = true, result.text
@@ -159,7 +162,7 @@ end
 
 heard[ERROR] = function(self, process, parts)
   local job, done = self.callbacks, self.execution
-  done.error = execution.failure(parts)
+  done.error = secrets.hide_all(self.mask, execution.failure(parts))
   if job.on_error and not self.problem and not self.is_stopping then -- else see Cell:fail
     tell(self, process, job.on_error, done.error)
   end

@@ -3,6 +3,7 @@
 --- The host has a descriptor that is readable when something may have changed below the home. A
 --- cell that changes nothing costs a look at it before and after.
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local wait = require "codecell.wait"
 
 local PATIENCE = 60 -- seconds that another cell may take to ask
@@ -52,10 +53,10 @@ local function say_truncated(execution, kept, total, unknown)
   execution.truncated.files_changed = { kept = kept, total = total, unknown = unknown }
 end
 
-local function tell(execution, answer)
+local function tell(sandbox, execution, answer)
   local list = {}
   for i, change in ipairs(answer) do
-    change.path = HOME .. change.path
+    change.path = secrets.hide(sandbox, HOME .. change.path)
     list[i] = change
   end
   execution.files_changed = list
@@ -81,7 +82,7 @@ function changes.finish(mark, execution)
   end
   local answer = ask(sandbox, false, false)
   if answer then
-    tell(execution, answer)
+    tell(sandbox, execution, answer)
   else
     state.is_known = false
     say_truncated(execution, 0, 0, true)

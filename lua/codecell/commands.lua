@@ -1,6 +1,7 @@
 --- sandbox.commands: programs, in the foreground and in the background.
 local callbacks = require "codecell.callbacks"
 local errors = require "codecell.errors"
+local interpreters = require "codecell.languages.interpreters"
 local options = require "codecell.options"
 local process = require "codecell.process"
 local signals = require "codecell.signals"
@@ -44,31 +45,26 @@ local function usable(self, verb)
   return self._sandbox
 end
 
-local shell
-
---- The shell that runs a string: sandboxes see the programs of this machine.
+--- The shell that runs a string.
+---@param sandbox codecell.Sandbox
 ---@return string path
-function commands.shell()
-  if not shell then
-    local file = io.open("/bin/bash", "rb")
-    shell = file and "/bin/bash" or "/bin/sh"
-    if file then
-      file:close()
-    end
+function commands.shell(sandbox)
+  if not sandbox._shell then
+    sandbox._shell = interpreters.exists("/bin/bash", sandbox._root) and "/bin/bash" or "/bin/sh"
   end
-  return shell
+  return sandbox._shell
 end
 
-local function arguments(cmd, login)
+local function arguments(sandbox, cmd, login)
   if type(cmd) == "table" then
     options.argument("run", "cmd", cmd, "strings", { least = 1 }, 4)
     return cmd
   end
   options.argument("run", "cmd", cmd, "text", nil, 4)
   if login then
-    return { commands.shell(), "-l", "-c", cmd }
+    return { commands.shell(sandbox), "-l", "-c", cmd }
   end
-  return { commands.shell(), "-c", cmd }
+  return { commands.shell(sandbox), "-c", cmd }
 end
 
 --- Whether a command can run as that user.
@@ -120,7 +116,7 @@ end
 function Commands:run(cmd, given)
   local sandbox = usable(self, "run")
   given = options.check("run", given, RULES)
-  local argv = arguments(cmd, given.login)
+  local argv = arguments(sandbox, cmd, given.login)
   local ok, err = commands.check_user(sandbox, given.user)
   if not ok then
     return nil, err

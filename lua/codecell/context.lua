@@ -73,7 +73,7 @@ end
 ---@return codecell.Context? context
 ---@return codecell.Error? err kinds "invalid_argument", and "unsupported" where it is not there
 function context.create(sandbox, language, cwd)
-  local way, err = languages.way(language, true)
+  local way, err = languages.way(language, true, sandbox._root)
   if not way then
     return nil, err
   end

@@ -8,6 +8,7 @@ local languages = require "codecell.languages"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
 local sandbox = require "codecell.sandbox"
+local secrets = require "codecell.secrets"
 
 local create = {}
 
@@ -37,7 +38,7 @@ create.options = {
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   root_view = { type = "boolean" },
-  secrets = { type = "envs" },
+  secrets = secrets.rule,
   template = { type = "name" },
   timeout = { type = "number", above = 0, most = 86400 },
   user = { type = "name" },
@@ -70,8 +71,6 @@ end
 local function check_supported(given)
   if given.mounts and next(given.mounts) ~= nil then
     return unsupported("mounts", "copy files with files:upload")
-  elseif given.secrets and next(given.secrets) ~= nil then
-    return unsupported("secrets", "pass values that need no masking as `envs`")
   elseif given.template then
     return unsupported("templates", "leave `template` out: the system's programs are there")
   elseif given.on_timeout == "pause" then
@@ -157,8 +156,8 @@ end
 ---@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
 ---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
 ---`on_event` (called with `{type = "refused", what, why, allow}`), `limits`,
----`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`,
----`warm`: all of them under codecell.CreateOptions
+---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
+---what comes out), `warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
 ---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"

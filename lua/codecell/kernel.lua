@@ -9,6 +9,7 @@ local execution = require "codecell.execution"
 local languages = require "codecell.languages"
 local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local turns = require "codecell.turns"
 local wait = require "codecell.wait"
 
@@ -52,7 +53,7 @@ end
 ---@return boolean? started
 ---@return codecell.Error? err
 function Kernel:start()
-  local way, err = languages.way(self.context.language, true)
+  local way, err = languages.way(self.context.language, true, self.sandbox._root)
   if not way or not way.arguments then -- its Jupyter kernel was taken away
     return nil, err or errors.new("unsupported",
       ("%s: it has no kernel any more; make a new context"):format(self.context.language))
@@ -72,8 +73,11 @@ function Kernel:start()
   if not process then
     return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
-  local sent = true
-  if way.parts then
+  local sent
+  sent, err = secrets.cover(sandbox, process)
+  if not sent then
+    return nil, err
+  elseif way.parts then
     sent, err = process:_send_program(way.parts)
   end
   if not sent then
@@ -116,8 +120,9 @@ local function greet(self, parts)
   for i = 1, #parts, 2 do
     local name, value = parts[i], parts[i + 1]
     if name == "unsupported" then
-      refusal = value:gsub("%c+", " ")
-    elseif name == "version" and #value <= VERSION_MOST and value:find("^[%w.+~_-]+$") then
+      refusal = secrets.hide(self.sandbox, value):gsub("%c+", " ")
+    elseif name == "version" and not self.sandbox._root and #value <= VERSION_MOST
+      and value:find("^[%w.+~_-]+$") then
       languages.note_version(self.context.language, value)
     end
   end
@@ -421,7 +426,7 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local run = cell.new(self.context, job, self.sandbox._limits.output, deadline)
-  run.prepare = self.prepare
+  run.prepare, run.mask = self.prepare, self.sandbox._mask
   run.greeted = self.ready ~= true and function(parts) return greet(self, parts) end
   local created = reactor.now()
   local process = self.process

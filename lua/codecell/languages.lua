@@ -275,6 +275,19 @@ local function check_named(language, path)
   return check_seen(language, path)
 end
 
+-- What a template has does not depend on what was chosen for this machine.
+local function find_in(language, root)
+  local path = language.programs and interpreters.find(language.programs, nil, root)
+  if path then
+    return path
+  end
+  return nil, errors.new("unsupported", ("%s: no %s in %s of the template %s"):format(
+    language.name, language.programs and table.concat(language.programs, " or ")
+      or ("Jupyter kernel %s"):format(language.jupyter),
+    table.concat(interpreters.folders, " "), root),
+    "use a template that has it, or none: then the programs are those of this machine")
+end
+
 local function find_program(language)
   local path = named_program(language)
   if path then
@@ -294,17 +307,18 @@ end
 --- How a language runs here and now.
 ---@param name string
 ---@param unchecked boolean? leave out `check`: a kernel that is started says itself what it lacks
+---@param root string? the folder of a template that has its own programs
 ---@return {name: string, sort: string, program: string, language: table}? way with what a kernel
 ---is started by: `arguments parts`
 ---@return codecell.Error? err kinds "invalid_argument" and "unsupported", with a hint
 ---@return string? sort of the language, whether it is available or not
-function languages.way(name, unchecked)
+function languages.way(name, unchecked, root)
   local language, err = languages.find(name)
   if not language then
     return nil, err
   end
   local spec, reason, hint
-  if language.jupyter then
+  if language.jupyter and not root then
     spec, reason, hint = jupyter().find(language.jupyter)
   end
   if spec then
@@ -316,8 +330,12 @@ function languages.way(name, unchecked)
     return nil, errors.new("unsupported", ("%s: %s"):format(language.name, reason), hint), sort
   end
   local program
-  program, err = find_program(language)
-  if program and language.check and not (unchecked and language.arguments) then
+  if root then
+    program, err = find_in(language, root)
+  else
+    program, err = find_program(language)
+  end
+  if program and language.check and not root and not (unchecked and language.arguments) then
     local ok
     ok, reason, hint = language.check(program)
     if not ok then
@@ -388,9 +406,21 @@ function languages.list()
   return list
 end
 
+local function available_in(root)
+  local names = {}
+  for _, name in ipairs(keys(known)) do
+    names[#names + 1] = languages.way(name, true, root) and name or nil
+  end
+  return names
+end
+
 --- The names of those that this machine has, as it was within this second.
+---@param root string? the folder of a template: those that it has
 ---@return string[] names
-function languages.available()
+function languages.available(root)
+  if root then
+    return available_in(root)
+  end
   local now = os.time()
   if not available or now ~= available_at then
     available, available_at = {}, now

@@ -44,9 +44,10 @@ error("codecell.meta is for language servers; it is never required")
 ---@field backend "local"? default "local"
 ---@field timeout number? seconds that it lives, default 300, at most 86 400
 ---@field envs table<string, string>? for everything in it
+---@field secrets table<string, string>? as `envs`, of at least 4 bytes, masked in what comes out
 ---@field metadata table<string, string>? to find it by
 ---@field network ("none"|"open"|codecell.Network)? default "none"
----@field on_event (fun(event: {type: "refused", what: string, why: string, allow: string?}))?
+---@field on_event (fun(event: codecell.Event))? what is refused to its code, as it happens
 ---@field limits codecell.LimitOptions?
 ---@field cwd string? default "/home/user"
 ---@field user string? default "user"
@@ -55,6 +56,10 @@ error("codecell.meta is for language servers; it is never required")
 ---@field name string? for people
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
 ---@field on_timeout "kill"? default "kill"
+
+---@class codecell.Event: codecell.Refusal
+---@field type "refused"
+---@field sandbox string its id
 
 ---@class codecell.LimitOptions
 ---@field memory integer? bytes, default 1 GiB

@@ -2,10 +2,12 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 
 local KEPT = 1000 -- refusals of a sandbox that its executions can still tell
+local TOLD = 100 -- by one execution
 
 local network = {}
 
@@ -15,7 +17,8 @@ local network = {}
 ---@field deny string[]? the same, without a port for every one; it wins
 
 ---@class codecell.Refusal
----@field what string "api.example.com:443"
+---@field message string one line: what was refused, why, and what would allow it
+---@field what string "api.example.com:443"; without a port where only the name was asked for
 ---@field why string
 ---@field times integer how often
 ---@field allow string? what would allow it, as it stands in create; nil: nothing that is safe
@@ -110,15 +113,25 @@ local REASONS = {
   address = "its name leads to an address that must be named: %s",
   server_name = "the request is for another name: %s",
   protocol = "%s",
+  no_network = "network is none",
+  limit = "%s",
 }
 
---- What is told of a refusal of the engine.
----@param record {why: string, host: string, port: integer, detail: string, times: integer}
+---@class codecell.RefusalRecord a refusal as the engine tells it
+---@field why string
+---@field host string a name or an address
+---@field port integer 0: only the name was asked for
+---@field detail string
+---@field times integer
+
+-- What is told of it.
+---@param sandbox codecell.Sandbox
+---@param record codecell.RefusalRecord
 ---@return codecell.Refusal
-local function tell(record)
+local function tell(sandbox, record)
   local refusal = { what = what(record), why = REASONS[record.why]:format(record.detail),
     times = record.times }
-  if record.why == "not_allowed" or record.why == "port" then
+  if record.why == "not_allowed" or record.why == "port" or record.why == "no_network" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.host, record.port))
   elseif record.why == "address" then
     local address = record.detail:match("^[^,]+")
@@ -127,7 +140,9 @@ local function tell(record)
   elseif record.why == "server_name" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.detail, record.port))
   end
-  return refusal
+  refusal.message = refusal.what .. " refused: " .. refusal.why
+    .. (refusal.allow and "; allow it with " .. refusal.allow or "")
+  return secrets.hide_all(sandbox._mask, refusal)
 end
 
 -- ---- of one sandbox ----
@@ -145,13 +160,13 @@ local function collect(sandbox)
   local kept = sandbox._refused
   local records = sandbox:_refusals()
   for i = 1, records and #records or 0 do
-    local refusal = tell(records[i])
     kept.count = kept.count + 1
-    kept[kept.count] = refusal
+    kept[kept.count] = records[i]
     kept[kept.count - KEPT] = nil
     if sandbox._on_event then
-      task.async(tell_user, sandbox._on_event, { type = "refused", sandbox = sandbox.id,
-        what = refusal.what, why = refusal.why, allow = refusal.allow, times = refusal.times })
+      local event = tell(sandbox, records[i])
+      event.type, event.sandbox = "refused", sandbox.id
+      task.async(tell_user, sandbox._on_event, event)
     end
   end
   return kept
@@ -183,33 +198,43 @@ function network.mark(sandbox)
   return collect(sandbox).count
 end
 
--- What programs say of a name or an address where there is no network at all. Theirs are the
--- texts: nothing is decided by them.
-local WITHOUT = {
-  "[Tt]emporary failure in name resolution", "Name or service not known",
-  "[Cc]ould not resolve host", "Network is unreachable", "ENOTFOUND", "EAI_AGAIN",
-  "ENETUNREACH", "unable to resolve host", "no such host",
-}
-local HOSTS = {
-  "[Cc]ould not resolve host:%s*([%w%.%-]+)", "getaddrinfo %u[%u_]+ ([%w%.%-]+)",
-  "host='([%w%.%-]+)'", "unable to resolve host address .([%w%.%-]+)",
-  "lookup ([%w%.%-]+) on", "https?://([%w%.%-]+)",
-}
-
--- What a run of a sandbox without a network was refused, as far as its own words tell.
-local function guess(execution)
-  local text = table.concat(execution.logs.stderr):sub(-65536)
-  if execution.error then
-    text = text .. "\n" .. execution.error.value .. "\n" .. execution.error.traceback
-  end
-  for _, pattern in ipairs(WITHOUT) do
-    if text:find(pattern) then
-      local host
-      for _, where in ipairs(HOSTS) do
-        host = host or text:match(where)
+-- The port that a name was asked for, as far as the code and what it said tell: a question for a
+-- name has none.
+local function port_of(host, texts)
+  local name = host:gsub("%p", "%%%0")
+  local after = { "^:(%d+)", "^['\"]?%]?,%s*port=(%d+)", "^['\"],%s*(%d+)" }
+  for _, text in ipairs(texts) do
+    local from = 1
+    while true do
+      local first, last = text:find(name, from)
+      if not first then
+        break
       end
-      return { { what = host or "the network", why = "network is none", times = 1,
-        allow = ("network = {allow = {%q}}"):format(host or "api.example.com") } }
+      local rest = text:sub(last + 1, last + 32)
+      local scheme = text:sub(math.max(1, first - 8), first - 1):match("(%a+)://$")
+      local port = rest:match(after[1]) or rest:match(after[2]) or rest:match(after[3])
+        or scheme == "https" and "443" or scheme == "http" and "80"
+      if port and tonumber(port) <= 65535 and tonumber(port) > 0 then
+        return tonumber(port)
+      end
+      from = last + 1
+    end
+  end
+  return nil
+end
+
+-- An address where there is no network at all: its own kernel says so to the code.
+local UNREACHABLE = { "Network is unreachable", "ENETUNREACH" }
+
+local function unreachable(texts)
+  for i = 2, #texts do
+    for _, pattern in ipairs(UNREACHABLE) do
+      if texts[i]:find(pattern, 1, true) then
+        return { { what = "an address", why = REASONS.no_network, times = 1,
+          message = 'an address refused: network is none; allow its host with '
+            .. 'network = {allow = {"api.example.com"}}',
+          allow = 'network = {allow = {"api.example.com"}}' } }
+      end
     end
   end
   return {}
@@ -219,20 +244,31 @@ end
 ---@param sandbox codecell.Sandbox
 ---@param mark integer
 ---@param execution codecell.Execution
+---@param code string that was run
 ---@return codecell.Refusal[]
-function network.since(sandbox, mark, execution)
+function network.since(sandbox, mark, execution, code)
   local kept, list, seen = collect(sandbox), {}, {}
+  local failure = execution.error
+  local texts = { code, table.concat(execution.logs.stderr):sub(-65536),
+    failure and failure.value .. "\n" .. failure.traceback or "" }
   for i = math.max(mark + 1, kept.count - KEPT + 1), kept.count do
-    local refusal = kept[i]
-    local key = refusal.what .. "\n" .. refusal.why
-    if not seen[key] then
-      seen[key] = { what = refusal.what, why = refusal.why, allow = refusal.allow, times = 0 }
+    local record = kept[i]
+    local port = record.port ~= 0 and record.port or port_of(record.host, texts) or 0
+    local key = ("%s %d %s"):format(record.host, port, record.why)
+    if not seen[key] and #list < TOLD then
+      seen[key] = { why = record.why, host = record.host, port = port, detail = record.detail,
+        times = 0 }
       list[#list + 1] = seen[key]
     end
-    seen[key].times = seen[key].times + refusal.times
+    if seen[key] then
+      seen[key].times = seen[key].times + record.times
+    end
+  end
+  for i = 1, #list do
+    list[i] = tell(sandbox, list[i])
   end
   if #list == 0 and sandbox._about.network == "none" then
-    return guess(execution)
+    return unreachable(texts)
   end
   return list
 end

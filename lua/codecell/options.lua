@@ -66,6 +66,10 @@ function checks.boolean(what, value, _, level)
   check_type(what, value, "boolean", level + 1)
 end
 
+function checks.userdata(what, value, _, level)
+  check_type(what, value, "userdata", level + 1)
+end
+
 checks["function"] = function(what, value, _, level)
   if type(value) ~= "function" then
     local meta = type(value) == "table" and getmetatable(value)
@@ -101,13 +105,22 @@ function checks.choice(what, value, rule, level)
     named(value))
 end
 
-function checks.envs(what, value, _, level)
+-- Of values that have a least size, since less would be masked everywhere, and a most in all.
+function checks.envs(what, value, rule, level)
+  local size = 0
   check_pairs(what, value, level + 1, function(name, text)
     if name == "" or name:find("[=%z\r\n]") then
       fail(level + 3, "%s: %s cannot be the name of a variable: no '=', NUL, CR or LF", what,
         named(name))
     end
     check_text(("%s.%s"):format(what, name), text, level + 3, "%z", "NUL is")
+    size = size + #text
+    if rule.least and #text < rule.least then
+      fail(level + 3, "%s.%s: at least %d bytes expected: less would be masked everywhere", what,
+        name, rule.least)
+    elseif rule.most and size > rule.most then
+      fail(level + 3, "%s: at most %d bytes of values expected", what, rule.most)
+    end
   end)
 end
 

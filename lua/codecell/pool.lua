@@ -11,6 +11,7 @@ local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local rehearsal = require "codecell.rehearsal"
 local sandbox = require "codecell.sandbox"
+local secrets = require "codecell.secrets"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 
@@ -23,7 +24,7 @@ local RETRY, RETRY_MOST = 0.25, 30 -- seconds after a failure, which double
 -- Options of create that decide how a sandbox is made. What is not among them is given to it when
 -- it is taken.
 local DECIDING = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_timeout",
-  "root_view", "secrets", "template", "user" }
+  "root_view", "template", "user" }
 -- What interpreters and libraries read from their environment when they start, and never again.
 local EARLY = { "^BASH", "^DYLD_", "^GLIBC_", "^GOMP_", "^HOME$", "^IPYTHON", "^JULIA_",
   "^JUPYTER_", "^KMP_", "^LANG", "^LC_", "^LD_", "^LUA", "^MALLOC_", "^MKL_", "^MPL", "^NODE_",
@@ -75,7 +76,13 @@ local function is_made_as(one, other)
 end
 
 -- Whether what was started with the environment of the pool can be given this one now.
-local function takes_environment(self, envs)
+local function takes_environment(self, given)
+  local envs = {}
+  for _, values in ipairs({ given.envs or {}, given.secrets or {} }) do
+    for name, value in pairs(values) do
+      envs[name] = value
+    end
+  end
   for name, value in pairs(self.given.envs) do
     if envs[name] ~= value then
       return false
@@ -287,7 +294,7 @@ local function take(self, timeout)
     reactor.unpark(member.watch)
     if is_fit(member) and self.backend.set_timeout(member.sandbox, timeout) then
       count(self, "taken")
-      return member.sandbox
+      return member
     end
     member.sandbox:close()
     count(self, "died")
@@ -295,10 +302,18 @@ local function take(self, timeout)
 end
 
 -- Make a sandbox of the stock that of its user.
-local function hand_over(taken, given)
+local function hand_over(taken, kernels, given)
   given.id = taken.id
   if next(given.envs or {}) ~= nil then
     taken._environment:add(given.envs)
+  end
+  local processes = {}
+  for _, kernel in ipairs(kernels) do
+    processes[#processes + 1] = kernel.process
+  end
+  if not secrets.give(taken, given.secrets, processes) then
+    taken:close()
+    return nil
   end
   taken._metrics.at = reactor.now()
   sandbox.enlist(taken, given)
@@ -310,14 +325,14 @@ end
 ---@return codecell.Sandbox? sandbox nil: no pool has one
 function pool.take(given)
   for _, self in ipairs(pools) do
-    if is_made_as(self.given, given) and takes_environment(self, given.envs or {}) then
+    if is_made_as(self.given, given) and takes_environment(self, given) then
       local taken = take(self, given.timeout)
       if not taken then
         count(self, "missed")
       end
       fill_later(self, REST)
       if taken then
-        return hand_over(taken, given)
+        return hand_over(taken.sandbox, taken.kernels, given)
       end
     end
   end

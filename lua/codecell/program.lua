@@ -39,7 +39,7 @@ end
 ---@return boolean? ok
 ---@return codecell.Error? err kind "unsupported"
 function Program:start()
-  local way, err = languages.way(self.context.language)
+  local way, err = languages.way(self.context.language, nil, self.sandbox._root)
   return way and true, err
 end
 
@@ -257,7 +257,7 @@ end
 
 local function run_cell(self, job, began, deadline)
   local locked = reactor.now()
-  local way, err = languages.way(self.context.language)
+  local way, err = languages.way(self.context.language, nil, self.sandbox._root)
   if not way then
     return nil, err
   end

@@ -29,11 +29,11 @@ local RULES = {
   user = { type = "name" },
 }
 
-local function arguments(cmd)
+local function arguments(sandbox, cmd)
   if type(cmd) == "table" then
     return cmd
   end
-  return cmd and { commands.shell(), "-c", cmd } or { commands.shell() }
+  return cmd and { commands.shell(sandbox), "-c", cmd } or { commands.shell(sandbox) }
 end
 
 --- Start a program on a terminal of its own.
@@ -57,7 +57,7 @@ function Pty:create(given)
   end
   local started
   started, err = process.start(sandbox, {
-    kind = "terminal", argv = arguments(given.cmd), envs = envs, cwd = given.cwd or sandbox._cwd,
+    kind = "terminal", argv = arguments(sandbox, given.cmd), envs = envs, cwd = given.cwd or sandbox._cwd,
     input = true, rows = given.rows or 24, columns = given.cols or 80,
   })
   if started then

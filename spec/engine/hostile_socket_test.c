@@ -163,8 +163,52 @@ static void dialled(void)
   cell_fd_close(&listener);
 }
 
+/* The host's verdict on a name that its code is said to have asked for. */
+static void named(const char *name, enum cell_kind verdict, const char *what)
+{
+  struct fake fake;
+
+  open_silent(&fake);
+  say_hello(&fake);
+  SAY(&fake, CELL_ASKED, 0, "s", name);
+  expect(&fake, verdict, what);
+}
+
+static void names(void)
+{
+  struct fake fake;
+  int i;
+
+  named("api.example", CELL_OK, "a name that was asked for");
+  named("API.example", CELL_OK, "a name in another form is the same one");
+  named("", CELL_PROTOCOL, "no name #S054");
+  named("a b", CELL_PROTOCOL, "what is none #S054");
+  named("127.0.0.1", CELL_PROTOCOL, "an address as a name #S054");
+  open_gated(&fake);
+  say_hello(&fake);
+  SAY(&fake, CELL_ASKED, 0, "s", "api.example");
+  expect(&fake, CELL_PROTOCOL, "a name where there is a network #S055");
+  open_silent(&fake);
+  say_hello(&fake);
+  for (i = 0; i < 3 * CELL_ASKED_MOST; i++) {
+    SAY(&fake, CELL_ASKED, 0, "s", "api.example");
+    step(&fake);
+  }
+  expect(&fake, CELL_OK, "names as they are taken");
+  open_silent(&fake);
+  say_hello(&fake);
+  for (i = 0; i < 1 << 16 && cell_sandbox_error(fake.sandbox)->kind == CELL_OK;
+       i++) {
+    SAY(&fake, CELL_ASKED, 0, "s", "api.example");
+    if (i % CELL_ASKED_MOST == 0)
+      step(&fake);
+  }
+  expect(&fake, CELL_PROTOCOL, "names without end, and nothing heard #S055");
+}
+
 int main(void)
 {
+  names();
   dialled();
   wrong_sockets();
   wrong_times();

@@ -261,8 +261,7 @@ static void answer_one(struct cell_door *door, struct way *way,
           code != CELL_QUERY_FINE ? code : CELL_QUERY_NO_NAME, NULL);
     return;
   }
-  if (strcmp(query.name, "localhost") == 0 ||
-      cell_name_is_below(query.name, "localhost")) {
+  if (cell_name_is_local(query.name)) {
     reply(door, way, bytes, &query, CELL_QUERY_FINE,
           query.wants_address ? loopback : NULL);
     return;

@@ -20,11 +20,9 @@ void cell_egress_refuse(struct cell_egress *egress,
                         const struct cell_target *target,
                         enum cell_refusal_why why, const char *detail)
 {
-  struct cell_refusal refusal = {0}, *last;
-  size_t i;
+  struct cell_refusal refusal = {0};
 
   refusal.why = why;
-  refusal.times = 1;
   refusal.port = target->port;
   if (target->name[0] != '\0')
     memcpy(refusal.host, target->name, sizeof refusal.host);
@@ -33,30 +31,9 @@ void cell_egress_refuse(struct cell_egress *egress,
   snprintf(refusal.detail, sizeof refusal.detail, "%.95s",
            detail != NULL ? detail : "");
   egress->traffic.refused++;
-  for (i = 0; i < egress->refusal_count; i++) {
-    last = &egress->refusals[(egress->refusal_first + i) % CELL_REFUSALS_MAX];
-    if (last->why == why && last->port == refusal.port &&
-        strcmp(last->host, refusal.host) == 0) {
-      last->times++;
-      return;
-    }
-  }
-  if (egress->refusal_count == CELL_REFUSALS_MAX)
-    return; /* the first ones tell more than the last */
-  egress->refusals[(egress->refusal_first + egress->refusal_count++) %
-                   CELL_REFUSALS_MAX] = refusal;
-  if (egress->sandbox != NULL)
+  if (egress->sandbox != NULL &&
+      cell_refusals_add(cell_sandbox_refusals(egress->sandbox), &refusal))
     cell_token_post(egress->reactor, cell_sandbox_token(egress->sandbox));
-}
-
-int cell_egress_take(struct cell_egress *egress, struct cell_refusal *refusal)
-{
-  if (egress->refusal_count == 0)
-    return 0;
-  *refusal = egress->refusals[egress->refusal_first];
-  egress->refusal_first = (egress->refusal_first + 1) % CELL_REFUSALS_MAX;
-  egress->refusal_count--;
-  return 1;
 }
 
 int cell_egress_allows(struct cell_egress *egress,

@@ -16,28 +16,8 @@
 #include "resolver.h"
 
 #define CELL_EGRESS_VISITS_MAX 256 /* connections at a time */
-#define CELL_REFUSALS_MAX 64       /* kept until they are taken */
-#define CELL_REFUSAL_DETAIL 96
 
 struct cell_egress;
-
-enum cell_refusal_why {
-  CELL_REFUSED_NOT_ALLOWED,
-  CELL_REFUSED_PORT, /* the name is allowed, for other ports */
-  CELL_REFUSED_DENIED,
-  CELL_REFUSED_ADDRESS,     /* detail: the address, and why */
-  CELL_REFUSED_SERVER_NAME, /* detail: the other name */
-  CELL_REFUSED_PROTOCOL     /* detail: what is wrong with it */
-};
-
-/* Of each the first that comes, with how often it did. */
-struct cell_refusal {
-  enum cell_refusal_why why;
-  unsigned times;
-  uint16_t port;             /* 0: only the name was asked for */
-  char host[CELL_NAME_SIZE]; /* a name or an address; "": unreadable */
-  char detail[CELL_REFUSAL_DETAIL];
-};
 
 struct cell_traffic {
   uint64_t sent, received; /* bytes, as the sandbox sees it */
@@ -66,8 +46,6 @@ void cell_egress_update(struct cell_egress *egress, struct cell_policy *policy);
 /* 1 if its listeners and ranges are there already; else UNSUPPORTED. */
 int cell_egress_can(const struct cell_egress *egress,
                     const struct cell_policy *policy, struct cell_error *error);
-/* The oldest refusal that has not been taken. 0: there is none. */
-int cell_egress_take(struct cell_egress *egress, struct cell_refusal *refusal);
 void cell_egress_traffic(const struct cell_egress *egress,
                          struct cell_traffic *traffic);
 

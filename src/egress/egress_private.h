@@ -46,8 +46,6 @@ struct cell_egress {
   struct cell_visit *visits;
   struct cell_asked *asked;
   unsigned asked_count;
-  struct cell_refusal refusals[CELL_REFUSALS_MAX];
-  size_t refusal_first, refusal_count;
   char told[CELL_NAME_SIZE]; /* the last name whose question was refused */
   struct cell_traffic traffic;
 };

@@ -66,6 +66,12 @@ int cell_name_is_below(const char *name, const char *above)
          memcmp(name + length - tail, above, tail) == 0;
 }
 
+int cell_name_is_local(const char *name)
+{
+  return strcmp(name, "localhost") == 0 ||
+         cell_name_is_below(name, "localhost");
+}
+
 uint16_t cell_name_port(const char *text, size_t length)
 {
   unsigned long port = 0;

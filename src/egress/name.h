@@ -16,6 +16,8 @@ int cell_name_read(char name[CELL_NAME_SIZE], const char *text, size_t length);
 ** not below itself.
 */
 int cell_name_is_below(const char *name, const char *above);
+/* "localhost", or below it: the sandbox itself. */
+int cell_name_is_local(const char *name);
 /* Decimal digits alone, 1 to 65535; 0: it is no port. */
 uint16_t cell_name_port(const char *text, size_t length);
 

@@ -70,6 +70,46 @@ function followTimers() {
   }
 }
 
+// ---- require() ----
+
+// Node before 22 never looks again for a package.json that was not there: one that is installed
+// after it was missed would not be found for as long as this runs. So node is not asked for what
+// is nowhere.
+function openRequire() {
+  const { require: native } = globalThis;
+  const { isBuiltin } = require('module');
+  const { existsSync } = require('fs');
+  const { resolve } = native;
+  const filename = `${process.cwd()}/[eval]`;
+  const suffixes = ['', '.js', '.json', '.node', '.cjs'];
+
+  function check(specifier) {
+    if (typeof specifier !== 'string' || specifier === '' || /^[./#]/.test(specifier) ||
+        isBuiltin(specifier)) return;
+    const parts = specifier.split('/');
+    const name = specifier[0] === '@' ? `${parts[0]}/${parts[1]}` : parts[0];
+    for (const folder of resolve.paths(specifier)) {
+      for (const suffix of suffixes) if (existsSync(`${folder}/${name}${suffix}`)) return;
+    }
+    const error = new Error(`Cannot find module '${specifier}'\nRequire stack:\n- ${filename}`);
+    error.code = 'MODULE_NOT_FOUND';
+    error.requireStack = [filename];
+    throw error;
+  }
+
+  function checked(specifier) {
+    check(specifier);
+    return native(specifier);
+  }
+  checked.resolve = function (specifier, options) {
+    if (options === undefined) check(specifier);
+    return resolve(specifier, options);
+  };
+  Object.assign(checked.resolve, resolve);
+  defineProperty(checked, 'name', { __proto__: null, value: 'require' });
+  put('require', Object.assign(checked, native, { resolve: checked.resolve }));
+}
+
 // ---- warnings and signals ----
 
 const OURS = /^(?:vm\.USE_MAIN_CONTEXT_DEFAULT_LOADER|stripTypeScriptTypes|Importing WASM)/;
@@ -104,6 +144,7 @@ exports.open = function () {
   put('$mport', importDynamic);
   lazy('$const', () => part('javascript_names').refuser); // see javascript_names.js
   followTimers();
+  openRequire();
   quiet();
 };
 

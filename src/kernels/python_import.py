@@ -4,7 +4,8 @@
 import sys
 
 _external = sys.modules['_frozen_importlib_external']
-state = {'late': False}
+state = {'times': None}  # of the directories of packages, when last looked at
+read = set()  # names of .pth files
 
 
 def find_hooked(finder, name, path):
@@ -130,8 +131,7 @@ def find_late(name, path):
     read, at directories made since, and at what stands in for IPython."""
     if name == 'codecell_figures':
         return made(name, part('python_figure')['fill'])
-    if not state['late']:
-        state['late'] = True
+    if have_changed():
         before = len(sys.path)
         for place in list(kernel.places):
             read_paths(place)
@@ -145,6 +145,20 @@ def find_late(name, path):
     return None
 
 
+def have_changed():
+    """Whether something was installed since the last time, the first included.
+    """
+    import os
+    times = []
+    for place in kernel.places:
+        try:
+            times.append(os.stat(place).st_mtime_ns)
+        except OSError:
+            times.append(None)
+    changed, state['times'] = times != state['times'], times
+    return changed
+
+
 def read_paths(place):
     """The .pth files of a directory of packages: paths, and lines of code."""
     import os
@@ -153,10 +167,12 @@ def read_paths(place):
     except OSError:
         return
     for name in names:
-        if not name.endswith('.pth') or name.startswith('.'):
+        path = place + '/' + name
+        if not name.endswith('.pth') or name.startswith('.') or path in read:
             continue
+        read.add(path)
         try:
-            with open(place + '/' + name, encoding='utf-8') as file:
+            with open(path, encoding='utf-8') as file:
                 lines = file.read().split('\n')
         except (OSError, ValueError):
             continue
@@ -178,7 +194,7 @@ def look_again():
     for place in kernel.places:
         if place not in sys.path and os.path.isdir(place):
             sys.path.append(place)
-            state['late'] = False
+            state['times'] = None
     for name, finder in list(sys.path_importer_cache.items()):
         if finder is None:
             del sys.path_importer_cache[name]

@@ -47,6 +47,7 @@ def site_directories():
     home = posix.environ.get(b'HOME', b'/nowhere').decode('utf-8',
                                                          'surrogateescape')
     places = [home + '/.local/lib/' + version + '/site-packages']
+    kernel.own_place = places[0]
     virtual = sys.executable.rpartition('/')[0].rpartition('/')[0]
     try:
         with open(virtual + '/pyvenv.cfg', encoding='utf-8') as file:
@@ -55,16 +56,30 @@ def site_directories():
         settings = None
     if settings is not None:
         sys.prefix = sys.exec_prefix = virtual
-        own = [virtual + '/lib/' + version + '/site-packages']
+        # The sandbox's own come first here too: the rest is read-only.
+        places.append(virtual + '/lib/' + version + '/site-packages')
         if 'include-system-site-packages=true' not in settings:
-            return own
-        places = own + places
+            return places
     if prefix == '/usr':  # Debian's arrangement comes first: harmless if absent
         places += ['/usr/local/lib/' + version + '/dist-packages',
                    '/usr/lib/python3/dist-packages']
     for base in dict.fromkeys((prefix, sys.exec_prefix, '/usr/local')):
         places.append(base + '/lib/' + version + '/site-packages')
     return places
+
+
+def add_place(place):
+    """Look for modules there; where the sandbox has its own ones also before
+    there is any: they may be installed while this runs."""
+    try:
+        posix.stat(place)
+    except OSError:
+        if place != kernel.own_place:
+            return
+        external = sys.modules['_frozen_importlib_external']
+        sys.path_importer_cache[place] = external.FileFinder(
+            place, *external._get_supported_file_loaders())
+    sys.path.append(place)
 
 
 def set_environment(entries):
@@ -209,11 +224,7 @@ def prepare(streams, on_interrupt):
     kernel.places = places = site_directories()
     sys.path.insert(0, '')
     for place in places:
-        try:
-            posix.stat(place)
-        except OSError:
-            continue
-        sys.path.append(place)
+        add_place(place)
     sys.meta_path.insert(0, Finder())
     sys.meta_path.append(LastFinder())
     finders[:] = sys.meta_path[:], sys.path_hooks[:]

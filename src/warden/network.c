@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,7 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int network_raise(void)
+#define NAMES_BUFFER 16384
+
+static int raise_loopback(void)
 {
   struct ifreq request;
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -27,25 +30,69 @@ int network_raise(void)
   return result;
 }
 
-static int make(const struct network_pool *pool)
+/* Port 53 takes rights that nobody has inside. Little is kept of what the code
+** sends there: it is answered or lost.
+*/
+static int open_names(void)
 {
-  int fd = -1, number;
+  struct sockaddr_in here;
+  int size = NAMES_BUFFER;
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+  if (fd < 0)
+    return -1;
+  memset(&here, 0, sizeof here);
+  here.sin_family = AF_INET;
+  here.sin_port = htons(53);
+  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0 &&
+      bind(fd, (struct sockaddr *)&here, sizeof here) == 0)
+    return fd;
+  close(fd);
+  return -1;
+}
+
+int network_furnish(void)
+{
+  return raise_loopback() < 0 ? -1 : open_names();
+}
+
+static int make(const struct network_pool *pool, struct network *network)
+{
+  int number;
+
+  network->space = network->names = -1;
   if (unshare(CLONE_NEWNET) < 0)
     return -1;
-  if (network_raise() == 0)
-    fd = openat(pool->process, "../self/ns/net", O_RDONLY | O_CLOEXEC);
+  network->names = network_furnish();
+  if (network->names >= 0)
+    network->space =
+      openat(pool->process, "../self/ns/net", O_RDONLY | O_CLOEXEC);
   number = errno;
   setns(pool->home, CLONE_NEWNET);
   errno = number;
-  return fd;
+  if (network->space >= 0)
+    return 0;
+  network_release(network);
+  errno = number;
+  return -1;
+}
+
+void network_release(struct network *network)
+{
+  if (network->space >= 0)
+    close(network->space);
+  if (network->names >= 0)
+    close(network->names);
+  network->space = network->names = -1;
 }
 
 /* Ends with the stem, whose end of the socket is then closed. */
 static void serve(struct network_pool *pool, int socket,
                   const struct self_title *title)
 {
-  int fds[3], fd;
+  struct network network;
+  int fds[3], number;
 
   self_name(title, "codecell-network", "");
   prctl(PR_SET_NAME, "codecell-networ", 0, 0, 0);
@@ -55,11 +102,13 @@ static void serve(struct network_pool *pool, int socket,
   fds[2] = pool->home;
   self_keep_only(fds, 3);
   while (wire_receive(socket, &pool->message, 1) == 1) {
-    fd = make(pool);
-    if (wire_send(socket, 0, fd < 0 ? (uint64_t)errno : 0, NULL, fd) < 0)
+    number = make(pool, &network) < 0 ? errno : 0;
+    fds[0] = network.space;
+    fds[1] = network.names;
+    if (wire_send_all(socket, 0, (uint64_t)number, NULL, fds,
+                      number == 0 ? 2 : 0) < 0)
       break;
-    if (fd >= 0)
-      close(fd);
+    network_release(&network);
   }
   _exit(0);
 }
@@ -109,32 +158,36 @@ void network_ask(struct network_pool *pool)
 
 int network_receive(struct network_pool *pool)
 {
-  int fd;
+  struct network network;
 
   if (wire_receive(pool->maker, &pool->message, 1) != 1) {
     network_close(pool);
     return 0;
   }
   pool->asked--;
-  fd = wire_take(&pool->message, 0);
-  if (fd >= 0) {
-    pool->ready[pool->count++] = fd;
+  network.space = wire_take(&pool->message, 0);
+  network.names = wire_take(&pool->message, 1);
+  if (network.space >= 0 && network.names >= 0) {
+    pool->ready[pool->count++] = network;
     return 0;
   }
+  network_release(&network);
   errno = pool->message.frame.request != 0 ? (int)pool->message.frame.request
                                            : EMFILE;
   return -1;
 }
 
-int network_take(struct network_pool *pool)
+int network_take(struct network_pool *pool, struct network *network)
 {
+  network->space = network->names = -1;
   while (pool->count == 0) {
     if (pool->asked == 0)
       network_ask(pool);
     if (pool->maker < 0)
-      return make(pool);
+      return make(pool, network);
     if (network_receive(pool) < 0)
       return -1;
   }
-  return pool->ready[--pool->count];
+  *network = pool->ready[--pool->count];
+  return 0;
 }

@@ -12,8 +12,13 @@
 
 #define NETWORKS_MAX 3
 
+struct network {
+  int space; /* descriptor of the namespace, loopback up */
+  int names; /* its socket for questions for names (refuse.h) */
+};
+
 struct network_pool {
-  int ready[NETWORKS_MAX]; /* descriptors of namespaces, loopback up */
+  struct network ready[NETWORKS_MAX];
   size_t count;
   size_t asked; /* being made */
   int maker;    /* socket of the process that makes them, or -1 */
@@ -22,8 +27,10 @@ struct network_pool {
   struct wire_message message;
 };
 
-/* Have the loopback interface of the present namespace up. */
-int network_raise(void);
+/* Have the loopback interface of the present namespace up, and its socket for
+** questions for names. The descriptor, or -1.
+*/
+int network_furnish(void);
 /* Start the maker, in the user namespace that is to own them all, and ask for
 ** the first. process and home are borrowed.
 */
@@ -35,9 +42,12 @@ void network_ask(struct network_pool *pool);
 ** errno of what could not be made.
 */
 int network_receive(struct network_pool *pool);
-/* A descriptor of one, owned by the caller; made now if none is ready. Or -1.
- */
-int network_take(struct network_pool *pool);
+/* One whose descriptors are the caller's now; made at once if none is ready.
+** 0, or -1 with both -1.
+*/
+int network_take(struct network_pool *pool, struct network *network);
+/* Close its descriptors. */
+void network_release(struct network *network);
 /* Have the maker end. */
 void network_close(struct network_pool *pool);
 

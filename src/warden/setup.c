@@ -1,8 +1,6 @@
 /* setup.c -- see setup.h. */
 #include "setup.h"
 
-#include "../protocol.h"
-
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>

@@ -249,16 +249,16 @@ static int read_create(struct stem *stem, struct birth *birth,
 }
 
 /* Be where the next sandbox gets its network, IPC and UTS namespaces from.
-** *network: a descriptor to be closed, or -1.
+** *network is to be released.
 */
-static int enter_networks(struct stem *stem, int *network)
+static int enter_networks(struct stem *stem, struct network *network)
 {
-  *network = -1;
+  *network = (struct network){-1, -1};
   if (stem->zygote.wanted)
     return 0;
-  *network = network_take(&stem->networks);
-  if (*network < 0 || (!stem->fresh && make_fresh(stem) < 0) ||
-      setns(*network, CLONE_NEWNET) < 0)
+  if (network_take(&stem->networks, network) < 0 ||
+      (!stem->fresh && make_fresh(stem) < 0) ||
+      setns(network->space, CLONE_NEWNET) < 0)
     return -1;
   stem->fresh = 0;
   return 0;
@@ -270,7 +270,8 @@ static int create(struct stem *stem, const char **stage)
   struct child *child = reserve_child(stem);
   struct birth birth;
   struct cgroup_limits limits;
-  int pidfd = -1, group = -1, network, number;
+  struct network network;
+  int pidfd = -1, group = -1, number;
   pid_t pid = -1;
 
   *stage = "request";
@@ -279,13 +280,13 @@ static int create(struct stem *stem, const char **stage)
   child->group = cgroup_assign(&stem->cgroup, &limits, &birth.cgroup, &group);
   *stage = "namespaces";
   if (enter_networks(stem, &network) == 0) {
+    birth.names = network.names;
     pid = clone_warden(namespaces_of(stem), &pidfd, group);
     if (pid == 0)
       warden_run(&birth);
   }
   number = errno;
-  if (network >= 0)
-    close(network);
+  network_release(&network);
   if (pid > 0) {
     cgroup_taken(&stem->cgroup);
     child->pid = pid;

@@ -63,7 +63,7 @@ static int set_deadline(uint64_t milliseconds)
 /* Everything of the stem must go before anything else is done. */
 static void leave_stem(struct warden *warden)
 {
-  int fds[7];
+  int fds[8];
 
   if (warden->birth->channel != CELL_CHANNEL)
     dup3(warden->birth->channel, CELL_CHANNEL, O_CLOEXEC);
@@ -73,8 +73,9 @@ static void leave_stem(struct warden *warden)
   fds[3] = warden->cgroup.peak;
   fds[4] = warden->cgroup.cpu;
   fds[5] = warden->birth->host;
-  fds[6] = warden->zygote = warden->birth->zygote;
-  self_keep_only(fds, 7);
+  fds[6] = warden->refuse.names = warden->birth->names;
+  fds[7] = warden->zygote = warden->birth->zygote;
+  self_keep_only(fds, 8);
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
   setsid(); /* a group with the reaper, to be killed at once */
   self_name(&warden->birth->title, "codecell-sandbox", warden->birth->id);
@@ -131,11 +132,12 @@ static int take_identity(struct warden *warden, struct failure *failure)
 }
 
 /* Where sessions enter, these were made with the warden, and are empty. */
-static int furnish_own(const struct warden *warden, struct failure *failure)
+static int furnish_own(struct warden *warden, struct failure *failure)
 {
   if (warden->zygote < 0)
     return 0;
-  if (network_raise() < 0 || sethostname("sandbox", 7) < 0)
+  warden->refuse.names = network_furnish();
+  if (warden->refuse.names < 0 || sethostname("sandbox", 7) < 0)
     return fail(failure, "namespaces");
   return 0;
 }
@@ -174,8 +176,10 @@ static int prepare(struct warden *warden, struct failure *failure)
   sigaction(SIGALRM, &action, NULL);
   if (read_configuration(warden, failure) < 0 ||
       take_identity(warden, failure) < 0 || furnish_own(warden, failure) < 0 ||
-      gateway_open(&warden->gateway, warden->channel, failure) < 0 ||
-      reaper_start(warden, failure) < 0 ||
+      gateway_open(&warden->gateway, warden->channel, failure) < 0)
+    return -1;
+  refuse_start(warden);
+  if (reaper_start(warden, failure) < 0 ||
       store_mount(warden->disk, failure) < 0)
     return -1;
   sigemptyset(&set);
@@ -269,6 +273,9 @@ static void serve(struct warden *warden)
   case CELL_LISTEN:
     gateway_listen(warden);
     break;
+  case CELL_ASK_ON:
+    refuse_more(warden);
+    break;
   case CELL_GOODBYE:
     _exit(CELL_EXIT_GOODBYE);
   default:
@@ -318,8 +325,9 @@ static int next_timeout(const struct warden *warden)
   return sooner(timeout, left > 0 ? (int)left : 0);
 }
 
-/* Always there: the channel, the signals, the host, the watches (or -1). */
-#define ALWAYS 4
+/* Always there: the channel, the signals, the host, the watches (or -1), the
+** questions for names (or -1). */
+#define ALWAYS 5
 
 /* What tells of its start, or, of a session, all that becomes of it; or -1. */
 static int news_of(const struct job *job)
@@ -336,6 +344,7 @@ static size_t gather(const struct warden *warden, struct pollfd *fds)
   fds[1].fd = warden->signals;
   fds[2].fd = warden->birth->host;
   fds[3].fd = watch_put_off(warden) < 0 ? warden->watches.inotify : -1;
+  fds[4].fd = warden->refuse.names;
   for (i = 0; i < ALWAYS; i++)
     fds[i].events = POLLIN;
   for (i = 0; i < warden->jobs.count; i++) {
@@ -394,6 +403,8 @@ static void loop(struct warden *warden)
       watch_take(warden);
     if (fds[0].revents != 0)
       serve(warden);
+    if (fds[4].revents != 0)
+      refuse_serve(warden);
     if (watches(warden) && warden_now_ms() >= warden->watched + WATCHDOG_MS) {
       watchdog_look(warden);
       warden->watched = warden_now_ms();

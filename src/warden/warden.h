@@ -14,6 +14,7 @@
 #include "failure.h"
 #include "files.h"
 #include "gateway.h"
+#include "refuse.h"
 #include "self.h"
 #include "spawn.h"
 #include "watch.h"
@@ -24,6 +25,7 @@ struct birth {
   char id[CELL_ID_SIZE];
   int channel;
   int host;   /* pidfd, or -1 */
+  int names;  /* see network.h */
   int zygote; /* where orders for it go, or -1: there is none */
   unsigned groups_kept;
   struct cgroup_view cgroup;
@@ -49,6 +51,7 @@ struct warden {
   struct helpers helpers;
   struct dials dials;
   struct gateway gateway;
+  struct refuse refuse;
   struct changes changes;
   struct watches watches;
   int64_t watched;         /* when memory was last looked at, ms */

@@ -67,12 +67,13 @@ void wire_clear(struct wire_message *message)
   message->count = 0;
 }
 
-int wire_send(int socket, uint32_t type, uint64_t request,
-              const struct cell_packer *payload, int fd)
+int wire_send_all(int socket, uint32_t type, uint64_t request,
+                  const struct cell_packer *payload, const int *fds,
+                  size_t count)
 {
   union {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(sizeof(int) * WIRE_FDS_MAX)];
   } control;
   unsigned char head[CELL_FRAME_HEADER];
   struct iovec vector[2];
@@ -92,18 +93,24 @@ int wire_send(int socket, uint32_t type, uint64_t request,
   cell_frame_header(head, (uint32_t)vector[1].iov_len, type, request);
   header.msg_iov = vector;
   header.msg_iovlen = payload != NULL ? 2 : 1;
-  if (fd >= 0) {
+  if (count > 0) {
     header.msg_control = control.bytes;
-    header.msg_controllen = sizeof control.bytes;
+    header.msg_controllen = CMSG_SPACE(count * sizeof *fds);
     control.header.cmsg_level = SOL_SOCKET;
     control.header.cmsg_type = SCM_RIGHTS;
-    control.header.cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    control.header.cmsg_len = CMSG_LEN(count * sizeof *fds);
+    memcpy(CMSG_DATA(&control.header), fds, count * sizeof *fds);
   }
   do
     sent = sendmsg(socket, &header, MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
   return sent < 0 ? -1 : 0;
+}
+
+int wire_send(int socket, uint32_t type, uint64_t request,
+              const struct cell_packer *payload, int fd)
+{
+  return wire_send_all(socket, type, request, payload, &fd, fd >= 0);
 }
 
 int wire_send_number(int socket, uint32_t type, uint64_t request, int number)

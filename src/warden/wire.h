@@ -28,6 +28,10 @@ void wire_clear(struct wire_message *message);
 */
 int wire_send(int socket, uint32_t type, uint64_t request,
               const struct cell_packer *payload, int fd);
+/* The same with `count` descriptors, at most WIRE_FDS_MAX. */
+int wire_send_all(int socket, uint32_t type, uint64_t request,
+                  const struct cell_packer *payload, const int *fds,
+                  size_t count);
 /* u32 errno and nothing else. */
 int wire_send_number(int socket, uint32_t type, uint64_t request, int number);
 /* u32 errno, string stage. */

@@ -6,6 +6,7 @@ local languages = require "codecell.languages"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local wait = require "codecell.wait"
 
 local START = 30 -- seconds that a start may take
@@ -112,6 +113,11 @@ function backend.create(options)
   end
   sandbox._limits = limits
   sandbox._environment = environment.new(options.envs, options.policy ~= nil)
+  ok, err = secrets.give(sandbox, options.secrets)
+  if not ok then
+    sandbox:close()
+    return nil, with_text(err, "create")
+  end
   network.attach(sandbox, options.on_event)
   return started(sandbox)
 end
@@ -163,7 +169,7 @@ function backend.execute(sandbox, kernel, job)
     return nil, sandbox._killed and errors.new("sandbox_gone", "run_code: the sandbox was killed")
       or err
   end
-  done.refused = network.since(sandbox, mark, done)
+  done.refused = network.since(sandbox, mark, done, job.code)
   return done
 end
 
@@ -184,7 +190,9 @@ function backend.spawn(sandbox, options)
   if not process then
     return nil, explain(sandbox, "start " .. options.argv[1], err)
   end
-  return process
+  local ok
+  ok, err = secrets.cover(sandbox, process)
+  return ok and process, err
 end
 
 --- Ask the warden and wait for its answer.

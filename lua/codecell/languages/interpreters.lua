@@ -1,4 +1,6 @@
 --- Where programs of this machine are, and whether a sandbox can see them.
+local core = require "codecell.core"
+
 local interpreters = {}
 
 --- Never by the host's PATH: what runs must not depend on who calls.
@@ -13,8 +15,12 @@ local WIDE = { "/", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/
 
 --- Whether there is a file that can be read.
 ---@param path string
+---@param root string? the folder that is / for whoever reads it; nil: this machine's own
 ---@return boolean
-function interpreters.exists(path)
+function interpreters.exists(path, root)
+  if root then
+    return core.host_has(root, path) == true
+  end
   local file = io.open(path, "rb")
   if file then
     file:close()
@@ -25,12 +31,13 @@ end
 --- The first of some programs that is there.
 ---@param names string[] in the order of preference
 ---@param more string[]? folders to look in after the usual ones, each with its final "/"
+---@param root string? as of `exists`
 ---@return string? path
-function interpreters.find(names, more)
+function interpreters.find(names, more, root)
   for _, folders in ipairs({ interpreters.folders, more or {} }) do
     for _, folder in ipairs(folders) do
       for _, name in ipairs(names) do
-        if interpreters.exists(folder .. name) then
+        if interpreters.exists(folder .. name, root) then
           return folder .. name
         end
       end

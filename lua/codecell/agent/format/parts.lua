@@ -144,9 +144,7 @@ local function add_notices(list, execution)
     end
   end
   for _, refused in ipairs(execution.refused or {}) do
-    notice(("refused: %s%s%s"):format(tostring(refused.what),
-      refused.why and " (" .. refused.why .. ")" or "",
-      refused.allow and "; allow with " .. refused.allow or ""))
+    notice(tostring(refused.message))
   end
   if execution.exit_code and execution.exit_code ~= 0 then
     notice(execution.signal and "ended by " .. execution.signal

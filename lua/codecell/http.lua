@@ -1,0 +1,452 @@
+--- Requests by HTTP, for the library's own needs: no proxy, cookie, password or setting of the
+--- machine's is looked at, and TLS is always verified.
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local fields = require "codecell.fields"
+local network = require "codecell.network"
+local options = require "codecell.options"
+local reactor = require "codecell.reactor"
+local task = require "codecell.task"
+local wait = require "codecell.wait"
+
+local http = {}
+
+---@class codecell.HttpClient
+---@field package made userdata
+---@field package settings table
+local Client = {}
+Client.__index = Client
+
+---@class codecell.HttpResponse
+---@field status integer
+---@field headers codecell.Fields
+---@field url string without its query
+---@field package exchange userdata
+local Response = {}
+Response.__index = Response
+
+local TIMEOUT, IDLE = 60, 60
+
+local CLIENT = {
+  policy = { type = "userdata" },
+  public = { type = "boolean" },
+  name_servers = { type = "name" },
+  ca_file = { type = "text" },
+}
+
+-- ---- a client ----
+
+-- What a C library is missing for.
+local function load_library(name, package)
+  local ok, library = pcall(require, "codecell." .. name)
+  if ok then
+    return library
+  end
+  return nil, errors.unsupported("HTTP", "local",
+    ("the module codecell.%s cannot be loaded: install %s"):format(name, package))
+end
+
+local function make(settings)
+  local loop, err = reactor.get()
+  if not loop then
+    return nil, err
+  end
+  local library, names
+  library, err = load_library("curl", "libcurl (Debian: libcurl4)")
+  if not library then
+    return nil, err
+  end
+  names, err = network.names()
+  if not names then
+    return nil, err
+  end
+  local policy = settings.policy or settings.public and core.policy("open", {}, {}) or nil
+  return core.client(loop, library, names, settings.name_servers or "", policy)
+end
+
+--- What makes requests: it keeps its connections for later ones, and shares nothing with others.
+---@param settings? {public: boolean?, policy: userdata?, name_servers: string?, ca_file: string?}
+---`public` (false): refuse every address that is not the public internet's; `policy`: what may be
+---reached (`network.policy`); `name_servers`: "127.0.0.1:53,..." instead of the system's; `ca_file`:
+---whom to trust instead of the system's authorities
+---@return codecell.HttpClient? client
+---@return codecell.Error? err kind "unsupported": libcurl is not installed; "out_of_memory"
+function http.client(settings)
+  settings = options.check("client", settings, CLIENT)
+  local made, err = make(settings)
+  if not made then
+    return nil, err
+  end
+  return setmetatable({ made = made, settings = settings }, Client)
+end
+
+--- End every request of it, and close its connections. Idempotent.
+function Client:close()
+  self.made:close()
+end
+
+-- ---- a request ----
+
+local REQUEST = {
+  url = { type = "name" },
+  method = { type = "name" },
+  headers = { type = "table" },
+  body = { type = "either", expected = "string or function",
+    rules = { string = { type = "data" }, ["function"] = { type = "function" } } },
+  length = { type = "integer" },
+  timeout = { type = "number", above = 0 },
+  idle = { type = "number", above = 0 },
+  redirects = { type = "integer", most = 20 },
+}
+
+-- What the library decides itself: a caller who could would say something else than is meant.
+local OURS = { host = true, ["content-length"] = true, expect = true }
+
+---@class codecell.HttpRequest
+---@field url string "https://name[:port]/path?query" or http://; its user, password and fragment
+---are refused, and so is what must be percent-encoded
+---@field method string? default "GET"
+---@field headers (string[][]|table<string, string>)? {{name, value}, ...} or by name; not Host,
+---Content-Length, or what belongs to the connection
+---@field body (string|fun(): string?, codecell.Error?)? what is sent; a function returns the next
+---piece, nil at the end, or nil and an error; it may wait
+---@field length integer? bytes that a function returns in all; default: not known, sent chunked
+---@field timeout number? seconds until the head of the answer has come; default 60
+---@field idle number? seconds that its body may be silent; default 60
+---@field redirects integer? how many are followed; default 0: the answer is the redirect
+
+local function split(url)
+  local scheme, authority, path = url:match("^(%a+)://([^/?#]*)(.*)$")
+  scheme = scheme and scheme:lower()
+  if scheme ~= "http" and scheme ~= "https" then
+    return nil, "http:// or https:// expected"
+  elseif authority:find("@", 1, true) then
+    return nil, "a user or a password does not belong there"
+  elseif path:find("[%c\127-\255 #]") then
+    return nil, "it has a fragment, or what must be percent-encoded"
+  end
+  if path:sub(1, 1) ~= "/" then
+    path = "/" .. path
+  end
+  return { tls = scheme == "https", authority = authority, path = path,
+    origin = scheme .. "://" .. authority }
+end
+
+local function lines(list, level)
+  local texts = {}
+  for i = 1, #list do
+    local name, value = list[i][1], list[i][2]
+    if OURS[name:lower()] or fields.is_hop_by_hop(name) then
+      error(("request: headers: %s is set by the library"):format(name), level + 1)
+    end
+    texts[i] = value == "" and name .. ";" or name .. ": " .. value
+  end
+  return texts
+end
+
+-- What is wrong with a request is a bug of the caller; level 1 is this function.
+local function prepare(given, level)
+  options.check("request", given, REQUEST, level + 2)
+  local target, problem = split(given.url or "")
+  if not target then
+    error("request: url: " .. problem, level + 1)
+  end
+  local method = given.method or "GET"
+  if not fields.is_token(method) then
+    error("request: method: it cannot be one", level + 1)
+  end
+  local body, length = given.body, given.length
+  if body == nil and (method == "POST" or method == "PUT" or method == "PATCH") then
+    body = ""
+  end
+  if type(body) == "string" then
+    length = #body
+  elseif body ~= nil then
+    length = length or -1
+  end
+  target.method, target.body, target.length = method, body, length
+  target.headers = fields.check("request: headers", given.headers, level + 1)
+  target.lines = lines(target.headers, level + 1)
+  return target
+end
+
+local function explain(err, target)
+  local found = errors.new(err.kind, ("%s %s: %s"):format(target.method, target.origin, err.message),
+    err.hint)
+  found.errno = err.errno
+  return found
+end
+
+-- One piece, as the server takes it. False: nobody wants more of it.
+local function send_piece(exchange, piece, outcome)
+  local at = 0
+  while true do
+    if exchange:_closed() or exchange:_outcome() ~= false then
+      return false
+    end
+    local went_to = exchange:try_write(piece, at)
+    if went_to == #piece then
+      return true
+    end
+    if went_to > at or not outcome.deadline then
+      outcome.deadline = wait.deadline(outcome.idle)
+    end
+    at = went_to
+    if not wait.wait(exchange, outcome.deadline) then
+      outcome.err = wait.failure("send", outcome.idle, "the server takes nothing")
+      return false
+    end
+  end
+end
+
+-- The whole body. An error of the function's is that of the request.
+local function send(exchange, body, outcome)
+  local piece, err = body()
+  while piece do
+    if not send_piece(exchange, piece, outcome) then
+      break
+    end
+    outcome.deadline = nil
+    piece, err = body()
+  end
+  outcome.err = outcome.err or err
+  if exchange:_closed() then
+    return
+  elseif outcome.err then
+    exchange:close()
+    reactor.wake(outcome.token)
+  elseif not piece then
+    exchange:finish()
+  end
+end
+
+local function once(text)
+  local given = false
+  return function()
+    local piece = not given and text or nil
+    given = true
+    return piece
+  end
+end
+
+local function start_sending(exchange, target, outcome)
+  outcome.token = exchange:_token()
+  local body = target.body
+  if body == nil then
+    return
+  elseif type(body) == "string" then
+    local taken = exchange:try_write(body, 0)
+    if taken == #body then
+      exchange:finish()
+      return
+    end
+    body = once(body:sub(taken + 1))
+  end
+  task.background(function()
+    local ok, problem = wait.call(send, exchange, body, outcome)
+    if not ok then
+      outcome.problem = problem
+      exchange:close()
+      reactor.wake(outcome.token)
+    end
+  end)
+end
+
+local function wait_for_head(exchange, target, outcome, timeout)
+  local deadline = wait.deadline(timeout)
+  while true do
+    if exchange:_closed() then
+      if outcome.problem then
+        error(outcome.problem, 0)
+      end
+      return nil, outcome.err
+    end
+    local status, text = exchange:_head()
+    if status then
+      return status, fields.parse(text)
+    end
+    local done, err = exchange:_outcome()
+    if done == nil then
+      return nil, explain(err, target)
+    elseif not wait.wait(exchange, deadline) then
+      exchange:close()
+      return nil, wait.failure(("%s %s"):format(target.method, target.origin), timeout)
+    end
+  end
+end
+
+local function ask(client, target, given)
+  local refusal = wait.refusal("request")
+  if refusal then
+    return nil, refusal
+  end
+  local exchange, err = client.made:_begin({
+    tls = target.tls, authority = target.authority, path = target.path, method = target.method,
+    headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
+  })
+  if not exchange then
+    return nil, explain(err, target)
+  end
+  local idle = given.idle or IDLE
+  local outcome = { idle = idle }
+  start_sending(exchange, target, outcome)
+  local status, headers = wait_for_head(exchange, target, outcome, given.timeout or TIMEOUT)
+  if not status then
+    return nil, headers
+  end
+  return setmetatable({ status = status, headers = headers, exchange = exchange, target = target,
+    url = target.origin .. target.path:match("^[^?]*"), idle = idle }, Response)
+end
+
+local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
+-- What was said to one server is not said to another.
+local PRIVATE = { authorization = true, cookie = true }
+
+local function resolve(target, location)
+  if location:find("^%a[%w+.-]*:") then
+    return location
+  elseif location:sub(1, 2) == "//" then
+    return target.origin:match("^%a+:") .. location
+  elseif location:sub(1, 1) == "/" then
+    return target.origin .. location
+  end
+  local path = target.path:match("^[^?]*")
+  return target.origin .. (location:sub(1, 1) == "?" and path .. location
+    or path:match("^(.*/)") .. location)
+end
+
+-- The request that a redirect asks for; nil: none that may be made.
+local function follow(target, response)
+  local location = REDIRECTS[response.status] and response.headers.location
+  if not location then
+    return nil
+  end
+  local next_target = split((resolve(target, location):gsub("#.*$", "")))
+  local keeps_method = response.status == 307 or response.status == 308
+  if not next_target or target.tls and not next_target.tls
+    or keeps_method and type(target.body) == "function" then
+    return nil
+  end
+  local is_same = next_target.origin:lower() == target.origin:lower()
+  next_target.method, next_target.headers = target.method, {}
+  next_target.body, next_target.length = target.body, target.length
+  if not keeps_method and target.method ~= "HEAD" then
+    next_target.method, next_target.body, next_target.length = "GET", nil, nil
+  end
+  for i = 1, #target.headers do
+    local name, value = target.headers[i][1], target.headers[i][2]
+    if is_same or not PRIVATE[name:lower()] then
+      fields.add(next_target.headers, name, value)
+    end
+  end
+  next_target.lines = lines(next_target.headers, 1)
+  return next_target
+end
+
+-- level: 1 is this function.
+local function request(client, given, level)
+  local target = prepare(given, level + 1)
+  local left = given.redirects or 0
+  local response, err = ask(client, target, given)
+  while response and left > 0 do
+    local next_target = follow(target, response)
+    if not next_target then
+      break
+    end
+    response:close()
+    target, left = next_target, left - 1
+    response, err = ask(client, target, given)
+  end
+  return response, err
+end
+
+--- Make a request, and wait for the head of its answer. Whatever its status is, it is an answer.
+---@param given codecell.HttpRequest
+---@return codecell.HttpResponse? response
+---@return codecell.Error? err kind "timeout", "unavailable" (no such name, nobody there, it broke
+---off), "denied_by_policy", "protocol" (its certificate or what it says is wrong), "cancelled",
+---"limit_exceeded", "invalid_argument" (a host that cannot be one)
+function Client:request(given)
+  local response, err = request(self, given, 2)
+  return response, err
+end
+
+local shared -- the client of those who bring none; made again in a forked copy of the host
+
+--- Make a request by a client that all share who bring none.
+---@param given codecell.HttpRequest
+---@return codecell.HttpResponse? response
+---@return codecell.Error? err as of `Client:request`
+function http.request(given)
+  if not shared or shared.made:_closed() then
+    local err
+    shared, err = http.client()
+    if not shared then
+      return nil, err
+    end
+  end
+  local response, err = request(shared, given, 2)
+  return response, err
+end
+
+-- ---- a response ----
+
+--- The next piece of the body, as it comes; the server waits while nobody reads.
+---@param timeout number? seconds; default: `idle` of the request
+---@return string? chunk nil at the end of the body, and on failure
+---@return codecell.Error? err kind "timeout", "unavailable" (it broke off), "protocol", "cancelled"
+function Response:read(timeout)
+  timeout = timeout or self.idle
+  local deadline = wait.deadline(timeout)
+  while not self.is_over do
+    if self.exchange:_closed() then
+      return nil, errors.new("cancelled", "read: the response was closed")
+    end
+    local chunk, err = self.exchange:try_read()
+    if chunk then
+      return chunk
+    elseif err then
+      return nil, explain(err, self.target)
+    elseif chunk == nil then
+      self.is_over = true
+      self.exchange:close()
+    elseif not wait.wait(self.exchange, deadline) then
+      return nil, wait.failure(("read from %s"):format(self.target.origin), timeout)
+    end
+  end
+  return nil
+end
+
+--- The rest of the body, as one string.
+---@param limit integer bytes; a longer one is refused
+---@return string? body
+---@return codecell.Error? err kind "limit_exceeded", and as of `read`
+function Response:all(limit)
+  local chunks, size = {}, 0
+  while true do
+    local chunk, err = self:read()
+    if err then
+      return nil, err
+    elseif not chunk then
+      return table.concat(chunks)
+    end
+    size = size + #chunk
+    if size > limit then
+      self:close()
+      return nil, errors.new("limit_exceeded", ("%s: the answer is longer than %d bytes"):format(
+        self.target.origin, limit))
+    end
+    chunks[#chunks + 1] = chunk
+  end
+end
+
+--- Not interested in the rest. Idempotent.
+function Response:close()
+  if not self.exchange:_closed() then
+    local token = self.exchange:_token()
+    self.exchange:close()
+    reactor.wake(token)
+  end
+end
+
+return http

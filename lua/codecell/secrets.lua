@@ -1,0 +1,152 @@
+--- Secrets: values that code can use, and that nothing of it shows.
+---
+--- The engine replaces them in whatever a process prints; here they are replaced in what kernels
+--- say. Only the value itself is found, and how programs write it by accident: its lines, quoted,
+--- and as a part of a URL. Code that wants to show it can.
+local core = require "codecell.core"
+
+local LEAST = 4 -- bytes; src/mask.h
+local LINE_LEAST = 8 -- bytes of a line that is masked by itself
+local MOST = 65536 -- bytes of all values
+local HIDDEN = "***"
+local DIGITS = 2 ^ 53 -- whole numbers below are exact
+
+local secrets = {}
+
+--- The rule of the option, for `options.check`.
+secrets.rule = { type = "envs", least = LEAST, most = MOST }
+
+local ESCAPES = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local function encoded(byte)
+  return ("%%%02X"):format(byte:byte())
+end
+
+-- How a value is written without any intention to hide it.
+local function forms(value)
+  local quoted = value:gsub("\\", "\\\\"):gsub("[\n\r\t]", ESCAPES)
+  local list = {
+    value, quoted, (quoted:gsub('"', '\\"')), (quoted:gsub("'", "\\'")),
+    (value:gsub("[^%w%-._~]", encoded)), (value:gsub("[^%w%-._~/]", encoded)),
+  }
+  for line in value:gmatch("[^\r\n]+") do
+    if #line >= LINE_LEAST then
+      list[#list + 1] = line
+    end
+  end
+  return list
+end
+
+local function new_mask(values)
+  local list, seen = {}, {}
+  for _, value in pairs(values) do
+    for _, form in ipairs(forms(value)) do
+      if not seen[form] then
+        seen[form] = true
+        list[#list + 1] = form
+      end
+    end
+  end
+  return core.mask(list)
+end
+
+--- Let a sandbox know secrets, before any code of its user runs: its environment has them, and what
+--- its processes print is masked from now on.
+---@param sandbox codecell.Sandbox
+---@param values table<string, string>? checked by the rule
+---@param processes codecell.Process[]? that run in it already
+---@return true? done
+---@return codecell.Error? err kind "out_of_memory"
+function secrets.give(sandbox, values, processes)
+  if not values or next(values) == nil then
+    return true
+  end
+  local mask, err = new_mask(values)
+  if not mask then
+    return nil, err
+  end
+  sandbox._mask = mask
+  sandbox._environment:add(values)
+  local ok = true
+  for _, process in ipairs(processes or {}) do
+    if ok then
+      ok, err = secrets.cover(sandbox, process)
+    end
+  end
+  return ok, err
+end
+
+--- Mask what a process prints, if its sandbox has secrets.
+---@param sandbox codecell.Sandbox
+---@param process codecell.Process that has printed nothing yet
+---@return true? done
+---@return codecell.Error? err kind "out_of_memory"; the process is closed
+function secrets.cover(sandbox, process)
+  local mask = sandbox._mask
+  if not mask then
+    return true
+  end
+  local ok, err = process:_mask(mask)
+  if not ok then
+    process:close()
+  end
+  return ok, err
+end
+
+--- A text without the secrets of a sandbox.
+---@param sandbox codecell.Sandbox
+---@param text string
+---@return string
+function secrets.hide(sandbox, text)
+  local mask = sandbox._mask
+  return mask and mask:hide(text) or text
+end
+
+local hide_value
+
+local function hide_table(mask, value)
+  local renamed = {}
+  for key, item in pairs(value) do
+    value[key] = hide_value(mask, item)
+    local name = type(key) == "string" and mask:hide(key)
+    if name and name ~= key then
+      renamed[key] = name
+    end
+  end
+  for key, name in pairs(renamed) do
+    value[name], value[key] = value[key], nil
+  end
+  return value
+end
+
+-- What JSON has become in Lua.
+function hide_value(mask, value)
+  local kind = type(value)
+  if kind == "string" then
+    return mask:hide(value)
+  elseif kind == "table" then
+    return hide_table(mask, value)
+  elseif kind == "number" then
+    local text = (value % 1 == 0 and math.abs(value) < DIGITS and "%.0f" or "%.17g"):format(value)
+    return mask:hide(text) == text and value or HIDDEN
+  end
+  return value
+end
+
+local BINARY = { jpeg = true, pdf = true, png = true }
+
+--- What is told of a cell, without the secrets of its sandbox. PNG, JPEG and PDF stay as they are.
+---@generic T
+---@param mask userdata? nil: there are none
+---@param told T codecell.Result, codecell.ExecutionError or codecell.Refusal
+---@return T told the same object
+function secrets.hide_all(mask, told)
+  for name, value in pairs(mask and told or {}) do
+    if not BINARY[name] and type(value) ~= "number" then
+      told[name] = hide_value(mask, value)
+    end
+  end
+  return told
+end
+
+return secrets

@@ -1,0 +1,223 @@
+/* multi.c -- a client: all its requests, and the connections that are kept for
+** those to come (see client_library.h).
+*/
+#include "exchange.h"
+
+#include "../egress/address.h"
+#include "quiet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define KEPT_MOST 32L /* connections that nobody uses now */
+
+struct socket_entry {
+  struct socket_entry *next;
+  int fd;
+};
+
+/* ---- sockets ---- */
+
+static int above_stdio(int fd)
+{
+  int copy;
+
+  if (fd < 0 || fd > 2)
+    return fd;
+  copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  close(fd);
+  return copy;
+}
+
+curl_socket_t cell_curl_open_socket(void *data, curlsocktype purpose,
+                                    struct curl_sockaddr *address)
+{
+  struct exchange *exchange = data;
+  struct client *client = exchange->client;
+  struct socket_entry *entry;
+  struct sockaddr_storage there;
+
+  memset(&there, 0, sizeof there);
+  if (purpose != CURLSOCKTYPE_IPCXN || address->addrlen > sizeof there)
+    return CURL_SOCKET_BAD;
+  memcpy(&there, &address->addr, address->addrlen);
+  if (!client->owner->may_connect(client->owner, exchange->name, &there)) {
+    exchange->was_refused = 1;
+    return CURL_SOCKET_BAD;
+  }
+  entry = malloc(sizeof *entry);
+  if (entry == NULL)
+    return CURL_SOCKET_BAD;
+  entry->fd = above_stdio(
+    socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+           address->protocol));
+  if (entry->fd < 0) {
+    free(entry);
+    return CURL_SOCKET_BAD;
+  }
+  entry->next = client->sockets;
+  client->sockets = entry;
+  return entry->fd;
+}
+
+int cell_curl_close_socket(void *data, curl_socket_t fd)
+{
+  struct client *client = data;
+  struct socket_entry **at = &client->sockets, *entry;
+
+  for (; *at != NULL; at = &(*at)->next)
+    if ((*at)->fd == fd) {
+      entry = *at;
+      *at = entry->next;
+      free(entry);
+      break;
+    }
+  return close(fd);
+}
+
+static int watch(CURL *easy, curl_socket_t fd, int what, void *data,
+                 void *watched)
+{
+  struct client *client = data;
+  int readable = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
+  int writable = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
+
+  (void)easy;
+  watched =
+    client->owner->watch(client->owner, watched, fd, readable, writable);
+  if (what != CURL_POLL_REMOVE)
+    curl_multi_assign(client->multi, fd, watched);
+  return 0;
+}
+
+static int set_alarm(CURLM *multi, long ms, void *data)
+{
+  struct client *client = data;
+
+  (void)multi;
+  client->owner->alarm(client->owner, ms);
+  return 0;
+}
+
+/* ---- turning ---- */
+
+void cell_curl_look(struct client *client)
+{
+  CURLMsg *message;
+  int left;
+
+  while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
+    struct exchange *exchange = NULL;
+
+    if (message->msg != CURLMSG_DONE)
+      continue;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+                      (char **)&exchange);
+    exchange->is_done = 1;
+    exchange->code = message->data.result;
+    client->owner->changed(client->owner, exchange->name);
+  }
+}
+
+static void turn(struct client *client, curl_socket_t fd, int events)
+{
+  struct cell_quiet quiet;
+  int running;
+
+  cell_quiet_begin(&quiet);
+  curl_multi_socket_action(client->multi, fd, events, &running);
+  cell_quiet_end(&quiet);
+  cell_curl_look(client);
+}
+
+static void ready(void *data, int fd, int readable, int writable)
+{
+  turn(data, fd,
+       (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
+}
+
+static void time_passed(void *data)
+{
+  turn(data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* ---- beginning and end ---- */
+
+static CURLcode initialized = CURLE_FAILED_INIT;
+
+/* Never undone: the library is the process's, and stays loaded. */
+static void initialize(void)
+{
+  initialized = curl_global_init(CURL_GLOBAL_ALL);
+}
+
+static void *open_client(struct cell_client_owner *owner,
+                         struct cell_error *error)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  struct client *client = calloc(1, sizeof *client);
+
+  pthread_once(&once, initialize);
+  if (client != NULL && initialized == CURLE_OK)
+    client->multi = curl_multi_init();
+  if (client == NULL || client->multi == NULL) {
+    free(client);
+    cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "make a client of HTTP");
+    return NULL;
+  }
+  client->owner = owner;
+  curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch);
+  curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+  curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, set_alarm);
+  curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+  curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, KEPT_MOST);
+  return client;
+}
+
+static void close_client(void *data)
+{
+  struct client *client = data;
+  struct cell_quiet quiet;
+
+  cell_quiet_begin(&quiet);
+  curl_multi_cleanup(client->multi);
+  cell_quiet_end(&quiet);
+  free(client);
+}
+
+/* What libcurl holds is left as it is: letting go of a connection may say
+** something on it, and it is the original's.
+*/
+static void abandon(void *data)
+{
+  struct client *client = data;
+  struct socket_entry *entry = client->sockets, *next;
+
+  for (; entry != NULL; entry = next) {
+    next = entry->next;
+    close(entry->fd);
+    free(entry);
+  }
+  client->sockets = NULL;
+}
+
+const struct cell_client_library cell_curl_library = {CELL_CLIENT_VERSION,
+                                                      open_client,
+                                                      close_client,
+                                                      abandon,
+                                                      ready,
+                                                      time_passed,
+                                                      cell_curl_begin,
+                                                      cell_curl_go,
+                                                      cell_curl_head,
+                                                      cell_curl_read,
+                                                      cell_curl_readable,
+                                                      cell_curl_write,
+                                                      cell_curl_finish,
+                                                      cell_curl_outcome,
+                                                      cell_curl_end};

@@ -1,0 +1,59 @@
+/* queue.c -- see queue.h. */
+#include "queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOM_LEAST 4096u
+
+static int make_room(struct cell_queue *queue, size_t size)
+{
+  size_t room = queue->room > ROOM_LEAST ? queue->room : ROOM_LEAST;
+  unsigned char *grown;
+
+  if (queue->from > 0 && queue->room - queue->from - queue->size < size) {
+    memmove(queue->bytes, queue->bytes + queue->from, queue->size);
+    queue->from = 0;
+  }
+  if (queue->room - queue->from - queue->size >= size)
+    return 0;
+  while (room - queue->size < size)
+    room *= 2;
+  grown = realloc(queue->bytes, room);
+  if (grown == NULL)
+    return -1;
+  queue->bytes = grown;
+  queue->room = room;
+  return 0;
+}
+
+int cell_queue_put(struct cell_queue *queue, const void *bytes, size_t size,
+                   size_t most)
+{
+  if (size == 0)
+    return 0;
+  if (size > most || queue->size > most - size || make_room(queue, size) < 0)
+    return -1;
+  memcpy(queue->bytes + queue->from + queue->size, bytes, size);
+  queue->size += size;
+  return 0;
+}
+
+size_t cell_queue_take(struct cell_queue *queue, void *bytes, size_t size)
+{
+  size_t count = size < queue->size ? size : queue->size;
+
+  if (count > 0)
+    memcpy(bytes, queue->bytes + queue->from, count);
+  queue->from += count;
+  queue->size -= count;
+  if (queue->size == 0)
+    cell_queue_clear(queue);
+  return count;
+}
+
+void cell_queue_clear(struct cell_queue *queue)
+{
+  free(queue->bytes);
+  *queue = (struct cell_queue){0};
+}
