@@ -282,6 +282,9 @@ enum cell_kernel_message {
                         ** one to be copied: go there, and DONE; the copy
                         ** answers in the place of the first: DONE with pid.
                         ** ERROR, name "unsupported": it cannot be copied */
+  CELL_KERNEL_SEAL = 6, /* to a zygote: cell (each a rehearsal, in its order);
+                        ** then it serves its stem. Its copies go on with the
+                        ** wires that they are given, and say READY */
   /* kernel to host */
   CELL_KERNEL_READY = 16,  /* request 0. version, ... */
   CELL_KERNEL_RESULT = 17, /* one display or value: a part per MIME name

@@ -11,8 +11,10 @@
 
 #include <stddef.h>
 
+struct cell_seed;
 struct cell_stem;
 struct cell_sandbox;
+
 
 /* root: absolute path of a folder that holds the programs of its sandboxes, as
 ** the host's / does (an unpacked image, say); "" for the host's own.
@@ -23,6 +25,9 @@ struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
 void cell_stem_free(struct cell_stem *stem);
 struct cell_reactor *cell_stem_reactor(struct cell_stem *stem);
 const char *cell_stem_root(const struct cell_stem *stem);
+/* Have it keep a zygote, made of *seed, which it takes. Before its first start.
+ */
+void cell_stem_plant(struct cell_stem *stem, struct cell_seed *seed);
 /* Whether no process of it is left. */
 int cell_stem_is_idle(const struct cell_stem *stem);
 /* Directories outside /usr to bind read-only in every later sandbox. A change
