@@ -1,39 +1,10 @@
--- The proxy of a sandbox with a network, policies that change, and those that are none.
+-- The proxy of a sandbox with a network, one that is open, and policies that are none.
 local codecell = require "codecell"
 local attack = require "spec.support.attack"
+local inside = require "spec.support.inside"
 local world = require "spec.support.world"
 
-local PRELUDE = [[
-import os, socket, urllib.error, urllib.request
-def outcome(called):
-    try:
-        return called()
-    except urllib.error.HTTPError as error:
-        return "%d %s" % (error.code, error.reason)
-    except Exception as error:
-        return "%s %s" % (type(error).__name__, error)
-def get(url):
-    print(outcome(lambda: urllib.request.urlopen(url, timeout=20).read().decode()))
-def proxy(text, count=1):
-    peer = socket.create_connection(("127.0.0.1", 1008), 20)
-    peer.sendall(text.encode("latin-1"))
-    data = b""
-    while count:
-        more = peer.recv(4096)
-        if not more:
-            break
-        data += more
-        count -= 1
-    return data.decode("latin-1")
-]]
-
-local function runner(sandbox)
-  return function(code, ...)
-    local execution = codecell.assert(sandbox:run_code(PRELUDE .. code:format(...)))
-    assert.is_nil(execution.error, execution.error and execution.error.traceback)
-    return table.concat(execution.logs.stdout), execution
-  end
-end
+local runner = inside.runner
 
 describe("the proxy of a sandbox #user", function()
   local earth = world.new(setup, teardown)
@@ -205,61 +176,6 @@ get("http://good.example:%d/still")]], earth.web, earth.web)
   end)
 end)
 
-describe("sandbox:update_network #user", function()
-  local earth = world.new(setup, teardown)
-
-  it("changes what a living sandbox may reach, and cuts what it may not any more", function()
-    local allow = { "good.example:" .. earth.web, "good.example:" .. earth.echo,
-      "127.0.0.1:" .. earth.web, "127.0.0.1:" .. earth.echo }
-    local sandbox = codecell.assert(codecell.create({ network = { allow = allow } }))
-    local run = runner(sandbox)
-    assert.is_true(sandbox:supports("network_update"))
-    assert.equal("hello\n", (run([[
-peer = socket.create_connection(("good.example", %d))
-print(peer.recv(6).decode().strip())]], earth.echo)))
-    assert.is_true(codecell.assert(sandbox:update_network({
-      allow = { "other.example:" .. earth.web, "127.0.0.1:" .. earth.web } })))
-    local text = run([[
-print(outcome(lambda: peer.recv(6)).split()[0])
-get("http://good.example:%d/")
-get("http://other.example:%d/now")]], earth.web, earth.web)
-    assert.equal(("ConnectionResetError\n403 good.example:%d refused: not in the allow list\n"
-      .. "GET /now 0\n"):format(earth.web), text)
-    assert.is_true(codecell.assert(sandbox:update_network("none")))
-    assert.equal("none", sandbox:get_info().network)
-    text = run([[get("http://other.example:%d/now")]], earth.web)
-    assert.truthy(text:find("^403 "))
-    local ok, err = sandbox:update_network("open")
-    assert.is_nil(ok)
-    assert.equal("unsupported", err.kind)
-    sandbox:close()
-  end)
-
-  it("opens ports that create did not name, to programs that know of no proxy", function()
-    local sandbox = codecell.assert(codecell.create({ network = { allow = {} } }))
-    local allow = { "good.example:" .. earth.echo, "127.0.0.1:" .. earth.echo }
-    local direct = ([[
-import os, socket
-for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
-    del os.environ[name]
-print(outcome(lambda: socket.create_connection(("good.example", %d), 20).recv(6)))]])
-      :format(earth.echo)
-    assert.truthy((runner(sandbox)(direct)):find("^gaierror"))
-    codecell.assert(sandbox:update_network({ allow = allow }))
-    assert.equal("b'hello\\n'\n", (runner(sandbox)(direct)))
-    sandbox:close()
-  end)
-
-  it("gives no network to a sandbox that was created without one", function()
-    local sandbox = codecell.assert(codecell.create())
-    local ok, err = sandbox:update_network({ allow = { "good.example" } })
-    assert.is_nil(ok)
-    assert.equal("unsupported", err.kind)
-    assert.truthy(err.message:find("created without a network", 1, true))
-    sandbox:close()
-  end)
-end)
-
 describe("network = \"open\" #user", function()
   local earth = world.new(setup, teardown)
 
@@ -294,88 +210,6 @@ print(own.accept()[0].getpeername()[0])]], earth.web)
     assert.is_true(#execution.refused >= 8)
     assert.equal("open", sandbox:get_info().network)
     sandbox:close()
-  end)
-end)
-
-describe("network = \"none\" #user", function()
-  local events, sandbox
-
-  setup(function()
-    events = {}
-    sandbox = codecell.assert(codecell.create({ on_event = function(event)
-      events[#events + 1] = event
-    end }))
-  end)
-
-  teardown(function()
-    sandbox:close()
-  end)
-
-  local function run(code, language)
-    return codecell.assert(sandbox:run_code(code, { language = language }))
-  end
-
-  it("says what was refused, and what would allow it #H12 #I14", function()
-    local execution = run([[
-import urllib.request
-urllib.request.urlopen("https://api.example.com/data")]])
-    assert.equal("URLError", execution.error.name)
-    assert.equal(1, #execution.refused)
-    assert.equal('api.example.com:443 refused: network is none; allow it with '
-      .. 'network = {allow = {"api.example.com"}}', execution.refused[1].message)
-    assert.equal("network is none", execution.refused[1].why)
-    assert.equal("api.example.com", events[1].what)
-    assert.equal("refused", events[1].type)
-    assert.same({}, run("1").refused)
-  end)
-
-  it("knows it from the question for the name, not from what the code says of it", function()
-    local execution = run([[
-import socket
-for host, port in (("db.example", 5432), ("www.example", 80)):
-    try:
-        socket.create_connection((host, port))
-    except OSError:
-        pass
-print("nothing wrong")
-for name in ("localhost", "x.localhost"):
-    print(socket.gethostbyname(name))]])
-    assert.equal("nothing wrong\n127.0.0.1\n127.0.0.1\n", table.concat(execution.logs.stdout))
-    assert.equal(2, #execution.refused)
-    assert.equal('network = {allow = {"db.example:5432"}}', execution.refused[1].allow)
-    assert.equal('network = {allow = {"www.example"}}', execution.refused[2].allow)
-    assert.equal("other.example:443",
-      run('echo "$(getent hosts other.example)" # https://other.example/', "bash").refused[1].what)
-  end)
-
-  it("says it of an address too, which its own kernel refuses #S091", function()
-    local execution = run("import socket\nsocket.create_connection(('192.0.2.1', 80))")
-    assert.equal("OSError", execution.error.name)
-    assert.truthy(execution.refused[1].message:find("^an address refused: network is none"))
-  end)
-
-  it("answers any number of names and any bytes, and tells so many #S109", function()
-    local execution = run([[
-import os, random, socket
-asked = socket.socket(2, 2)
-asked.connect(("127.0.0.1", 53))
-for i in range(3000):
-    asked.send(os.urandom(random.randrange(0, 700)))
-for i in range(300):
-    try:
-        socket.gethostbyname("n%d.example" % i)
-    except OSError:
-        pass
-flood = socket.socket(2, 2)
-wire = b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\x06%06d\x00\x00\x01\x00\x01"
-for i in range(20000):
-    flood.sendto(wire % i, ("127.0.0.1", 53))
-print("done")]])
-    assert.equal("done\n", table.concat(execution.logs.stdout))
-    assert.equal(100, #execution.refused)
-    assert.truthy(execution.refused[1].what:find("example", 1, true))
-    assert.equal("2", run("1 + 1"):text())
-    assert.is_truthy(sandbox.files:list("."))
   end)
 end)
 

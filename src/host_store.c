@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -105,28 +106,46 @@ static int make_folders(const char *path)
   return 0;
 }
 
-int cell_store_check(const char *path, int make, struct cell_error *error)
+/* Of somebody who may change what is below it. */
+static int check_owner(const char *path, struct cell_error *error)
 {
   struct stat status;
 
-  if (make && make_folders(path) < 0)
-    return fail_path(error, "make the directory", path);
   if (stat(path, &status) < 0)
     return fail_path(error, "look at", path);
-  if (!S_ISDIR(status.st_mode)) {
-    errno = ENOTDIR;
-    return fail_path(error, "look at", path);
-  }
   if (status.st_uid != geteuid() && status.st_uid != 0)
     return cell_fail(error, CELL_PERMISSION_DENIED, 0,
                      "%s belongs to user %u, who could change what is in it",
                      path, (unsigned)status.st_uid);
-  if (status.st_mode & (S_IWGRP | S_IWOTH))
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) && !(status.st_mode & S_ISVTX))
     return cell_fail(error, CELL_PERMISSION_DENIED, 0,
                      "others may write to %s: chmod go-w it", path);
-  if (make && access(path, W_OK) < 0)
-    return fail_path(error, "write to", path);
   return 0;
+}
+
+int cell_store_check(const char *path, int make, struct cell_error *error)
+{
+  char real[PATH_MAX];
+  size_t i, length;
+  int writable;
+
+  if (make && make_folders(path) < 0)
+    return fail_path(error, "make the directory", path);
+  if (realpath(path, real) == NULL)
+    return fail_path(error, "look at", path);
+  length = strlen(real);
+  for (i = 1; i <= length; i++) {
+    char end = real[i];
+
+    if (end != '/' && end != '\0')
+      continue;
+    real[i] = '\0';
+    if (check_owner(real, error) < 0)
+      return -1;
+    real[i] = end;
+  }
+  writable = access(real, W_OK) == 0;
+  return writable || !make ? 0 : fail_path(error, "write to", path);
 }
 
 int cell_store_lock(const char *path, int alone, struct cell_error *error)

@@ -119,6 +119,7 @@ void lcell_open_process(lua_State *L);
 void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
+void lcell_open_mounts(lua_State *L);
 void lcell_open_store(lua_State *L);
 void lcell_open_bell(lua_State *L);
 void lcell_open_digest(lua_State *L);

@@ -136,23 +136,27 @@ int lcell_sandbox_traffic(lua_State *L)
   return 1;
 }
 
-/* _allow(policy): decide by this one from now on; true, or nil, err. */
+/* _allow(policy): decide by this one from now on; true; false: call again when
+** the sandbox has news; or nil, err.
+*/
 int lcell_sandbox_allow(lua_State *L)
 {
   struct cell_sandbox *sandbox = lcell_check_sandbox(L, 1);
   struct cell_policy *policy = lcell_check_policy(L, 2);
   struct cell_egress *egress = egress_of(L);
   struct cell_error error = {0};
+  int done;
 
   if (lcell_in_forked_copy(sandbox))
     return lcell_fail_forked(L, "sandbox");
   if (egress == NULL)
     return lcell_failed(L, CELL_UNSUPPORTED, 0,
-                        "the sandbox was created without a network");
-  if (!cell_egress_can(egress, policy, &error))
+                        "a sandbox that was created without a network has "
+                        "none: create it with network = {allow = {}}");
+  done = cell_egress_update(egress, policy, &error);
+  if (done < 0)
     return lcell_fail(L, &error);
-  cell_egress_update(egress, policy);
-  lua_pushboolean(L, 1);
+  lua_pushboolean(L, done);
   return 1;
 }
 

@@ -73,16 +73,22 @@ static void check_options(lua_State *L, struct cell_sandbox_options *options)
   options->disk = lcell_size_field(L, 2, "disk", 0);
   options->processes = (uint32_t)lcell_size_field(L, 2, "processes", 0);
   options->files = (uint32_t)lcell_size_field(L, 2, "files", 0);
+  lua_getfield(L, 2, "mounts"); /* as of lcell_mounts; stays in the table */
+  options->mounts = (const unsigned char *)luaL_optlstring(
+    L, -1, NULL, &options->mounts_length);
 }
 
 /* The network of the table's `policy`, resolved by its `names` (the table of
-** resolver.h) and by `name_servers` ("": those of the system). 0, or -1: NULL
-** and no error for one without.
+** resolver.h) and by `name_servers` ("": those of the system), with at most
+** `connections` at a time and `traffic` bytes (0: any number). 0, or -1: NULL
+*and
+** no error for one without.
 */
 static int make_network(lua_State *L, struct cell_reactor *reactor,
                         struct cell_egress **egress, struct cell_error *error)
 {
   const struct cell_resolver_library *library;
+  struct cell_egress_limits limits;
   struct cell_policy *policy;
 
   *egress = NULL;
@@ -96,8 +102,10 @@ static int make_network(lua_State *L, struct cell_reactor *reactor,
   if (library == NULL || library->version != CELL_RESOLVER_VERSION)
     return cell_fail(error, CELL_UNSUPPORTED, 0,
                      "codecell.names is of another version than codecell.core");
-  *egress =
-    cell_egress_new(reactor, policy, library, luaL_optstring(L, -1, ""), error);
+  limits.connections = (unsigned)lcell_size_field(L, 2, "connections", 0);
+  limits.bytes = lcell_size_field(L, 2, "traffic", 0);
+  *egress = cell_egress_new(reactor, policy, library, luaL_optstring(L, -1, ""),
+                            &limits, error);
   return *egress != NULL ? 0 : -1;
 }
 

@@ -68,7 +68,7 @@ static int set_binds(lua_State *L, struct cell_stem *stem,
   return cell_stem_set_binds(stem, paths, count, error);
 }
 
-/* stem(reactor, {root, binds, argv, envs, language, cells}) */
+/* stem(reactor, {root, mounts, binds, argv, envs, language, cells}) */
 static int stem_new(lua_State *L)
 {
   struct cell_reactor *reactor = lcell_check_reactor(L, 1);
@@ -92,6 +92,9 @@ static int stem_new(lua_State *L)
   if (self->seed == NULL)
     return lcell_fail(L, &error);
   cell_stem_plant(self->stem, self->seed);
+  lua_getfield(L, 2, "mounts");
+  if (lua_toboolean(L, -1))
+    cell_stem_want_mounts(self->stem);
   if (set_binds(L, self->stem, &error) < 0 ||
       cell_stem_hold(self->stem, 1, &error) < 0 ||
       cell_stem_start(self->stem, &error) < 0)

@@ -22,6 +22,9 @@
 /* Also the gid: who the code of a root host is outside. */
 #define CELL_PLAIN_UID 200000
 #define CELL_BINDS_MAX 64 /* of one SETUP */
+#define CELL_MOUNTS_MAX 16
+#define CELL_FOLDERS_MAX 32     /* of all mounts of a sandbox */
+#define CELL_MOUNT_PATH_MAX 256 /* inside, with its NUL */
 #define CELL_FILE_INLINE_MAX 65536u
 #define CELL_ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
 #define CELL_PATH_MAX 4096
@@ -34,14 +37,16 @@
 
 enum cell_message {
   /* ---- host to stem ---- */
-  /* First message. u32 flags (0), string root (an absolute host path: a folder
-  *that holds the
-  ** programs of all its sandboxes; "": the host's own), u32 count, then per
-  ** bind: string absolute host path, bound read-only at the same path
-  ** (interpreters outside /usr). */
+  /* First message. u32 flags (enum cell_setup_flag), string root (an absolute
+  ** host path: a folder that holds the programs of all its sandboxes; "": the
+  ** host's own), u32 count, then per bind: string absolute host path, bound
+  ** read-only at the same path (interpreters outside /usr). */
   CELL_STEM_SETUP = 1,
   /* request: number of the sandbox, never reused.
-  ** string id, u64 memory, u32 processes, u32 cpu_milli (0: all)
+  ** string id, u64 memory, u32 processes, u32 cpu_milli (0: all), u32 count of
+  ** mounts, each: u32 enum cell_mount_mode, u32 flags (enum cell_mount_flag),
+  ** string path inside, u32 count of folders of the host (more than one for an
+  ** overlay alone, the first on top), each: string path, u64 device, u64 inode
   ** [channel: the warden's end] */
   CELL_STEM_CREATE,
   /* u32: 1 stay although there is no sandbox (pool, check); 0 end by yourself
@@ -56,7 +61,8 @@ enum cell_message {
   /* Prepared, or not: u32 errno, string stage, string detail.
   ** After an error the stem ends. */
   CELL_STEM_READY = 32,
-  /* request: of CREATE. u32 errno, string stage  [pidfd of the warden] */
+  /* request: of CREATE. u32 errno, string stage, string detail
+  ** [pidfd of the warden] */
   CELL_STEM_CREATED,
   /* request: of CREATE. The warden was reaped and its cgroup removed: nothing
   ** of the sandbox is left. u32 wait status, u32 oom kills seen,
@@ -197,14 +203,26 @@ enum cell_message {
   CELL_ASKED
 };
 
+enum cell_setup_flag {
+  CELL_SETUP_MOUNTS = 1, /* keep what mounts need: the host's view, its rights */
+  CELL_SETUP_SEEDED = 2  /* keep a zygote: SEED comes next */
+};
+enum cell_mount_mode {
+  CELL_MOUNT_READ,
+  CELL_MOUNT_WRITE,  /* the folder itself */
+  CELL_MOUNT_OVERLAY /* what is written stays in the sandbox's store */
+};
+enum cell_mount_flag {
+  CELL_MOUNT_SOCKETS = 1 /* sockets and pipes in the folder are meant */
+};
 enum cell_network { CELL_NETWORK_NONE, CELL_NETWORK_NAMED, CELL_NETWORK_OPEN };
 enum cell_socket_kind {
-  CELL_SOCKET_NAMES, /* UDP, port 53 */
-  CELL_SOCKET_PROXY, /* listens on 127.0.0.1, CELL_PROXY_PORT */
-  CELL_SOCKET_PORT   /* listens on every address */
+  CELL_SOCKET_NAMES,        /* UDP, port 53 */
+  CELL_SOCKET_NAMES_STREAM, /* listens there */
+  CELL_SOCKET_PROXY,        /* listens on 127.0.0.1, CELL_PROXY_PORT */
+  CELL_SOCKET_PORT          /* listens on every address */
 };
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
-enum cell_setup_flag { CELL_SETUP_SEEDED = 2 };
 enum cell_spawn_flag {
   CELL_SPAWN_STDIN = 1,
   /* A KERNEL that is a fork of the stem's zygote: argv and environment are not

@@ -245,22 +245,6 @@ static void failed(struct cell_birth *birth, const struct cell_error *why)
 
 /* ---- start ---- */
 
-static int send_create(struct cell_sandbox *sandbox, struct cell_stem *stem,
-                       int warden_end, struct cell_error *error)
-{
-  const struct cell_sandbox_options *options = &sandbox->options;
-  unsigned char bytes[64];
-  struct cell_packer packer;
-
-  cell_pack_start(&packer, bytes, sizeof bytes);
-  cell_pack_string(&packer, options->id);
-  cell_pack_u64(&packer, options->memory);
-  cell_pack_u32(&packer, options->processes);
-  cell_pack_u32(&packer, options->cpu_milli);
-  return cell_birth_start(stem, &sandbox->birth, bytes, packer.used, warden_end,
-                          error);
-}
-
 /* A pair, the create with one end of it, the configuration through the other.
 ** Questions wait until the warden is known to exist: only a create that nobody
 ** has acted on may be repeated.
@@ -276,7 +260,7 @@ static int start(struct cell_sandbox *sandbox, struct cell_stem *stem,
   if (cell_fd_pair(SOCK_SEQPACKET, ends) < 0)
     return cell_fail(error, CELL_SYSTEM, errno, "create a sandbox");
   if (cell_sandbox_configure(&sandbox->options, ends[0], error) < 0 ||
-      send_create(sandbox, stem, ends[1], error) < 0)
+      cell_sandbox_request(sandbox, stem, ends[1], error) < 0)
     goto done;
   opened = again ? cell_channel_reopen(&sandbox->channel,
                                        cell_fd_take(&ends[0]), error)
@@ -331,6 +315,7 @@ static struct cell_sandbox *allocate(struct cell_reactor *reactor,
   sandbox->asked_left = options->gateway == NULL ? CELL_ASKED_MOST : 0;
   sandbox->reactor = cell_reactor_keep(reactor);
   sandbox->options = *options;
+  sandbox->options.mounts = NULL;
   sandbox->pidfd = sandbox->home_watch = -1;
   sandbox->channel.fd = -1;
   sandbox->channel.heard = cell_sandbox_heard;
@@ -344,7 +329,7 @@ static struct cell_sandbox *allocate(struct cell_reactor *reactor,
   deadline = cell_clock_after(cell_reactor_clock(reactor),
                               options->timeout_ms + CELL_HOST_GRACE_MS);
   sandbox->token = cell_token_new(reactor);
-  if (sandbox->token == 0) {
+  if (sandbox->token == 0 || cell_sandbox_copy_mounts(sandbox, options) < 0) {
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "create a sandbox");
     cell_sandbox_release(sandbox);
     return NULL;
@@ -422,6 +407,7 @@ void cell_sandbox_release(struct cell_sandbox *sandbox)
   cell_questions_clear(&sandbox->questions);
   cell_refusals_clear(&sandbox->refusals);
   cell_token_free(reactor, sandbox->token);
+  free(sandbox->mounts);
   free(sandbox);
   cell_reactor_release(reactor);
 }

@@ -17,6 +17,7 @@ struct cell_sandbox {
   enum cell_sandbox_state state;
   struct cell_reactor *reactor; /* kept */
   struct cell_sandbox_options options;
+  unsigned char *mounts; /* those of the options, owned */
   struct cell_channel channel;
   struct cell_birth birth;
   struct cell_source ending; /* the pidfd */
@@ -36,6 +37,12 @@ struct cell_sandbox {
   uint32_t wait_status, oom_kills;
 };
 
+/* Own what the options borrow of the mounts. */
+int cell_sandbox_copy_mounts(struct cell_sandbox *sandbox,
+                             const struct cell_sandbox_options *options);
+/* The create, with the warden's end of its channel (borrowed). */
+int cell_sandbox_request(struct cell_sandbox *sandbox, struct cell_stem *stem,
+                         int warden_end, struct cell_error *error);
 /* The first message on a new channel, before what waits in its queue. */
 int cell_sandbox_configure(const struct cell_sandbox_options *options,
                            int channel, struct cell_error *error);

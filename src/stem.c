@@ -37,7 +37,8 @@ struct cell_stem {
   struct cell_stem_process *processes; /* all of them */
   uint64_t last_number;
   int hold;
-  char *root; /* the folder with the programs; "": those of the host */
+  uint32_t flags; /* of the setup */
+  char *root;     /* the folder with the programs; "": those of the host */
   struct identity identity; /* of that folder, as `current` has it */
   unsigned char *setup;     /* payload of STEM_SETUP */
   size_t setup_length;
@@ -183,10 +184,11 @@ static void heard_created(struct cell_stem_process *process,
 {
   struct cell_birth *birth = find_birth(process, delivery->frame.request);
   uint32_t number = cell_unpack_u32(unpacker);
-  char stage[sizeof process->error.stage];
+  char stage[sizeof process->error.stage], detail[128];
   struct cell_error error;
 
   cell_unpack_string(unpacker, stage, sizeof stage);
+  cell_unpack_string(unpacker, detail, sizeof detail);
   if (birth == NULL) { /* closed meanwhile */
     if (delivery->fd_count > 0)
       kill_by(delivery->fds[0]);
@@ -203,7 +205,7 @@ static void heard_created(struct cell_stem_process *process,
   else if (number == 0) /* the pidfd was cut off: none is free here */
     cell_fail(&error, CELL_SYSTEM, EMFILE, "start a sandbox");
   else
-    cell_remedy(&error, stage, (int)number, "");
+    cell_remedy(&error, stage, (int)number, detail);
   birth->failed(birth, &error);
 }
 
@@ -340,12 +342,6 @@ struct cell_reactor *cell_stem_reactor(struct cell_stem *stem)
   return stem->reactor;
 }
 
-void cell_stem_plant(struct cell_stem *stem, struct cell_seed *seed)
-{
-  stem->seed = seed;
-  stem->setup[0] = CELL_SETUP_SEEDED; /* its flags come first */
-}
-
 const char *cell_stem_root(const struct cell_stem *stem)
 {
   return stem->root;
@@ -382,8 +378,8 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
     return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
                      "%zu binds are too many: at most %d", count,
                      CELL_BINDS_MAX);
-  setup = cell_setup_pack(stem->seed != NULL ? CELL_SETUP_SEEDED : 0,
-                          stem->root, paths, count, &length, error);
+  setup =
+    cell_setup_pack(stem->flags, stem->root, paths, count, &length, error);
   if (setup == NULL)
     return -1;
   if (length == stem->setup_length && memcmp(setup, stem->setup, length) == 0) {
@@ -395,6 +391,29 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
   stem->setup_length = length;
   retire(stem);
   return 0;
+}
+
+static void set_flag(struct cell_stem *stem, enum cell_setup_flag flag)
+{
+  struct cell_packer packer;
+
+  if (stem->flags & flag)
+    return;
+  stem->flags |= flag;
+  cell_pack_start(&packer, stem->setup, stem->setup_length);
+  cell_pack_u32(&packer, stem->flags); /* the first of it */
+  retire(stem);
+}
+
+void cell_stem_want_mounts(struct cell_stem *stem)
+{
+  set_flag(stem, CELL_SETUP_MOUNTS);
+}
+
+void cell_stem_plant(struct cell_stem *stem, struct cell_seed *seed)
+{
+  stem->seed = seed;
+  set_flag(stem, CELL_SETUP_SEEDED);
 }
 
 /* Whether the folder with the programs is there; another one than before needs

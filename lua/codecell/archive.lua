@@ -160,7 +160,7 @@ local function open_file(self, item)
       content:close()
     end
     return nil, errors.new("limit_exceeded", ("archive %s: more than limits.disk (%.0f bytes)")
-      :format(item.path, self.sandbox._limits.disk))
+      :format(item.path, self.sandbox._holds))
   end
   local headers = head(item.name, item.entry, size)
   if type(content) == "string" then
@@ -294,7 +294,7 @@ end
 ---@param list {path: string, is_found: boolean}[] absolute; one that is_found may be gone by now
 ---@return codecell.Archive
 function archive.new(sandbox, list)
-  local most = sandbox._limits.disk
+  local most = sandbox._holds
   local self = setmetatable({ sandbox = sandbox, work = {}, links = {}, left = most }, Archive)
   for i = #list, 1, -1 do
     self.work[#self.work + 1] = { path = list[i].path, name = name_of(list[i].path), depth = 1,

@@ -5,6 +5,7 @@ local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local mounts = require "codecell.mounts"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
 local sandbox = require "codecell.sandbox"
@@ -15,12 +16,14 @@ local create = {}
 local MIB = 1024 * 1024
 local LIMITS = {
   code = { type = "integer", least = 1, most = 60 * MIB, default = 8 * MIB },
+  connections = { type = "integer", least = 1, most = 4096, default = 256 },
   cpu = { type = "number", above = 0, most = 1024 },
   disk = { type = "integer", least = MIB, most = 2 ^ 50, default = 512 * MIB },
   files = { type = "integer", least = 16, most = 2 ^ 20, default = 1024 },
   memory = { type = "integer", least = 16 * MIB, most = 2 ^ 50, default = 1024 * MIB },
   output = { type = "integer", least = 1024, most = 1024 * MIB, default = 8 * MIB },
   processes = { type = "integer", least = 4, most = 2 ^ 20, default = 256 },
+  traffic = { type = "integer", least = 1, most = 2 ^ 50 },
 }
 
 --- The options of create, with their rules.
@@ -32,7 +35,7 @@ create.options = {
   languages = { type = "strings" },
   limits = { type = "table", fields = LIMITS },
   metadata = { type = "metadata" },
-  mounts = { type = "table" },
+  mounts = mounts.rule,
   name = { type = "name" },
   network = network.rule,
   on_event = { type = "function" },
@@ -69,11 +72,7 @@ end
 
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
-  if given.mounts and next(given.mounts) ~= nil then
-    return unsupported("mounts", "copy files with files:upload")
-  elseif given.template then
-    return unsupported("templates", "leave `template` out: the system's programs are there")
-  elseif given.on_timeout == "pause" then
+  if given.on_timeout == "pause" then
     return unsupported("on_timeout = \"pause\"", "leave it at \"kill\"")
   elseif given.gpu then
     return unsupported("gpu", "leave it out")
@@ -133,8 +132,15 @@ function create.complete(options)
   given.timeout = options.timeout or 300
   given.limits = complete_limits(options.limits)
   given.metadata = copy(options.metadata)
-  given.cwd = options.cwd or "/home/user"
+  if options.template then
+    ok, err = require("codecell.template").apply(given)
+    if not ok then
+      return nil, err
+    end
+  end
+  given.cwd = given.cwd or "/home/user"
   given.user = options.user or "user"
+  given.mounts = mounts.check(options.mounts, 4)
   given.network = network.copy(options.network)
   given.policy = given.network ~= "none" and network.policy("create", options.network, 3) or nil
   given.name_servers = settings.name_servers
@@ -153,9 +159,10 @@ local function make(given, backend)
 end
 
 --- Make a sandbox.
----@param options table? `backend` ("local"), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
+---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
+---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
 ---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
----`on_event` (called with `{type = "refused", what, why, allow}`), `limits`,
+---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
@@ -280,12 +287,6 @@ function create.setup(options)
     or settings.name_servers
   settings.max_sandboxes = options.max_sandboxes or settings.max_sandboxes
   return true
-end
-
---- The templates that are there.
----@return string[]
-function create.templates()
-  return {}
 end
 
 return create

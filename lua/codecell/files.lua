@@ -130,7 +130,7 @@ function Files:read(path, given)
     return content, err
   end
   local wanted = math.min(length or math.huge, math.max(content:size() - offset, 0))
-  local most = self._sandbox._limits.disk
+  local most = self._sandbox._holds
   if wanted > most then -- a file with holes says any size
     content:close()
     return nil, errors.new("limit_exceeded",

@@ -20,7 +20,7 @@ local FUNCTIONS = {
   reactor = "codecell.loop",
   setup = "codecell.create",
   step = "codecell.loop",
-  templates = "codecell.create",
+  templates = "codecell.template",
 }
 
 local MODULES = {
@@ -30,6 +30,8 @@ local MODULES = {
   json = "codecell.json",
   languages = "codecell.languages",
   media = "codecell.agent.media",
+  snapshot = "codecell.snapshot",
+  template = "codecell.template",
 }
 
 return setmetatable(codecell, {

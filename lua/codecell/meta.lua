@@ -42,6 +42,9 @@ error("codecell.meta is for language servers; it is never required")
 
 ---@class codecell.CreateOptions
 ---@field backend "local"? default "local"
+---@field template string? what it begins with: the name of a template, the id of a snapshot, or the
+---absolute path of a folder with programs (an unpacked image); default: the programs of this
+---machine and an empty home
 ---@field timeout number? seconds that it lives, default 300, at most 86 400
 ---@field envs table<string, string>? for everything in it
 ---@field secrets table<string, string>? as `envs`, of at least 4 bytes, masked in what comes out
@@ -69,6 +72,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field output integer? bytes kept of a stream, half head, half tail; default 8 MiB
 ---@field cpu number? cores, fractions allowed; default all
 ---@field code integer? bytes of one piece of code, default 8 MiB
+---@field connections integer? of its network at a time, others wait; default 256, at most 4096
+---@field traffic integer? bytes of its network, both ways, in its life; default: any number
 
 ---@class codecell.SandboxInfo
 ---@field id string

@@ -114,7 +114,7 @@ local REASONS = {
   server_name = "the request is for another name: %s",
   protocol = "%s",
   no_network = "network is none",
-  limit = "%s",
+  limit = "limits.traffic is used up; raise it at create",
 }
 
 ---@class codecell.RefusalRecord a refusal as the engine tells it

@@ -24,7 +24,7 @@ local RETRY, RETRY_MOST = 0.25, 30 -- seconds after a failure, which double
 -- Options of create that decide how a sandbox is made. What is not among them is given to it when
 -- it is taken.
 local DECIDING = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_timeout",
-  "root_view", "template", "user" }
+  "root_view", "template", "template_id", "user" }
 -- What interpreters and libraries read from their environment when they start, and never again.
 local EARLY = { "^BASH", "^DYLD_", "^GLIBC_", "^GOMP_", "^HOME$", "^IPYTHON", "^JULIA_",
   "^JUPYTER_", "^KMP_", "^LANG", "^LC_", "^LD_", "^LUA", "^MALLOC_", "^MKL_", "^MPL", "^NODE_",
@@ -362,9 +362,9 @@ local function check_imports(imports)
   end
 end
 
-local function check_languages(names)
+local function check_languages(names, root)
   for _, name in ipairs(names) do
-    local way, err = languages.way(name)
+    local way, err = languages.way(name, nil, root)
     if not way then
       return nil, err
     end
@@ -393,7 +393,7 @@ function pool.pool(given)
     return nil, backend
   end
   local names = given.languages or { "python" }
-  local ok, err = check_languages(names)
+  local ok, err = check_languages(names, complete.root)
   if not ok then
     return nil, err
   end

@@ -57,7 +57,8 @@ function Pty:create(given)
   end
   local started
   started, err = process.start(sandbox, {
-    kind = "terminal", argv = arguments(sandbox, given.cmd), envs = envs, cwd = given.cwd or sandbox._cwd,
+    kind = "terminal", argv = arguments(sandbox, given.cmd), envs = envs,
+    cwd = given.cwd or sandbox._cwd,
     input = true, rows = given.rows or 24, columns = given.cols or 80,
   })
   if started then

@@ -34,6 +34,8 @@ function sandbox.equip(self, backend, given)
   self._backend = backend
   self._owner = self -- what connect gives shares all this, and may be closed before
   self._cwd, self._user = given.cwd, given.user
+  self._root = given.root -- the folder with its programs; nil: they are this machine's
+  self._holds = given.limits.disk + (given.home_size or 0) -- bytes that it can have at most
   self._contexts = { kernels = {}, defaults = {} }
   self._processes, self._pause = {}, pause.new()
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
@@ -244,12 +246,13 @@ function Sandbox:get_info()
     limits[name] = limit
   end
   return {
-    id = self.id, backend = self.backend, name = about.name, metadata = metadata,
+    id = self.id, backend = self.backend, template = self._given.template, name = about.name,
+    metadata = metadata,
     state = pause.is_paused(self) and "paused" or self._backend.state(self),
     started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
     isolation = self._backend.isolation, network = network.copy(about.network),
-    languages = languages.available(),
+    languages = languages.available(self._root),
   }
 end
 
@@ -334,8 +337,9 @@ end
 --- Let it reach other things from now on. Connections that are no longer allowed are cut.
 ---@param given string|table as `network` of create; "none" cuts everything
 ---@return true? done
----@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or an
----address or "open" is wanted that create did not have
+---@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or what
+---is wanted can only be had at create ("open", an address, a port below 1024, one that code inside
+---has taken); then nothing has changed
 function Sandbox:update_network(given)
   check_open(self, "update_network")
   if given == nil then
@@ -414,6 +418,18 @@ function Sandbox:fork(given)
   return require("codecell.duplicate").fork(self, given)
 end
 
+--- Keep the files below /home/user, to begin other sandboxes with: `create{template = id}` has
+--- them, and the programs, variables and cwd of this one's template. Variables of contexts, /tmp
+--- and what create was given as `envs` are not kept. The code stands still meanwhile.
+---@param given {name: string?}? name: for people
+---@return codecell.Snapshot? snapshot `id` and what is known of it
+---@return codecell.Error? err kinds "permission_denied" (what its code may not read, or the folder
+---of templates), "no_space", "sandbox_gone"
+function Sandbox:create_snapshot(given)
+  check_open(self, "create_snapshot")
+  return require("codecell.snapshot").take(self, given)
+end
+
 -- ---- the end ----
 
 --- End it and all that runs in it, whoever owns it.
@@ -462,7 +478,6 @@ sandbox.features = {
 local LATER = {
   apply = "download the files that you want with files:download",
   changes = "compare what files:list says",
-  create_snapshot = "keep a fork, or write files:archive to a file",
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
   export = "keep the executions that run_code returns",

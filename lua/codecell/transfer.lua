@@ -138,7 +138,7 @@ end
 
 -- What leaves a sandbox is no more than it can hold: holes and hard links would say otherwise.
 local function budget_of(sandbox)
-  local most = sandbox._limits.disk
+  local most = sandbox._holds
   return { most = most, left = most }
 end
 

@@ -24,6 +24,7 @@ static void open_gated(struct fake *fake)
 {
   struct cell_sandbox_options options = {
     "i0123456789abcdefghij", 60000, 1u << 28, 1u << 24, 64, 256, 0, NULL, 0};
+  static const struct cell_egress_limits limits = {16, 0};
   struct cell_policy *policy = cell_policy_new(CELL_NETWORK_NAMED, NULL);
   struct cell_egress *egress;
   int ends[2];
@@ -33,7 +34,7 @@ static void open_gated(struct fake *fake)
   fake->end = ends[1];
   fake->request = 1;
   fake->reactor = cell_reactor_new(NULL);
-  egress = cell_egress_new(fake->reactor, policy, &nobody, "", NULL);
+  egress = cell_egress_new(fake->reactor, policy, &nobody, "", &limits, NULL);
   cell_policy_release(policy);
   if (egress == NULL)
     abort();

@@ -20,8 +20,12 @@
 #define ASKED_MAX 64 /* that wait for a name server */
 #define TURN 32      /* datagrams in one turn of the reactor */
 
-/* Where a datagram came from, and which address it was sent to. */
+/* Where a question came from: a caller, or for a datagram its sender and the
+** address that it was sent to.
+*/
 struct way {
+  struct cell_caller *caller;
+  int fd; /* borrowed: the door's */
   struct sockaddr_storage peer;
   socklen_t size;
   int has_local;
@@ -31,7 +35,6 @@ struct way {
 struct cell_asked {
   struct cell_asked *next;
   struct cell_egress *egress;
-  struct cell_door *door;
   struct cell_lookup lookup;
   struct cell_resident *resident;
   struct way way;
@@ -63,6 +66,7 @@ static ssize_t receive(int fd, unsigned char *bytes, size_t size,
   header.msg_control = control.bytes;
   header.msg_controllen = sizeof control.bytes;
   length = recvmsg(fd, &header, MSG_DONTWAIT | MSG_TRUNC);
+  way->fd = fd;
   way->size = header.msg_namelen;
   if (length < 0)
     return -1;
@@ -102,14 +106,17 @@ static void send_back(int fd, struct way *way, const unsigned char *bytes,
   sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void reply(struct cell_door *door, struct way *way,
-                  const unsigned char *bytes, const struct cell_query *query,
-                  int code, const unsigned char *address)
+static void reply(struct way *way, const unsigned char *bytes,
+                  const struct cell_query *query, int code,
+                  const unsigned char *address)
 {
   unsigned char answer[CELL_QUERY_REPLY];
+  size_t size = cell_query_reply(answer, bytes, query, code, address);
 
-  send_back(door->fd, way, answer,
-            cell_query_reply(answer, bytes, query, code, address));
+  if (way->caller != NULL)
+    cell_caller_answer(way->caller, answer, size);
+  else
+    send_back(way->fd, way, answer, size);
 }
 
 /* Most clients ask for addresses of both families: that is one refusal. */
@@ -149,16 +156,16 @@ static int answer_code(struct cell_egress *egress,
   return CELL_QUERY_NO_NAME;
 }
 
-static void finish(struct cell_door *door, struct way *way,
+static void finish(struct cell_egress *egress, struct way *way,
                    const unsigned char *bytes, const struct cell_query *query,
                    struct cell_resident *resident,
                    const struct cell_resolver_answer *answer)
 {
   struct cell_address address;
-  int code = answer_code(door->egress, query, answer);
+  int code = answer_code(egress, query, answer);
 
   cell_resident_address(resident, &address);
-  reply(door, way, bytes, query, code,
+  reply(way, bytes, query, code,
         code == CELL_QUERY_FINE && query->wants_address ? address.bytes + 12
                                                         : NULL);
 }
@@ -186,8 +193,8 @@ static void found(struct cell_lookup *lookup,
 {
   struct cell_asked *asked = CELL_CONTAINER(lookup, struct cell_asked, lookup);
 
-  finish(asked->door, &asked->way, asked->bytes, &asked->query, asked->resident,
-         answer);
+  finish(asked->egress, &asked->way, asked->bytes, &asked->query,
+         asked->resident, answer);
   asked_free(asked);
 }
 
@@ -201,11 +208,10 @@ void cell_asked_clear(struct cell_egress *egress)
   }
 }
 
-static void resolve(struct cell_door *door, struct way *way,
+static void resolve(struct cell_egress *egress, struct way *way,
                     const unsigned char *bytes, size_t size,
                     const struct cell_query *query)
 {
-  struct cell_egress *egress = door->egress;
   struct cell_resident *resident =
     cell_directory_enter(egress->directory, query->name);
   struct cell_asked *asked = NULL;
@@ -214,11 +220,10 @@ static void resolve(struct cell_door *door, struct way *way,
   if (resident != NULL && egress->asked_count < ASKED_MAX)
     asked = calloc(1, sizeof *asked);
   if (asked == NULL) {
-    reply(door, way, bytes, query, CELL_QUERY_FAILED, NULL);
+    reply(way, bytes, query, CELL_QUERY_FAILED, NULL);
     return;
   }
   asked->egress = egress;
-  asked->door = door;
   asked->resident = resident;
   asked->way = *way;
   asked->query = *query;
@@ -246,8 +251,9 @@ static int allows(struct cell_egress *egress, const struct cell_target *target,
   return 0;
 }
 
-static void answer_one(struct cell_door *door, struct way *way,
-                       const unsigned char *bytes, size_t size)
+/* 0, or -1: it deserves none. */
+static int answer_one(struct cell_egress *egress, struct way *way,
+                      const unsigned char *bytes, size_t size)
 {
   static const unsigned char loopback[4] = {127, 0, 0, 1};
   struct cell_target target = {0};
@@ -255,23 +261,18 @@ static void answer_one(struct cell_door *door, struct way *way,
   int code = cell_query_read(&query, bytes, size);
 
   if (code < 0)
-    return;
-  if (code != CELL_QUERY_FINE || query.name[0] == '\0') {
-    reply(door, way, bytes, &query,
-          code != CELL_QUERY_FINE ? code : CELL_QUERY_NO_NAME, NULL);
-    return;
-  }
-  if (cell_name_is_local(query.name)) {
-    reply(door, way, bytes, &query, CELL_QUERY_FINE,
-          query.wants_address ? loopback : NULL);
-    return;
-  }
+    return -1;
   memcpy(target.name, query.name, sizeof target.name);
-  if (cell_name_is_below(query.name, "arpa") ||
-      !allows(door->egress, &target, &query))
-    reply(door, way, bytes, &query, CELL_QUERY_NO_NAME, NULL);
+  if (code != CELL_QUERY_FINE)
+    reply(way, bytes, &query, code, NULL);
+  else if (cell_name_is_local(query.name))
+    reply(way, bytes, &query, code, query.wants_address ? loopback : NULL);
+  else if (query.name[0] == '\0' || cell_name_is_below(query.name, "arpa") ||
+           !allows(egress, &target, &query))
+    reply(way, bytes, &query, CELL_QUERY_NO_NAME, NULL);
   else
-    resolve(door, way, bytes, size, &query);
+    resolve(egress, way, bytes, size, &query);
+  return 0;
 }
 
 void cell_asked_receive(struct cell_door *door)
@@ -286,6 +287,26 @@ void cell_asked_receive(struct cell_door *door)
     if (size < 0)
       return;
     if ((size_t)size <= sizeof bytes)
-      answer_one(door, &way, bytes, (size_t)size);
+      answer_one(door->egress, &way, bytes, (size_t)size);
   }
+}
+
+int cell_asked_by(struct cell_egress *egress, struct cell_caller *caller,
+                  const unsigned char *bytes, size_t size)
+{
+  struct way way = {0};
+
+  way.caller = caller;
+  return answer_one(egress, &way, bytes, size);
+}
+
+void cell_asked_forget(struct cell_egress *egress,
+                       const struct cell_caller *caller)
+{
+  struct cell_asked *asked = egress->asked;
+
+  while (asked != NULL && asked->way.caller != caller)
+    asked = asked->next;
+  if (asked != NULL)
+    asked_free(asked);
 }

@@ -15,9 +15,12 @@
 #include "policy.h"
 #include "resolver.h"
 
-#define CELL_EGRESS_VISITS_MAX 256 /* connections at a time */
-
 struct cell_egress;
+
+struct cell_egress_limits {
+  unsigned connections; /* at a time; the next ones wait */
+  uint64_t bytes;       /* both ways in its life; 0: any number */
+};
 
 struct cell_traffic {
   uint64_t sent, received; /* bytes, as the sandbox sees it */
@@ -31,6 +34,7 @@ struct cell_egress *cell_egress_new(struct cell_reactor *reactor,
                                     struct cell_policy *policy,
                                     const struct cell_resolver_library *library,
                                     const char *servers,
+                                    const struct cell_egress_limits *limits,
                                     struct cell_error *error);
 /* For one that has not joined a sandbox. */
 void cell_egress_free(struct cell_egress *egress);
@@ -41,11 +45,12 @@ int cell_egress_join(struct cell_egress *egress, struct cell_sandbox *sandbox,
 /* That of a sandbox; NULL: it has none, or has ended. */
 struct cell_egress *cell_egress_of(const struct cell_sandbox *sandbox);
 
-/* Decide by another policy from now on; what it does not allow is cut. */
-void cell_egress_update(struct cell_egress *egress, struct cell_policy *policy);
-/* 1 if its listeners and ranges are there already; else UNSUPPORTED. */
-int cell_egress_can(const struct cell_egress *egress,
-                    const struct cell_policy *policy, struct cell_error *error);
+/* Decide by another policy from now on; what it does not allow is cut. 1: done.
+** 0: ports are being opened for it; call again when the sandbox's token is
+** posted. -1: UNSUPPORTED, what it needs can only be had at create.
+*/
+int cell_egress_update(struct cell_egress *egress, struct cell_policy *policy,
+                       struct cell_error *error);
 void cell_egress_traffic(const struct cell_egress *egress,
                          struct cell_traffic *traffic);
 

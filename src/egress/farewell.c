@@ -146,6 +146,10 @@ void cell_visit_refuse(struct cell_visit *visit, enum cell_refusal_why why,
     snprintf(visit->reason, sizeof visit->reason,
              "%s refused: the request is for %.90s", host, detail);
     break;
+  case CELL_REFUSED_LIMIT:
+    snprintf(visit->reason, sizeof visit->reason,
+             "%s refused: limits.traffic is used up", host);
+    break;
   case CELL_REFUSED_PROTOCOL:
     snprintf(visit->reason, sizeof visit->reason, "%s refused: %s", host,
              detail);

@@ -23,7 +23,7 @@ enum cell_refusal_why {
   CELL_REFUSED_SERVER_NAME, /* detail: the other name */
   CELL_REFUSED_PROTOCOL,    /* detail: what is wrong with it */
   CELL_REFUSED_NO_NETWORK,  /* the sandbox has none */
-  CELL_REFUSED_LIMIT        /* detail: which one */
+  CELL_REFUSED_LIMIT        /* it has moved all bytes that it may */
 };
 
 struct cell_refusal {

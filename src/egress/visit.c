@@ -111,7 +111,7 @@ static int counted(struct cell_bridge *bridge, int side, size_t size)
     visit->egress->traffic.sent += size;
   else
     visit->egress->traffic.received += size;
-  return 1;
+  return cell_egress_spends(visit->egress, &visit->target);
 }
 
 static void done(struct cell_bridge *bridge)
@@ -300,6 +300,10 @@ void cell_visit_go(struct cell_visit *visit)
   }
   if (!cell_egress_allows(egress, &visit->target, &why)) {
     cell_visit_refuse(visit, why, NULL);
+    return;
+  }
+  if (!cell_egress_spends(egress, &visit->target)) {
+    cell_visit_refuse(visit, CELL_REFUSED_LIMIT, NULL);
     return;
   }
   if (visit->target.name[0] == '\0') {

@@ -293,6 +293,7 @@ int gateway_open(const struct gateway *gateway, int channel,
   ** rights. */
   if (unshare(CLONE_NEWNET) < 0 || make_addresses(gateway) < 0 ||
       pass(channel, CELL_SOCKET_NAMES, loopback, 53) < 0 ||
+      pass(channel, CELL_SOCKET_NAMES_STREAM, loopback, 53) < 0 ||
       pass(channel, CELL_SOCKET_PROXY, 1, CELL_PROXY_PORT) < 0)
     return fail(failure, "network");
   for (i = 0; i < gateway->port_count; i++)

@@ -128,7 +128,20 @@ static int allow(int ruleset, const char *path, uint64_t rights)
   return result;
 }
 
-int lockdown_landlock_rules(unsigned abi)
+/* Those outside of the home and /tmp; what may only be read is read already. */
+static int allow_mounts(int ruleset, const struct mounts *mounts,
+                        uint64_t rights)
+{
+  size_t i;
+
+  for (i = 0; i < mounts->count; i++)
+    if (mounts->list[i].mode != CELL_MOUNT_READ &&
+        allow(ruleset, mounts->list[i].path, rights) < 0)
+      return -1;
+  return 0;
+}
+
+int lockdown_landlock_rules(unsigned abi, const struct mounts *mounts)
 {
   struct land_rules rules = {LAND_ABI_1 | LAND_REFER, 0, 0};
   size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
@@ -152,7 +165,8 @@ int lockdown_landlock_rules(unsigned abi)
       allow(ruleset, CELL_HOME, rules.files) < 0 ||
       allow(ruleset, "/tmp", rules.files) < 0 ||
       allow(ruleset, "/dev", rules.files & ~LAND_EXECUTE) < 0 ||
-      allow(ruleset, "/proc", rules.files & ~LAND_EXECUTE) < 0) {
+      allow(ruleset, "/proc", rules.files & ~LAND_EXECUTE) < 0 ||
+      allow_mounts(ruleset, mounts, rules.files) < 0) {
     close(ruleset);
     return -1;
   }

@@ -3,6 +3,7 @@
 #define CELL_LOCKDOWN_H
 
 #include "failure.h"
+#include "mounts.h"
 
 #include <stdint.h>
 
@@ -22,6 +23,6 @@ unsigned lockdown_landlock_abi(void);
 /* The rules for a command; each call of landlock_restrict_self on it is a
 ** domain of its own. -1 where Landlock does not serve.
 */
-int lockdown_landlock_rules(unsigned abi);
+int lockdown_landlock_rules(unsigned abi, const struct mounts *mounts);
 
 #endif

@@ -17,8 +17,9 @@
 #define SOURCE "source" /* where a folder with programs is read */
 
 static const char *const directories[] = {
-  "dev",  "dev/pts", "dev/shm", "etc", "home", "home/user", "opt",
-  "proc", "root",    "run",     "tmp", "usr",  "var",       NULL,
+  "data",  "dev", "dev/pts", "dev/shm", "etc",       "home", "home/user",
+  "media", "mnt", "opt",     "proc",    "root",      "run",  "srv",
+  "tmp",   "usr", "var",     "work",    "workspace", NULL,
 };
 
 static const char *const links[][2] = {

@@ -2,7 +2,9 @@
 #include "stem.h"
 
 #include "calls.h"
+#include "clone.h"
 #include "identity.h"
+#include "mounts.h"
 #include "network.h"
 #include "setup.h"
 #include "warden.h"
@@ -25,10 +27,6 @@
 #define IDLE_MS 2      /* without a request, before the pool is refilled */
 #define END_MS 1000    /* for the helpers to end */
 #define LINGER_MS 1000 /* after the last sandbox */
-#define PEER_PIDFD 77  /* SO_PEERPIDFD, Linux 6.5 */
-
-#define NAMESPACES                                                             \
-  (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWCGROUP)
 
 struct child {
   pid_t pid;
@@ -54,6 +52,8 @@ struct stem {
   struct cgroup cgroup;
   struct child *children;
   size_t count, size;
+  int opener;           /* -1: there is none */
+  struct mounts mounts; /* of the create at hand */
   struct self_title title;
   struct setup setup;
   struct zygote zygote;
@@ -68,20 +68,6 @@ static int64_t now_ms(void)
   return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-static int watch_host(void)
-{
-  struct ucred peer;
-  socklen_t size = sizeof(int);
-  int fd = -1;
-
-  if (getsockopt(CELL_CHANNEL, SOL_SOCKET, PEER_PIDFD, &fd, &size) == 0)
-    return fd;
-  size = sizeof peer;
-  if (getsockopt(CELL_CHANNEL, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-    return -1;
-  return call_pidfd_open(peer.pid);
-}
-
 /* IPC and UTS namespaces are made here and inherited by one warden each. */
 static int make_fresh(struct stem *stem)
 {
@@ -91,13 +77,23 @@ static int make_fresh(struct stem *stem)
   return sethostname("sandbox", 7);
 }
 
+static int start_opener(struct stem *stem, int is_root, struct failure *failure)
+{
+  if (!(stem->setup.flags & CELL_SETUP_MOUNTS))
+    return 0;
+  stem->opener = opener_start(is_root, &stem->title);
+  return stem->opener < 0 ? fail(failure, "mount") : 0;
+}
+
 static int take_identity(struct stem *stem, struct failure *failure)
 {
+  int is_root = identity_is_root();
   uid_t uid;
   gid_t gid;
 
-  if (identity_is_root()) {
-    if (skeleton_open(&stem->setup.source, stem->setup.binds,
+  if (is_root) {
+    if (start_opener(stem, is_root, failure) < 0 ||
+        skeleton_open(&stem->setup.source, stem->setup.binds,
                       stem->setup.bind_count, failure) < 0)
       return -1;
     cgroup_open(&stem->cgroup, CELL_PLAIN_UID, &stem->title);
@@ -116,6 +112,8 @@ static int take_identity(struct stem *stem, struct failure *failure)
   if (stem->process < 0 || identity_deny_groups(stem->process) < 0 ||
       identity_map(stem->process, CELL_INSIDE_UID, uid, gid) < 0)
     return fail(failure, "maps");
+  if (!is_root && start_opener(stem, is_root, failure) < 0)
+    return -1;
   stem->home = openat(stem->process, "ns/net", O_RDONLY | O_CLOEXEC);
   if (stem->home < 0)
     return fail(failure, "namespaces");
@@ -141,7 +139,7 @@ static int prepare(struct stem *stem, struct failure *failure)
   prctl(PR_SET_NAME, "codecell-stem", 0, 0, 0);
   umask(0);
   setsid(); /* a ^C at the host's terminal is not for us */
-  stem->host = watch_host();
+  stem->host = wire_peer(CELL_CHANNEL);
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_BLOCK, &set, NULL);
@@ -160,14 +158,6 @@ static int prepare(struct stem *stem, struct failure *failure)
   return 0;
 }
 
-/* Those of a sandbox that sessions enter are its own. */
-static uint64_t namespaces_of(const struct stem *stem)
-{
-  return stem->zygote.wanted
-           ? NAMESPACES | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
-           : NAMESPACES;
-}
-
 static int send_ready(struct stem *stem, const struct failure *failure)
 {
   unsigned char bytes[256];
@@ -178,29 +168,6 @@ static int send_ready(struct stem *stem, const struct failure *failure)
   cell_pack_string(&packer, failure->stage);
   cell_pack_string(&packer, failure->detail);
   return wire_send(stem->channel, CELL_STEM_READY, 0, &packer, -1);
-}
-
-/* As fork, with namespaces. Filters of containers answer clone3 with ENOSYS and
-** only clone tells the true errno.
-*/
-static pid_t clone_warden(uint64_t namespaces, int *pidfd, int group)
-{
-  struct call_clone_arguments arguments;
-  pid_t pid;
-
-  memset(&arguments, 0, sizeof arguments);
-  arguments.flags = namespaces | CLONE_FLAG_PIDFD;
-  arguments.pidfd = (uint64_t)(uintptr_t)pidfd;
-  arguments.exit_signal = SIGCHLD;
-  if (group >= 0) {
-    arguments.flags |= CLONE_FLAG_INTO_CGROUP;
-    arguments.cgroup = (uint64_t)group;
-  }
-  pid = (pid_t)syscall(CALL_CLONE3, &arguments, sizeof arguments);
-  if (pid < 0 && errno == ENOSYS)
-    pid = (pid_t)syscall(SYS_clone, namespaces | CLONE_FLAG_PIDFD | SIGCHLD, 0,
-                         pidfd, 0, 0);
-  return pid;
 }
 
 static struct child *reserve_child(struct stem *stem)
@@ -220,7 +187,7 @@ static struct child *reserve_child(struct stem *stem)
 }
 
 static int read_create(struct stem *stem, struct birth *birth,
-                       struct cgroup_limits *limits)
+                       struct cgroup_limits *limits, struct failure *failure)
 {
   struct cell_unpacker unpacker;
 
@@ -232,14 +199,14 @@ static int read_create(struct stem *stem, struct birth *birth,
   limits->memory = cell_unpack_u64(&unpacker);
   limits->processes = cell_unpack_u32(&unpacker);
   limits->cpu_milli = cell_unpack_u32(&unpacker);
-  if (!cell_unpack_done(&unpacker)) {
-    errno = EPROTO;
+  if (mounts_read(&stem->mounts, stem->opener, &unpacker, failure) < 0)
     return -1;
-  }
+  birth->mounts = &stem->mounts;
   birth->channel = wire_take(&stem->message, 0);
   if (birth->channel < 0) {
+    mounts_close(&stem->mounts);
     errno = stem->message.lost ? EMFILE : EPROTO;
-    return -1;
+    return fail(failure, "request");
   }
   birth->host = stem->host;
   birth->zygote = stem->zygote.wanted ? stem->zygote.for_wardens : -1;
@@ -264,28 +231,29 @@ static int enter_networks(struct stem *stem, struct network *network)
   return 0;
 }
 
-/* Returns the pidfd, or -1 with errno and *stage. */
-static int create(struct stem *stem, const char **stage)
+/* Returns the pidfd, or -1. */
+static int create(struct stem *stem, struct failure *failure)
 {
   struct child *child = reserve_child(stem);
   struct birth birth;
   struct cgroup_limits limits;
   struct network network;
-  int pidfd = -1, group = -1, number;
+  int pidfd = -1, group = -1;
   pid_t pid = -1;
 
-  *stage = "request";
-  if (child == NULL || read_create(stem, &birth, &limits) < 0)
+  if (child == NULL)
+    return fail(failure, "request");
+  if (read_create(stem, &birth, &limits, failure) < 0)
     return -1;
   child->group = cgroup_assign(&stem->cgroup, &limits, &birth.cgroup, &group);
-  *stage = "namespaces";
   if (enter_networks(stem, &network) == 0) {
     birth.names = network.names;
-    pid = clone_warden(namespaces_of(stem), &pidfd, group);
+    pid = clone_sandbox(stem->zygote.wanted, &pidfd, group);
     if (pid == 0)
       warden_run(&birth);
   }
-  number = errno;
+  if (pid < 0)
+    fail(failure, "namespaces");
   network_release(&network);
   if (pid > 0) {
     cgroup_taken(&stem->cgroup);
@@ -294,23 +262,24 @@ static int create(struct stem *stem, const char **stage)
     stem->count++;
   }
   close(birth.channel);
+  mounts_close(&stem->mounts);
   cgroup_view_close(&birth.cgroup);
   if (group >= 0)
     close(group);
-  errno = number;
   return pidfd;
 }
 
 static void serve_create(struct stem *stem)
 {
-  const char *stage = "";
-  int pidfd = create(stem, &stage);
-  unsigned char bytes[64];
+  struct failure failure = {0, "", ""};
+  int pidfd = create(stem, &failure);
+  unsigned char bytes[192];
   struct cell_packer packer;
 
   cell_pack_start(&packer, bytes, sizeof bytes);
-  cell_pack_u32(&packer, pidfd < 0 ? (uint32_t)errno : 0);
-  cell_pack_string(&packer, pidfd < 0 ? stage : "");
+  cell_pack_u32(&packer, (uint32_t)failure.number);
+  cell_pack_string(&packer, failure.stage);
+  cell_pack_string(&packer, failure.detail);
   wire_send(stem->channel, CELL_STEM_CREATED, stem->message.frame.request,
             &packer, pidfd);
   if (pidfd >= 0)
@@ -501,6 +470,8 @@ static void end_helpers(struct stem *stem)
 
   network_close(&stem->networks);
   cgroup_close(&stem->cgroup);
+  if (stem->opener >= 0)
+    close(stem->opener);
   for (i = 0; i < END_MS && waitpid(-1, NULL, WNOHANG) >= 0; i++)
     usleep(1000);
 }
@@ -512,7 +483,7 @@ int stem_run(char *title, size_t title_size)
   int result;
 
   stem.channel = CELL_CHANNEL;
-  stem.networks.maker = stem.cgroup.steward = -1;
+  stem.networks.maker = stem.cgroup.steward = stem.opener = -1;
   zygote_clear(&stem.zygote);
   stem.title.text = title;
   stem.title.size = title_size;

@@ -15,7 +15,9 @@
 #define FILES_MIN 1024u
 #define FILES_MAX 262144u /* each costs the kernel about a kilobyte */
 
-/* The store is mounted on the home, of which the last part hides it. */
+/* The store is mounted on the home, of which the last part hides it; or an
+** overlay that is the home.
+*/
 static const struct {
   const char *source;
   const char *place;
@@ -30,8 +32,23 @@ static const struct {
 /* Of its own mount, which the home hides. */
 static int root = -1;
 
-int store_mount(uint64_t size, struct failure *failure)
+static int mount_part(size_t i, struct mounts_place *home)
 {
+  int result;
+
+  if (home == NULL || strcmp(parts[i].place, CELL_HOME) != 0)
+    return mkdir(parts[i].source, parts[i].mode) < 0
+             ? -1
+             : mount_bind(parts[i].source, parts[i].place, parts[i].attributes);
+  result = mount_attach(home->tree, AT_FDCWD, CELL_HOME);
+  close(home->tree);
+  home->tree = -1;
+  return result;
+}
+
+int store_mount(uint64_t size, struct mounts *mounts, struct failure *failure)
+{
+  struct mounts_place *home = mounts_home(mounts);
   uint64_t files = size / 4096;
   char options[96];
   size_t i;
@@ -42,10 +59,13 @@ int store_mount(uint64_t size, struct failure *failure)
   if (mount("none", CELL_HOME, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
     return fail(failure, "store");
   root = open(CELL_HOME, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (mounts_prepare(mounts, failure) < 0)
+    return -1;
   for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
-    if (mkdir(parts[i].source, parts[i].mode) < 0 ||
-        mount_bind(parts[i].source, parts[i].place, parts[i].attributes) < 0)
+    if (mount_part(i, home) < 0)
       return fail(failure, "store");
+  if (mounts_attach(mounts, failure) < 0)
+    return -1;
   if (mount("none", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
             "newinstance,ptmxmode=0666,mode=0620") < 0)
     return fail(failure, "terminals");

@@ -2,14 +2,15 @@
 #ifndef CELL_STORE_H
 #define CELL_STORE_H
 
-#include "failure.h"
+#include "mounts.h"
 
 #include <stdint.h>
 
 /* Home, /tmp and /dev/shm on one file system of `size` bytes with a bounded
-** count of files, and /dev/pts.
+** count of files, which is also what overlays are written to; what is mounted
+** there; and /dev/pts.
 */
-int store_mount(uint64_t size, struct failure *failure);
+int store_mount(uint64_t size, struct mounts *mounts, struct failure *failure);
 /* As renameat, between home, /tmp and /dev/shm too, which the kernel takes for
 ** different file systems. proc: a descriptor of a proc mount that shows us.
 */

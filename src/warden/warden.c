@@ -63,7 +63,8 @@ static int set_deadline(uint64_t milliseconds)
 /* Everything of the stem must go before anything else is done. */
 static void leave_stem(struct warden *warden)
 {
-  int fds[8];
+  int fds[8 + CELL_FOLDERS_MAX];
+  size_t count = mounts_descriptors(warden->birth->mounts, fds + 8);
 
   if (warden->birth->channel != CELL_CHANNEL)
     dup3(warden->birth->channel, CELL_CHANNEL, O_CLOEXEC);
@@ -75,7 +76,7 @@ static void leave_stem(struct warden *warden)
   fds[5] = warden->birth->host;
   fds[6] = warden->refuse.names = warden->birth->names;
   fds[7] = warden->zygote = warden->birth->zygote;
-  self_keep_only(fds, 8);
+  self_keep_only(fds, 8 + count);
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
   setsid(); /* a group with the reaper, to be killed at once */
   self_name(&warden->birth->title, "codecell-sandbox", warden->birth->id);
@@ -180,7 +181,7 @@ static int prepare(struct warden *warden, struct failure *failure)
     return -1;
   refuse_start(warden);
   if (reaper_start(warden, failure) < 0 ||
-      store_mount(warden->disk, failure) < 0)
+      store_mount(warden->disk, warden->birth->mounts, failure) < 0)
     return -1;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
@@ -428,7 +429,8 @@ void warden_run(const struct birth *birth)
   }
   say_hello(&warden);
   if (warden.landlock_abi >= 2)
-    warden.ruleset = lockdown_landlock_rules(warden.landlock_abi);
+    warden.ruleset =
+      lockdown_landlock_rules(warden.landlock_abi, birth->mounts);
   warden.watched = warden_now_ms();
   loop(&warden);
 }

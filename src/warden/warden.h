@@ -14,6 +14,7 @@
 #include "failure.h"
 #include "files.h"
 #include "gateway.h"
+#include "mounts.h"
 #include "refuse.h"
 #include "self.h"
 #include "spawn.h"
@@ -30,6 +31,7 @@ struct birth {
   unsigned groups_kept;
   struct cgroup_view cgroup;
   struct self_title title;
+  struct mounts *mounts; /* what the stem has read, as this clone has it */
 };
 
 struct warden {

@@ -1,10 +1,28 @@
 /* wire.c -- see wire.h. */
 #include "wire.h"
 
+#include "calls.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define PEER_PIDFD 77 /* SO_PEERPIDFD, Linux 6.5 */
+
+int wire_peer(int socket)
+{
+  struct ucred peer;
+  socklen_t size = sizeof(int);
+  int fd = -1;
+
+  if (getsockopt(socket, SOL_SOCKET, PEER_PIDFD, &fd, &size) == 0)
+    return fd;
+  size = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+    return -1;
+  return call_pidfd_open(peer.pid);
+}
 
 int wire_receive(int socket, struct wire_message *message, int wait)
 {

@@ -15,6 +15,8 @@ struct wire_message {
   unsigned char bytes[CELL_FRAME_HEADER + CELL_MESSAGE_MAX + 1];
 };
 
+/* A pidfd of who has made the socket's other end, or -1. */
+int wire_peer(int socket);
 /* 1: a message; 0: end of file; -1: errno (EAGAIN without one; EPROTO for what
 ** is no frame). Waits with wait = 1.
 */

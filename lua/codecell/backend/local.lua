@@ -3,6 +3,7 @@ local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local mounts = require "codecell.mounts"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
@@ -19,8 +20,8 @@ local backend = {
   isolation = "kernel",
   features = {
     commands = true, files = true, fork = true, host = true, metrics = true, network = true,
-    network_update = true, pause = true, pty = true, root = true, run_code = true, warm = true,
-    watch = true,
+    network_update = true, pause = true, pty = true, root = true, run_code = true, snapshot = true,
+    templates = true, warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -93,6 +94,10 @@ function backend.create(options)
       return nil, err
     end
   end
+  local opened, payload = mounts.open(options.mounts, options.home)
+  if opened == nil then
+    return nil, payload
+  end
   local limits = options.limits
   local sandbox
   sandbox, err = core.sandbox(loop, {
@@ -107,10 +112,16 @@ function backend.create(options)
     policy = options.policy,
     names = names,
     name_servers = options.name_servers,
+    connections = limits.connections,
+    traffic = limits.traffic,
+    mounts = payload,
+    root = options.root,
   })
   if not sandbox then
+    mounts.close(opened or nil)
     return nil, with_text(err, "create")
   end
+  sandbox._mounts = opened or nil
   sandbox._limits = limits
   sandbox._environment = environment.new(options.envs, options.policy ~= nil)
   ok, err = secrets.give(sandbox, options.secrets)
@@ -254,11 +265,17 @@ end
 ---@return true? done
 ---@return codecell.Error? err kind "unsupported": what only create can give
 function backend.update_network(sandbox, policy)
-  local ok, err = sandbox:_allow(policy)
-  if not ok then
-    return nil, explain(sandbox, "update_network", with_text(err, "update_network"))
+  local deadline = wait.deadline(START)
+  while true do
+    local ok, err = sandbox:_allow(policy)
+    if ok then
+      return true
+    elseif ok == nil then
+      return nil, explain(sandbox, "update_network", with_text(err, "update_network"))
+    elseif not wait.wait(sandbox, deadline) then
+      return nil, wait.failure("update_network", START)
+    end
   end
-  return true
 end
 
 --- Value and mechanism of every limit.
@@ -270,6 +287,7 @@ function backend.limits(sandbox)
     limits[name] = { value = value, by = by[name] or "host" }
   end
   limits.cpu = limits.cpu or { value = 0, by = "none" }
+  limits.traffic = limits.traffic or { value = 0, by = "none" }
   return limits
 end
 

@@ -5,6 +5,7 @@
 local core = require "codecell.core"
 local interpreters = require "codecell.languages.interpreters"
 local json = require "codecell.json"
+local modules = require "codecell.languages.modules"
 local reactor = require "codecell.reactor"
 
 local jupyter = {}
@@ -69,20 +70,11 @@ local function prefixes()
   return list
 end
 
-local function names_in(folder)
-  local names = {}
-  for _, entry in ipairs(core.host_list(folder) or {}) do
-    names[#names + 1] = entry.name
-  end
-  table.sort(names)
-  return names
-end
-
 local function look()
   local specs = {}
   for _, prefix in ipairs(prefixes()) do
     local place = prefix .. "/share/jupyter/kernels"
-    for i, name in ipairs(names_in(place)) do
+    for i, name in ipairs(modules.names_in(place)) do
       local lower = name:lower()
       if i <= SPECS_MOST and not specs[lower] and lower:match("^[%w._-]+$") then
         specs[lower] = read_spec(place .. "/" .. name, name)
@@ -92,26 +84,10 @@ local function look()
   return specs
 end
 
--- Whether the Python of a prefix can import jupyter_client. Nothing is run to find out.
-local function has_client(prefix)
-  for _, library in ipairs({ "/lib", "/local/lib" }) do
-    for _, name in ipairs(names_in(prefix .. library)) do
-      for _, packages in ipairs({ "/site-packages", "/dist-packages" }) do
-        local folder = ("%s%s/%s%s"):format(prefix, library, name, packages)
-        if name:find("^python3") and interpreters.exists(folder .. "/jupyter_client/__init__.py")
-        then
-          return true
-        end
-      end
-    end
-  end
-  return false
-end
-
 local function find_bridge()
   for _, prefix in ipairs(prefixes()) do
     local program = prefix .. "/bin/python3"
-    if interpreters.exists(program) and has_client(prefix) then
+    if interpreters.exists(program) and modules.has(prefix, "jupyter_client") then
       return program
     end
   end
