@@ -148,9 +148,9 @@ function create.complete(options)
   return given, backend
 end
 
-local function make(given, backend)
+local function make(given, backend, stem)
   given.id = "i" .. core.random_id(20)
-  local made, err = backend.create(given)
+  local made, err = backend.create(given, stem)
   if not made then
     return nil, err
   end
@@ -178,9 +178,15 @@ function create.create(options)
   if not ok then
     return nil, err
   end
-  local made = options.warm and require("codecell.pool").take(given)
+  local made, stem
+  if options.warm then
+    made, stem = require("codecell.pool").take(given)
+  end
   if not made then
-    made, err = make(given, backend)
+    made, err = make(given, backend, stem)
+  end
+  if made and stem then -- only what runs first can come from the zygote
+    start_languages(made, { "python" })
   end
   if not made then
     return nil, err
