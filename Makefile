@@ -90,6 +90,7 @@ TEST_PROGRAMS := $(ENGINE_TESTS:spec/engine/%.c=$(BUILD)/tests/%)
 CORE := $(BUILD)/$(LUA_ABI)/codecell/core.so
 NAMES := $(BUILD)/$(LUA_ABI)/codecell/names.so
 CURL := $(BUILD)/$(LUA_ABI)/codecell/curl.so
+MICROHTTPD := $(BUILD)/$(LUA_ABI)/codecell/microhttpd.so
 WARDEN := $(BUILD)/warden/codecell-warden
 COMMAND := $(BUILD)/$(LUA_VERSION)/bin/codecell
 
@@ -98,7 +99,7 @@ MAKEFLAGS += --no-print-directory
 .SUFFIXES:
 .PHONY: all core warden engine
 
-all: $(CORE) $(NAMES) $(CURL) $(COMMAND) $(BUILD)/layers.checked
+all: $(CORE) $(NAMES) $(CURL) $(MICROHTTPD) $(COMMAND) $(BUILD)/layers.checked
 core: $(CORE)
 warden: $(WARDEN)
 engine: $(ENGINE_OBJECTS)
@@ -161,6 +162,24 @@ $(BUILD)/$(LUA_ABI)/curl/%.o: src/%.c | tools
 $(CURL): $(CURL_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
+
+# What needs libmicrohttpd: loaded by the first server that is made.
+ifdef MICROHTTPD_INCDIR
+MICROHTTPD_CFLAGS ?= -I$(MICROHTTPD_INCDIR)
+MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd
+endif
+MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd 2>/dev/null)
+MICROHTTPD_LIBS ?= $(shell pkg-config --libs libmicrohttpd 2>/dev/null || echo -lmicrohttpd)
+MICROHTTPD_SOURCES := $(wildcard src/microhttpd/*.c) src/http/queue.c src/error.c
+MICROHTTPD_OBJECTS := $(MICROHTTPD_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/microhttpd/%.o)
+
+$(BUILD)/$(LUA_ABI)/microhttpd/%.o: src/%.c | tools
+	@mkdir -p $(@D)
+	$(COMPILE) $(LUA_CFLAGS) $(MICROHTTPD_CFLAGS) -c -o $@ $<
+
+$(MICROHTTPD): $(MICROHTTPD_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MICROHTTPD_LIBS)
 
 # ---- the warden, and what is embedded ----
 
@@ -432,6 +451,7 @@ install: all
 	install -D -m 755 $(CORE) "$(DESTDIR)$(INST_LIBDIR)/codecell/core.so"
 	install -D -m 755 $(NAMES) "$(DESTDIR)$(INST_LIBDIR)/codecell/names.so"
 	install -D -m 755 $(CURL) "$(DESTDIR)$(INST_LIBDIR)/codecell/curl.so"
+	install -D -m 755 $(MICROHTTPD) "$(DESTDIR)$(INST_LIBDIR)/codecell/microhttpd.so"
 	install -d "$(DESTDIR)$(INST_BINDIR)"
 	sh src/command.sh "$$(command -v $(LUA))" $(COMMAND_FOLDERS) > "$(DESTDIR)$(INST_BINDIR)/codecell"
 	chmod 755 "$(DESTDIR)$(INST_BINDIR)/codecell"

@@ -109,7 +109,7 @@ describe("create #user", function()
   end)
 
   it("says unsupported, with what to do instead, for what this backend lacks #I28", function()
-    for _, options in ipairs({ { on_timeout = "pause" }, { gpu = true }, { template = "x" },
+    for _, options in ipairs({ { on_timeout = "pause" }, { gpu = true },
       { user = "nobody" } }) do
       local sandbox, err = codecell.create(options)
       assert.is_nil(sandbox)
@@ -308,9 +308,10 @@ describe("get_metrics and supports #user", function()
     with_sandbox(nil, function(sandbox)
       assert.is_true(sandbox:supports("run_code"))
       assert.is_true(sandbox:supports("pty"))
-      assert.is_false(sandbox:supports("snapshot"))
+      assert.is_true(sandbox:supports("snapshot"))
+      assert.is_false(sandbox:supports("urls"))
       assert.has_error(function() sandbox:supports("flying") end)
-      local ok, err = sandbox:create_snapshot()
+      local ok, err = sandbox:detach()
       assert.is_nil(ok)
       assert.equal("unsupported", err.kind)
       assert.equal("string", type(err.hint))

@@ -265,6 +265,7 @@ int cell_sandbox_answer(struct cell_sandbox *sandbox, uint64_t request,
                      "nothing was asked under this number");
   if (question->state == CELL_QUESTION_ANSWERED) {
     *answer = question->answer;
+    answer->question = question->expected.type;
     question->answer = (struct cell_answer){0};
     question->answer.fd = -1;
     cell_question_free(&sandbox->questions, question);

@@ -264,6 +264,7 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_bell(L);
   lcell_open_policy(L);
   lcell_open_client(L);
+  lcell_open_server(L);
   lcell_open_mask(L);
   return 1;
 }

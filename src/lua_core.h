@@ -91,6 +91,8 @@ void lcell_push_program(lua_State *L, const char *language,
                         struct cell_packer *packer);
 /* A stem of its own (lua_stem.c); raises for a closed one. */
 struct cell_stem *lcell_check_stem(lua_State *L, int index);
+/* The caller's from now on; raises when closed. */
+int lcell_take_descriptor(lua_State *L, int index);
 /* Start a process in the sandbox at index 1 from the table at index 2. */
 int lcell_process_spawn(lua_State *L);
 /* Watch the directory at index 2 of the sandbox at index 1. */
@@ -120,11 +122,18 @@ void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
 void lcell_open_mounts(lua_State *L);
+/* The messages of an answer to DIFFER, as reply.h has checked them: pushes the
+** list of {path, op, type, was, mode, size, target}, with `truncated`. Returns
+** the errno in them.
+*/
+uint32_t lcell_push_differences(lua_State *L, struct cell_unpacker *unpacker,
+                                uint32_t messages);
 void lcell_open_store(lua_State *L);
 void lcell_open_bell(lua_State *L);
 void lcell_open_digest(lua_State *L);
 void lcell_open_policy(lua_State *L);
 void lcell_open_client(lua_State *L);
+void lcell_open_server(lua_State *L);
 void lcell_open_mask(lua_State *L);
 
 #endif

@@ -56,6 +56,11 @@ int lcell_check_descriptor(lua_State *L, int index, uint64_t *size)
   return self->fd;
 }
 
+int lcell_take_descriptor(lua_State *L, int index)
+{
+  return cell_fd_take(&check_open(L, index)->fd);
+}
+
 static int descriptor_close(lua_State *L)
 {
   struct descriptor *self = luaL_checkudata(L, 1, LCELL_DESCRIPTOR);

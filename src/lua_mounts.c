@@ -3,6 +3,7 @@
 #include "host_folder.h"
 #include "lua_core.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 /* host_folder(path): Descriptor, {path, uid, gid, is_ours}: its canonical path,
@@ -94,6 +95,65 @@ static int pack_mounts(lua_State *L)
     return lcell_failed(L, CELL_LIMIT_EXCEEDED, 0, "the mounts are too many");
   lua_pushlstring(L, room, packer.used);
   return 1;
+}
+
+/* ---- what was changed in an overlay ---- */
+
+static void push_type(lua_State *L, const char *name, uint32_t type)
+{
+  static const char *const types[] = {"file", "dir", "symlink", "other"};
+
+  if (type > CELL_ENTRY_OTHER)
+    return;
+  lua_pushstring(L, types[type]);
+  lua_setfield(L, -2, name);
+}
+
+static void push_difference(lua_State *L, struct cell_unpacker *unpacker)
+{
+  static const char *const names[] = {"create", "write", "remove", "chmod"};
+  size_t length;
+  const unsigned char *bytes = cell_unpack_bytes(unpacker, &length);
+  uint32_t what;
+
+  lua_createtable(L, 0, 8);
+  lua_pushlstring(L, (const char *)bytes, length);
+  lua_setfield(L, -2, "path");
+  what = cell_unpack_u32(unpacker);
+  lua_pushstring(L, names[what <= CELL_DIFFERENCE_CHMOD ? what : 0]);
+  lua_setfield(L, -2, "op");
+  push_type(L, "type", cell_unpack_u32(unpacker));
+  push_type(L, "was", cell_unpack_u32(unpacker));
+  lcell_push_size(L, cell_unpack_u32(unpacker));
+  lua_setfield(L, -2, "mode");
+  lcell_push_size(L, cell_unpack_u64(unpacker));
+  lua_setfield(L, -2, "size");
+  bytes = cell_unpack_bytes(unpacker, &length);
+  if (length == 0)
+    return;
+  lua_pushlstring(L, (const char *)bytes, length);
+  lua_setfield(L, -2, "target");
+}
+
+uint32_t lcell_push_differences(lua_State *L, struct cell_unpacker *unpacker,
+                                uint32_t messages)
+{
+  uint32_t count, number;
+  int place = 0;
+
+  lua_newtable(L);
+  for (; messages > 1; messages--)
+    for (count = cell_unpack_u32(unpacker); count > 0; count--) {
+      push_difference(L, unpacker);
+      lua_rawseti(L, -2, ++place);
+    }
+  number = cell_unpack_u32(unpacker);
+  if (number != E2BIG)
+    return number;
+  /* What was told is true though it was not all. */
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "truncated");
+  return 0;
 }
 
 static const luaL_Reg functions[] = {

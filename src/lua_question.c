@@ -122,6 +122,14 @@ static void ask_changes(lua_State *L, struct question *question)
                   (lua_toboolean(L, 4) ? CELL_CHANGES_PASS : 0u));
 }
 
+/* differences: place of the overlay in the mounts, from 1; most */
+static void ask_differences(lua_State *L, struct question *question)
+{
+  question->type = CELL_DIFFER;
+  cell_pack_u32(&question->payload, (uint32_t)lcell_check_size(L, 3) - 1);
+  pack_number(L, 4, question);
+}
+
 static void ask_metrics(lua_State *L, struct question *question)
 {
   (void)L;
@@ -150,6 +158,7 @@ static const struct {
 } operations[] = {
   {"changes", ask_changes},
   {"dial", ask_dial},
+  {"differences", ask_differences},
   {"link", ask_link},
   {"list", ask_list},
   {"metrics", ask_metrics},
@@ -373,6 +382,10 @@ static void push_answer(lua_State *L, struct cell_answer *answer,
       push_events(L, unpacker);
     break;
   case CELL_DONE:
+    if (answer->question == CELL_DIFFER) {
+      *number = lcell_push_differences(L, unpacker, answer->messages);
+      break;
+    }
     if (answer->messages > 1)
       push_entries(L, unpacker, answer->messages);
     *number = cell_unpack_u32(unpacker);

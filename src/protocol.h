@@ -153,6 +153,11 @@ enum cell_message {
   CELL_LISTEN,
   /* u32 count: so many names more may be told by ASKED. No answer. */
   CELL_ASK_ON,
+  /* u32 place of an overlay in the mounts of CREATE, u32 most. What is
+  *different
+  ** in it from what lies under it now, by path. Answer: any number of
+  ** DIFFERENCES, then DONE; E2BIG when that was not all */
+  CELL_DIFFER,
   /* End now. No answer. */
   CELL_GOODBYE,
 
@@ -200,7 +205,12 @@ enum cell_message {
   /* string name, as name.h reads it. The code of a sandbox without a network
   ** has asked for its address, and was told that there is none. Unasked for:
   ** CELL_ASKED_MOST of them, and what ASK_ON adds. */
-  CELL_ASKED
+  CELL_ASKED,
+  /* u32 count, then so many: string path below the overlay, u32 enum
+  ** cell_difference, u32 type now and u32 type before (enum cell_entry_type),
+  ** u32 permission bits (without set-user-ID and its like), u64 size, of what
+  ** there is now or was before; string target of a link */
+  CELL_DIFFERENCES
 };
 
 enum cell_setup_flag {
@@ -259,7 +269,14 @@ enum cell_entry_type {
   CELL_ENTRY_FILE,
   CELL_ENTRY_DIRECTORY,
   CELL_ENTRY_LINK,
-  CELL_ENTRY_OTHER
+  CELL_ENTRY_OTHER,
+  CELL_ENTRY_NONE /* of a difference: there is nothing, or was nothing */
+};
+enum cell_difference {
+  CELL_DIFFERENCE_CREATE,
+  CELL_DIFFERENCE_WRITE,
+  CELL_DIFFERENCE_REMOVE,
+  CELL_DIFFERENCE_CHMOD
 };
 enum cell_mechanism {
   CELL_BY_NONE,

@@ -254,6 +254,25 @@ static enum cell_reply check_entries(const struct cell_delivery *delivery)
                                                             : CELL_REPLY_WRONG;
 }
 
+static enum cell_reply check_differences(const struct cell_delivery *delivery)
+{
+  unpacker payload = open_payload(delivery);
+  uint32_t count = cell_unpack_u32(&payload);
+
+  for (; count > 0 && !payload.failed; count--) {
+    take_name(&payload);
+    if (cell_unpack_u32(&payload) > CELL_DIFFERENCE_CHMOD ||
+        cell_unpack_u32(&payload) > CELL_ENTRY_NONE ||
+        cell_unpack_u32(&payload) > CELL_ENTRY_NONE ||
+        cell_unpack_u32(&payload) > 0777)
+      payload.failed = 1;
+    take_count(&payload);
+    take_path(&payload); /* where a link leads */
+  }
+  return cell_unpack_done(&payload) && has_fds(delivery, 0) ? CELL_REPLY_MORE
+                                                            : CELL_REPLY_WRONG;
+}
+
 static enum cell_reply check_content(const struct cell_delivery *delivery)
 {
   unpacker payload = open_payload(delivery);
@@ -360,6 +379,8 @@ enum cell_reply cell_reply_check(const struct cell_expected *expected,
 
   if (type == CELL_ENTRIES && expected->type == CELL_FILE_LIST)
     return check_entries(delivery);
+  if (type == CELL_DIFFERENCES && expected->type == CELL_DIFFER)
+    return check_differences(delivery);
   if (type != answer_type(expected))
     return CELL_REPLY_WRONG;
   switch (type) {

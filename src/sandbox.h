@@ -121,10 +121,11 @@ uint64_t cell_sandbox_ask(struct cell_sandbox *sandbox, uint32_t type,
 
 /* An answer. Owned by the caller once taken; free with cell_answer_clear. */
 struct cell_answer {
+  uint32_t question;      /* what was asked: CELL_FILE_LIST, ... */
   uint32_t type;          /* of the last message: DONE, ENTRY, CONTENT, ... */
   unsigned char *payload; /* of all its messages, one after the other */
   size_t length;
-  uint32_t messages; /* how many: ENTRIES come before their DONE */
+  uint32_t messages; /* how many: ENTRIES and the like come before their DONE */
   int fd;            /* passed descriptor, owned, or -1 */
 };
 /* 1: *answer is filled, the request is forgotten. 0: not yet. -1: there will be

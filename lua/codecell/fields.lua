@@ -2,8 +2,8 @@
 local fields = {}
 
 ---@class codecell.Fields: table<string, string>
----@field [integer] string[] {name, value}, in their order; besides, the value of each by its name in
----lower case (several of one name joined by ", ")
+---@field [integer] string[] {name, value}, in their order; besides, the value of each by its name
+---in lower case (several of one name joined by ", ")
 
 local TOKEN = "^[%w!#%$%%&'%*%+%-%.%^_`|~]+$"
 

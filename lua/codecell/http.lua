@@ -67,8 +67,8 @@ end
 --- What makes requests: it keeps its connections for later ones, and shares nothing with others.
 ---@param settings? {public: boolean?, policy: userdata?, name_servers: string?, ca_file: string?}
 ---`public` (false): refuse every address that is not the public internet's; `policy`: what may be
----reached (`network.policy`); `name_servers`: "127.0.0.1:53,..." instead of the system's; `ca_file`:
----whom to trust instead of the system's authorities
+---reached (`network.policy`); `name_servers`: "127.0.0.1:53,..." instead of the system's;
+---`ca_file`: whom to trust instead of the system's authorities
 ---@return codecell.HttpClient? client
 ---@return codecell.Error? err kind "unsupported": libcurl is not installed; "out_of_memory"
 function http.client(settings)
@@ -171,8 +171,8 @@ local function prepare(given, level)
 end
 
 local function explain(err, target)
-  local found = errors.new(err.kind, ("%s %s: %s"):format(target.method, target.origin, err.message),
-    err.hint)
+  local text = ("%s %s: %s"):format(target.method, target.origin, err.message)
+  local found = errors.new(err.kind, text, err.hint)
   found.errno = err.errno
   return found
 end

@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 #define CELL_CLIENT_VERSION 1u
-#define CELL_CLIENT_HEAD_MAX 65536u  /* of an answer, all its fields together  \
+#define CELL_CLIENT_HEAD_MAX                                                   \
+  65536u                             /* of an answer, all its fields together  \
                                       */
 #define CELL_CLIENT_KEPT_MAX 262144u /* of a body, in each direction */
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum cell_entry_type type_of(mode_t mode)
+enum cell_entry_type entry_type(mode_t mode)
 {
   if (S_ISREG(mode))
     return CELL_ENTRY_FILE;
@@ -30,7 +30,7 @@ int entry_pack(struct cell_packer *packer, const char *path, int directory,
   if (S_ISLNK(status.st_mode))
     length = readlinkat(directory, name, target, sizeof target);
   cell_pack_string(packer, path);
-  cell_pack_u32(packer, type_of(status.st_mode));
+  cell_pack_u32(packer, entry_type(status.st_mode));
   cell_pack_u32(packer, status.st_mode & 07777);
   cell_pack_u64(packer, (uint64_t)status.st_size);
   cell_pack_u64(packer, (uint64_t)status.st_mtim.tv_sec * 1000000000u +

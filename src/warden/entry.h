@@ -3,6 +3,11 @@
 #define CELL_ENTRY_H
 
 #include "../pack.h"
+#include "../protocol.h"
+
+#include <sys/types.h>
+
+enum cell_entry_type entry_type(mode_t mode);
 
 /* Describes the file itself that directory/name is, or with name "" the open
 ** file `directory`. `path` is what the host is told. 0 or an errno.

@@ -2,6 +2,7 @@
 #include "files.h"
 
 #include "content.h"
+#include "differences.h"
 #include "entry.h"
 #include "path.h"
 #include "store.h"
@@ -333,6 +334,27 @@ static void serve_unpack(struct warden *warden, struct cell_unpacker *unpacker)
     answer(warden, warden->message.frame.request, number);
 }
 
+static void serve_differ(struct warden *warden, struct cell_unpacker *unpacker)
+{
+  const struct mounts *mounts = warden->birth->mounts;
+  uint64_t request = warden->message.frame.request;
+  uint32_t index = cell_unpack_u32(unpacker), most = cell_unpack_u32(unpacker);
+  int keep[2 + CELL_FOLDERS_MAX], number = EINVAL;
+  size_t count = mounts_descriptors(mounts, keep + 2);
+
+  if (cell_unpack_done(unpacker) && index < mounts->count &&
+      mounts->list[index].mode == CELL_MOUNT_OVERLAY) {
+    keep[0] = warden->channel;
+    keep[1] = mounts->list[index].upper;
+    number = start_helper(warden, -1, keep, 2 + count);
+    if (number == 0)
+      _exit(differences_send(warden->channel, request, mounts, index, most));
+    number = number < 0 ? errno : -1;
+  }
+  if (number >= 0)
+    answer(warden, request, number);
+}
+
 void files_serve(struct warden *warden)
 {
   struct cell_unpacker unpacker;
@@ -366,6 +388,9 @@ void files_serve(struct warden *warden)
     break;
   case CELL_FILE_UNPACK:
     serve_unpack(warden, &unpacker);
+    break;
+  case CELL_DIFFER:
+    serve_differ(warden, &unpacker);
     break;
   default:
     answer(warden, warden->message.frame.request, ENOSYS);

@@ -19,6 +19,8 @@ launch.options = {
     help = "copied into the code's folder; may be repeated" },
   { name = "network", value = "NETWORK", kind = "network",
     help = "what the code may reach: none (default), open, or api.example.com,*.example.org:8443" },
+  { name = "template", value = "NAME", kind = "name",
+    help = "what it begins with: see codecell template" },
   { name = "name", value = "NAME", kind = "name", help = "a name for the sandbox" },
   { name = "backend", value = "BACKEND", help = "where it runs (default local)" },
   { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
@@ -115,6 +117,7 @@ function launch.create(what, options)
     envs = envs,
     network = options.network,
     name = options.name,
+    template = options.template,
   }
   local ready = sandbox
   if sandbox then

@@ -54,6 +54,11 @@ local RULES = {
 
 -- ---- what is to be done ----
 
+local function envs_of(from)
+  local about = store.read(from)
+  return about and about.envs or {}
+end
+
 local function read_file(path)
   local file, err = core.host_file(path)
   if not file then
@@ -63,7 +68,7 @@ local function read_file(path)
   local text = file:read(1024 * 1024) or ""
   file:close()
   local folder = path:match("^(.*)/[^/]+$") or "."
-  return require("codecell.template.recipe").read(path, folder, text)
+  return require("codecell.template.recipe").read(path, folder, text, envs_of)
 end
 
 local function words(command)

@@ -78,6 +78,9 @@ function instructions.FROM(state, line, rest)
     return fail(state.name, line, "FROM must come first")
   end
   state.result.from = words[1]
+  for key, value in pairs(state.envs_of(words[1])) do
+    state.envs[key] = value
+  end
   return true
 end
 
@@ -165,8 +168,9 @@ function instructions.COPY(state, line, rest)
   return true
 end
 
-local function read_dockerfile(name, folder, lines)
-  local state = { name = name, folder = folder, envs = {}, result = { steps = {} } }
+local function read_dockerfile(name, folder, lines, envs_of)
+  local state = { name = name, folder = folder, envs = {}, envs_of = envs_of,
+    result = { steps = {} } }
   for _, line in ipairs(lines) do
     local word, rest = line.text:match("^(%S+)%s*(.*)$")
     local instruction = instructions[word:upper()]
@@ -207,9 +211,10 @@ end
 ---@param name string of the file, for messages
 ---@param folder string that COPY is relative to
 ---@param text string
+---@param envs_of fun(from: string): table<string, string> variables of what FROM names
 ---@return {from: string?, steps: table[], python: string[]?, npm: string[]?}? recipe
 ---@return codecell.Error? err kind "invalid_argument", with the line
-function recipe.read(name, folder, text)
+function recipe.read(name, folder, text, envs_of)
   local lines = logical_lines(text)
   if not lines[1] then
     return nil, errors.new("invalid_argument", name .. ": it says nothing")
@@ -217,7 +222,7 @@ function recipe.read(name, folder, text)
   local base = name:match("[^/]+$"):lower()
   local first = lines[1].text:match("^%S+"):upper()
   if instructions[first] or base:find("^dockerfile") or base:find("%.dockerfile$") then
-    return read_dockerfile(name, folder, lines)
+    return read_dockerfile(name, folder, lines, envs_of)
   end
   return read_list(name, lines)
 end

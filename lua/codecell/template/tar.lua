@@ -186,8 +186,10 @@ function Reader:next_member()
       break
     elseif #block < BLOCK and block ~= "" then
       return fail("it ends in the middle")
+    elseif block == "" and not self.seen then
+      return fail("there is none")
     elseif block == "" or block == ("\0"):rep(BLOCK) then
-      return self.seen and nil, not self.seen and select(2, fail("there is none")) or nil
+      return nil
     elseif not is_whole(block) then
       return fail("what comes is no header: it is broken, or compressed")
     end

@@ -1,0 +1,357 @@
+--- Answering requests by HTTP: for connections that others have accepted, and where it listens
+--- itself. No TLS, and no protocol that a request would change to.
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local fields = require "codecell.fields"
+local options = require "codecell.options"
+local reactor = require "codecell.reactor"
+local task = require "codecell.task"
+local wait = require "codecell.wait"
+
+local server = {}
+
+---@class codecell.HttpServer
+---@field package made userdata
+---@field package abouts table<integer, any>
+local Server = {}
+Server.__index = Server
+
+---@class codecell.IncomingRequest
+---@field method string
+---@field target string as sent: "/path?query"
+---@field path string
+---@field query string? what follows "?", as sent
+---@field headers codecell.Fields
+---@field about any what `adopt` was given
+---@field package call userdata
+---@field package idle number
+local Request = {}
+Request.__index = Request
+
+local OPTIONS = {
+  connections = { type = "integer", above = 0, most = 65536 },
+  idle = { type = "integer", above = 0, most = 86400 },
+}
+local CONNECTIONS, IDLE = 1024, 60
+
+-- ---- a request ----
+
+local function gone(self, verb)
+  return errors.new("unavailable", ("%s: the client of %s %s has gone"):format(verb, self.method,
+    self.path))
+end
+
+local function check_open(self, verb)
+  if self.call:_closed() then
+    error(verb .. ": the request has ended", 3)
+  end
+end
+
+--- Whether the client has closed its side: what is sent may reach nobody.
+---@return boolean
+function Request:is_left()
+  if self.call:_closed() then
+    return true
+  end
+  local state, is_left = self.call:_state()
+  return is_left or state == "broken"
+end
+
+--- The next piece of the body, as it comes; the client waits while nobody reads. Once the answer
+--- was started nothing of it can be read any more.
+---@param timeout number? seconds; default: `idle` of the server
+---@return string? chunk nil at the end of the body, and on failure
+---@return codecell.Error? err kind "timeout", "unavailable" (the client has gone), "cancelled"
+function Request:read(timeout)
+  check_open(self, "read")
+  if self.has_started then
+    error("read: the answer has been started", 2)
+  end
+  timeout = timeout or self.idle
+  local deadline = wait.deadline(timeout)
+  while true do
+    local chunk = self.call:try_read()
+    if chunk then
+      return chunk
+    elseif chunk == nil then
+      if self.call:_has_all() then
+        return nil
+      end
+      return nil, gone(self, "read")
+    elseif not wait.wait(self.call, deadline) then
+      return nil, wait.failure("read", timeout)
+    end
+  end
+end
+
+--- The whole body, as one string.
+---@param limit integer bytes; a longer one is refused
+---@return string? body
+---@return codecell.Error? err kind "limit_exceeded", and as of `read`
+function Request:all(limit)
+  local chunks, size = {}, 0
+  while true do
+    local chunk, err = self:read()
+    if err then
+      return nil, err
+    elseif not chunk then
+      return table.concat(chunks)
+    end
+    size = size + #chunk
+    if size > limit then
+      return nil, errors.new("limit_exceeded", ("read: the request is longer than %d bytes"):format(
+        limit))
+    end
+    chunks[#chunks + 1] = chunk
+  end
+end
+
+-- What the library decides by the length of the body.
+local OURS = { ["content-length"] = true, ["transfer-encoding"] = true }
+
+--- Begin the answer. Its length is said when it is known: then exactly that many bytes must follow.
+---@param status integer
+---@param headers (string[][]|table<string, string>)? {{name, value}, ...} or by name, without
+---Content-Length and Transfer-Encoding
+---@param length integer? bytes of the body; default: not known
+---@return true? ok
+---@return codecell.Error? err kind "unavailable": the client has gone
+function Request:start(status, headers, length)
+  check_open(self, "start")
+  if self.has_started then
+    error("start: the answer has been started", 2)
+  elseif type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 999 then
+    error("start: status: a whole number from 200 to 999 expected", 2)
+  end
+  local names, values = {}, {}
+  local list = fields.check("start: headers", headers, 2)
+  for i = 1, #list do
+    names[i], values[i] = list[i][1], list[i][2]
+    if OURS[names[i]:lower()] then
+      error(("start: headers: %s is set by the library"):format(names[i]), 2)
+    end
+  end
+  self.has_started = true
+  if self.call:_state() ~= "open" then
+    return nil, gone(self, "start")
+  end
+  return self.call:_answer(status, names, values, length or -1)
+end
+
+--- Send a piece of the answer's body; waits while the client does not take it.
+---@param chunk string
+---@param timeout number? seconds; default: `idle` of the server
+---@return true? ok
+---@return codecell.Error? err kind "unavailable" (the client has gone), "timeout", "cancelled"
+function Request:write(chunk, timeout)
+  check_open(self, "write")
+  if not self.has_started or self.has_finished then
+    error("write: the answer has not been started, or was finished", 2)
+  end
+  options.argument("write", "chunk", chunk, "data")
+  timeout = timeout or self.idle
+  local deadline, at = wait.deadline(timeout), 0
+  while true do
+    if self.call:_state() ~= "open" then
+      return nil, gone(self, "write")
+    end
+    local went_to = self.call:try_write(chunk, at)
+    if went_to == #chunk then
+      return true
+    elseif went_to > at then
+      deadline = wait.deadline(timeout)
+    end
+    at = went_to
+    if not wait.wait(self.call, deadline) then
+      return nil, wait.failure("write", timeout, "the client takes nothing")
+    end
+  end
+end
+
+--- That was all of the answer.
+---@return true ok
+function Request:finish()
+  check_open(self, "finish")
+  if not self.has_started then
+    error("finish: the answer has not been started", 2)
+  end
+  self.has_finished = true
+  self.call:finish()
+  return true
+end
+
+--- Break the answer off: the client sees that something is missing.
+function Request:abort()
+  self.has_started, self.has_finished = true, true
+  if not self.call:_closed() then
+    self.call:abort()
+  end
+end
+
+--- Answer at once.
+---@param status integer
+---@param headers (string[][]|table<string, string>)? as of `start`
+---@param body string? default ""
+---@return true? ok
+---@return codecell.Error? err as of `write`
+function Request:reply(status, headers, body)
+  body = body or ""
+  local ok, err = self:start(status, headers, #body)
+  if ok and self.method ~= "HEAD" then
+    ok, err = self:write(body)
+  end
+  if ok then
+    self:finish()
+  end
+  return ok, err
+end
+
+-- ---- a server ----
+
+local function new_request(self, call)
+  local method, target, text, about = call:_head()
+  local path, query = target:match("^([^?]*)%??(.*)$")
+  return setmetatable({
+    method = method, target = target, path = path,
+    query = target:find("?", 1, true) and query or nil,
+    headers = fields.parse(text), about = self.abouts[about], call = call, idle = self.idle,
+  }, Request)
+end
+
+local function serve(handler, request)
+  local ok, problem = wait.call(handler, request)
+  if not ok then
+    reactor.fail(tostring(problem))
+  end
+  if request.call:_closed() then
+    return
+  end
+  if not request.has_started then
+    request:reply(500, { { "Content-Type", "text/plain" } }, "The handler gave no answer.\n")
+  elseif not request.has_finished then
+    request:abort()
+  end
+  request.call:close()
+end
+
+-- Each call in a coroutine of its own; inside a step, so nothing waits here.
+local function look(self)
+  local made = self.made
+  if made:_closed() then
+    return false
+  end
+  local call = made:_next()
+  while call do
+    task.background(serve, self.handler, new_request(self, call))
+    if made:_closed() then -- by a handler
+      return false
+    end
+    call = made:_next()
+  end
+  local about = made:_left()
+  while about do
+    self.abouts[about] = nil
+    about = made:_left()
+  end
+  return true
+end
+
+local function load_library()
+  local ok, library = pcall(require, "codecell.microhttpd")
+  if ok then
+    return library
+  end
+  return nil, errors.unsupported("a server of HTTP", "local",
+    "the module codecell.microhttpd cannot be loaded: install libmicrohttpd (Debian: "
+      .. "libmicrohttpd12)")
+end
+
+--- A server that has no connection yet.
+---@param handler fun(request: codecell.IncomingRequest) called in a coroutine of its own for each
+---request; what it does not answer is answered with 500, what it does not finish breaks off
+---@param given? {connections: integer?, idle: integer?} how many at a time (1024); seconds that a
+---client may be silent (60)
+---@return codecell.HttpServer? server closed when it is collected
+---@return codecell.Error? err kind "unsupported": libmicrohttpd is not installed; "system"
+function server.new(handler, given)
+  options.argument("server", "handler", handler, "function")
+  given = options.check("server", given, OPTIONS)
+  local loop, err = reactor.get()
+  if not loop then
+    return nil, err
+  end
+  local library, made
+  library, err = load_library()
+  if not library then
+    return nil, err
+  end
+  local idle = given.idle or IDLE
+  made, err = core.server(loop, library, given.connections or CONNECTIONS, idle)
+  if not made then
+    return nil, err
+  end
+  local self = setmetatable({ made = made, handler = handler, idle = idle, abouts = {},
+    serial = 0 }, Server)
+  local weak = setmetatable({ self }, { __mode = "v" })
+  reactor.listen(made:_token(), function()
+    return weak[1] ~= nil and look(weak[1])
+  end)
+  return self
+end
+
+--- Answer what comes by a connection that somebody else has accepted.
+---@param descriptor codecell.Descriptor taken, also on failure
+---@param about any? told with each of its requests
+---@return true? ok
+---@return codecell.Error? err kind "limit_exceeded", "cancelled"
+function Server:adopt(descriptor, about)
+  local number = 0
+  if about ~= nil then
+    repeat
+      self.serial = self.serial % 0xffffffff + 1
+    until self.abouts[self.serial] == nil
+    number = self.serial
+    self.abouts[number] = about
+  end
+  local ok, err = self.made:_adopt(descriptor, number)
+  if not ok then
+    self.abouts[number] = nil
+  end
+  return ok, err
+end
+
+local LISTEN = {
+  host = { type = "name" },
+  port = { type = "integer", most = 65535 },
+  unix = { type = "text" },
+}
+
+--- Accept connections, at a port or at a socket of the file system.
+---@param given? {host: string?, port: integer?, unix: string?} an address ("127.0.0.1") and a port
+---(0: any that is free), or the path of a socket that its owner alone may use
+---@return {host: string?, port: integer?, unix: string?}? place where it is
+---@return codecell.Error? err kind "already_exists", "permission_denied", "limit_exceeded",
+---"system"
+function Server:listen(given)
+  given = options.check("listen", given, LISTEN)
+  if given.unix then
+    local ok, err = self.made:_listen_below(given.unix)
+    if not ok then
+      return nil, err
+    end
+    return { unix = given.unix }
+  end
+  local host = given.host or "127.0.0.1"
+  local port, err = self.made:_listen_at(host, given.port or 0)
+  if not port then
+    return nil, err
+  end
+  return { host = host, port = port }
+end
+
+--- Break off whatever is open, and listen no more. Idempotent.
+function Server:close()
+  self.made:close()
+end
+
+return server

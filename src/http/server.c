@@ -1,0 +1,481 @@
+/* server.c -- see server.h. */
+#include "server.h"
+
+#include "../container.h"
+#include "../descriptor.h"
+#include "queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ACCEPTS 16  /* at one listener in one turn of the reactor */
+#define REST_MS 100 /* when the host has no descriptor left */
+#define BACKLOG 128
+#define LEFT_MAX (1u << 20) /* bytes of numbers that nobody has asked for */
+
+struct listener {
+  struct cell_server *server;
+  struct cell_source source;
+  int fd;                     /* owned */
+  struct sockaddr_un address; /* of a local one, else empty */
+};
+
+struct cell_server {
+  unsigned references;
+  struct cell_reactor *reactor; /* kept */
+  const struct cell_server_library *library;
+  struct cell_server_owner owner;
+  struct cell_server_limits limits;
+  void *made; /* NULL: closed */
+  struct cell_source source;
+  struct cell_timer timer, rest;
+  uint32_t token;
+  unsigned connections;
+  struct listener listeners[CELL_SERVER_LISTENERS_MAX];
+  size_t listener_count;
+  struct cell_call *first, *last; /* that nobody has taken */
+  struct cell_queue left;         /* numbers of closed connections */
+};
+
+struct cell_call {
+  struct cell_call *next;
+  struct cell_server *server; /* kept once it was taken */
+  void *made;
+  uint32_t token;
+  struct cell_source source; /* tells that the client goes away */
+  int is_left;
+};
+
+/* ---- turning ---- */
+
+static void arm(struct cell_server *server)
+{
+  long left = server->library->timeout_ms(server->made);
+
+  if (left < 0)
+    cell_timer_disarm(server->reactor, &server->timer);
+  else
+    cell_timer_arm(server->reactor, &server->timer,
+                   cell_clock_after(cell_reactor_clock(server->reactor), left),
+                   NULL);
+}
+
+static void turn(struct cell_server *server)
+{
+  server->library->run(server->made);
+  arm(server);
+}
+
+static void ready(struct cell_source *source, uint32_t events)
+{
+  (void)events;
+  turn(CELL_CONTAINER(source, struct cell_server, source));
+}
+
+static void time_passed(struct cell_timer *timer)
+{
+  turn(CELL_CONTAINER(timer, struct cell_server, timer));
+}
+
+/* ---- listening ---- */
+
+static void look(struct cell_server *server)
+{
+  int is_full = server->connections >= server->limits.connections ||
+                server->rest.place != 0;
+  size_t i;
+
+  for (i = 0; i < server->listener_count; i++)
+    cell_source_want(server->reactor, &server->listeners[i].source,
+                     is_full ? 0 : EPOLLIN);
+}
+
+static void rested(struct cell_timer *timer)
+{
+  look(CELL_CONTAINER(timer, struct cell_server, rest));
+}
+
+static void knocked(struct cell_source *source, uint32_t events)
+{
+  struct listener *listener = CELL_CONTAINER(source, struct listener, source);
+  struct cell_server *server = listener->server;
+  int i, fd;
+
+  (void)events;
+  for (i = 0; i < ACCEPTS && server->connections < server->limits.connections;
+       i++) {
+    fd = cell_fd_above_stdio(
+      accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd >= 0) {
+      cell_server_adopt(server, &fd, 0, NULL);
+      continue;
+    }
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+      cell_timer_arm(
+        server->reactor, &server->rest,
+        cell_clock_after(cell_reactor_clock(server->reactor), REST_MS), NULL);
+    break;
+  }
+  look(server);
+}
+
+static int open_listener(struct sockaddr_storage *address, socklen_t *size,
+                         struct cell_error *error)
+{
+  struct sockaddr *there = (struct sockaddr *)address;
+  int on = 1;
+  int fd = cell_fd_above_stdio(
+    socket(there->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+
+  if (fd >= 0 && there->sa_family != AF_UNIX)
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (fd < 0 || bind(fd, there, *size) < 0 || listen(fd, BACKLOG) < 0) {
+    cell_fail(error, cell_kind_of(errno), errno, "listen");
+    cell_fd_close(&fd);
+    return -1;
+  }
+  if (there->sa_family == AF_UNIX)
+    chmod(((struct sockaddr_un *)address)->sun_path, 0600);
+  else {
+    *size = sizeof *address;
+    getsockname(fd, there, size);
+  }
+  return fd;
+}
+
+int cell_server_listen(struct cell_server *server,
+                       struct sockaddr_storage *address, socklen_t *size,
+                       struct cell_error *error)
+{
+  struct listener *listener = &server->listeners[server->listener_count];
+  int fd;
+
+  if (server->listener_count == CELL_SERVER_LISTENERS_MAX)
+    return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
+                     "listen: a server listens at %d places at most",
+                     CELL_SERVER_LISTENERS_MAX);
+  fd = open_listener(address, size, error);
+  if (fd < 0)
+    return -1;
+  memset(listener, 0, sizeof *listener);
+  if (address->ss_family == AF_UNIX)
+    memcpy(&listener->address, address, sizeof listener->address);
+  listener->server = server;
+  listener->fd = fd;
+  listener->source = (struct cell_source){fd, EPOLLIN, knocked, 0};
+  server->listener_count++;
+  if (cell_source_add(server->reactor, &listener->source, error) == 0)
+    return 0;
+  server->listener_count--;
+  cell_fd_close(&listener->fd);
+  return -1;
+}
+
+int cell_server_adopt(struct cell_server *server, int *fd, uint32_t about,
+                      struct cell_error *error)
+{
+  if (server->made == NULL || !cell_reactor_owned(server->reactor)) {
+    cell_fd_close(fd);
+    return cell_fail(error, CELL_CANCELLED, 0, "adopt: the server is closed");
+  }
+  server->connections++;
+  if (server->library->adopt(server->made, fd, about, error) < 0) {
+    server->connections--;
+    return -1;
+  }
+  arm(server);
+  return 0;
+}
+
+/* ---- what the library tells ---- */
+
+static void unwatch(struct cell_call *call)
+{
+  if (call->source.ready != NULL)
+    cell_source_remove(call->server->reactor, &call->source);
+  call->source.ready = NULL;
+}
+
+/* An end of the client's may be that of its request alone: it goes on, and is
+** known. Anything more, and nobody is there any more.
+*/
+static void client_left(struct cell_source *source, uint32_t events)
+{
+  struct cell_call *call = CELL_CONTAINER(source, struct cell_call, source);
+
+  call->is_left = 1;
+  cell_token_post(call->server->reactor, call->token);
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+    unwatch(call);
+    call->server->library->abort(call->made);
+  } else {
+    cell_source_want(call->server->reactor, source, 0);
+  }
+}
+
+static int arrived(struct cell_server_owner *owner, void *made)
+{
+  struct cell_server *server = CELL_CONTAINER(owner, struct cell_server, owner);
+  struct cell_call *call = calloc(1, sizeof *call);
+  struct cell_server_head head;
+
+  if (call != NULL)
+    call->token = cell_token_new(server->reactor);
+  if (call == NULL || call->token == 0) {
+    free(call);
+    return 0;
+  }
+  call->server = server;
+  call->made = made;
+  server->library->name(made, call);
+  server->library->head(made, &head);
+  call->source = (struct cell_source){head.fd, EPOLLRDHUP, client_left, 0};
+  if (cell_source_add(server->reactor, &call->source, NULL) < 0)
+    call->source.ready = NULL;
+  if (server->last != NULL)
+    server->last->next = call;
+  else
+    server->first = call;
+  server->last = call;
+  cell_token_post(server->reactor, server->token);
+  return 1;
+}
+
+static void changed(struct cell_server_owner *owner, void *data)
+{
+  struct cell_call *call = data;
+
+  (void)owner;
+  cell_token_post(call->server->reactor, call->token);
+}
+
+static void ended(struct cell_server_owner *owner, void *data)
+{
+  struct cell_call *call = data;
+
+  (void)owner;
+  unwatch(call);
+  cell_token_post(call->server->reactor, call->token);
+}
+
+static void awaited(struct cell_server_owner *owner)
+{
+  struct cell_server *server = CELL_CONTAINER(owner, struct cell_server, owner);
+
+  cell_timer_arm(server->reactor, &server->timer,
+                 cell_clock_now(cell_reactor_clock(server->reactor)), NULL);
+}
+
+static void closed(struct cell_server_owner *owner, uint32_t about)
+{
+  struct cell_server *server = CELL_CONTAINER(owner, struct cell_server, owner);
+
+  server->connections--;
+  if (about != 0 &&
+      cell_queue_put(&server->left, &about, sizeof about, LEFT_MAX) == 0)
+    cell_token_post(server->reactor, server->token);
+  look(server);
+}
+
+/* ---- beginning and end ---- */
+
+struct cell_server *cell_server_new(struct cell_reactor *reactor,
+                                    const struct cell_server_library *library,
+                                    const struct cell_server_limits *limits,
+                                    struct cell_error *error)
+{
+  struct cell_server *server = calloc(1, sizeof *server);
+
+  if (server == NULL) {
+    cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "make a server of HTTP");
+    return NULL;
+  }
+  server->references = 1;
+  server->reactor = cell_reactor_keep(reactor);
+  server->library = library;
+  server->limits = *limits;
+  server->owner =
+    (struct cell_server_owner){arrived, changed, ended, awaited, closed};
+  server->timer.due = time_passed;
+  server->rest.due = rested;
+  server->token = cell_token_new(reactor);
+  if (server->token != 0)
+    server->made = library->open(&server->owner, limits, error);
+  else
+    cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "make a server of HTTP");
+  if (server->made != NULL) {
+    server->source =
+      (struct cell_source){library->pollfd(server->made), EPOLLIN, ready, 0};
+    if (cell_source_add(reactor, &server->source, error) == 0)
+      return server;
+  }
+  cell_server_release(server);
+  return NULL;
+}
+
+static void close_listeners(struct cell_server *server)
+{
+  while (server->listener_count > 0) {
+    struct listener *listener = &server->listeners[--server->listener_count];
+
+    cell_source_remove(server->reactor, &listener->source);
+    cell_fd_close(&listener->fd);
+    if (listener->address.sun_path[0] != '\0' &&
+        cell_reactor_owned(server->reactor))
+      unlink(listener->address.sun_path);
+  }
+}
+
+void cell_server_close(struct cell_server *server)
+{
+  struct cell_call *call;
+
+  close_listeners(server);
+  if (server->made == NULL)
+    return;
+  cell_source_remove(server->reactor, &server->source);
+  while ((call = cell_server_next(server)) != NULL)
+    cell_call_release(call);
+  if (cell_reactor_owned(server->reactor))
+    server->library->close(server->made);
+  else
+    server->library->abandon(server->made);
+  server->made = NULL;
+  cell_timer_disarm(server->reactor, &server->timer);
+  cell_timer_disarm(server->reactor, &server->rest);
+}
+
+void cell_server_release(struct cell_server *server)
+{
+  if (server == NULL || --server->references > 0)
+    return;
+  server->references = 1; /* for the calls that nobody has taken */
+  cell_server_close(server);
+  if (server->token != 0)
+    cell_token_free(server->reactor, server->token);
+  cell_queue_clear(&server->left);
+  cell_reactor_release(server->reactor);
+  free(server);
+}
+
+struct cell_reactor *cell_server_reactor(const struct cell_server *server)
+{
+  return server->reactor;
+}
+
+uint32_t cell_server_token(const struct cell_server *server)
+{
+  return server->token;
+}
+
+struct cell_call *cell_server_next(struct cell_server *server)
+{
+  struct cell_call *call = server->first;
+
+  if (call == NULL)
+    return NULL;
+  server->first = call->next;
+  if (server->first == NULL)
+    server->last = NULL;
+  call->next = NULL;
+  server->references++;
+  return call;
+}
+
+uint32_t cell_server_left(struct cell_server *server)
+{
+  uint32_t about = 0;
+
+  cell_queue_take(&server->left, &about, sizeof about);
+  return about;
+}
+
+/* ---- a call ---- */
+
+/* A forked copy of the host has let go of the library's state. */
+static int is_there(const struct cell_call *call)
+{
+  return cell_reactor_owned(call->server->reactor);
+}
+
+uint32_t cell_call_token(const struct cell_call *call)
+{
+  return call->token;
+}
+
+void cell_call_head(struct cell_call *call, struct cell_server_head *head)
+{
+  call->server->library->head(call->made, head);
+}
+
+size_t cell_call_readable(struct cell_call *call)
+{
+  return call->server->library->readable(call->made);
+}
+
+size_t cell_call_read(struct cell_call *call, void *bytes, size_t size)
+{
+  return is_there(call) ? call->server->library->read(call->made, bytes, size)
+                        : 0;
+}
+
+int cell_call_has_all(struct cell_call *call)
+{
+  return call->server->library->has_all(call->made);
+}
+
+int cell_call_answer(struct cell_call *call,
+                     const struct cell_server_answer *answer,
+                     struct cell_error *error)
+{
+  if (!is_there(call))
+    return cell_fail(error, CELL_CANCELLED, 0,
+                     "answer: the call is the original's");
+  return call->server->library->answer(call->made, answer, error);
+}
+
+size_t cell_call_write(struct cell_call *call, const void *bytes, size_t size)
+{
+  return is_there(call) ? call->server->library->write(call->made, bytes, size)
+                        : size;
+}
+
+void cell_call_finish(struct cell_call *call)
+{
+  if (is_there(call))
+    call->server->library->finish(call->made);
+}
+
+void cell_call_abort(struct cell_call *call)
+{
+  if (is_there(call))
+    call->server->library->abort(call->made);
+}
+
+enum cell_server_state cell_call_state(struct cell_call *call)
+{
+  return is_there(call) ? call->server->library->state(call->made)
+                        : CELL_CALL_BROKEN;
+}
+
+int cell_call_is_left(const struct cell_call *call)
+{
+  return call->is_left || !is_there(call);
+}
+
+void cell_call_release(struct cell_call *call)
+{
+  struct cell_server *server = call->server;
+
+  unwatch(call);
+  cell_token_free(server->reactor, call->token);
+  if (is_there(call))
+    server->library->release(call->made);
+  free(call);
+  cell_server_release(server);
+}

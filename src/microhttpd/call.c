@@ -1,0 +1,380 @@
+/* call.c -- one request and its answer (see call.h).
+**
+** A connection whose owner has to read, to write or to answer first is
+** suspended, and waits at no cost; whatever the owner does has it go on.
+*/
+#include "call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define BLOCK 32768 /* of an answer's body, sent at a time */
+
+/* ---- beginning and end ---- */
+
+static void free_call(struct call *call)
+{
+  if (call->response != NULL)
+    MHD_destroy_response(call->response);
+  cell_queue_clear(&call->fields);
+  cell_queue_clear(&call->in);
+  cell_queue_clear(&call->out);
+  free(call->method);
+  free(call->target);
+  free(call);
+}
+
+void *cell_mhd_new(void *data, const char *target,
+                   struct MHD_Connection *connection)
+{
+  struct server *server = data;
+  struct call *call = calloc(1, sizeof *call);
+  const union MHD_ConnectionInfo *info;
+  struct guest *guest = NULL;
+
+  if (call == NULL)
+    return NULL;
+  call->server = server;
+  call->connection = connection;
+  call->target = strdup(target);
+  call->left = -1;
+  info =
+    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  if (info != NULL)
+    guest = info->socket_context;
+  call->fd = guest != NULL ? guest->fd : -1;
+  call->about = guest != NULL ? guest->about : 0;
+  call->next = server->calls;
+  if (call->next != NULL)
+    call->next->previous = call;
+  server->calls = call;
+  return call;
+}
+
+void cell_mhd_ended(void *data, struct MHD_Connection *connection,
+                    void **context, enum MHD_RequestTerminationCode code)
+{
+  struct server *server = data;
+  struct call *call = *context;
+
+  (void)connection;
+  *context = NULL;
+  if (call == NULL)
+    return;
+  if (call->next != NULL)
+    call->next->previous = call->previous;
+  if (call->previous != NULL)
+    call->previous->next = call->next;
+  else
+    server->calls = call->next;
+  call->connection = NULL;
+  call->is_suspended = 0;
+  if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && call->is_queued)
+    call->is_answered = 1;
+  else
+    call->is_broken = 1;
+  if (call->is_owned)
+    server->owner->ended(server->owner, call->name);
+  else
+    free_call(call);
+}
+
+/* ---- libmicrohttpd asks ---- */
+
+static void changed(struct call *call)
+{
+  if (call->is_owned)
+    call->server->owner->changed(call->server->owner, call->name);
+}
+
+static void suspend(struct call *call)
+{
+  if (call->is_suspended)
+    return;
+  call->is_suspended = 1;
+  MHD_suspend_connection(call->connection);
+}
+
+static void go_on(struct call *call)
+{
+  if (call->connection == NULL || !call->is_suspended)
+    return;
+  call->is_suspended = 0;
+  MHD_resume_connection(call->connection);
+  call->server->owner->awaited(call->server->owner);
+}
+
+/* An answer to what no owner sees. */
+static enum MHD_Result refuse(struct call *call, unsigned status,
+                              const char *text)
+{
+  struct MHD_Response *response = MHD_create_response_from_buffer(
+    strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
+  enum MHD_Result result;
+
+  if (response == NULL)
+    return MHD_NO;
+  MHD_add_response_header(response, "Connection", "close");
+  result = MHD_queue_response(call->connection, status, response);
+  MHD_destroy_response(response);
+  return result;
+}
+
+static enum MHD_Result add_field(void *data, enum MHD_ValueKind kind,
+                                 const char *name, const char *value)
+{
+  struct cell_queue *fields = data;
+  size_t most = 2 * CELL_SERVER_HEAD_MAX;
+
+  (void)kind;
+  if (value == NULL)
+    value = "";
+  return cell_queue_put(fields, name, strlen(name), most) == 0 &&
+             cell_queue_put(fields, ": ", 2, most) == 0 &&
+             cell_queue_put(fields, value, strlen(value), most) == 0 &&
+             cell_queue_put(fields, "\r\n", 2, most) == 0
+           ? MHD_YES
+           : MHD_NO;
+}
+
+/* Two ways to say where a body ends: another reader could choose the other. */
+static int is_ambiguous(struct MHD_Connection *connection)
+{
+  const char *coding = MHD_lookup_connection_value(
+    connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+
+  return coding != NULL &&
+         (strcasecmp(coding, "chunked") != 0 ||
+          MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                      MHD_HTTP_HEADER_CONTENT_LENGTH) != NULL);
+}
+
+static enum MHD_Result begin(struct call *call, const char *method)
+{
+  struct cell_server_owner *owner = call->server->owner;
+
+  call->has_begun = 1;
+  call->method = strdup(method);
+  if (is_ambiguous(call->connection))
+    return refuse(call, 400, "The length of the body is ambiguous.\n");
+  if (call->method == NULL || call->target == NULL)
+    return MHD_NO;
+  MHD_get_connection_values(call->connection, MHD_HEADER_KIND, add_field,
+                            &call->fields);
+  call->is_owned = 1;
+  if (owner->arrived(owner, call))
+    return MHD_YES;
+  call->is_owned = 0;
+  return refuse(call, 503, "The server is busy.\n");
+}
+
+/* As much as there is room for; the rest is shown again. */
+static enum MHD_Result take_piece(struct call *call, const char *bytes,
+                                  size_t *size)
+{
+  size_t room = CELL_SERVER_KEPT_MAX - call->in.size;
+  size_t count = *size < room ? *size : room;
+
+  if (!call->is_owned || call->response != NULL) {
+    call->skipped += *size;
+    *size = 0;
+    return call->skipped <= CELL_SERVER_SKIPPED_MAX ? MHD_YES : MHD_NO;
+  }
+  if (count == 0) {
+    suspend(call);
+    return MHD_YES;
+  }
+  if (cell_queue_put(&call->in, bytes, count, CELL_SERVER_KEPT_MAX) < 0)
+    return MHD_NO;
+  *size -= count;
+  changed(call);
+  if (*size > 0)
+    suspend(call);
+  return MHD_YES;
+}
+
+enum MHD_Result cell_mhd_serve(void *data, struct MHD_Connection *connection,
+                               const char *url, const char *method,
+                               const char *version, const char *bytes,
+                               size_t *size, void **context)
+{
+  struct call *call = *context;
+
+  (void)data;
+  (void)connection;
+  (void)url;
+  (void)version;
+  if (call == NULL || call->is_broken)
+    return MHD_NO;
+  if (!call->has_begun)
+    return begin(call, method);
+  if (*size > 0)
+    return take_piece(call, bytes, size);
+  if (!call->has_all) {
+    call->has_all = 1;
+    changed(call);
+  }
+  if (call->response == NULL) {
+    if (!call->is_owned)
+      return MHD_NO;
+    suspend(call);
+    return MHD_YES;
+  }
+  call->is_queued = 1;
+  return MHD_queue_response(call->connection, (unsigned)call->status,
+                            call->response);
+}
+
+/* The next bytes of the answer's body. */
+static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
+{
+  struct call *call = data;
+  size_t count;
+
+  (void)position;
+  if (call->is_broken)
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+  count = cell_queue_take(&call->out, bytes, size);
+  if (count > 0) {
+    changed(call);
+    return (ssize_t)count;
+  }
+  if (call->is_finished)
+    return call->left > 0 ? MHD_CONTENT_READER_END_WITH_ERROR
+                          : MHD_CONTENT_READER_END_OF_STREAM;
+  suspend(call);
+  return 0;
+}
+
+/* ---- the owner asks ---- */
+
+void cell_mhd_name(void *data, void *name)
+{
+  ((struct call *)data)->name = name;
+}
+
+void cell_mhd_head(void *data, struct cell_server_head *head)
+{
+  struct call *call = data;
+
+  head->method = call->method;
+  head->target = call->target;
+  head->size = call->fields.size;
+  head->fields =
+    call->fields.size > 0 ? (char *)call->fields.bytes + call->fields.from : "";
+  head->fd = call->fd;
+  head->about = call->about;
+}
+
+size_t cell_mhd_readable(void *data)
+{
+  return ((struct call *)data)->in.size;
+}
+
+size_t cell_mhd_read(void *data, void *bytes, size_t size)
+{
+  struct call *call = data;
+  size_t count = cell_queue_take(&call->in, bytes, size);
+
+  if (count > 0 && !call->has_all)
+    go_on(call);
+  return count;
+}
+
+int cell_mhd_has_all(void *data)
+{
+  struct call *call = data;
+
+  return call->has_all && call->in.size == 0;
+}
+
+int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
+                    struct cell_error *error)
+{
+  struct call *call = data;
+  size_t i;
+
+  call->response = MHD_create_response_from_callback(
+    answer->length >= 0 ? (uint64_t)answer->length : MHD_SIZE_UNKNOWN, BLOCK,
+    give, call, NULL);
+  if (call->response == NULL)
+    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "answer");
+  call->status = answer->status;
+  call->left = answer->length;
+  for (i = 0; i < answer->count; i++)
+    if (MHD_add_response_header(call->response, answer->names[i],
+                                answer->values[i]) != MHD_YES) {
+      call->is_broken = 1;
+      go_on(call);
+      return cell_fail(error, CELL_INVALID_ARGUMENT, 0,
+                       "answer: %.80s cannot be given", answer->names[i]);
+    }
+  cell_queue_clear(&call->in);
+  go_on(call);
+  return 0;
+}
+
+size_t cell_mhd_write(void *data, const void *bytes, size_t size)
+{
+  struct call *call = data;
+  size_t room = CELL_SERVER_KEPT_MAX - call->out.size;
+
+  if (call->is_broken || call->is_finished)
+    return size; /* nobody waits for it any more */
+  if (size > room)
+    size = room;
+  if (call->left >= 0 && (uint64_t)size > (uint64_t)call->left)
+    size = (size_t)call->left;
+  if (cell_queue_put(&call->out, bytes, size, CELL_SERVER_KEPT_MAX) < 0)
+    return 0;
+  if (call->left >= 0)
+    call->left -= (int64_t)size;
+  if (size > 0)
+    go_on(call);
+  return size;
+}
+
+void cell_mhd_finish(void *data)
+{
+  struct call *call = data;
+
+  call->is_finished = 1;
+  go_on(call);
+}
+
+void cell_mhd_abort(void *data)
+{
+  struct call *call = data;
+
+  if (call->is_answered)
+    return;
+  call->is_broken = 1;
+  go_on(call);
+}
+
+enum cell_server_state cell_mhd_state(void *data)
+{
+  const struct call *call = data;
+
+  return call->is_answered ? CELL_CALL_ANSWERED
+         : call->is_broken ? CELL_CALL_BROKEN
+                           : CELL_CALL_OPEN;
+}
+
+void cell_mhd_release(void *data)
+{
+  struct call *call = data;
+
+  call->is_owned = 0;
+  call->name = NULL;
+  if (call->connection == NULL) {
+    free_call(call);
+    return;
+  }
+  if (!call->is_finished || call->response == NULL)
+    call->is_broken = 1;
+  cell_queue_clear(&call->in);
+  go_on(call);
+}

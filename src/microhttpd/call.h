@@ -1,0 +1,85 @@
+/* call.h -- a server on libmicrohttpd, from within: for daemon.c (all of a
+** server) and call.c (one request and its answer) alone.
+*/
+#ifndef CELL_CALL_H
+#define CELL_CALL_H
+
+#include "../http/queue.h"
+#include "../http/server_library.h"
+
+#include <microhttpd.h>
+
+#if MHD_VERSION < 0x00097002 /* its functions returned an int before */
+#define MHD_Result int
+#endif
+
+/* A connected socket, and what it is about. */
+struct guest {
+  struct guest *next, *previous;
+  int fd;
+  uint32_t about;
+};
+
+struct server {
+  struct MHD_Daemon *daemon;
+  struct cell_server_owner *owner;
+  struct guest *guests;
+  struct guest *adopted; /* while it is */
+  struct call *calls;    /* that have not ended there */
+};
+
+struct call {
+  struct call *next, *previous;
+  struct server *server;
+  struct MHD_Connection *connection; /* NULL: it has ended there */
+  void *name;                        /* the owner's */
+  int fd;
+  uint32_t about;
+  char *method, *target;
+  struct cell_queue fields, in, out;
+  size_t skipped; /* bytes of a body that nobody wants any more */
+  struct MHD_Response *response;
+  int status;
+  int64_t left;     /* bytes that the answer still is short of; -1: unknown */
+  int has_begun;    /* its head was read */
+  int is_owned;     /* the owner has it */
+  int is_suspended; /* until the owner reads, writes or answers */
+  int has_all;      /* of the request's body */
+  int is_queued;    /* the answer was begun */
+  int is_finished;  /* all of the answer's body was given */
+  int is_answered;  /* and sent */
+  int is_broken;
+};
+
+/* ---- daemon.c ---- */
+
+extern const struct cell_server_library cell_microhttpd_library;
+
+/* ---- call.c ---- */
+
+/* libmicrohttpd's callbacks: the first line of a request has come; its head,
+** then pieces of the body, then its end; all has ended.
+*/
+void *cell_mhd_new(void *server, const char *target,
+                   struct MHD_Connection *connection);
+enum MHD_Result cell_mhd_serve(void *server, struct MHD_Connection *connection,
+                               const char *url, const char *method,
+                               const char *version, const char *bytes,
+                               size_t *size, void **call);
+void cell_mhd_ended(void *server, struct MHD_Connection *connection,
+                    void **call, enum MHD_RequestTerminationCode code);
+
+void cell_mhd_name(void *call, void *name);
+void cell_mhd_head(void *call, struct cell_server_head *head);
+size_t cell_mhd_readable(void *call);
+size_t cell_mhd_read(void *call, void *bytes, size_t size);
+int cell_mhd_has_all(void *call);
+int cell_mhd_answer(void *call, const struct cell_server_answer *answer,
+                    struct cell_error *error);
+size_t cell_mhd_write(void *call, const void *bytes, size_t size);
+void cell_mhd_finish(void *call);
+void cell_mhd_abort(void *call);
+enum cell_server_state cell_mhd_state(void *call);
+void cell_mhd_release(void *call);
+
+#endif
