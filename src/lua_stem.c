@@ -68,7 +68,7 @@ static int set_binds(lua_State *L, struct cell_stem *stem,
   return cell_stem_set_binds(stem, paths, count, error);
 }
 
-/* stem(reactor, {root, mounts, binds, argv, envs, language, cells}) */
+/* stem(reactor, {root, mounts, binds, argv, envs, memory, language, cells}) */
 static int stem_new(lua_State *L)
 {
   struct cell_reactor *reactor = lcell_check_reactor(L, 1);
@@ -88,7 +88,8 @@ static int stem_new(lua_State *L)
   if (self->stem == NULL)
     return lcell_fail(L, &error);
   self->seed =
-    cell_seed_new(reactor, argv, envs, wire.bytes, wire.used, &error);
+    cell_seed_new(reactor, argv, envs, lcell_size_field(L, 2, "memory", 0),
+                  wire.bytes, wire.used, &error);
   if (self->seed == NULL)
     return lcell_fail(L, &error);
   cell_stem_plant(self->stem, self->seed);

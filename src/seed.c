@@ -23,8 +23,9 @@ static void pack_list(struct cell_packer *packer, const char *const *strings)
 
 struct cell_seed *cell_seed_new(struct cell_reactor *reactor,
                                 const char *const *argv,
-                                const char *const *envs, const void *wire,
-                                size_t wire_length, struct cell_error *error)
+                                const char *const *envs, uint64_t memory,
+                                const void *wire, size_t wire_length,
+                                struct cell_error *error)
 {
   struct cell_seed *seed = calloc(1, sizeof *seed);
   struct cell_packer packer;
@@ -42,6 +43,7 @@ struct cell_seed *cell_seed_new(struct cell_reactor *reactor,
     return NULL;
   }
   cell_pack_start(&packer, seed->setup, CELL_MESSAGE_MAX);
+  cell_pack_u64(&packer, memory);
   pack_list(&packer, argv);
   pack_list(&packer, envs);
   if (packer.failed) {

@@ -26,8 +26,9 @@ struct cell_seed {
 /* Copies all. Lists end with NULL. Belongs to a stem of that reactor. */
 struct cell_seed *cell_seed_new(struct cell_reactor *reactor,
                                 const char *const *argv,
-                                const char *const *envs, const void *wire,
-                                size_t wire_length, struct cell_error *error);
+                                const char *const *envs, uint64_t memory,
+                                const void *wire, size_t wire_length,
+                                struct cell_error *error);
 void cell_seed_free(struct cell_seed *seed);
 /* Tell a stem, right after its setup. */
 int cell_seed_send(const struct cell_seed *seed, struct cell_channel *channel,

@@ -61,6 +61,7 @@ local function start(self, loop)
       binds = given.root and {} or languages.prefixes(),
       argv = way.arguments(way.program),
       envs = environment.new(given.envs, given.policy ~= nil):list(),
+      memory = given.limits.memory,
       language = way.parts,
       cells = cells,
     })

@@ -39,6 +39,7 @@ struct zygote_stray {
 struct zygote {
   int wanted;
   int program, library; /* what it is made of, until it is started */
+  uint64_t memory;      /* bytes, for it as for its sessions */
   char **argv, **envs;  /* point into the message */
   pid_t pid;            /* 0: it does not run */
   int sealed;

@@ -57,6 +57,7 @@ int zygote_read(struct zygote *zygote, int channel, struct failure *failure)
     return -1;
   cell_unpack_start(&unpacker, zygote->message.frame.payload,
                     zygote->message.frame.length);
+  zygote->memory = cell_unpack_u64(&unpacker);
   zygote->argv = read_strings(&unpacker);
   zygote->envs = read_strings(&unpacker);
   zygote->program = wire_take(&zygote->message, 0);
@@ -173,15 +174,17 @@ static int arrange(const int *fds)
   return call_close_range(SESSION_STEM + 1, ~0u);
 }
 
-static int set_limits(void)
+static int set_limits(uint64_t memory)
 {
-  struct rlimit core = {1, 1}, none = {0, 0};
+  struct rlimit core = {1, 1}, none = {0, 0}, data = {memory, memory};
 
   /* As in a warden. */
   if (setrlimit(RLIMIT_CORE, &core) < 0 && setrlimit(RLIMIT_CORE, &none) < 0)
     return -1;
-  return setrlimit(RLIMIT_RTPRIO, &none) < 0 ? -1
-                                             : setrlimit(RLIMIT_NICE, &none);
+  if (setrlimit(RLIMIT_RTPRIO, &none) < 0 || setrlimit(RLIMIT_NICE, &none) < 0)
+    return -1;
+  /* What a library reserves as it is loaded must leave room in a session. */
+  return setrlimit(RLIMIT_DATA, &data);
 }
 
 static void run(struct zygote *zygote, int channel,
@@ -205,7 +208,7 @@ static void run(struct zygote *zygote, int channel,
     give_up("descriptors");
   setsid();
   umask(022);
-  if (set_limits() < 0)
+  if (set_limits(zygote->memory) < 0)
     give_up("limits");
   if (chdir(CELL_HOME) < 0)
     give_up("cwd");
