@@ -25,7 +25,7 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     files = { "lua/codecell/create.lua", "lua/codecell/task.lua", "lua/codecell/loop.lua" },
     text = '`local codecell = require "codecell"`. Its parts load when they are first used.',
     receivers = { create = "codecell", task = "codecell", loop = "codecell", Task = "task" },
-    except = set("resume", "complete", "background"),
+    except = set("resume", "complete", "background", "unlisted"),
   },
   {
     title = "Pools",
@@ -40,6 +40,18 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     text = "What `codecell.create` returns. It ends when it is closed or collected, at its timeout,"
       .. " and with the program that made it.",
     receivers = { Sandbox = "sandbox" },
+  },
+  {
+    title = "Packages",
+    files = { "lua/codecell/packages/rule.lua", "lua/codecell/packages.lua" },
+    text = "What `sandbox:install` returns, and what the option `packages` of `create` takes. Names"
+      .. " are compared in their normal form, without extras and versions. What an allowed package"
+      .. " needs is allowed with it, as its index tells, unless `dependencies` is false; so is what"
+      .. " sources are commonly built with (setuptools, hatchling and the like). Everything that a"
+      .. " sandbox downloads comes through this program, which compares it with the checksums of"
+      .. " the index and keeps it, read-only, for all sandboxes of its user: that another had it"
+      .. " before shows in nothing but the time.",
+    receivers = {},
   },
   {
     title = "Running code",

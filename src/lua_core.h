@@ -122,6 +122,7 @@ void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
 void lcell_open_mounts(lua_State *L);
+void lcell_open_project(lua_State *L);
 /* The messages of an answer to DIFFER, as reply.h has checked them: pushes the
 ** list of {path, op, type, was, mode, size, target}, with `truncated`. Returns
 ** the errno in them.

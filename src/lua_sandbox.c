@@ -250,14 +250,27 @@ static int sandbox_changed(lua_State *L)
   return 1;
 }
 
+/* _deadline(seconds, pauses): what happens then: it is paused, or it ends. */
 static int sandbox_deadline(lua_State *L)
 {
   struct cell_sandbox *sandbox = lcell_check_sandbox(L, 1);
+  enum cell_deadline then =
+    lua_toboolean(L, 3) ? CELL_DEADLINE_PAUSES : CELL_DEADLINE_ENDS;
   struct cell_error error = {0};
 
-  if (cell_sandbox_set_deadline(sandbox, lcell_check_ms(L, 2), &error) < 0)
+  if (cell_sandbox_set_deadline(sandbox, lcell_check_ms(L, 2), then, &error) <
+      0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* Whether its deadline has paused it. */
+static int sandbox_paused(lua_State *L)
+{
+  struct cell_sandbox *sandbox = lcell_any_sandbox(L, 1);
+
+  lua_pushboolean(L, sandbox != NULL && cell_sandbox_paused(sandbox));
   return 1;
 }
 
@@ -336,6 +349,7 @@ static const luaL_Reg methods[] = {
   {"_forget", lcell_sandbox_forget},
   {"_hello", sandbox_hello},
   {"_kill", sandbox_kill},
+  {"_paused", sandbox_paused},
   {"_port", sandbox_port},
   {"_refusals", lcell_sandbox_refusals},
   {"_spawn", lcell_process_spawn},

@@ -98,9 +98,12 @@ struct cell_refusals *cell_sandbox_refusals(struct cell_sandbox *sandbox);
 /* Ends it. Idempotent. */
 void cell_sandbox_close(struct cell_sandbox *sandbox);
 
-/* The deadline, kept by the warden and one second later by the host. */
+/* The deadline, kept by the warden, and by the host a moment later. */
 int cell_sandbox_set_deadline(struct cell_sandbox *sandbox, int64_t timeout_ms,
+                              enum cell_deadline then,
                               struct cell_error *error);
+/* 1 since a deadline that pauses has come, until there is a new one. */
+int cell_sandbox_paused(const struct cell_sandbox *sandbox);
 
 /* What may have happened below the home since the warden looked last. */
 enum cell_home_state {

@@ -40,6 +40,7 @@ create.options = {
   network = network.rule,
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
+  packages = require "codecell.packages.rule",
   root_view = { type = "boolean" },
   secrets = secrets.rule,
   template = { type = "name" },
@@ -72,9 +73,7 @@ end
 
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
-  if given.on_timeout == "pause" then
-    return unsupported("on_timeout = \"pause\"", "leave it at \"kill\"")
-  elseif given.gpu then
+  if given.gpu then
     return unsupported("gpu", "leave it out")
   elseif given.user and given.user ~= "user" and not (given.user == "root" and given.root_view) then
     return unsupported(("user %q"):format(given.user), "leave it at \"user\"")
@@ -114,6 +113,16 @@ local function start_languages(self, names)
   return self
 end
 
+-- The index is reached through a network that leads nowhere else, unless there is another.
+local function offer_packages(given, offered)
+  local packages = require "codecell.packages"
+  if type(offered) == "table" then
+    packages.check("create", offered, 4)
+  end
+  given.offer = packages.offer(offered)
+  given.policy = given.policy or network.policy("create", { allow = {} }, 3)
+end
+
 --- Complete what a sandbox is asked for by the defaults.
 ---@param options table checked options of create
 ---@return table? given
@@ -143,6 +152,9 @@ function create.complete(options)
   given.mounts = mounts.check(options.mounts, 4)
   given.network = network.copy(options.network)
   given.policy = given.network ~= "none" and network.policy("create", options.network, 3) or nil
+  if options.packages then
+    offer_packages(given, options.packages)
+  end
   given.name_servers = settings.name_servers
   given.root_view = options.root_view == true
   return given, backend
@@ -155,7 +167,22 @@ local function make(given, backend, stem)
     return nil, err
   end
   sandbox.equip(made, backend, given)
-  return sandbox.enlist(made, given)
+  return made
+end
+
+--- A sandbox for the library itself, which is in no list.
+---@param options table of create
+---@param offer table the packages that it may have, as of `packages.offer`
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err
+function create.unlisted(options, offer)
+  local given, backend = create.complete(options)
+  if not given then
+    return nil, backend
+  end
+  given.offer = offer
+  local made, err = make(given, backend)
+  return made and sandbox.begin(made, given), err
 end
 
 --- Make a sandbox.
@@ -184,12 +211,20 @@ function create.create(options)
   end
   if not made then
     made, err = make(given, backend, stem)
+    made = made and sandbox.enlist(made, given)
   end
   if made and stem then -- only what runs first can come from the zygote
-    start_languages(made, { "python" })
+    made, err = start_languages(made, { "python" })
   end
   if not made then
     return nil, err
+  end
+  if given.offer and given.offer.policy.given.install then
+    ok, err = require("codecell.packages").begin(made, given.offer.policy.given)
+    if not ok then
+      made:close()
+      return nil, err
+    end
   end
   return start_languages(made, options.languages)
 end
@@ -273,11 +308,13 @@ local SETUP = {
   languages = { type = "table" },
   max_sandboxes = { type = "integer", least = 1, most = 100000 },
   name_servers = { type = "strings" },
+  package_cache = { type = "integer", least = 0, most = 2 ^ 50 },
 }
 
 --- Set defaults of this Lua state.
 ---@param options table `languages = {python = {program = "/path"}}`, `max_sandboxes` (1000),
----`name_servers` (those of the system; a list of addresses, with ":port" or without)
+---`name_servers` (those of the system; a list of addresses, with ":port" or without),
+---`package_cache` (bytes of packages that are kept on this machine, 8 GiB)
 ---@return true
 function create.setup(options)
   check.argument("setup", "options", options, "table")
@@ -292,6 +329,9 @@ function create.setup(options)
   settings.name_servers = options.name_servers and table.concat(options.name_servers, ",")
     or settings.name_servers
   settings.max_sandboxes = options.max_sandboxes or settings.max_sandboxes
+  if options.package_cache then
+    require("codecell.packages.cache").set_most(options.package_cache)
+  end
   return true
 end
 

@@ -11,8 +11,8 @@ local PLACES = { "/home/user", "/tmp" }
 local DEPTH_MOST = 64
 local LIST_MOST = 100000
 -- What the second has of the first unless told otherwise.
-local SAME = { "backend", "cwd", "limits", "network", "root_view", "secrets", "template", "timeout",
-  "user" }
+local SAME = { "backend", "cwd", "limits", "network", "on_timeout", "packages", "root_view",
+  "secrets", "template", "timeout", "user" }
 
 local duplicate = {}
 

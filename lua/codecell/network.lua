@@ -100,6 +100,9 @@ end
 
 local function what(record)
   local host = record.host
+  if record.why == "package" then
+    return "package " .. host
+  end
   if record.port == 0 then
     return host
   end
@@ -115,6 +118,7 @@ local REASONS = {
   protocol = "%s",
   no_network = "network is none",
   limit = "limits.traffic is used up; raise it at create",
+  package = "%s",
 }
 
 ---@class codecell.RefusalRecord a refusal as the engine tells it
@@ -123,6 +127,7 @@ local REASONS = {
 ---@field port integer 0: only the name was asked for
 ---@field detail string
 ---@field times integer
+---@field allow string? of a package: what would allow it
 
 -- What is told of it.
 ---@param sandbox codecell.Sandbox
@@ -139,6 +144,8 @@ local function tell(sandbox, record)
       entry(address, record.port))
   elseif record.why == "server_name" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.detail, record.port))
+  else
+    refusal.allow = record.allow
   end
   refusal.message = refusal.what .. " refused: " .. refusal.why
     .. (refusal.allow and "; allow it with " .. refusal.allow or "")
@@ -155,21 +162,38 @@ local function tell_user(called, event)
   end
 end
 
--- Take what the engine has; each is told to on_event, in a coroutine of its own.
-local function collect(sandbox)
+--- Tell `on_event`, in a coroutine of its own.
+---@param sandbox codecell.Sandbox
+---@param event table with `type`
+function network.event(sandbox, event)
+  if sandbox._on_event then
+    event.sandbox = sandbox.id
+    task.async(tell_user, sandbox._on_event, event)
+  end
+end
+
+--- Keep a refusal for the executions of the sandbox, and tell it.
+---@param sandbox codecell.Sandbox
+---@param record codecell.RefusalRecord
+function network.refuse(sandbox, record)
   local kept = sandbox._refused
+  kept.count = kept.count + 1
+  kept[kept.count] = record
+  kept[kept.count - KEPT] = nil
+  if sandbox._on_event then
+    local event = tell(sandbox, record)
+    event.type = "refused"
+    network.event(sandbox, event)
+  end
+end
+
+-- Take what the engine has.
+local function collect(sandbox)
   local records = sandbox:_refusals()
   for i = 1, records and #records or 0 do
-    kept.count = kept.count + 1
-    kept[kept.count] = records[i]
-    kept[kept.count - KEPT] = nil
-    if sandbox._on_event then
-      local event = tell(sandbox, records[i])
-      event.type, event.sandbox = "refused", sandbox.id
-      task.async(tell_user, sandbox._on_event, event)
-    end
+    network.refuse(sandbox, records[i])
   end
-  return kept
+  return sandbox._refused
 end
 
 --- Begin to listen: `on_event` hears refusals as they happen.
@@ -253,11 +277,12 @@ function network.since(sandbox, mark, execution, code)
     failure and failure.value .. "\n" .. failure.traceback or "" }
   for i = math.max(mark + 1, kept.count - KEPT + 1), kept.count do
     local record = kept[i]
-    local port = record.port ~= 0 and record.port or port_of(record.host, texts) or 0
+    local port = record.port ~= 0 and record.port
+      or record.why ~= "package" and port_of(record.host, texts) or 0
     local key = ("%s %d %s"):format(record.host, port, record.why)
     if not seen[key] and #list < TOLD then
       seen[key] = { why = record.why, host = record.host, port = port, detail = record.detail,
-        times = 0 }
+        allow = record.allow, times = 0 }
       list[#list + 1] = seen[key]
     end
     if seen[key] then

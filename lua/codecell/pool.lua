@@ -24,7 +24,7 @@ local RETRY, RETRY_MOST = 0.25, 30 -- seconds after a failure, which double
 
 -- Options of create that decide how a sandbox is made. What is not among them is given to it when
 -- it is taken.
-local DECIDING = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_timeout",
+local DECIDING = { "backend", "cwd", "gpu", "limits", "mounts", "network", "packages",
   "root_view", "template", "template_id", "user" }
 -- What interpreters and libraries read from their environment when they start, and never again.
 local EARLY = { "^BASH", "^DYLD_", "^GLIBC_", "^GOMP_", "^HOME$", "^IPYTHON", "^JULIA_",
@@ -320,8 +320,7 @@ local function hand_over(taken, kernels, given)
     return nil
   end
   taken._metrics.at = reactor.now()
-  sandbox.enlist(taken, given)
-  return taken
+  return sandbox.enlist(taken, given)
 end
 
 --- One that was made as `given` says, for `create{warm = true}`.

@@ -14,7 +14,6 @@ local wait = require "codecell.wait"
 
 local TIMEOUT = 300
 local END = 2 -- seconds that the end of all its processes may take
-local POLL = 0.02 -- seconds between two knocks at a port
 
 local sandbox = {}
 
@@ -41,16 +40,26 @@ function sandbox.equip(self, backend, given)
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
 end
 
---- Let it begin as what its user asked for, known to this Lua state.
+--- Let it begin as what its user asked for.
 ---@param self codecell.Sandbox equipped
 ---@param given table checked options of create
----@return codecell.Sandbox
-function sandbox.enlist(self, given)
+---@return codecell.Sandbox? self
+---@return codecell.Error? err it has ended already
+function sandbox.begin(self, given)
   self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
-    started_at = os.time(), network = given.network }
+    lifetime = given.timeout, started_at = os.time(), network = given.network }
   self._started, self._given = reactor.now(), given
+  return pause.begin(self, given)
+end
+
+--- The same, and known to this Lua state.
+---@param self codecell.Sandbox equipped
+---@param given table checked options of create
+---@return codecell.Sandbox? self
+---@return codecell.Error? err it has ended already
+function sandbox.enlist(self, given)
   living[given.id] = self
-  return self
+  return sandbox.begin(self, given)
 end
 
 --- How many there may be at most of those that `sandbox.all` gives.
@@ -113,6 +122,7 @@ local START = { on_exit = { type = "function" } }
 for name, rule in pairs(CODE) do
   START[name] = rule
 end
+CODE.packages = { type = "strings" }
 
 -- The kernel and the job of a call, or nil, err.
 local function prepare(self, verb, code, given)
@@ -151,10 +161,11 @@ end
 --- Run code, and wait for its end. Variables persist from one run to the next of a context.
 ---@param code string
 ---@param given table? `language` ("python") or `context`, `envs`, `stdin` (string), `timeout`
----(300 s), `on_stdout on_stderr on_result on_error`
+---(300 s), `packages` (names that are installed before, as by `install`), `on_stdout on_stderr
+---on_result on_error`
 ---@return codecell.Execution? execution what the code did, its own failures included
 ---@return codecell.Error? err the code was not run, or nobody can know: "invalid_argument",
----"not_found", "sandbox_gone", "cancelled", "timeout", "unsupported"
+---"not_found", "sandbox_gone", "cancelled", "timeout", "unsupported", and those of `install`
 function Sandbox:run_code(code, given)
   check_open(self, "run_code")
   options.argument("run_code", "code", code, "data")
@@ -163,8 +174,21 @@ function Sandbox:run_code(code, given)
   if not kernel then
     return nil, job
   end
-  job.call = wait.call
-  return self._backend.execute(self, kernel, job)
+  local installed, err
+  if given.packages and #given.packages > 0 then
+    installed, err = require("codecell.packages").install(self, given.packages,
+      { language = kernel.context.language })
+    if not installed then
+      return nil, err
+    end
+  end
+  job.call, job.is_awaited = wait.call, true
+  local execution
+  execution, err = self._backend.execute(self, kernel, job)
+  if execution and installed then
+    execution.timings.install, execution.packages = installed.seconds, installed.packages
+  end
+  return execution, err
 end
 
 --- Start code, and go on.
@@ -181,6 +205,22 @@ function Sandbox:start_code(code, given)
     return nil, job
   end
   return require("codecell.run").start(self, kernel, job)
+end
+
+--- Install packages: into this sandbox alone, whatever its network is. They can be imported at
+--- once, also by contexts that live. What this machine installed once is not downloaded again.
+---@param list string|string[] names with versions or without, as the installer takes them
+---("pandas", "requests[socks]==2.31.0", "left-pad@1.3.0"), or paths of wheels and tarballs
+---@param given table? `language` ("python"; "javascript", "typescript"), `requirements` (path of a
+---requirements.txt of this machine), `envs` (for the installer; PIP_INDEX_URL, npm_config_registry
+---and NPM_TOKEN stay outside), `timeout` (600 s), `fresh` (false; true: though it is kept)
+---@return codecell.Installation? result
+---@return codecell.Error? err with `packages` (what became of each) and `log` where there are:
+---kinds "denied_by_policy", "not_found", "invalid_argument", "timeout", "no_space", "unavailable",
+---"unsupported", "cancelled", "sandbox_gone", "system"
+function Sandbox:install(list, given)
+  check_open(self, "install")
+  return require("codecell.packages").install(self, list, given)
 end
 
 local CONTEXT = { cwd = { type = "text" }, language = { type = "name" } }
@@ -263,23 +303,7 @@ end
 ---@return codecell.Error? err
 function Sandbox:get_metrics()
   check_open(self, "get_metrics")
-  local answer, err = self._backend.ask(self, "get_metrics", "metrics")
-  if not answer then
-    return nil, err
-  end
-  local now = reactor.now()
-  local last = self._metrics or { at = self._started, cpu_seconds = 0 }
-  self._metrics = { at = now, cpu_seconds = answer.cpu_seconds }
-  local passed = math.max(now - last.at, 0.001)
-  return {
-    cpu_used_pct = math.max(answer.cpu_seconds - last.cpu_seconds, 0) / passed * 100,
-    cpu_count = self._limits.cpu or core.cpu_count(),
-    memory_used = answer.memory, memory_peak = answer.memory_peak,
-    memory_total = self._limits.memory, disk_used = answer.disk_used,
-    disk_total = answer.disk_total, processes = answer.processes,
-    processes_peak = answer.processes_peak,
-    network = self._backend.traffic(self),
-  }
+  return require("codecell.metrics").get(self)
 end
 
 local LIFETIME = { above = 0, most = 86400 }
@@ -296,7 +320,7 @@ function Sandbox:set_timeout(seconds)
     return nil, err
   end
   local about = self._about
-  about.timeout = os.time() - about.started_at + seconds
+  about.timeout, about.lifetime = os.time() - about.started_at + seconds, seconds
   return true
 end
 
@@ -364,33 +388,15 @@ function Sandbox:wait_port(port, timeout)
   check_open(self, "wait_port")
   options.argument("wait_port", "port", port, "integer", PORT)
   options.timeout("wait_port", timeout, 3)
-  timeout = timeout or 60
-  local deadline = wait.deadline(timeout)
-  while true do
-    local connection, err = self._backend.ask(self, "wait_port", "dial", port)
-    if connection then
-      connection:close()
-      return true
-    elseif err.errno ~= 111 then -- anything but a refused connection
-      return nil, err
-    end
-    local again = wait.earlier(deadline, reactor.now() + POLL)
-    local open = reactor.now() < deadline
-    while wait.key(nil, again) do
-      open = true
-    end
-    if not open or reactor.now() >= deadline then
-      return nil, wait.failure("wait_port", timeout)
-    end
-  end
+  return require("codecell.port").wait(self, port, timeout or 60)
 end
 
 -- ---- standing still, and copies ----
 
 --- Let all its code stand still, where it is, until `resume`. What a cell or a command may take
---- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off.
---- Files can be read and written; nothing can be started. Code that is interrupted or cancelled
---- meanwhile is ended.
+--- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off, or
+--- has none any more with `on_timeout = "pause"`. Files can be read and written; nothing can be
+--- started. Code that is interrupted or cancelled meanwhile is ended.
 ---@return true? paused
 ---@return codecell.Error? err kind "sandbox_gone"
 function Sandbox:pause()
@@ -398,7 +404,8 @@ function Sandbox:pause()
   return pause.pause(self)
 end
 
---- Let its code go on.
+--- Let its code go on. One that was paused at its deadline has as much time again as it was given
+--- last, by create or by `set_timeout`.
 ---@return true? running
 ---@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
 function Sandbox:resume()
@@ -483,7 +490,6 @@ local LATER = {
   export = "keep the executions that run_code returns",
   expose = "pass data with stdin or files:write",
   history = "keep the executions that run_code returns",
-  install = "name an interpreter that has the packages in codecell.setup{languages =}",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

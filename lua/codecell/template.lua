@@ -94,10 +94,15 @@ function template.is_root(path)
 end
 
 local function of_folder(path)
-  path = path:gsub("/+", "/"):gsub("(.)/$", "%1")
-  if path == "/" then
-    return nil, errors.new("invalid_argument",
-      "create: the programs of this machine need no template; leave `template` out")
+  local parts = {}
+  for part in path:gmatch("[^/]+") do
+    parts[#parts + 1] = part ~= "." and part or nil
+  end
+  path = "/" .. table.concat(parts, "/")
+  if path == "/" or ("/" .. path .. "/"):find("/../", 1, true) then
+    return nil, errors.new("invalid_argument", path == "/"
+      and "create: the programs of this machine need no template; leave `template` out"
+      or ("create: template %s: name the folder without \"..\""):format(path))
   end
   local folder, err = core.host_directory(path, false)
   if not folder then

@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define TURN_MAX (2u << 20) /* bytes of a side in a turn, then others' */
+#define TURN_MAX (256u << 10) /* bytes of a side in a turn, then others' */
 
 void cell_socket_reset(int fd)
 {
@@ -98,7 +98,7 @@ static int keep(struct cell_bridge_side *side, const unsigned char *bytes,
   size_t held = side->kept_size - side->kept_from;
   unsigned char *kept;
 
-  if (size > CELL_BRIDGE_KEPT_MAX - held)
+  if (held > CELL_BRIDGE_KEPT_MAX || size > CELL_BRIDGE_KEPT_MAX - held)
     return -1;
   kept = malloc(held + size);
   if (kept == NULL)
@@ -174,6 +174,8 @@ static int ask_gate(struct cell_bridge_side *from)
   case CELL_GATE_OPEN:
     bridge->gate = NULL;
     return 1;
+  case CELL_GATE_PASS:
+    return flush(from) > 0 ? 1 : -1;
   case CELL_GATE_WAIT:
     return held < CELL_BRIDGE_KEPT_MAX && !from->ended ? 1 : -1;
   default:
@@ -196,6 +198,8 @@ static int copy(struct cell_bridge_side *from)
       return -1;
     if (count == 0)
       break;
+    if (from->bridge->heard != NULL && from == &from->bridge->sides[1])
+      from->bridge->heard(from->bridge, bytes, (size_t)count);
     sent = push(from, bytes, (size_t)count);
     if (sent < 0 ||
         (sent < count && keep(from, bytes + sent, (size_t)(count - sent)) < 0))
@@ -309,6 +313,14 @@ int cell_bridge_give(struct cell_bridge *bridge, int side, const void *bytes,
                      size_t size)
 {
   return size > 0 ? keep(&bridge->sides[side], bytes, size) : 0;
+}
+
+void cell_bridge_replace(struct cell_bridge *bridge, int side,
+                         unsigned char *bytes, size_t size)
+{
+  drop_kept(&bridge->sides[side]);
+  bridge->sides[side].kept = bytes;
+  bridge->sides[side].kept_size = size;
 }
 
 int cell_bridge_take(struct cell_bridge *bridge, int side)

@@ -40,6 +40,8 @@ struct cell_visit {
   size_t address_count, address_at;
   unsigned char *early; /* has come, and is to be passed on */
   size_t early_size;
+  char answer[12]; /* how the server answers a wish for a web socket */
+  size_t answer_size;
   int greeted; /* SOCKS: the method was chosen */
   struct cell_bridge bridge;
   int is_failure;   /* REFUSING: it could not be done; else it may not */

@@ -38,7 +38,8 @@ struct warden {
   const struct birth *birth;
   int channel;
   int proc;    /* of our own PID namespace, attached nowhere */
-  int signals; /* SIGCHLD */
+  int signals; /* SIGCHLD; SIGALRM, see deadline.h */
+  int paused;  /* by the deadline */
   pid_t reaper;
   int control; /* to the reaper */
   int reaper_locked;

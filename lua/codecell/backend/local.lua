@@ -19,9 +19,9 @@ local backend = {
   name = "local",
   isolation = "kernel",
   features = {
-    commands = true, files = true, fork = true, host = true, metrics = true, network = true,
-    network_update = true, pause = true, pty = true, root = true, run_code = true, snapshot = true,
-    templates = true, warm = true, watch = true,
+    commands = true, files = true, fork = true, host = true, install = true, metrics = true,
+    network = true, network_update = true, pause = true, pty = true, root = true,
+    run_code = true, snapshot = true, templates = true, warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -128,7 +128,8 @@ function backend.create(options, stem)
   sandbox._mounts = opened or nil
   sandbox._zygote = stem and "python"
   sandbox._limits = limits
-  sandbox._environment = environment.new(options.envs, options.policy ~= nil)
+  sandbox._environment = environment.new(options.envs, options.policy ~= nil,
+    options.offer and require("codecell.packages").needs(options.root))
   ok, err = secrets.give(sandbox, options.secrets)
   if not ok then
     sandbox:close()
@@ -242,7 +243,7 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function backend.set_timeout(sandbox, seconds)
-  local ok, err = sandbox:_deadline(seconds)
+  local ok, err = pause.put_off(sandbox, seconds)
   if not ok then
     return nil, explain(sandbox, "set_timeout", err)
   end

@@ -1,0 +1,40 @@
+-- template_home.lua -- a folder of templates for the tests of a block: CODECELL_HOME means it.
+local shell = require "spec.support.shell"
+
+--- Call inside `describe` with busted's `setup` and `teardown`: answers a table whose `path` is the
+--- folder while the tests run, and whose `run(words)` runs the `codecell` command with it.
+return function(setup, teardown)
+  local home = {}
+  local getenv = os.getenv
+
+  setup(function()
+    home.path = shell.folder()
+    os.getenv = function(name)
+      if name == "CODECELL_HOME" then
+        return home.path
+      end
+      return getenv(name)
+    end
+  end)
+
+  teardown(function()
+    os.getenv = getenv
+    collectgarbage()
+    collectgarbage()
+    os.execute("chmod -R u+rwx " .. shell.quote(home.path))
+    shell.remove(home.path)
+  end)
+
+  function home.run(words, options)
+    return shell.run(("CODECELL_HOME=%s %s %s"):format(shell.quote(home.path), shell.codecell,
+      words), options)
+  end
+
+  -- The names below the folder, sorted, without the random parts.
+  function home.tree()
+    local found = shell.run("cd " .. shell.quote(home.path) .. " && find . | LC_ALL=C sort").stdout
+    return (found:gsub("home%-%w+", "home-ID"))
+  end
+
+  return home
+end
