@@ -76,7 +76,8 @@ int lcell_sandbox_forget(lua_State *L);
 void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
 /* Borrowed; raises when closed. *size is that of the whole file. */
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
-/* The strings of the list field `name` of a table, NULL-terminated; what is left
+/* The strings of the list field `name` of a table, NULL-terminated; what is
+*left
 ** on the stack keeps them as long as the table does.
 */
 const char **lcell_check_strings(lua_State *L, int index, const char *name);
@@ -84,7 +85,8 @@ const char **lcell_check_strings(lua_State *L, int index, const char *name);
 ** userdata on the stack.
 */
 void lcell_push_parts(lua_State *L, int index, struct cell_packer *packer);
-/* The kernel of that language, which the bootstrap of a fresh process waits for:
+/* The kernel of that language, which the bootstrap of a fresh process waits
+*for:
 ** every embedded file of it as one payload, in a userdata on the stack.
 */
 void lcell_push_program(lua_State *L, const char *language,

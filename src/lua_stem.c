@@ -33,7 +33,8 @@ struct cell_stem *lcell_check_stem(lua_State *L, int index)
   return check_open(L, index)->stem;
 }
 
-/* The frames that the zygote reads: its program, and the cells that it rehearses
+/* The frames that the zygote reads: its program, and the cells that it
+*rehearses
 ** before it is sealed. In a userdata on the stack.
 */
 static void push_wire(lua_State *L, struct cell_packer *wire)
@@ -123,7 +124,8 @@ static int stem_token(lua_State *L)
   return 1;
 }
 
-/* It makes no more sandboxes and its zygote ends; those that live are told of. */
+/* It makes no more sandboxes and its zygote ends; those that live are told of.
+ */
 static int stem_close(lua_State *L)
 {
   struct stem *self = check_object(L, 1);

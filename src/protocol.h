@@ -53,7 +53,8 @@ enum cell_message {
   ** one second after the last one */
   CELL_STEM_KEEP,
   /* Right after SETUP with CELL_SETUP_SEEDED. Of the interpreter that sessions
-  ** are forked from: u64 memory that it may have, as they may, u32 count + strings argv, u32 count + strings environment,
+  ** are forked from: u64 memory that it may have, as they may, u32 count +
+  *strings argv, u32 count + strings environment,
   ** each with its NUL  [its wire, to be read] [the library loaded ahead] */
   CELL_STEM_SEED,
 
@@ -219,8 +220,9 @@ enum cell_message {
 enum cell_deadline { CELL_DEADLINE_ENDS, CELL_DEADLINE_PAUSES };
 
 enum cell_setup_flag {
-  CELL_SETUP_MOUNTS = 1, /* keep what mounts need: the host's view, its rights */
-  CELL_SETUP_SEEDED = 2  /* keep a zygote: SEED comes next */
+  CELL_SETUP_MOUNTS =
+    1,                  /* keep what mounts need: the host's view, its rights */
+  CELL_SETUP_SEEDED = 2 /* keep a zygote: SEED comes next */
 };
 enum cell_mount_mode {
   CELL_MOUNT_READ,

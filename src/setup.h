@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The payload of STEM_SETUP for this root and these binds, to be freed, or NULL.
+/* The payload of STEM_SETUP for this root and these binds, to be freed, or
+ * NULL.
  */
 unsigned char *cell_setup_pack(uint32_t flags, const char *root,
                                const char *const *paths, size_t count,

@@ -15,7 +15,6 @@ struct cell_seed;
 struct cell_stem;
 struct cell_sandbox;
 
-
 /* root: absolute path of a folder that holds the programs of its sandboxes, as
 ** the host's / does (an unpacked image, say); "" for the host's own.
 */
@@ -36,9 +35,9 @@ int cell_stem_is_idle(const struct cell_stem *stem);
 int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
                         size_t count, struct cell_error *error);
 /* Later sandboxes may have folders of the host: from now on a process stays
-*that
-** can open them. Makes a new stem at the next create, once.
-*/
+ *that
+ ** can open them. Makes a new stem at the next create, once.
+ */
 void cell_stem_want_mounts(struct cell_stem *stem);
 /* Start it now, so that the first create is fast. */
 int cell_stem_start(struct cell_stem *stem, struct cell_error *error);

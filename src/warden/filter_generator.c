@@ -472,14 +472,11 @@ static void allow(char *name)
 
 int main(int count, char **arguments)
 {
-  FILE *table =
-    count == 2 || count == 4 ? fopen(arguments[1], "r") : NULL;
+  FILE *table = count == 2 || count == 4 ? fopen(arguments[1], "r") : NULL;
   const char *suffix = count == 4 ? arguments[2] : "";
 
   if (table == NULL) {
-    fputs("usage: filter_generator filter.table [SUFFIX ALLOWED_CALL] "
-          "< macros > filter.h\n",
-          stderr);
+    fputs("usage: filter_generator TABLE [SUFFIX CALL] < macros\n", stderr);
     return 2;
   }
   read_macros(stdin);

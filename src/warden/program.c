@@ -115,8 +115,8 @@ int program_folder(const char *cwd, char *path, size_t size)
   else if (strncmp(cwd, "~/", 2) == 0)
     length = snprintf(path, size, "%s/%s", CELL_HOME, cwd + 2);
   else
-    length = snprintf(path, size, "%s%s", cwd[0] == '/' ? "" : CELL_HOME "/",
-                      cwd);
+    length =
+      snprintf(path, size, "%s%s", cwd[0] == '/' ? "" : CELL_HOME "/", cwd);
   errno = ENAMETOOLONG;
   return length >= 0 && (size_t)length < size ? 0 : -1;
 }

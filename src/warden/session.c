@@ -111,8 +111,7 @@ void session_hear(struct warden *warden, struct job *job)
 {
   struct session_report report;
   struct parcel parcel;
-  int got =
-    parcel_receive(job->session, &report, sizeof report, &parcel, 0);
+  int got = parcel_receive(job->session, &report, sizeof report, &parcel, 0);
 
   if (got < 0 && errno == EAGAIN)
     return;

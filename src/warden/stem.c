@@ -432,7 +432,7 @@ static void loop(struct stem *stem)
     fds[3].fd = stem->cgroup.steward;
     fds[4].fd = stem->networks.maker;
     fds[5].fd = stem->zygote.channel;
-    fds[6].fd = stem->zygote.orders;
+    fds[6].fd = zygote_orders(&stem->zygote);
     for (i = 0; i < 7; i++) {
       fds[i].events = POLLIN;
       fds[i].revents = 0;

@@ -144,7 +144,7 @@ void zygote_hear(struct zygote *zygote, int host)
       report_failure(take_waiting(zygote), word.number, word.text);
   } else {
     zygote_tell(host, got == 1 ? word.number : ECHILD,
-              got == 1 ? word.text : "it has ended");
+                got == 1 ? word.text : "it has ended");
     zygote_end(zygote);
   }
 }
@@ -170,7 +170,8 @@ static size_t open_doors(const struct cgroup *cgroup, uint32_t group, int *fds)
   return count;
 }
 
-/* The groups that a sandbox of this kind must have, or else nothing is passed on.
+/* The groups that a sandbox of this kind must have, or else nothing is passed
+ * on.
  */
 static int pass_on(const struct zygote *zygote, struct parcel *parcel,
                    const struct session_order *order,
@@ -189,6 +190,11 @@ static int pass_on(const struct zygote *zygote, struct parcel *parcel,
   }
   return parcel_send(zygote->channel, order, sizeof *order, parcel->fds,
                      parcel->count);
+}
+
+int zygote_orders(const struct zygote *zygote)
+{
+  return zygote->waiting_count < ZYGOTE_WAITING_MAX ? zygote->orders : -1;
 }
 
 void zygote_order(struct zygote *zygote, const struct cgroup *cgroup,
@@ -210,8 +216,6 @@ void zygote_order(struct zygote *zygote, const struct cgroup *cgroup,
   socket = fcntl(parcel.fds[SESSION_REPORT], F_DUPFD_CLOEXEC, 3);
   if (!zygote->sealed)
     report_failure(socket, ECHILD, "zygote");
-  else if (zygote->waiting_count == ZYGOTE_WAITING_MAX)
-    report_failure(socket, EAGAIN, "zygote");
   else if (pass_on(zygote, &parcel, &order, cgroup, (uint32_t)group) < 0)
     report_failure(socket, errno, "zygote");
   else

@@ -43,9 +43,9 @@ struct zygote {
   char **argv, **envs;  /* point into the message */
   pid_t pid;            /* 0: it does not run */
   int sealed;
-  int channel;   /* to it, or -1 */
-  int orders;    /* what wardens ask for */
-  int for_wardens; /* the other end, which they inherit */
+  int channel;                     /* to it, or -1 */
+  int orders;                      /* what wardens ask for */
+  int for_wardens;                 /* the other end, which they inherit */
   int waiting[ZYGOTE_WAITING_MAX]; /* reports of orders, in their order */
   size_t waiting_count;
   struct zygote_session *sessions;
@@ -71,6 +71,8 @@ void zygote_tell(int host, int number, const char *text);
 /* Its channel is readable. Tells the host when it is sealed, or never will be.
  */
 void zygote_hear(struct zygote *zygote, int host);
+/* Where wardens ask for sessions; -1: not until more of them are answered. */
+int zygote_orders(const struct zygote *zygote);
 /* A warden wants a session; group_of finds its group by its pid, -1: none. */
 void zygote_order(struct zygote *zygote, const struct cgroup *cgroup,
                   int64_t (*group_of)(const void *stem, pid_t pid),

@@ -63,9 +63,8 @@ int zygote_read(struct zygote *zygote, int channel, struct failure *failure)
   zygote->program = wire_take(&zygote->message, 0);
   zygote->library = wire_take(&zygote->message, 1);
   errno = EINVAL;
-  if (zygote->argv == NULL || zygote->envs == NULL ||
-      zygote->argv[0] == NULL || !cell_unpack_done(&unpacker) ||
-      zygote->library < 0)
+  if (zygote->argv == NULL || zygote->envs == NULL || zygote->argv[0] == NULL ||
+      !cell_unpack_done(&unpacker) || zygote->library < 0)
     return fail(failure, "zygote");
   zygote->wanted = 1;
   return 0;
@@ -194,8 +193,8 @@ static void run(struct zygote *zygote, int channel,
   struct sched_param parameters = {0};
   struct failure failure = {0, "", ""};
   int null = open("/dev/null", O_RDWR | O_CLOEXEC), i;
-  const int fds[SESSION_STEM + 1] = {null, null,           null,
-                                     zygote->program, null, channel};
+  const int fds[SESSION_STEM + 1] = {null, null,   null, zygote->program,
+                                     null, channel};
   sigset_t set;
 
   self_name(title, "codecell-zygote", "");
@@ -215,7 +214,8 @@ static void run(struct zygote *zygote, int channel,
   for (i = 0; zygote->envs[i] != NULL; i++)
     ;
   zygote->envs[i] = preload;
-  if (lockdown_capabilities(&failure) < 0 || lockdown_filter_zygote(&failure) < 0)
+  if (lockdown_capabilities(&failure) < 0 ||
+      lockdown_filter_zygote(&failure) < 0)
     give_up(failure.stage);
   sigemptyset(&set);
   sigprocmask(SIG_SETMASK, &set, NULL);

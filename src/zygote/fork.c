@@ -3,11 +3,13 @@
 ** copies go into sandboxes.
 **
 ** Until SESSION_SEAL is in the environment fork() is the C library's. Then a
-** call of it never returns in the zygote; in each session it returns 0, once, so
+** call of it never returns in the zygote; in each session it returns 0, once,
+*so
 ** that the language does what it does after a fork. There is one thread.
 **
 ** A helper, which shares the zygote's memory while that waits, enters the
-** sandbox and forks there: the child, on the helper's stack, jumps into the copy
+** sandbox and forks there: the child, on the helper's stack, jumps into the
+*copy
 ** of the frame that waits (docs/design.md, "Zygotes").
 */
 #include "parcel.h"
@@ -37,12 +39,13 @@
 
 #define CLOSE_RANGE 436
 #define LANDLOCK_RESTRICT_SELF 446
-#define SECURE_BITS 0xef    /* as those of a warden */
-#define REPORT 5            /* where the report is put, out of the way */
-#define OVERHEAD 2          /* warden and reaper count as processes */
-#define SIGNALS_MAX 1024    /* as of any other program in a sandbox */
+#define SECURE_BITS 0xef /* as those of a warden */
+#define REPORT 5         /* where the report is put, out of the way */
+#define OVERHEAD 2       /* warden and reaper count as processes */
+#define SIGNALS_MAX 1024 /* as of any other program in a sandbox */
 #define LOCKED_MAX (8u << 20)
-#define STACK_SIZE (256u << 10) /* handlers of libraries run on it at a fork */
+#define STACK_SIZE (256u << 10) /* handlers of libraries run on it at a fork   \
+                                 */
 
 #ifdef __x86_64__
 #define RSEQ_SIGNATURE 0x53053053u
@@ -192,8 +195,8 @@ static void settle(void)
     give_up(report, "limits");
   if (drop_capabilities() < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
     give_up(report, "lock-down");
-  if (order.has_ruleset && syscall(LANDLOCK_RESTRICT_SELF,
-                                   parcel.fds[SESSION_FIXED], 0) < 0)
+  if (order.has_ruleset &&
+      syscall(LANDLOCK_RESTRICT_SELF, parcel.fds[SESSION_FIXED], 0) < 0)
     give_up(report, "landlock");
   register_rseq();
   if (arrange() < 0)
@@ -259,8 +262,8 @@ static void serve(void)
     word.number = EPROTO;
     return;
   }
-  helper = clone(enter, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD,
-                 NULL);
+  helper =
+    clone(enter, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
   if (helper < 0)
     word.number = errno;
   else
