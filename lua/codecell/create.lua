@@ -6,8 +6,10 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
 local mounts = require "codecell.mounts"
+local living = require "codecell.living"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
+local room = require "codecell.room"
 local sandbox = require "codecell.sandbox"
 local secrets = require "codecell.secrets"
 
@@ -49,7 +51,7 @@ create.options = {
   warm = { type = "boolean" },
 }
 
-local settings = { max_sandboxes = 1000, name_servers = "" }
+local settings = { name_servers = "" }
 
 local function copy(from)
   local to = {}
@@ -79,22 +81,6 @@ local function check_supported(given)
     return unsupported(("user %q"):format(given.user), "leave it at \"user\"")
   end
   return true
-end
-
--- The collector does not know what a sandbox weighs: at the cap it is asked once.
-local function check_room()
-  local most = settings.max_sandboxes
-  if sandbox.count() < most or #sandbox.all() < most then
-    return true
-  end
-  collectgarbage()
-  collectgarbage() -- an object that a finalizer kept goes with the second
-  if #sandbox.all() < most then
-    return true
-  end
-  return nil, errors.new("limit_exceeded",
-    ("create: %d sandboxes live in this Lua state; close some, or raise max_sandboxes in setup")
-      :format(most))
 end
 
 local function start_languages(self, names)
@@ -170,6 +156,20 @@ local function make(given, backend, stem)
   return made
 end
 
+local function make_listed(given, backend, stem)
+  local ok, err = room.enter("create")
+  if not ok then
+    return nil, err
+  end
+  local made
+  made, err = make(given, backend, stem)
+  if made then
+    made, err = sandbox.enlist(made, given)
+  end
+  room.done()
+  return made, err
+end
+
 --- A sandbox for the library itself, which is in no list.
 ---@param options table of create
 ---@param offer table the packages that it may have, as of `packages.offer`
@@ -182,7 +182,10 @@ function create.unlisted(options, offer)
   end
   given.offer = offer
   local made, err = make(given, backend)
-  return made and sandbox.begin(made, given), err
+  if not made then
+    return nil, err
+  end
+  return sandbox.begin(made, given)
 end
 
 --- Make a sandbox.
@@ -201,17 +204,12 @@ function create.create(options)
   if not given then
     return nil, backend
   end
-  local ok, err = check_room()
-  if not ok then
-    return nil, err
-  end
-  local made, stem
+  local made, stem, ok, err
   if options.warm then
     made, stem = require("codecell.pool").take(given)
   end
   if not made then
-    made, err = make(given, backend, stem)
-    made = made and sandbox.enlist(made, given)
+    made, err = make_listed(given, backend, stem)
   end
   if made and stem then -- only what runs first can come from the zygote
     made, err = start_languages(made, { "python" })
@@ -240,7 +238,7 @@ local CONNECT = { backend = { type = "name" } }
 function create.connect(id, options)
   check.argument("connect", "id", id, "name")
   check.check("connect", options, CONNECT)
-  local found = sandbox.find(id)
+  local found = living.find(id)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
   end
@@ -278,7 +276,7 @@ function create.list(options)
   options = check.check("list", options, LIST)
   local page, skip = {}, tonumber(options.next) or 0
   local seen = 0
-  for _, one in ipairs(sandbox.all()) do
+  for _, one in ipairs(living.all()) do
     local info = one:get_info()
     if matches(info, options) then
       seen = seen + 1
@@ -300,7 +298,7 @@ end
 function create.kill(id, options)
   check.argument("kill", "id", id, "name")
   check.check("kill", options, CONNECT)
-  local found = sandbox.find(id)
+  local found = living.find(id)
   return found ~= nil and found:kill()
 end
 
@@ -328,7 +326,9 @@ function create.setup(options)
   end
   settings.name_servers = options.name_servers and table.concat(options.name_servers, ",")
     or settings.name_servers
-  settings.max_sandboxes = options.max_sandboxes or settings.max_sandboxes
+  if options.max_sandboxes then
+    room.set(options.max_sandboxes)
+  end
   if options.package_cache then
     require("codecell.packages.cache").set_most(options.package_cache)
   end

@@ -143,11 +143,11 @@ local function open_folder(mount, host)
     folder:close()
     return nil, err
   end
-  return { path = about.path, folder = folder }
+  return { path = about.path, folder = folder, opened_at = about.opened_at }
 end
 
 local function open_all(opened, mount, hosts)
-  mount.folders = {}
+  mount.folders, mount.placed = {}, {}
   opened[#opened + 1] = mount
   for _, host in ipairs(hosts) do
     local folder, err = open_folder(mount, host)
@@ -157,6 +157,34 @@ local function open_all(opened, mount, hosts)
     table.insert(mount.folders, folder)
   end
   return true
+end
+
+--- The mount of a sandbox that a path is at or below.
+---@param sandbox codecell.Sandbox
+---@param path string absolute, inside
+---@return table? mount
+---@return integer? place in its mounts
+function mounts.holding(sandbox, path)
+  local best, place
+  for i, mount in ipairs(sandbox._mounts or {}) do
+    if is_at_or_below(path, mount.path) and not (best and #best.path > #mount.path) then
+      best, place = mount, i
+    end
+  end
+  return best, place
+end
+
+--- Whether a mount of a sandbox lies below a path.
+---@param sandbox codecell.Sandbox
+---@param path string absolute, inside
+---@return boolean
+function mounts.lies_below(sandbox, path)
+  for _, mount in ipairs(sandbox._mounts or {}) do
+    if mount.path ~= path and is_at_or_below(mount.path, path) then
+      return true
+    end
+  end
+  return false
 end
 
 --- Let go of the folders.

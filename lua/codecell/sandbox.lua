@@ -5,12 +5,16 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local languages = require "codecell.languages"
+local living = require "codecell.living"
+local mounts = require "codecell.mounts"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local pause = require "codecell.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
+
+require "codecell.keeping" -- more verbs
 
 local TIMEOUT = 300
 local END = 2 -- seconds that the end of all its processes may take
@@ -20,9 +24,6 @@ local sandbox = {}
 local Sandbox = core.Sandbox
 local is_closed = Sandbox._closed
 local release = Sandbox.close -- of C
-
--- All that this Lua state made and that have not been collected.
-local living = setmetatable({}, { __mode = "v" })
 
 --- Add the Lua side to what a backend has made.
 ---@param self codecell.Sandbox
@@ -40,11 +41,9 @@ function sandbox.equip(self, backend, given)
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
 end
 
---- Let it begin as what its user asked for.
+--- Let it begin as what its user asked for: itself, or nil, err.
 ---@param self codecell.Sandbox equipped
 ---@param given table checked options of create
----@return codecell.Sandbox? self
----@return codecell.Error? err it has ended already
 function sandbox.begin(self, given)
   self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
     lifetime = given.timeout, started_at = os.time(), network = given.network }
@@ -58,43 +57,8 @@ end
 ---@return codecell.Sandbox? self
 ---@return codecell.Error? err it has ended already
 function sandbox.enlist(self, given)
-  living[given.id] = self
+  living.add(self)
   return sandbox.begin(self, given)
-end
-
---- How many there may be at most of those that `sandbox.all` gives.
----@return integer
-function sandbox.count()
-  local count = 0
-  for _ in pairs(living) do
-    count = count + 1
-  end
-  return count
-end
-
---- The sandboxes of this Lua state that are not over, oldest first.
----@return codecell.Sandbox[]
-function sandbox.all()
-  local list = {}
-  for _, self in pairs(living) do
-    if not is_closed(self) and self._backend.state(self) == "running" then
-      list[#list + 1] = self
-    end
-  end
-  table.sort(list, function(one, other)
-    return one._started < other._started or one._started == other._started and one.id < other.id
-  end)
-  return list
-end
-
---- The one of that id.
----@param id string
----@return codecell.Sandbox?
-function sandbox.find(id)
-  local self = living[id]
-  if self and not is_closed(self) and self._backend.state(self) == "running" then
-    return self
-  end
 end
 
 local function check_open(self, verb)
@@ -361,9 +325,9 @@ end
 --- Let it reach other things from now on. Connections that are no longer allowed are cut.
 ---@param given string|table as `network` of create; "none" cuts everything
 ---@return true? done
----@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or what
----is wanted can only be had at create ("open", an address, a port below 1024, one that code inside
----has taken); then nothing has changed
+---@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or
+---what is wanted can only be had at create ("open", an address, a port below 1024, one that code
+---inside has taken); then nothing has changed
 function Sandbox:update_network(given)
   check_open(self, "update_network")
   if given == nil then
@@ -391,52 +355,6 @@ function Sandbox:wait_port(port, timeout)
   return require("codecell.port").wait(self, port, timeout or 60)
 end
 
--- ---- standing still, and copies ----
-
---- Let all its code stand still, where it is, until `resume`. What a cell or a command may take
---- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off, or
---- has none any more with `on_timeout = "pause"`. Files can be read and written; nothing can be
---- started. Code that is interrupted or cancelled meanwhile is ended.
----@return true? paused
----@return codecell.Error? err kind "sandbox_gone"
-function Sandbox:pause()
-  check_open(self, "pause")
-  return pause.pause(self)
-end
-
---- Let its code go on. One that was paused at its deadline has as much time again as it was given
---- last, by create or by `set_timeout`.
----@return true? running
----@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
-function Sandbox:resume()
-  check_open(self, "resume")
-  return pause.resume(self)
-end
-
---- Another sandbox like this one, with a copy of the files below /home/user and /tmp, and with
---- fresh kernels. The code of this one stands still meanwhile.
----@param given table? options of create that are to be different: `timeout name metadata envs warm
----languages limits`
----@return codecell.Sandbox? copy
----@return codecell.Error? err kinds of create, "no_space", "permission_denied" (what its code may
----not read itself), "sandbox_gone"
-function Sandbox:fork(given)
-  check_open(self, "fork")
-  return require("codecell.duplicate").fork(self, given)
-end
-
---- Keep the files below /home/user, to begin other sandboxes with: `create{template = id}` has
---- them, and the programs, variables and cwd of this one's template. Variables of contexts, /tmp
---- and what create was given as `envs` are not kept. The code stands still meanwhile.
----@param given {name: string?}? name: for people
----@return codecell.Snapshot? snapshot `id` and what is known of it
----@return codecell.Error? err kinds "permission_denied" (what its code may not read, or the folder
----of templates), "no_space", "sandbox_gone"
-function Sandbox:create_snapshot(given)
-  check_open(self, "create_snapshot")
-  return require("codecell.snapshot").take(self, given)
-end
-
 -- ---- the end ----
 
 --- End it and all that runs in it, whoever owns it.
@@ -460,6 +378,9 @@ end
 function Sandbox:close()
   local token = self:_token()
   release(self)
+  if self._owner == self then
+    mounts.close(self._mounts)
+  end
   if token then
     reactor.wake(token)
   end
@@ -483,8 +404,6 @@ sandbox.features = {
 }
 
 local LATER = {
-  apply = "download the files that you want with files:download",
-  changes = "compare what files:list says",
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
   export = "keep the executions that run_code returns",

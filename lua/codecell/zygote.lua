@@ -23,11 +23,13 @@ Zygote.__index = Zygote
 
 local zygote = { language = LANGUAGE }
 
--- The homes that templates bring are not seen from outside of their sandboxes.
+-- What a template or packages bring into a home is not seen from outside of its sandbox: the same
+-- names could mean other modules there.
 local function is_wanted(given, names, imports)
+  local brings = given.home or given.offer and given.offer.policy.given.install
   for _, name in ipairs(names) do
     if languages.find(name).name == LANGUAGE then
-      return #imports > 0 and not given.home
+      return #imports > 0 and not brings
     end
   end
   return false
