@@ -427,8 +427,8 @@ end
 --- What it has done.
 ---@return table stats `size`, `ready`, `making`, `made`, `taken`, `missed` (creates that it fitted
 ---and had none for), `died` (before anybody took them), `failed`, `error` (why the last could not
----be made; nil once one could), `seconds` (that the last took); with `imports`, `zygote` ("starting",
----"ready", "failed": each kernel starts by itself) and `zygote_error` (why)
+---be made; nil once one could), `seconds` (that the last took); with `imports`, `zygote`
+---("starting", "ready", "failed": each kernel starts by itself) and `zygote_error` (why)
 function Pool:stats()
   local stats = { size = self.size, ready = #self.stock, making = self.making,
     seconds = self.seconds, error = self.failure }

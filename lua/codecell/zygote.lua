@@ -1,14 +1,13 @@
 --- The zygote of a pool: an interpreter that has imported what the pool wants, from which the first
 --- kernel of each of its sandboxes is forked.
 ---
---- It belongs to a stem of its own, which makes the sandboxes too. No code of a user ever runs in it;
---- a session is forked into a sandbox before any code has run there. Where there is none, kernels
---- start by themselves, and take longer and more memory.
+--- It belongs to a stem of its own, which makes the sandboxes too. No code of a user ever runs in
+--- it; a session is forked into a sandbox before any code has run there. Where there is none,
+--- kernels start by themselves, and take longer and more memory.
 local core = require "codecell.core"
 local environment = require "codecell.environment"
 local languages = require "codecell.languages"
 local rehearsal = require "codecell.rehearsal"
-local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
 local LANGUAGE = "python"
