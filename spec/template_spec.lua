@@ -50,7 +50,7 @@ describe("a template #user", function()
     end)
   end)
 
-  it("is one read-only layer of all its sandboxes: each changes it for itself alone #D30", function()
+  it("is one read-only layer of its sandboxes: each changes it for itself alone #D30", function()
     with_sandbox({ template = "demo" }, function(one)
       with_sandbox({ template = "demo" }, function(other)
         output(one, "echo two >> data/a.txt; rm said; rm -r data/none; echo new > data/new")
@@ -154,11 +154,12 @@ describe("a template #user", function()
     assert.is_nil((codecell.create({ template = "moving" })))
     assert.equal("1\n", output(first, "cat n"))
     assert.equal("2\n", output(second, "cat n"))
+    local copy = codecell.assert(first:fork())
+    assert.equal("1\n", output(copy, "cat n"))
+    assert.equal("moving", copy:get_info().template)
+    copy:close()
     first:close()
     second:close()
-    first, second = nil, nil -- luacheck: no unused
-    collectgarbage()
-    collectgarbage()
     codecell.assert(codecell.template.build("other", {}))
     assert.is_nil(home.tree():find("moving", 1, true))
   end)
@@ -250,6 +251,38 @@ describe("the folder of templates #user", function()
     built, err = codecell.template.build("x", {})
     assert.is_nil(built)
     assert.equal("string", type(err.message))
+    home.path = path
+  end)
+
+  it("is not trusted when it, or a folder above it, is another user's", function()
+    if shell.run("id -u").stdout ~= "0\n" then
+      pending("needs root, to give a folder away")
+      return
+    end
+    local path = home.path
+    shell.run(("mkdir -p %s/theirs/mine/templates && chown 65534 %s/theirs"):format(path, path))
+    for _, place in ipairs({ "/theirs", "/theirs/mine" }) do
+      home.path = path .. place
+      local list, err = codecell.templates()
+      if place == "/theirs" then
+        shell.run(("mkdir -p %s/theirs/templates"):format(path))
+        list, err = codecell.templates()
+      end
+      assert.is_nil(list)
+      assert.equal("permission_denied", err.kind)
+      assert.matches("belongs to user 65534", err.message, 1, true)
+    end
+    home.path = path
+  end)
+
+  it("may be reached by a link of its owner", function()
+    local path = home.path
+    shell.run(("mkdir %s/real && ln -s real %s/link"):format(path, path))
+    home.path = path .. "/link"
+    codecell.assert(codecell.template.build("linked", { run = { "echo 1 > n" } }))
+    with_sandbox({ template = "linked" }, function(sandbox)
+      assert.equal("1\n", output(sandbox, "cat n"))
+    end)
     home.path = path
   end)
 

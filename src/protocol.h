@@ -78,6 +78,7 @@ enum cell_message {
   /* First message, request 0; answered by HELLO or FAILED.
   ** u64 milliseconds to the deadline, u32 uid inside (1000, or 0: root view),
   ** u64 memory, u64 disk, u32 processes, u32 files,
+  ** u32 1: the home cannot be written to,
   ** u32 network (enum cell_network); unless it is NONE: u32 count of ports to
   ** listen on (at most CELL_GATEWAY_PORTS_MAX), u32 each; u32 count of ranges
   ** of addresses that are to be reached (at most CELL_GATEWAY_RANGES_MAX), each

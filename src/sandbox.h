@@ -45,6 +45,7 @@ struct cell_sandbox_options {
   uint32_t cpu_milli;           /* 0: all */
   struct cell_gateway *gateway; /* borrowed until it runs; NULL: no network */
   int root_view;
+  int read_only; /* the home */
   /* The mounts as CREATE has them, count and all; copied. NULL: none. */
   const unsigned char *mounts;
   size_t mounts_length;

@@ -43,6 +43,7 @@ create.options = {
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   packages = require "codecell.packages.rule",
+  read_only = { type = "boolean" },
   root_view = { type = "boolean" },
   secrets = secrets.rule,
   template = { type = "name" },
@@ -137,11 +138,15 @@ function create.complete(options)
   given.user = options.user or "user"
   given.mounts = mounts.check(options.mounts, 4)
   given.network = network.copy(options.network)
-  given.policy = given.network ~= "none" and network.policy("create", options.network, 3) or nil
+  given.policy, given.rules = nil, nil
+  if given.network ~= "none" then
+    given.policy, given.rules = network.policy("create", options.network, 3)
+  end
   if options.packages then
     offer_packages(given, options.packages)
   end
   given.name_servers = settings.name_servers
+  given.read_only = options.read_only == true
   given.root_view = options.root_view == true
   return given, backend
 end
@@ -191,7 +196,8 @@ end
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
 ---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
+---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
+---rules = {}}`),
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `warm`: all of them under codecell.CreateOptions

@@ -14,7 +14,7 @@ local DEPTH_MOST = 64
 local LIST_MOST = 100000
 -- What the second has of the first unless told otherwise.
 local SAME = { "backend", "cwd", "limits", "mounts", "network", "on_timeout", "packages",
-  "root_view", "secrets", "template", "timeout", "user" }
+  "read_only", "root_view", "secrets", "template", "timeout", "user" }
 
 local duplicate = {}
 
@@ -152,6 +152,7 @@ function duplicate.fork(from, given)
   for _, name in ipairs(SAME) do
     wanted[name] = from._given[name]
   end
+  wanted.template = from._given.template_handle
   for name, value in pairs(given) do
     wanted[name] = value
   end

@@ -4,7 +4,7 @@ local fit = {}
 -- Options of create that decide how a sandbox is made. What is not among them is given to it when
 -- it is taken.
 local DECIDING = { "backend", "cwd", "gpu", "limits", "mounts", "network", "packages",
-  "root_view", "template", "template_id", "user" }
+  "read_only", "root_view", "template", "template_id", "user" }
 -- What interpreters and libraries read from their environment when they start, and never again.
 local EARLY = { "^BASH", "^DYLD_", "^GLIBC_", "^GOMP_", "^HOME$", "^IPYTHON", "^JULIA_",
   "^JUPYTER_", "^KMP_", "^LANG", "^LC_", "^LD_", "^LUA", "^MALLOC_", "^MKL_", "^MPL", "^NODE_",

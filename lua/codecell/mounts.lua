@@ -61,7 +61,7 @@ local function absolute(path)
 end
 
 local function refuse(level, i, text, ...)
-  error(("create: mounts[%d]" .. text):format(i, ...), level + 1)
+  error(("create: mounts[%d]" .. text):format(i, ...), level)
 end
 
 local function check_one(given, i, level)
@@ -72,12 +72,12 @@ local function check_one(given, i, level)
   if not given.host or given.host == "" then
     refuse(level + 1, i, ".host: the folder of this machine is missing")
   end
-  local path, problem = given.path or HOME .. "/" .. (given.host:match("([^/]+)/*$") or "")
-  path, problem = absolute(path)
+  local host = given.host:gsub("(.)/+$", "%1") -- "link/" would be what the link leads to
+  local path, problem = absolute(given.path or HOME .. "/" .. host:match("[^/]*$"))
   if not path then
     refuse(level + 1, i, given.path and ".path: %s" or ".path: give one (%s)", problem)
   end
-  return { host = given.host, path = path, mode = given.mode or "read",
+  return { host = host, path = path, mode = given.mode or "read",
     sockets = given.sockets == true }
 end
 
@@ -195,6 +195,21 @@ function mounts.close(opened)
       folder.folder:close()
     end
   end
+end
+
+--- Say of a failed start which folder it was about.
+---@param opened table[] of `open`
+---@param err codecell.Error of a stage of ours, or of any other
+---@return codecell.Error err
+function mounts.explain(opened, err)
+  local stage = err.stage or ""
+  if not err.hint or not (stage == "overlay" or stage:find("^mount")) then
+    return err
+  end
+  local mount = opened[tonumber(err.message:match("mounts%[(%d+)%]")) or #opened == 1 and 1]
+  local what = mount and (mount.host or "the home of the template") or "mounts"
+  err.message = ("create: %s: %s"):format(what, err.hint)
+  return err
 end
 
 --- Open what a sandbox is to have.

@@ -255,7 +255,7 @@ function Sandbox:get_info()
     state = pause.is_paused(self) and "paused" or self._backend.state(self),
     started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
-    isolation = self._backend.isolation, network = network.copy(about.network),
+    isolation = self._backend.isolation, network = network.shown(about.network),
     languages = languages.available(self._root),
   }
 end
@@ -322,7 +322,8 @@ function Sandbox:get_host(port)
   return self._backend.host(self, port)
 end
 
---- Let it reach other things from now on. Connections that are no longer allowed are cut.
+--- Let it reach other things from now on. Connections that are no longer allowed are cut. Rules
+--- stay where their names are still allowed, unless `rules` are given: `{}` takes all away.
 ---@param given string|table as `network` of create; "none" cuts everything
 ---@return true? done
 ---@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or
@@ -334,12 +335,17 @@ function Sandbox:update_network(given)
     error("update_network: network expected", 2)
   end
   options.check("update_network", { network = given }, { network = network.rule })
-  local ok, err = self._backend.update_network(self,
-    network.policy("update_network", given, 2))
+  local policy, rules = network.policy("update_network", given, 2, self._rules)
+  local ok, err = network.prepare(rules)
+  if ok then
+    ok, err = self._backend.update_network(self, policy)
+  end
   if not ok then
     return nil, err
   end
-  self._about.network = network.copy(given)
+  network.set_rules(self, policy, rules)
+  self._about.network = network.updated(given, self._about.network, rules)
+  self._given.network = self._about.network -- of a fork too
   return true
 end
 
@@ -380,6 +386,10 @@ function Sandbox:close()
   release(self)
   if self._owner == self then
     mounts.close(self._mounts)
+    local lock = self._given and self._given.template_lock
+    if lock then
+      lock:close()
+    end
   end
   if token then
     reactor.wake(token)

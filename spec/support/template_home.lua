@@ -9,16 +9,16 @@ return function(setup, teardown)
 
   setup(function()
     home.path = shell.folder()
-    os.getenv = function(name)
+    rawset(os, "getenv", function(name)
       if name == "CODECELL_HOME" then
         return home.path
       end
       return getenv(name)
-    end
+    end)
   end)
 
   teardown(function()
-    os.getenv = getenv
+    rawset(os, "getenv", getenv)
     collectgarbage()
     collectgarbage()
     os.execute("chmod -R u+rwx " .. shell.quote(home.path))

@@ -41,9 +41,8 @@ static void ask_tunnel(struct cell_visit *visit, const struct cell_head *head)
   cell_visit_go(visit);
 }
 
-/* As its server expects it, and what came after its head. */
-static int rewrite(struct cell_visit *visit, const struct cell_head *head,
-                   const char *authority, size_t authority_length)
+int cell_visit_rewrite(struct cell_visit *visit, const struct cell_head *head,
+                       const char *authority, size_t authority_length)
 {
   unsigned char *text;
   size_t size;
@@ -74,7 +73,7 @@ static void ask_request(struct cell_visit *visit, const struct cell_head *head)
     length++;
   if (memchr(authority, '#', left) != NULL ||
       cell_target_read(&target, authority, length, 80) < 0 ||
-      rewrite(visit, head, authority, length) < 0) {
+      cell_visit_rewrite(visit, head, authority, length) < 0) {
     cell_visit_reject(visit);
     return;
   }
@@ -93,6 +92,8 @@ static void ask_by_http(struct cell_visit *visit)
     cell_visit_reject(visit);
   else if (head.method_length == 7 && memcmp(head.method, "CONNECT", 7) == 0)
     ask_tunnel(visit, &head);
+  else if (visit->egress->is_server && head.target[0] == '/')
+    cell_visit_serve(visit, &head);
   else
     ask_request(visit, &head);
 }

@@ -81,6 +81,7 @@ static int read_configuration(struct warden *warden, struct failure *failure)
   warden->disk = cell_unpack_u64(&unpacker);
   warden->processes = cell_unpack_u32(&unpacker);
   warden->files = cell_unpack_u32(&unpacker);
+  warden->read_only = cell_unpack_u32(&unpacker);
   gateway_read(&warden->gateway, &unpacker);
   if (warden->message.frame.type != CELL_CONFIGURE ||
       !cell_unpack_done(&unpacker))
@@ -156,7 +157,8 @@ static int prepare(struct warden *warden, struct failure *failure)
     return -1;
   refuse_start(warden);
   if (reaper_start(warden, failure) < 0 ||
-      store_mount(warden->disk, warden->birth->mounts, failure) < 0)
+      store_mount(warden->disk, warden->birth->mounts, warden->read_only,
+                  failure) < 0)
     return -1;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);

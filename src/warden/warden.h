@@ -48,6 +48,7 @@ struct warden {
   unsigned landlock_abi;
   uint64_t memory, disk;
   uint32_t uid, processes, files;
+  uint32_t read_only; /* the home */
   struct cgroup_view cgroup;
   enum cell_mechanism processes_by;
   struct jobs jobs;

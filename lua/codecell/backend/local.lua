@@ -93,7 +93,10 @@ function backend.create(options, stem)
   local names
   if options.policy then
     names, err = network.names()
-    if not names then
+    if names then
+      ok, err = network.prepare(options.rules)
+    end
+    if not names or not ok then
       return nil, err
     end
   end
@@ -111,12 +114,14 @@ function backend.create(options, stem)
     processes = limits.processes,
     files = limits.files,
     cpu = limits.cpu,
+    read_only = options.read_only,
     root_view = options.root_view,
     policy = options.policy,
     names = names,
     name_servers = options.name_servers,
     connections = limits.connections,
     traffic = limits.traffic,
+    serves = options.gateway ~= nil,
     mounts = payload,
     root = options.root,
     stem = stem,
@@ -135,8 +140,17 @@ function backend.create(options, stem)
     sandbox:close()
     return nil, with_text(err, "create")
   end
+  sandbox._policy, sandbox._rules = options.policy, options.rules
+  sandbox._gateway = options.gateway
+  sandbox._name_servers = options.name_servers
   network.attach(sandbox, options.on_event)
-  return started(sandbox)
+  local made
+  made, err = started(sandbox)
+  if not made then
+    mounts.close(opened or nil)
+    return nil, mounts.explain(opened or {}, err)
+  end
+  return made
 end
 
 ---@return string state

@@ -224,7 +224,8 @@ local function build_in(sandbox, build)
     return nil, problem
   end
   local about, writer
-  if result.exit_code ~= 0 then
+  -- An installer that may not have what a version needs takes an older one.
+  if result.exit_code ~= 0 or sandbox._packages and #sandbox._packages.record.refused > 0 then
     about = tell_failure(sandbox, build, result, log)
   else
     local found

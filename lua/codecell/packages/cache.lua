@@ -1,6 +1,6 @@
 --- What was fetched and installed once, on this machine: read-only, shared by all its sandboxes.
 ---
---- A *file* is what an index gave, named by its SHA-256. A *layer* is what an installation left, a
+--- A *file* is what an index gave, named by its checksum. A *layer* is what an installation left, a
 --- tar stream that nobody here looks into, named by all that was asked for; beside it lies what is
 --- told of it. Both come to be under another name and are renamed when they are whole: a builder
 --- that is killed leaves nothing half.
@@ -60,9 +60,10 @@ Writer.__index = Writer
 
 --- Begin something new.
 ---@param sort "files"|"layers"
+---@param algorithm "sha256"|"sha512"|"sha1"|nil of its checksum; default "sha256"
 ---@return codecell.CacheWriter? writer
 ---@return codecell.Error? err
-function cache.create(sort)
+function cache.create(sort, algorithm)
   local path, err = place(sort, true)
   local root, target
   if path then
@@ -77,7 +78,7 @@ function cache.create(sort)
     return nil, err
   end
   return setmetatable({ path = path, name = name, target = target, size = 0,
-    digest = core.digest("sha256") }, Writer)
+    digest = core.digest(algorithm or "sha256") }, Writer)
 end
 
 --- Add bytes.
@@ -88,6 +89,12 @@ function Writer:write(bytes)
   self.size = self.size + #bytes
   self.digest:update(bytes)
   return self.target:write(bytes)
+end
+
+--- What was written so far, to read.
+---@return userdata? descriptor the caller closes it
+function Writer:reopen()
+  return core.host_file(self.path .. "/" .. self.name) or nil
 end
 
 --- Let go of what is not whole. Idempotent.
@@ -160,30 +167,26 @@ end
 
 -- ---- files ----
 
---- A file by its SHA-256.
+--- A file by its checksum.
+---@param algorithm "sha256"|"sha512"
 ---@param digest string hexadecimal digits
 ---@return userdata? descriptor to read; the caller closes it
-function cache.file(digest)
-  local path = place("files", false)
-  local found = path and core.host_file(path .. "/" .. digest)
+function cache.file(algorithm, digest)
+  local path, name = place("files", false), algorithm .. "-" .. digest
+  local found = path and core.host_file(path .. "/" .. name)
   if found then
-    touch(path, digest)
+    touch(path, name)
   end
   return found or nil
 end
 
---- Keep a file that is whole, if its SHA-256 is the one that was promised.
+--- Keep a file that is whole and has this checksum.
 ---@param writer codecell.CacheWriter
+---@param algorithm "sha256"|"sha512"
 ---@param digest string
----@return boolean kept
-function cache.keep_file(writer, digest)
-  if writer.digest:finish() ~= digest then
-    writer:discard()
-    return false
-  end
-  local kept = writer:keep(digest)
+function cache.keep_file(writer, algorithm, digest)
+  writer:keep(algorithm .. "-" .. digest)
   evict()
-  return kept == true
 end
 
 -- ---- layers ----

@@ -41,6 +41,13 @@ local function tell(self, name, why, allow)
   end
 end
 
+--- How much the sandbox can hold.
+---@return number bytes
+function Desk:disk()
+  local sandbox = self.weak.sandbox
+  return sandbox and sandbox._limits.disk or 0
+end
+
 --- Whether a package may be had; a refusal is told.
 ---@param manager "pip"|"npm"
 ---@param name string normal form
@@ -55,11 +62,17 @@ function Desk:refusal(manager, name)
   return why
 end
 
+--- Whether it matters what an allowed package needs.
+---@return boolean
+function Desk:has_list()
+  return self.policy.allow ~= nil and self.policy.dependencies
+end
+
 --- Let a package have what it needs.
 ---@param manager "pip"|"npm"
 ---@param names string[] normal forms
 function Desk:admit(manager, names)
-  if self.policy.allow and self.policy.dependencies then
+  if self:has_list() then
     for _, name in ipairs(names) do
       self.admitted[manager][name] = true
     end

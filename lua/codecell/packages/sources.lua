@@ -6,12 +6,16 @@ local errors = require "codecell.errors"
 local sources = {}
 
 local DEFAULTS = { index = "https://pypi.org/simple/", registry = "https://registry.npmjs.org/" }
+-- Where an index that everybody knows has its files.
+local FILES = { ["https://pypi.org"] = "https://files.pythonhosted.org" }
 local CONFIGURATION_MOST = 2 ^ 20 -- bytes
 
 ---@class codecell.PackageSource
 ---@field url string ends in a slash
 ---@field origin string "https://name:port"
 ---@field authorization string? value of that header, for this origin alone
+---@field trusted table<string, true> other origins that may be anywhere, as this one; what else it
+---names must be public
 
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(digits)
@@ -38,7 +42,16 @@ local function split(text)
     user = user .. ":"
   end
   return { url = origin .. path, origin = origin,
+    trusted = FILES[origin] and { [FILES[origin]] = true } or {},
     authorization = user and "Basic " .. base64.encode(decode(user)) or nil }
+end
+
+local function trust(source, hosts)
+  for _, host in ipairs(source and hosts or {}) do
+    source.trusted["https://" .. host:lower()] = true
+    source.trusted["http://" .. host:lower()] = true
+  end
+  return source
 end
 
 -- ---- this machine's own settings ----
@@ -103,13 +116,13 @@ function sources.new(policy)
   local kept = {}
   return {
     index = function()
-      kept.index = kept.index or policy.index and split(policy.index)
-        or not policy.index and (of_pip() or split(DEFAULTS.index)) or nil
+      kept.index = kept.index or trust(policy.index and split(policy.index)
+        or not policy.index and (of_pip() or split(DEFAULTS.index)) or nil, policy.given.hosts)
       return kept.index
     end,
     registry = function()
-      kept.registry = kept.registry or policy.registry and split(policy.registry)
-        or not policy.registry and of_npm() or nil
+      kept.registry = kept.registry or trust(policy.registry and split(policy.registry)
+        or not policy.registry and of_npm() or nil, policy.given.hosts)
       return kept.registry
     end,
   }
@@ -145,7 +158,7 @@ function sources.take(given, envs)
   if envs.NPM_TOKEN then
     local registry = own.registry or given.registry()
     own.registry = registry and { url = registry.url, origin = registry.origin,
-      authorization = "Bearer " .. envs.NPM_TOKEN }
+      trusted = registry.trusted, authorization = "Bearer " .. envs.NPM_TOKEN }
   end
   return rest, {
     index = function() return own.index or given.index() end,
