@@ -82,8 +82,10 @@ local function few_cells(language, imports)
     cells[i] = CELLS[language][i]
   end
   for _, module in ipairs(imports) do
-    local uses = USES[module:match("^[^.]+")]
-    cells[#cells + 1] = uses and uses[1]
+    local uses = USES[module:match("^[^.]+")] or {}
+    for _ = 1, AGAIN do
+      cells[#cells + 1] = uses[1]
+    end
   end
   return cells
 end
