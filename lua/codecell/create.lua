@@ -106,7 +106,7 @@ local function offer_packages(given, offered)
   if type(offered) == "table" then
     packages.check("create", offered, 4)
   end
-  given.offer = packages.offer(offered)
+  given.offer, given.gateway = packages.offer(offered), packages.answer
   given.policy = given.policy or network.policy("create", { allow = {} }, 3)
 end
 

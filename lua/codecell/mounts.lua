@@ -64,6 +64,20 @@ local function refuse(level, i, text, ...)
   error(("create: mounts[%d]" .. text):format(i, ...), level)
 end
 
+-- The last part of a folder's path; of "." and ".." that of what they are.
+local function name_of(host)
+  local name = host:match("[^/]*$")
+  local folder, about
+  if name == "." or name == ".." then
+    folder, about = core.host_folder(host)
+  end
+  if folder then
+    folder:close()
+    name = about.path:match("[^/]*$")
+  end
+  return name
+end
+
 local function check_one(given, i, level)
   if type(given) ~= "table" then
     refuse(level + 1, i, ": {host =, path =, mode =} expected, got %s", type(given))
@@ -73,7 +87,7 @@ local function check_one(given, i, level)
     refuse(level + 1, i, ".host: the folder of this machine is missing")
   end
   local host = given.host:gsub("(.)/+$", "%1") -- "link/" would be what the link leads to
-  local path, problem = absolute(given.path or HOME .. "/" .. host:match("[^/]*$"))
+  local path, problem = absolute(given.path or HOME .. "/" .. name_of(host))
   if not path then
     refuse(level + 1, i, given.path and ".path: %s" or ".path: give one (%s)", problem)
   end

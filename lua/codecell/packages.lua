@@ -85,6 +85,13 @@ function packages.desk(sandbox)
   return owner._packages
 end
 
+--- Answer a request of an installer inside. Nothing here holds the sandbox while it waits.
+---@param asked codecell.IncomingRequest with the sandbox in `about`
+function packages.answer(asked)
+  asked:end_with_client()
+  return require("codecell.packages.gateway").serve(packages.desk(asked.about.sandbox), asked)
+end
+
 --- The variables by which installers inside find their index.
 ---@param root string? the folder of a template that has its own programs
 ---@return table<string, string>
@@ -395,9 +402,8 @@ function packages.install(sandbox, list, given)
   if ok then
     result, err, seconds = run(sandbox, manager, way, asked, given)
   end
-  if result then
-    result.packages = of_these(result.packages, asked)
-  end
+  local told = result or err
+  told.packages = told.packages and of_these(told.packages, asked)
   tell(sandbox, manager, asked, result or { packages = err.packages, log = err.log,
     seconds = seconds }, not result and err or nil)
   return result, err

@@ -86,6 +86,11 @@ end
 
 -- ---- what went wrong ----
 
+-- What the gateway noted.
+local function record_of(sandbox)
+  return require("codecell.packages").desk(sandbox).record
+end
+
 local function last_error(log)
   local found
   for line in log:gmatch("[^\n]+") do
@@ -100,7 +105,7 @@ end
 
 -- Why the index did not give what was asked for, as far as the gateway knows.
 local function of_gateway(sandbox)
-  local record = sandbox._packages.record
+  local record = record_of(sandbox)
   local refused, failed = record.refused[1], record.failed[1]
   if refused then
     return errors.new("denied_by_policy", ("install: %s: %s"):format(refused.name, refused.why),
@@ -118,31 +123,34 @@ local function explain(sandbox, build, result, log, missing)
   elseif result.out_of_memory then
     return errors.new("out_of_memory", "install: the installer used more memory than it may")
   end
-  local text = missing.text
-  if text then
-    return errors.new("not_found", text)
-  end
   local line = last_error(log)
   if line and line:find("No module named pip", 1, true) then
     return errors.new("unsupported", "install: this Python has no pip",
       "install it: apt-get install python3-pip")
   end
-  return of_gateway(sandbox) or errors.new("system", "install: " .. (line
+  local failure = of_gateway(sandbox)
+  if failure then
+    return failure
+  elseif missing.text then
+    return errors.new("not_found", missing.text)
+  end
+  return errors.new("system", "install: " .. (line
     or ("%s ended with status %s"):format(build.manager.name, tostring(result.exit_code))))
 end
 
 -- ---- what became of each ----
 
 local VERDICTS = {
+  no_file = "%s: the index has nothing of it for this interpreter",
   not_found = "%s: the index has no such package",
   no_version = "%s: the index has no such version of it",
 }
 
 local function find_missing(sandbox, build, log)
   local missing = build.manager.missing(log, build.request)
-  local record = sandbox._packages.record
+  local record = record_of(sandbox)
   for name in pairs(record.not_found) do
-    missing[name] = missing[name] or "not_found"
+    missing[name] = "not_found"
   end
   local names = require "codecell.packages.names"
   for _, one in ipairs(build.request:wanted()) do
@@ -162,7 +170,7 @@ local function tell_failure(sandbox, build, result, log)
   local list = {}
   for i, one in ipairs(build.request:wanted()) do
     list[i] = { name = one.name, status = missing[one.name] and "not_found"
-      or sandbox._packages.record.denied[one.name] and "denied" or "not_installed" }
+      or record_of(sandbox).denied[one.name] and "denied" or "not_installed" }
   end
   return { packages = list, failure = failure }
 end
@@ -225,7 +233,7 @@ local function build_in(sandbox, build)
   end
   local about, writer
   -- An installer that may not have what a version needs takes an older one.
-  if result.exit_code ~= 0 or sandbox._packages and #sandbox._packages.record.refused > 0 then
+  if result.exit_code ~= 0 or #record_of(sandbox).refused > 0 then
     about = tell_failure(sandbox, build, result, log)
   else
     local found

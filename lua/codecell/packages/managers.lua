@@ -130,7 +130,8 @@ function pip.collect(builder, way)
   return { own = by_name(told[1]), all = by_name(told[2]) }
 end
 
--- What pip says of each package that it cannot get.
+-- What pip says of each package that it cannot get. It does not tell a package that is not there
+-- from one that it was refused.
 function pip.missing(log)
   local found = {}
   local pattern = "Could not find a version that satisfies the requirement ([^\n]-) "
@@ -138,7 +139,7 @@ function pip.missing(log)
   for text, versions in log:gmatch(pattern) do
     local name = text:match("^%w[%w._-]*")
     if name then
-      found[names.plain_python(name)] = versions == "none" and "not_found" or "no_version"
+      found[names.plain_python(name)] = versions == "none" and "no_file" or "no_version"
     end
   end
   return found
@@ -197,9 +198,6 @@ end
 
 function npm.missing(log)
   local found = {}
-  for path in log:gmatch("404 Not Found %- GET %S-/npm/(%S+)") do
-    found[path:gsub("%%2[fF]", "/"):lower()] = "not_found"
-  end
   for text in log:gmatch("No matching version found for ([^\n]+)") do
     found[(text:match("^(@?[^@%s]+)") or ""):lower()] = "no_version"
   end

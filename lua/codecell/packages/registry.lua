@@ -1,6 +1,6 @@
 --- The documents of npm's registry: what it has of a package. They are told as they are, but for
---- the addresses of files. That no part of them is trusted makes it enough to look at the text: what
---- is overlooked is an address that the sandbox cannot reach.
+--- the addresses of files. That no part of them is trusted makes it enough to look at the text:
+--- what is overlooked is an address that the sandbox cannot reach.
 local base64 = require "codecell.base64"
 local fetch = require "codecell.packages.fetch"
 
