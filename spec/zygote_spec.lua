@@ -225,7 +225,7 @@ for name in 'mem', 'maps', 'fd', 'environ', 'root', 'cwd', 'exe':
     pool()
     take(LIKE, function(sandbox)
       assert.equal("[] [] False\n", printed(sandbox,
-        "import os\nnamed = [line for line in open('/proc/net/unix') if '/' in line or '@' in line]\n"
+        "import os\nnamed = [row for row in open('/proc/net/unix') if '/' in row or '@' in row]\n"
         .. "print(os.listdir('/run'), named, os.path.exists('/run/fork.so'))"))
       assert.equal("[1, 1, 1]\n", printed(sandbox, -- the heads of the tables
         "print([len(open('/proc/sysvipc/' + n).readlines()) for n in ('shm', 'msg', 'sem')])"))
