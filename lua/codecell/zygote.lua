@@ -59,6 +59,7 @@ local function start(self, loop)
     end
     stem, err = core.stem(loop, {
       root = given.root,
+      mounts = given.mounts ~= nil and next(given.mounts) ~= nil,
       binds = given.root and {} or languages.prefixes(),
       argv = way.arguments(way.program),
       envs = environment.new(given.envs, given.policy ~= nil):list(),

@@ -23,6 +23,7 @@
 
 #define ZYGOTE_WAITING_MAX 16 /* orders not answered: its socket takes them */
 #define ZYGOTE_STRAYS_MAX 16
+#define ZYGOTE_STRINGS_MAX 1024
 
 struct zygote_session {
   pid_t pid;
@@ -40,8 +41,9 @@ struct zygote {
   int wanted;
   int program, library; /* what it is made of, until it is started */
   uint64_t memory;      /* bytes, for it as for its sessions */
-  char **argv, **envs;  /* point into the message */
-  pid_t pid;            /* 0: it does not run */
+  char *argv[ZYGOTE_STRINGS_MAX + 1]; /* they point into the message */
+  char *envs[ZYGOTE_STRINGS_MAX + 2]; /* one more for that of the library */
+  pid_t pid;                          /* 0: it does not run */
   int sealed;
   int channel;                     /* to it, or -1 */
   int orders;                      /* what wardens ask for */

@@ -9,7 +9,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -19,7 +18,6 @@
 
 #include "../zygote/parcel.h"
 
-#define STRINGS_MAX 1024
 /* Far from the numbers of its sessions: libraries that know a fork by a new
 ** number would take the same one for the same process. */
 #define PID 30000
@@ -27,30 +25,27 @@
 
 /* ---- what it is made of ---- */
 
-/* A list of strings with their NULs, in place. */
-static char **read_strings(struct cell_unpacker *unpacker)
+/* A list of strings with their NULs, in place. How many, or -1. */
+static int read_strings(struct cell_unpacker *unpacker, char **strings)
 {
   uint32_t count = cell_unpack_u32(unpacker), i;
-  char **strings;
   size_t length;
 
-  if (count > STRINGS_MAX)
-    return NULL;
-  /* One more for the variable of the library. */
-  strings = calloc(count + 2, sizeof *strings);
-  for (i = 0; strings != NULL && i < count; i++) {
+  if (count > ZYGOTE_STRINGS_MAX)
+    return -1;
+  for (i = 0; i < count; i++) {
     strings[i] = (char *)cell_unpack_bytes(unpacker, &length);
     if (length == 0 || strings[i][length - 1] != '\0')
-      return NULL;
+      return -1;
   }
-  if (strings != NULL)
-    strings[count] = NULL;
-  return strings;
+  strings[count] = NULL;
+  return (int)count;
 }
 
 int zygote_read(struct zygote *zygote, int channel, struct failure *failure)
 {
   struct cell_unpacker unpacker;
+  int words, variables;
 
   if (wire_receive(channel, &zygote->message, 1) != 1 ||
       zygote->message.frame.type != CELL_STEM_SEED)
@@ -58,13 +53,13 @@ int zygote_read(struct zygote *zygote, int channel, struct failure *failure)
   cell_unpack_start(&unpacker, zygote->message.frame.payload,
                     zygote->message.frame.length);
   zygote->memory = cell_unpack_u64(&unpacker);
-  zygote->argv = read_strings(&unpacker);
-  zygote->envs = read_strings(&unpacker);
+  words = read_strings(&unpacker, zygote->argv);
+  variables = read_strings(&unpacker, zygote->envs);
   zygote->program = wire_take(&zygote->message, 0);
   zygote->library = wire_take(&zygote->message, 1);
   errno = EINVAL;
-  if (zygote->argv == NULL || zygote->envs == NULL || zygote->argv[0] == NULL ||
-      !cell_unpack_done(&unpacker) || zygote->library < 0)
+  if (words <= 0 || variables < 0 || !cell_unpack_done(&unpacker) ||
+      zygote->library < 0)
     return fail(failure, "zygote");
   zygote->wanted = 1;
   return 0;
@@ -76,9 +71,8 @@ int zygote_read(struct zygote *zygote, int channel, struct failure *failure)
 static void wait_for_all(pid_t child)
 {
   int status, result = 1, i;
-  pid_t pid;
 
-  while ((pid = waitpid(child, &status, 0)) < 0)
+  while (waitpid(child, &status, 0) < 0)
     if (errno != EINTR)
       _exit(1);
   if (WIFEXITED(status))

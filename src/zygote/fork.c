@@ -44,8 +44,9 @@
 #define OVERHEAD 2       /* warden and reaper count as processes */
 #define SIGNALS_MAX 1024 /* as of any other program in a sandbox */
 #define LOCKED_MAX (8u << 20)
-#define STACK_SIZE (256u << 10) /* handlers of libraries run on it at a fork   \
-                                 */
+#define STACK_SIZE                                                             \
+  (256u << 10) /* handlers of libraries run on it at a fork                    \
+                */
 
 #ifdef __x86_64__
 #define RSEQ_SIGNATURE 0x53053053u
@@ -57,8 +58,9 @@
 #define RSEQ_FAILED (-2)     /* what it says where there is none */
 
 /* Where the C library keeps it, if it does. */
-extern const ptrdiff_t __rseq_offset __attribute__((weak));
-extern const unsigned __rseq_size __attribute__((weak));
+extern const ptrdiff_t rseq_offset __asm__("__rseq_offset")
+  __attribute__((weak));
+extern const unsigned rseq_size __asm__("__rseq_size") __attribute__((weak));
 
 static const int kinds[SESSION_NAMESPACES] = {
   CLONE_NEWUSER, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWUTS,
@@ -140,14 +142,14 @@ static void register_rseq(void)
   char *area;
   int failed = RSEQ_FAILED;
 
-  if (&__rseq_size == NULL || __rseq_size == 0)
+  if (&rseq_size == NULL || rseq_size == 0)
     return;
 #ifdef __x86_64__
   __asm__("mov %%fs:0, %0" : "=r"(area));
 #else
   area = __builtin_thread_pointer();
 #endif
-  area += __rseq_offset;
+  area += rseq_offset;
   if (size < RSEQ_SIZE_MIN)
     size = RSEQ_SIZE_MIN;
   if (syscall(SYS_rseq, area, (uint32_t)size, 0, RSEQ_SIGNATURE) < 0)

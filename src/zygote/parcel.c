@@ -35,6 +35,21 @@ int parcel_send(int socket, const void *bytes, size_t size, const int *fds,
   return sent < 0 ? -1 : 0;
 }
 
+/* There is room for more in the control message, where no sender is told. */
+static void take_descriptors(const struct cmsghdr *part, struct parcel *parcel)
+{
+  size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int), i;
+  int fd;
+
+  for (i = 0; i < count; i++) {
+    memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+    if (parcel->count < PARCEL_FDS_MAX)
+      parcel->fds[parcel->count++] = fd;
+    else
+      close(fd);
+  }
+}
+
 static void read_control(struct msghdr *header, struct parcel *parcel)
 {
   struct cmsghdr *part;
@@ -44,10 +59,8 @@ static void read_control(struct msghdr *header, struct parcel *parcel)
        part = CMSG_NXTHDR(header, part)) {
     if (part->cmsg_level != SOL_SOCKET)
       continue;
-    if (part->cmsg_type == SCM_RIGHTS) {
-      parcel->count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      memcpy(parcel->fds, CMSG_DATA(part), parcel->count * sizeof(int));
-    }
+    if (part->cmsg_type == SCM_RIGHTS)
+      take_descriptors(part, parcel);
     if (part->cmsg_type == SCM_CREDENTIALS) {
       memcpy(&sender, CMSG_DATA(part), sizeof sender);
       parcel->sender = sender.pid;
