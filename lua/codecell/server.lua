@@ -47,14 +47,10 @@ local function check_open(self, verb)
   end
 end
 
---- Whether the client has closed its side: what is sent may reach nobody.
+--- Whether the client has gone: one that ends its side waits for no answer.
 ---@return boolean
 function Request:is_left()
-  if self.call:_closed() then
-    return true
-  end
-  local state, is_left = self.call:_state()
-  return is_left or state == "broken"
+  return self.call:_closed() or self.call:_state() == "broken"
 end
 
 --- Have every wait of the handler, from now on, end with the error "cancelled" once the client has

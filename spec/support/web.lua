@@ -151,7 +151,7 @@ async def serve(reader, writer):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             seen.append(head)
             del seen[:-20]
-            if not await answer(reader, writer, head, head.split(" ")[1]):
+            if not await answer(reader, writer, head, head.split(" ")[1].split("?")[0]):
                 break
     except (OSError, asyncio.IncompleteReadError, ValueError):
         pass

@@ -124,6 +124,14 @@ static void done(struct cell_bridge *bridge)
   visit_free(CELL_CONTAINER(bridge, struct cell_visit, bridge));
 }
 
+static void answered(struct cell_bridge *bridge)
+{
+  struct cell_visit *visit = CELL_CONTAINER(bridge, struct cell_visit, bridge);
+
+  visit->fd = cell_bridge_take(bridge, 0);
+  cell_visit_leave(visit);
+}
+
 void cell_visit_open(struct cell_visit *visit)
 {
   struct cell_reactor *reactor = visit->egress->reactor;
@@ -142,6 +150,7 @@ void cell_visit_open(struct cell_visit *visit)
   visit->egress->traffic.connections++;
   visit->bridge.counted = counted;
   visit->bridge.done = done;
+  visit->bridge.answered = visit->is_handed ? answered : NULL;
   if (visit->kind != CELL_VISIT_REQUEST) /* those were looked at before */
     visit->bridge.gate = cell_visit_inspect;
   if (cell_bridge_open(&visit->bridge, reactor, fds, NULL) < 0) {

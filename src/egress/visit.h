@@ -101,6 +101,9 @@ void cell_visit_refuse(struct cell_visit *visit, enum cell_refusal_why why,
                        const char *detail);
 /* It was allowed, and does not work: `what` says why. */
 void cell_visit_fail(struct cell_visit *visit, const char *what);
+/* All was said, and the bridge has given its socket back. May free the visit.
+ */
+void cell_visit_leave(struct cell_visit *visit);
 /* Bytes have come while REFUSING or LEAVING. */
 void cell_visit_part(struct cell_visit *visit);
 /* The proxy was asked for what is no request. */
