@@ -114,6 +114,17 @@ static int make_network(lua_State *L, struct cell_reactor *reactor,
   return *egress != NULL ? 0 : -1;
 }
 
+/* Field `stem`, or that of the reactor for the folder with programs `root`. */
+static struct cell_stem *find_stem(lua_State *L, struct cell_error *error)
+{
+  lua_getfield(L, 2, "stem");
+  if (!lua_isnil(L, -1))
+    return lcell_check_stem(L, -1);
+  lua_getfield(L, 2, "root");
+  return cell_stems_find(lcell_check_stems(L, 1), luaL_optstring(L, -1, ""),
+                         error);
+}
+
 static int sandbox_new(lua_State *L)
 {
   struct cell_reactor *reactor;
@@ -127,9 +138,7 @@ static int sandbox_new(lua_State *L)
   reactor = lcell_check_reactor(L, 1);
   if (!lua_isnil(L, 2)) {
     check_options(L, &options);
-    lua_getfield(L, 2, "root"); /* a folder with programs, or nil */
-    stem = cell_stems_find(lcell_check_stems(L, 1), luaL_optstring(L, -1, ""),
-                           &error);
+    stem = find_stem(L, &error);
     if (stem == NULL)
       return lcell_fail(L, &error);
     lua_settop(L, 2);
@@ -140,6 +149,9 @@ static int sandbox_new(lua_State *L)
   lua_settable(L, -3);
   if (lua_isnil(L, 2))
     return 1;
+  lua_pushliteral(L, "_stem"); /* tells how the sandbox ended */
+  lua_getfield(L, 2, "stem");
+  lua_settable(L, -3);
   lua_pushvalue(L, -1);
   lua_insert(L, 1); /* the object, while fields are read above it */
   lua_remove(L, 2);

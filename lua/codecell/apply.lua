@@ -49,6 +49,11 @@ local function check_told(work, change)
   return true
 end
 
+-- Whether it is as it was when the sandbox was made, or as it was made here.
+local function is_ours(mount, name, real)
+  return real.changed <= mount.folders[1].opened_at or real.changed == mount.placed[name]
+end
+
 -- Whether what is there is what was there when the sandbox was made.
 local function check_real(work, change)
   local mount = change.mount
@@ -65,8 +70,7 @@ local function check_real(work, change)
     return conflict(change, "it was made here")
   elseif change.op ~= "create" and real.type ~= change.was then
     return conflict(change, "it became something else here")
-  elseif real.type ~= "dir" and real.changed > mount.folders[1].opened_at
-    and real.changed ~= mount.placed[change.name] then
+  elseif (real.type ~= "dir" or change.op == "write") and not is_ours(mount, change.name, real) then
     return conflict(change, "it was changed here")
   end
   return true
@@ -225,9 +229,24 @@ local function perform(work, change)
   return WRITE[change.type](work, change)
 end
 
-local function keep_time(change)
-  local real = core.project_look(change.mount.folders[1].folder, change.name)
-  change.mount.placed[change.name] = real and real.changed or nil
+local function keep_time(mount, name)
+  local real = core.project_look(mount.folders[1].folder, name)
+  mount.placed[name] = real and real.changed or nil
+end
+
+-- What is done in a directory changes its time, which is then ours too.
+local function perform_in(work, change)
+  local mount, above = change.mount, change.name:match("^(.*)/")
+  local real = above and core.project_look(mount.folders[1].folder, above)
+  local was_ours = real and is_ours(mount, above, real)
+  local ok, err = perform(work, change)
+  if ok then
+    keep_time(mount, change.name)
+  end
+  if was_ours then
+    keep_time(mount, above)
+  end
+  return ok, err
 end
 
 local function fail(work, change, err)
@@ -246,11 +265,10 @@ function apply_one(work, change)
     ok, err = check_real(work, change)
   end
   if ok then
-    ok, err = perform(work, change)
+    ok, err = perform_in(work, change)
   end
   change.done, change.err = ok or false, err
   if ok then
-    keep_time(change)
     table.insert(work.applied, project.public(change))
   else
     fail(work, change, err)

@@ -151,9 +151,9 @@ function create.complete(options)
   return given, backend
 end
 
-local function make(given, backend)
+local function make(given, backend, stem)
   given.id = "i" .. core.random_id(20)
-  local made, err = backend.create(given)
+  local made, err = backend.create(given, stem)
   if not made then
     return nil, err
   end
@@ -161,13 +161,13 @@ local function make(given, backend)
   return made
 end
 
-local function make_listed(given, backend)
+local function make_listed(given, backend, stem)
   local ok, err = room.enter("create")
   if not ok then
     return nil, err
   end
   local made
-  made, err = make(given, backend)
+  made, err = make(given, backend, stem)
   if made then
     made, err = sandbox.enlist(made, given)
   end
@@ -210,10 +210,15 @@ function create.create(options)
   if not given then
     return nil, backend
   end
-  local made = options.warm and require("codecell.pool").take(given)
-  local ok, err
+  local made, stem, ok, err
+  if options.warm then
+    made, stem = require("codecell.pool").take(given)
+  end
   if not made then
-    made, err = make_listed(given, backend)
+    made, err = make_listed(given, backend, stem)
+  end
+  if made and stem then -- only what runs first can come from the zygote
+    made, err = start_languages(made, { "python" })
   end
   if not made then
     return nil, err

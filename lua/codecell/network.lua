@@ -131,6 +131,8 @@ function network.updated(given, before, rules)
     for _, rule in pairs(rules) do
       copy.rules[rule.key] = copy_all(before.rules[rule.key])
     end
+  elseif type(copy) == "table" and not rules then
+    copy.rules = nil
   end
   return copy
 end

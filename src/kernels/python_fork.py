@@ -30,7 +30,8 @@ class Refused(Exception):
     """Why this process cannot be copied."""
 
 
-def fork(request, values):
+def serve(request, values):
+    values = dict(values)
     role = wait if values[b'role'] == b'wait' else branch
     path, other = values[b'path'].decode(), int(values[b'other'])
     try:
@@ -194,8 +195,7 @@ def become(connection, numbers):
         for target, number in enumerate(numbers):
             posix.dup2(number, target, target < WIRE)
             posix.close(number)
-        kernel.pid, kernel.thread = posix.getpid(), _thread.get_ident()
-        connection.send(b'%d' % kernel.pid)
+        connection.send(b'%d' % posix.getpid())
         if connection.recv(1) != b'+':
             posix._exit(1)
         end_with(connection)
@@ -207,7 +207,7 @@ def become(connection, numbers):
 def end_with(connection):
     """Have the system kill this process when the other end is closed."""
     number = connection.fileno()
-    fcntl.fcntl(number, fcntl.F_SETOWN, kernel.pid)
+    fcntl.fcntl(number, fcntl.F_SETOWN, posix.getpid())
     fcntl.fcntl(number, fcntl.F_SETSIG, SIGKILL)
     flags = fcntl.fcntl(number, fcntl.F_GETFL)
     fcntl.fcntl(number, fcntl.F_SETFL, flags | fcntl.FASYNC)
@@ -224,14 +224,22 @@ def renew(connection):
     if kernel.anchor is not None:
         kernel.anchor.detach()  # its number was closed by the fork
     kernel.anchor = connection
-    core['wire'] = open(WIRE, 'rb', closefd=False)
-    streams.saved = [streams.high(1), streams.high(2)]
-    streams.identity = [streams.identify(1), streams.identify(2)]
-    kernel.inherited = [WIRE, core['ANSWERS'], connection.fileno()]
-    kernel.inherited += streams.saved
-    _signal.signal(SIGINT, core['on_interrupt'])
+    speak()
+    kernel.inherited.append(connection.fileno())
     if kernel.loop is not None:
         others.append(kernel.loop)
         kernel.loop = None
         part('python_async')['loop']()
+
+
+def speak():
+    """Be a kernel by itself, on the descriptors that it has now."""
+    kernel.pid, kernel.thread = posix.getpid(), _thread.get_ident()
+    core['wire'] = open(WIRE, 'rb', closefd=False)
+    streams.saved = [streams.high(1), streams.high(2)]
+    streams.identity = [streams.identify(1), streams.identify(2)]
+    kernel.inherited = [WIRE, core['ANSWERS']] + streams.saved
+    for number in kernel.inherited:
+        posix.set_inheritable(number, False)
+    _signal.signal(SIGINT, core['on_interrupt'])
     part('python_rehearsal')['renew_chance']()

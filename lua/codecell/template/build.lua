@@ -289,6 +289,7 @@ local function describe(state, base, list, given)
     kind = "template", description = given.description, root = base.about.root, envs = state.envs,
     cwd = state.cwd ~= HOME and state.cwd or nil, imports = given.imports, from = base.from,
     steps = texts, packages = state.packages, interpreters = interpreters(state.sandbox),
+    indexes = type(given.packages) == "table" and given.packages or nil,
   }
 end
 
