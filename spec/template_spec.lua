@@ -130,7 +130,7 @@ describe("a template #user", function()
     assert.equal(before, home.tree())
   end)
 
-  it("is laid out without harm, whatever its build made of the home #S057", function()
+  it("is laid out without harm, whatever its build made of the home #S066", function()
     codecell.assert(codecell.template.build("hostile", { run = { [[
       ln -s /etc outside; ln -s ../../../../../../../../../../etc up
       mkdir d; echo x > d/f; chmod 4755 d/f; chmod 6755 d; mkfifo pipe
