@@ -26,7 +26,8 @@ function keep.stream(name, about, source, most)
     store.abandon(draft)
     return nil, err
   end
-  about.files, about.size, about.created_at = laid.files, laid.size, os.time()
+  about.files, about.size, about.entries = laid.files, laid.size, laid.entries
+  about.created_at = os.time()
   local ok
   ok, err = store.commit(draft, about)
   return ok and about, err

@@ -90,7 +90,7 @@ end
 ---@param root userdata the descriptor of an empty directory
 ---@param source fun(): string?, codecell.Error? the next piece of the stream
 ---@param most number bytes of all files
----@return {files: integer, size: number}? laid
+---@return {files: integer, size: number, entries: integer}? laid entries: with its directories
 ---@return codecell.Error? err kinds "invalid_argument", "limit_exceeded", "no_space", ...
 function layout.unpack(root, source, most)
   local reader = tar.reader(source)
@@ -128,7 +128,7 @@ function layout.unpack(root, source, most)
     end
   end
   local ok, err = describe_directories(root, directories)
-  return ok and { files = count.files, size = count.bytes }, err
+  return ok and { files = count.files, size = count.bytes, entries = count.members }, err
 end
 
 return layout
