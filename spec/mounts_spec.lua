@@ -335,7 +335,7 @@ report("fill", attempt(lambda: open("/home/user/project/big", "wb").write(bytes(
       with({ { host = folder, mode = "overlay" }, { host = folder, path = "/work" } },
         function() end)
     end
-    assert.equal(before, descriptors())
+    assert.is_true(descriptors() <= before)
     assert.equal("", shell.run("grep " .. top .. " /proc/self/mountinfo").stdout)
     assert.equal(0, shell.run("rm -r " .. folder).status)
   end)
