@@ -1,5 +1,7 @@
 local codecell = require "codecell"
 local package_index = require "spec.support.package_index"
+local shell = require "spec.support.shell"
+local world = require "spec.support.world"
 
 local PIP = "import subprocess, sys\ndone = subprocess.run([sys.executable, '-m', 'pip', "
   .. "'install', %s], capture_output=True, text=True)\n"
@@ -46,9 +48,9 @@ describe("packages that code installs itself", function()
       .. "extra_one.value").text)
     assert.equal("4", run(sandbox, "%pip install -q dotted.name\nimport dotted_name\n"
       .. "dotted_name.value").text)
-    local shell = run(sandbox, "python3 -m pip install -q reads-data && "
+    local bash = run(sandbox, "python3 -m pip install -q reads-data && "
       .. "python3 -c 'import reads_data; print(reads_data.value)'", "bash")
-    assert.equal("data\n", shell.logs.stdout[1])
+    assert.equal("data\n", bash.logs.stdout[1])
   end)
 
   it("by npm, there at once in a session that had missed it #E23", function()
@@ -147,6 +149,32 @@ print(answer.status, answer.read()[:200])
     assert.equal("20", run(copy, PIP:format("'beta'") .. "import beta\nbeta.value").text)
     copy:close()
   end)
+end)
+
+describe("examples/packages.lua", function()
+  local earth = world.new(setup, teardown)
+  local index
+
+  setup(function()
+    index = package_index.start()
+  end)
+
+  teardown(function()
+    index.close()
+  end)
+
+  it("installs the package that is allowed, and asks the one server that is #E23 #H09 #C08",
+    function()
+      if package_index.needs_pip() then return end
+      local result = shell.run(("XDG_CACHE_HOME=%s %s examples/packages.lua beta %s "
+        .. "http://good.example:%d/page 127.0.0.1:%d 127.0.0.1:%d"):format(index.cache, shell.lua,
+          index.url, earth.web, earth.names, earth.web), { folder = "." })
+      assert.equal("", result.stderr)
+      assert.equal("installed 1.0\npage of 11 bytes\nanother package: False\n"
+        .. "package beta-of-somebody-else refused: it is not in the allow list of `packages`; "
+        .. 'allow it with packages = {allow = {"beta-of-somebody-else"}}\n', result.stdout)
+      assert.equal(0, result.status)
+    end)
 end)
 
 describe("an index that misbehaves", function()
