@@ -72,6 +72,13 @@ local function zygotes()
   return found
 end
 
+-- How many the zygote and its stem have.
+local function descriptors()
+  local zygote = zygotes()[1]
+  local stem = attack.host("cat /proc/" .. zygote .. "/status"):match("PPid:%s*(%d+)")
+  return attack.host(("ls /proc/%s/fd /proc/%s/fd | wc -l"):format(zygote, stem))
+end
+
 describe("a zygote #user", function()
   local OPTIONS = { size = 1 }
   OPTIONS.imports = { "random", "uuid", "tempfile", "ctypes", "secrets", "ssl" }
@@ -113,6 +120,7 @@ describe("a zygote #user", function()
       .. "except ImportError:\n    pass\n"
       .. "print(*a, sep='\\n')"
     local seen, ids, lines = {}, {}, 0
+    local kept = descriptors()
     for _ = 1, 100 do
       local sandbox = codecell.assert(codecell.create(with({ warm = true }, LIKE)))
       for word in printed(sandbox, code):gmatch("%S+") do
@@ -124,6 +132,9 @@ describe("a zygote #user", function()
       sandbox:close()
     end
     assert.is_true(lines >= 1000)
+    wait_until(function() -- nor does the stem or the zygote keep anything of them
+      return descriptors() == kept
+    end)
   end)
 
   it("hands down nothing: descriptors, timers, threads, locks, masks, folder #S121", function()
@@ -296,6 +307,9 @@ for pid in children:
 len(children)
 ]])
       assert.is_true(forks < 16, forks)
+      -- Seen from its own group, which else were above it.
+      assert.equal(codecell.assert(sandbox.commands:run({ "cat", "/proc/self/cgroup" })).stdout,
+        printed(sandbox, "print(open('/proc/self/cgroup').read(), end='')"))
       assert.equal("(16384, 1, 1)\n", printed(sandbox, "import resource as r\n"
         .. "print((r.getrlimit(r.RLIMIT_NOFILE)[1] * 16, *r.getrlimit(r.RLIMIT_CORE)))"))
     end)
@@ -370,6 +384,24 @@ time.sleep(60)
     end)
   end)
 
+  it("keeps a session and other contexts of its sandbox apart #S122", function()
+    pool()
+    take(LIKE, function(sandbox)
+      local second = codecell.assert(sandbox:create_code_context({ language = "python" }))
+      local code = "import os\nseen = []\nfor pid in %s:\n"
+        .. "    for name in 'mem', 'maps', 'fd/3', 'environ':\n"
+        .. "        try:\n            os.close(os.open('/proc/%%d/%%s' %% (pid, name), 0))\n"
+        .. "            seen.append('ok')\n"
+        .. "        except OSError as error:\n            seen.append(error.strerror)\n"
+        .. "(os.getpid(), set(seen))"
+      local other = ask(sandbox, "import os\nos.getpid()", { context = second }).text
+      assert.equal("(2, {'Permission denied'})",
+        ask(sandbox, code:format("[" .. other .. "]")).text)
+      assert.equal(("(%s, {'Permission denied'})"):format(other),
+        ask(sandbox, code:format("[2]"), { context = second }).text)
+    end)
+  end)
+
   it("starts what is run first only: after a command a kernel starts by itself", function()
     pool()
     local first = codecell.assert(codecell.create(with({ warm = true }, LIKE)))
@@ -431,6 +463,16 @@ describe("a pool without a zygote #user", function()
     codecell.assert(pool:wait(LONG))
     assert.is_nil(pool:stats().zygote)
     pool:close()
+  end)
+
+  it("has none for what has come out of a sandbox or an image #S120", function()
+    local zygote = require "codecell.zygote"
+    assert.is_table(zygote.new({}, { "python" }, { "random" }))
+    for _, brings in ipairs({ { home = { "/folder" } }, { root = "/folder" },
+      { offer = { policy = { given = { install = { "a" } } } } } }) do
+      assert.is_nil(zygote.new(brings, { "python" }, { "random" }))
+    end
+    assert.is_nil(zygote.new({}, { "lua" }, { "random" }))
   end)
 end)
 
