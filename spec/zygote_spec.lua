@@ -169,6 +169,45 @@ print(_imp.lock_held(), tty(), name)
     end)
   end)
 
+  it("makes a session the same as a kernel that starts by itself #S121", function()
+    pool()
+    local code = [[
+import os, resource, signal, sys
+wanted = ('Umask', 'Uid', 'Gid', 'Groups', 'Threads', 'SigBlk', 'SigIgn', 'SigPnd',
+          'ShdPnd', 'CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Seccomp',
+          'CoreDumping', 'THP_enabled', 'Cpus_allowed')
+for line in open('/proc/self/status'):
+    name, value = line.split(':')[:2]
+    if name == 'SigCgt': # above are those of the C library, once a thread has been made
+        print(int(value, 16) & 0x7fffffff)
+    elif name in wanted:
+        print(line, end='')
+for name in sorted(dir(resource)):
+    if name.startswith('RLIMIT_'):
+        print(name, resource.getrlimit(getattr(resource, name)))
+for name in 'oom_score_adj', 'timerslack_ns', 'personality', 'cgroup', 'mountinfo', 'loginuid':
+    try:
+        print(name, open('/proc/self/' + name).read())
+    except OSError as error:
+        print(name, error.strerror)
+for name in sorted(os.listdir('/proc/self/ns')):
+    print(os.readlink('/proc/self/ns/' + name))
+print(sorted(os.environ.items()), os.uname(), os.getcwd(), os.getpriority(0, 0),
+      os.sched_getscheduler(0), os.getgroups(), os.path.realpath(sys.executable))
+print([signal.getsignal(number) for number in range(1, 65) if number != 2])
+print([os.get_inheritable(number) for number in range(5)], os.isatty(0))
+print(sys.argv, sys.flags, sys.path, os.access('/', os.W_OK), sys.getrecursionlimit())
+]]
+    take(LIKE, function(sandbox)
+      local second = codecell.assert(sandbox:create_code_context({ language = "python" }))
+      local other = table.concat(ask(sandbox, code, { context = second }).logs.stdout)
+      local own = printed(sandbox, code):gmatch("[^\n]*")
+      for line in other:gmatch("[^\n]*") do
+        assert.equal(line, own())
+      end
+    end)
+  end)
+
   it("leaves a session without rights, behind all walls of any other code #S120", function()
     pool()
     take(LIKE, function(sandbox)
