@@ -51,7 +51,7 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       .. " `$XDG_DATA_HOME/codecell` or `~/.local/share/codecell`), for their owner alone; who has"
       .. " one keeps it while it is replaced or removed.",
     receivers = { template = "codecell.template", snapshot = "codecell.snapshot" },
-    except = set("included", "is_root", "find", "apply", "take"),
+    except = set("included", "is_root", "find", "apply", "plain", "take"),
   },
   {
     title = "Packages",

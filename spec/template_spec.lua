@@ -130,7 +130,7 @@ describe("a template #user", function()
     assert.equal(before, home.tree())
   end)
 
-  it("is laid out without harm, whatever its build made of the home #S057", function()
+  it("is laid out without harm, whatever its build made of the home #S066", function()
     codecell.assert(codecell.template.build("hostile", { run = { [[
       ln -s /etc outside; ln -s ../../../../../../../../../../etc up
       mkdir d; echo x > d/f; chmod 4755 d/f; chmod 6755 d; mkfifo pipe
@@ -189,6 +189,13 @@ describe("a template #user", function()
       assert.is_nil(run.error)
       assert.equal("python-datascience", sandbox:get_info().template)
     end)
+    local pool = codecell.assert(codecell.pool({ template = "python-datascience", size = 1 }))
+    codecell.assert(pool:wait(60))
+    with_sandbox({ template = "python-datascience", warm = true }, function(sandbox)
+      local run = codecell.assert(sandbox:run_code("import sys; 'pandas' in sys.modules"))
+      assert.equal("True", run.text)
+    end)
+    pool:close()
     local listed
     for _, one in ipairs(codecell.assert(codecell.templates())) do
       listed = listed or one.name == "python-datascience" and one

@@ -103,6 +103,7 @@ struct cell_policy *lcell_check_policy(lua_State *L, int index);
 /* Methods of a sandbox (lua_policy.c). */
 int lcell_sandbox_allow(lua_State *L);
 int lcell_sandbox_handed(lua_State *L);
+int lcell_sandbox_hear(lua_State *L);
 int lcell_sandbox_refusals(lua_State *L);
 int lcell_sandbox_traffic(lua_State *L);
 /* Raises for a closed one. */

@@ -132,6 +132,9 @@ enum cell_message {
   CELL_FILE_RENAME,
   /* string path, string target. Makes parents. Answer: DONE */
   CELL_FILE_LINK,
+  /* string path, u32 permission bits (of no link), u64 modified (nanoseconds
+  ** since 1970; UINT64_MAX: leave that). Answer: DONE */
+  CELL_FILE_TOUCH,
   /* string path of a directory (made with its parents), u64 length
   ** [source: a tar stream, readable from its offset 0, `length` bytes of it].
   ** Its members replace what is there; no link is followed. Answer: DONE;

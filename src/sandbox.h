@@ -91,6 +91,8 @@ struct cell_reactor *cell_sandbox_reactor(struct cell_sandbox *sandbox);
 /* Posted at hello, at the end, and at the answer to any question. */
 uint32_t cell_sandbox_token(const struct cell_sandbox *sandbox);
 
+/* Take what its warden has said already, as a step would. */
+void cell_sandbox_hear(struct cell_sandbox *sandbox);
 /* What it was refused: from its egress, or, where it has no network, from what
 ** its warden tells. Whoever adds to them posts its token.
 */

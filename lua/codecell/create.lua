@@ -199,6 +199,7 @@ end
 ---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
 ---rules = {}}`),
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
+---`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox

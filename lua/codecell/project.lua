@@ -6,7 +6,6 @@ local core = require "codecell.core"
 local diff = require "codecell.diff"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
-local secrets = require "codecell.secrets"
 local wait = require "codecell.wait"
 
 local MOST = 100000 -- differences of one overlay
@@ -166,12 +165,12 @@ local function read_new(sandbox, change, most)
   return table.concat(pieces), nil, digest:finish()
 end
 
-local function show_text(sandbox, change, old, new)
+local function show_text(change, old, new)
   if not diff.is_text(old or "") or not diff.is_text(new or "") then
     change.omitted = "binary"
     return
   end
-  change.diff = secrets.hide(sandbox, diff.unified(old, new, change.name))
+  change.diff = diff.unified(old, new, change.name) -- nothing is masked: it is what is applied
 end
 
 -- Adds `diff`, or `omitted`: why there is none.
@@ -193,7 +192,7 @@ local function show(sandbox, change, budget)
     return
   end
   budget.left = budget.left - #(old or "") - #(new or "")
-  show_text(sandbox, change, old, new)
+  show_text(change, old, new)
 end
 
 -- ---- changes ----

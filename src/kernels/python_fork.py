@@ -14,7 +14,7 @@ import _thread
 import fcntl
 import posix
 import sys
-from _signal import SIGINT, SIGKILL
+from _signal import SIGCHLD, SIGINT, SIGKILL
 
 PATIENCE = 10  # seconds until the other one is there
 WIRE, COUNT = 3, 5  # descriptors 0 to 4 are given
@@ -174,6 +174,20 @@ def receive(connection):
 def split():
     """Fork, twice: the copy is no child that code here would wait for.
     True in the copy."""
+    # Code may have its children forgotten, or a handler that waits for all.
+    blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, (SIGCHLD,))
+    is_ignored = _signal.getsignal(SIGCHLD) == _signal.SIG_IGN
+    if is_ignored:
+        _signal.signal(SIGCHLD, _signal.SIG_DFL)
+    try:
+        return split_waiting()
+    finally:
+        if is_ignored:
+            _signal.signal(SIGCHLD, _signal.SIG_IGN)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
+
+
+def split_waiting():
     middle = posix.fork()
     if not middle:
         try:

@@ -115,6 +115,7 @@ end
 -- A file that is kept.
 local function send_kept(request, file)
   local ok = request:start(200, BYTES, file:size())
+  file:seek(0)
   while ok do
     local chunk = file:read(CHUNK)
     if not chunk then

@@ -12,6 +12,7 @@ local PAGE_MOST = 64 * 2 ^ 20 -- bytes
 local METADATA_MOST = 4 * 2 ^ 20
 local FILES_MOST = 50000
 local VALUES_MOST = 4000000
+local SUFFIXES = { ".whl", ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz" }
 local ACCEPT = { { "Accept", "application/vnd.pypi.simple.v1+html, text/html;q=0.9, "
   .. "application/vnd.pypi.simple.v1+json;q=0.1" } }
 
@@ -45,7 +46,13 @@ end
 -- The name of the file that an address ends in, if it can be one.
 local function file_name(url)
   local name = decode(url:match("^[^?#]*"):match("[^/]*$"))
-  return name:find("^%w[%w._+!-]*$") and #name <= 255 and name or nil
+  if name:find("^%w[%w._+!-]*$") and #name <= 255 then
+    for _, suffix in ipairs(SUFFIXES) do
+      if name:sub(-#suffix) == suffix then
+        return name
+      end
+    end
+  end
 end
 
 local function add(page, entry)
