@@ -146,8 +146,7 @@ $(NAMES): $(NAMES_OBJECTS)
 	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CARES_LIBS)
 
 # What needs libcurl: loaded by the first request that is made.
-ifdef CURL_INCDIR
-CURL_CFLAGS ?= -I$(CURL_INCDIR)
+ifdef CURL_LIBDIR
 CURL_LIBS ?= -L$(CURL_LIBDIR) -lcurl
 endif
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
@@ -164,8 +163,7 @@ $(CURL): $(CURL_OBJECTS)
 	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
 # What needs libmicrohttpd: loaded by the first server that is made.
-ifdef MICROHTTPD_INCDIR
-MICROHTTPD_CFLAGS ?= -I$(MICROHTTPD_INCDIR)
+ifdef MICROHTTPD_LIBDIR
 MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd
 endif
 MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd 2>/dev/null)

@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local json = require "codecell.json"
 local outside = require "spec.support.outside"
+local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 local web = require "spec.support.web"
 local world = require "spec.support.world"
@@ -45,7 +46,7 @@ BASE = "http://" + HOST
 ]]
 
 describe("network = {rules = {...}} #user", function()
-  world.new(setup, teardown)
+  local earth = world.new(setup, teardown)
   local server, sandbox, events, place
 
   local function options()
@@ -276,6 +277,15 @@ for path in glob.glob("/proc/*/environ") + glob.glob("/proc/*/cmdline"):
     assert.falsy(head():find("Authorization", 1, true)) -- plain HTTP, to a port of TLS
     assert.is_nil(mine:get_info().network.rules)
     mine:close()
+  end)
+
+  it("is what an example shows", function()
+    local line = ("API_KEY=k3y %s examples/secret.lua https://%s/head 127.0.0.1:%d 127.0.0.1:%d %s")
+      :format(shell.lua, place, earth.names, server.https, server.ca)
+    local result = shell.run(line, { folder = "." })
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find("\nAuthorization: Bearer k3y\r\n", 1, true), result.stdout)
+    assert.truthy(result.stdout:find("\nadded outside: Authorization\n$"), result.stdout)
   end)
 
   it("lets a sandbox go while requests are open", function()

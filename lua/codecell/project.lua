@@ -13,6 +13,7 @@ local TEXT_MOST = 1024 * 1024 -- bytes of a file that is shown as a diff
 local TEXTS_MOST = 16 * 1024 * 1024 -- of all that are
 local DIGEST_MOST = 64 * 1024 * 1024 -- of a file that is compared with what was shown
 local PIECE = 1024 * 1024
+local EINTR = 4
 local TURN = 0.0001 -- seconds, in which other work goes on between two pieces
 
 local project = {}
@@ -41,7 +42,11 @@ end
 local function read_overlay(sandbox, verb, i, list)
   local mount = sandbox._mounts[i]
   local found, err = ask(sandbox, verb, "differences", i, MOST)
-  if not found then
+  if not found and err.errno == EINTR then
+    return nil, errors.new("system",
+      verb .. ": the code has ended the process that compares; pause the sandbox first",
+      "pause the sandbox first")
+  elseif not found then
     return nil, err
   end
   for _, change in ipairs(found) do

@@ -143,7 +143,8 @@ local function build(options, words)
   local built, err = codecell.template.build(name, {
     file = file, python = split(options.python), npm = split(options.npm),
     from = from_here(options.from), envs = envs, run = options.run, network = options.network,
-    timeout = options.timeout, description = options.description, on_step = on_step, on_output = on_output,
+    timeout = options.timeout, description = options.description, on_step = on_step,
+    on_output = on_output,
   })
   if not built then
     return show_failure(err, out)
