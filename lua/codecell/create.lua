@@ -128,8 +128,8 @@ function create.complete(options)
   given.timeout = options.timeout or 300
   given.limits = complete_limits(options.limits)
   given.metadata = copy(options.metadata)
-  if options.template then
-    ok, err = require("codecell.template").apply(given)
+  if options.template and backend.apply_template then
+    ok, err = backend.apply_template(given)
     if not ok then
       return nil, err
     end
