@@ -31,6 +31,7 @@ describe("a template #user", function()
     local said = {}
     local built = codecell.assert(codecell.template.build("demo", {
       from = source, envs = { GREETING = "hello" }, description = "for tests",
+      imports = { "colorsys" },
       run = { "echo \"$GREETING\" > said; id -u > who", { "sh", "-c", "pwd > place" } },
       on_step = function(number, count, text)
         said[number] = ("%d of %d: %s"):format(number, count, text:sub(1, 8))
@@ -164,12 +165,14 @@ describe("a template #user", function()
     assert.is_nil(home.tree():find("moving", 1, true))
   end)
 
-  it("is kept by a pool and by forks", function()
+  it("is kept by a pool, with its imports, and by forks", function()
     local pool = codecell.assert(codecell.pool({ template = "demo", size = 1 }))
     codecell.assert(pool:wait(60))
     local sandbox = codecell.assert(codecell.create({ template = "demo", warm = true }))
     assert.equal(1, pool:stats().taken)
     pool:close()
+    local run = codecell.assert(sandbox:run_code("import sys; 'colorsys' in sys.modules"))
+    assert.equal("True", run.text)
     assert.equal("hello\n", output(sandbox, "cat said"))
     output(sandbox, "echo mine > said; rm who")
     local copy = codecell.assert(sandbox:fork())
@@ -189,13 +192,6 @@ describe("a template #user", function()
       assert.is_nil(run.error)
       assert.equal("python-datascience", sandbox:get_info().template)
     end)
-    local pool = codecell.assert(codecell.pool({ template = "python-datascience", size = 1 }))
-    codecell.assert(pool:wait(60))
-    with_sandbox({ template = "python-datascience", warm = true }, function(sandbox)
-      local run = codecell.assert(sandbox:run_code("import sys; 'pandas' in sys.modules"))
-      assert.equal("True", run.text)
-    end)
-    pool:close()
     local listed
     for _, one in ipairs(codecell.assert(codecell.templates())) do
       listed = listed or one.name == "python-datascience" and one

@@ -72,6 +72,13 @@ local function zygotes()
   return found
 end
 
+-- How many the zygote and its stem have.
+local function descriptors()
+  local zygote = zygotes()[1]
+  local stem = attack.host("cat /proc/" .. zygote .. "/status"):match("PPid:%s*(%d+)")
+  return attack.host(("ls /proc/%s/fd /proc/%s/fd | wc -l"):format(zygote, stem))
+end
+
 describe("a zygote #user", function()
   local OPTIONS = { size = 1 }
   OPTIONS.imports = { "random", "uuid", "tempfile", "ctypes", "secrets", "ssl" }
@@ -113,6 +120,7 @@ describe("a zygote #user", function()
       .. "except ImportError:\n    pass\n"
       .. "print(*a, sep='\\n')"
     local seen, ids, lines = {}, {}, 0
+    local kept = descriptors()
     for _ = 1, 100 do
       local sandbox = codecell.assert(codecell.create(with({ warm = true }, LIKE)))
       for word in printed(sandbox, code):gmatch("%S+") do
@@ -124,6 +132,9 @@ describe("a zygote #user", function()
       sandbox:close()
     end
     assert.is_true(lines >= 1000)
+    wait_until(function() -- nor does the stem or the zygote keep anything of them
+      return descriptors() == kept
+    end)
   end)
 
   it("hands down nothing: descriptors, timers, threads, locks, masks, folder #S121", function()
@@ -155,6 +166,45 @@ print(_imp.lock_held(), tty(), name)
       assert.equal("True", ask(sandbox, "import ctypes, os\nc = ctypes.CDLL(None)\nseen = []\n"
         .. "for cpu in sorted(os.sched_getaffinity(0)):\n    os.sched_setaffinity(0, [cpu])\n"
         .. "    seen.append(c.sched_getcpu() == cpu)\nall(seen)").text)
+    end)
+  end)
+
+  it("makes a session the same as a kernel that starts by itself #S121", function()
+    pool()
+    local code = [[
+import os, resource, signal, sys
+wanted = ('Umask', 'Uid', 'Gid', 'Groups', 'Threads', 'SigBlk', 'SigIgn', 'SigPnd',
+          'ShdPnd', 'CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Seccomp',
+          'CoreDumping', 'THP_enabled', 'Cpus_allowed')
+for line in open('/proc/self/status'):
+    name, value = line.split(':')[:2]
+    if name == 'SigCgt': # above are those of the C library, once a thread has been made
+        print(int(value, 16) & 0x7fffffff)
+    elif name in wanted:
+        print(line, end='')
+for name in sorted(dir(resource)):
+    if name.startswith('RLIMIT_'):
+        print(name, resource.getrlimit(getattr(resource, name)))
+for name in 'oom_score_adj', 'timerslack_ns', 'personality', 'cgroup', 'mountinfo', 'loginuid':
+    try:
+        print(name, open('/proc/self/' + name).read())
+    except OSError as error:
+        print(name, error.strerror)
+for name in sorted(os.listdir('/proc/self/ns')):
+    print(os.readlink('/proc/self/ns/' + name))
+print(sorted(os.environ.items()), os.uname(), os.getcwd(), os.getpriority(0, 0),
+      os.sched_getscheduler(0), os.getgroups(), os.path.realpath(sys.executable))
+print([signal.getsignal(number) for number in range(1, 65) if number != 2])
+print([os.get_inheritable(number) for number in range(5)], os.isatty(0))
+print(sys.argv, sys.flags, sys.path, os.access('/', os.W_OK), sys.getrecursionlimit())
+]]
+    take(LIKE, function(sandbox)
+      local second = codecell.assert(sandbox:create_code_context({ language = "python" }))
+      local other = table.concat(ask(sandbox, code, { context = second }).logs.stdout)
+      local own = printed(sandbox, code):gmatch("[^\n]*")
+      for line in other:gmatch("[^\n]*") do
+        assert.equal(line, own())
+      end
     end)
   end)
 
@@ -296,6 +346,9 @@ for pid in children:
 len(children)
 ]])
       assert.is_true(forks < 16, forks)
+      -- Seen from its own group, which else were above it.
+      assert.equal(codecell.assert(sandbox.commands:run({ "cat", "/proc/self/cgroup" })).stdout,
+        printed(sandbox, "print(open('/proc/self/cgroup').read(), end='')"))
       assert.equal("(16384, 1, 1)\n", printed(sandbox, "import resource as r\n"
         .. "print((r.getrlimit(r.RLIMIT_NOFILE)[1] * 16, *r.getrlimit(r.RLIMIT_CORE)))"))
     end)
@@ -370,6 +423,24 @@ time.sleep(60)
     end)
   end)
 
+  it("keeps a session and other contexts of its sandbox apart #S122", function()
+    pool()
+    take(LIKE, function(sandbox)
+      local second = codecell.assert(sandbox:create_code_context({ language = "python" }))
+      local code = "import os\nseen = []\nfor pid in %s:\n"
+        .. "    for name in 'mem', 'maps', 'fd/3', 'environ':\n"
+        .. "        try:\n            os.close(os.open('/proc/%%d/%%s' %% (pid, name), 0))\n"
+        .. "            seen.append('ok')\n"
+        .. "        except OSError as error:\n            seen.append(error.strerror)\n"
+        .. "(os.getpid(), set(seen))"
+      local other = ask(sandbox, "import os\nos.getpid()", { context = second }).text
+      assert.equal("(2, {'Permission denied'})",
+        ask(sandbox, code:format("[" .. other .. "]")).text)
+      assert.equal(("(%s, {'Permission denied'})"):format(other),
+        ask(sandbox, code:format("[2]"), { context = second }).text)
+    end)
+  end)
+
   it("starts what is run first only: after a command a kernel starts by itself", function()
     pool()
     local first = codecell.assert(codecell.create(with({ warm = true }, LIKE)))
@@ -431,6 +502,16 @@ describe("a pool without a zygote #user", function()
     codecell.assert(pool:wait(LONG))
     assert.is_nil(pool:stats().zygote)
     pool:close()
+  end)
+
+  it("has none for what has come out of a sandbox or an image #S120", function()
+    local zygote = require "codecell.zygote"
+    assert.is_table(zygote.new({}, { "python" }, { "random" }))
+    for _, brings in ipairs({ { home = { "/folder" } }, { root = "/folder" },
+      { offer = { policy = { given = { install = { "a" } } } } } }) do
+      assert.is_nil(zygote.new(brings, { "python" }, { "random" }))
+    end
+    assert.is_nil(zygote.new({}, { "lua" }, { "random" }))
   end)
 end)
 

@@ -34,8 +34,7 @@ struct cell_stem *lcell_check_stem(lua_State *L, int index)
 }
 
 /* The frames that the zygote reads: its program, and the cells that it
-*rehearses
-** before it is sealed. In a userdata on the stack.
+** rehearses before it is sealed. In a userdata on the stack.
 */
 static void push_wire(lua_State *L, struct cell_packer *wire)
 {
@@ -69,7 +68,7 @@ static int set_binds(lua_State *L, struct cell_stem *stem,
   return cell_stem_set_binds(stem, paths, count, error);
 }
 
-/* stem(reactor, {root, mounts, binds, argv, envs, memory, language, cells}) */
+/* stem(reactor, {mounts, binds, argv, envs, memory, language, cells}) */
 static int stem_new(lua_State *L)
 {
   struct cell_reactor *reactor = lcell_check_reactor(L, 1);
@@ -84,8 +83,7 @@ static int stem_new(lua_State *L)
   argv = lcell_check_strings(L, 2, "argv");
   envs = lcell_check_strings(L, 2, "envs");
   push_wire(L, &wire);
-  lua_getfield(L, 2, "root");
-  self->stem = cell_stem_new(reactor, luaL_optstring(L, -1, ""), &error);
+  self->stem = cell_stem_new(reactor, "", &error);
   if (self->stem == NULL)
     return lcell_fail(L, &error);
   self->seed =

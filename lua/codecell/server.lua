@@ -74,15 +74,18 @@ end
 --- was started nothing of it can be read any more.
 ---@param timeout number? seconds; default: `idle` of the server
 ---@return string? chunk nil at the end of the body, and on failure
----@return codecell.Error? err kind "timeout", "unavailable" (the client has gone), "cancelled"
+---@return codecell.Error? err kind "timeout", "unavailable" (the client has gone), "cancelled" (the
+---answer was started)
 function Request:read(timeout)
   check_open(self, "read")
-  if self.has_started then
-    error("read: the answer has been started", 2)
-  end
   timeout = timeout or self.idle
   local deadline = wait.deadline(timeout)
   while true do
+    if self.has_started then
+      return nil, errors.new("cancelled", "read: the answer has been started")
+    elseif self.call:_closed() then
+      return nil, errors.new("cancelled", "read: the request has ended")
+    end
     local chunk = self.call:try_read()
     if chunk then
       return chunk
@@ -147,6 +150,7 @@ function Request:start(status, headers, length)
     end
   end
   self.has_started = true
+  reactor.wake(self.call:_token()) -- who still reads the body
   if self.call:_state() ~= "open" then
     return nil, gone(self, "start")
   end
@@ -246,8 +250,10 @@ local function serve(handler, request)
   elseif not request.has_finished then
     request:abort()
   end
-  reactor.listen(request.call:_token(), nil)
+  local token = request.call:_token()
+  reactor.listen(token, nil)
   request.call:close()
+  reactor.wake(token) -- who still waits for it
 end
 
 -- Each call in a coroutine of its own; inside a step, so nothing waits here.
@@ -280,6 +286,14 @@ local function load_library()
   return nil, errors.unsupported("a server of HTTP", "local",
     "the module codecell.microhttpd cannot be loaded: install libmicrohttpd (Debian: "
       .. "libmicrohttpd12)")
+end
+
+--- Whether servers can be made here.
+---@return true? ok
+---@return codecell.Error? err kind "unsupported"
+function server.prepare()
+  local library, err = load_library()
+  return library and true, err
 end
 
 --- A server that has no connection yet.

@@ -22,10 +22,10 @@ Zygote.__index = Zygote
 
 local zygote = { language = LANGUAGE }
 
--- What a template or packages bring into a home is not seen from outside of its sandbox: the same
--- names could mean other modules there.
+-- A zygote runs the programs and modules of this machine alone. What a template or packages bring
+-- has come out of a sandbox or an image: it stays behind the walls of one.
 local function is_wanted(given, names, imports)
-  local brings = given.home or given.offer and given.offer.policy.given.install
+  local brings = given.home or given.root or given.offer and given.offer.policy.given.install
   for _, name in ipairs(names) do
     if languages.find(name).name == LANGUAGE then
       return #imports > 0 and not brings
@@ -49,7 +49,7 @@ end
 local function start(self, loop)
   local given = self.given
   self.generation, self.failure = languages.generation(), nil
-  local way, err = languages.way(LANGUAGE, true, given.root)
+  local way, err = languages.way(LANGUAGE, true)
   local stem
   if way then
     local cells = {}
@@ -58,9 +58,8 @@ local function start(self, loop)
       cells[#cells + 1] = code
     end
     stem, err = core.stem(loop, {
-      root = given.root,
       mounts = given.mounts ~= nil and next(given.mounts) ~= nil,
-      binds = given.root and {} or languages.prefixes(),
+      binds = languages.prefixes(),
       argv = way.arguments(way.program),
       envs = environment.new(given.envs, given.policy ~= nil):list(),
       memory = given.limits.memory,

@@ -275,9 +275,8 @@ int opener_start(int is_root, const struct self_title *title)
   return -1;
 }
 
-/* What the opener said. Without it a stem is of no use: it ends as if it had
-*been
-** killed, and the host makes another one.
+/* What the opener said. Without one a stem is of no use: it ends, as if it had
+** been killed, and the host makes another.
 */
 static int receive(int opener, struct failure *failure)
 {
