@@ -32,7 +32,7 @@ function folders.mounts(options)
   end
   local ok, problem = pcall(mounts.check, list, 1)
   if not ok then
-    return nil, (problem:gsub("^.-create: mounts%[%d+%]", "--mount"))
+    return nil, (problem:gsub("^.-create: mounts%[%d+%]%.?", "--mount: "))
   end
   return list
 end
