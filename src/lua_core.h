@@ -77,18 +77,16 @@ void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
 /* Borrowed; raises when closed. *size is that of the whole file. */
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
 /* The strings of the list field `name` of a table, NULL-terminated; what is
- *left
- ** on the stack keeps them as long as the table does.
- */
+** left on the stack keeps them as long as the table does.
+*/
 const char **lcell_check_strings(lua_State *L, int index, const char *name);
 /* The list {name1, value1, ...} at `index` as the parts of a payload, in a
 ** userdata on the stack.
 */
 void lcell_push_parts(lua_State *L, int index, struct cell_packer *packer);
 /* The kernel of that language, which the bootstrap of a fresh process waits
- *for:
- ** every embedded file of it as one payload, in a userdata on the stack.
- */
+** for: every embedded file of it as one payload, in a userdata on the stack.
+*/
 void lcell_push_program(lua_State *L, const char *language,
                         struct cell_packer *packer);
 /* A stem of its own (lua_stem.c); raises for a closed one. */

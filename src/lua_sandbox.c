@@ -83,8 +83,7 @@ static void check_options(lua_State *L, struct cell_sandbox_options *options)
 /* The network of the table's `policy`, resolved by its `names` (the table of
 ** resolver.h) and by `name_servers` ("": those of the system), with at most
 ** `connections` at a time and `traffic` bytes (0: any number). 0, or -1: NULL
-*and
-** no error for one without.
+** and no error for one without.
 */
 static int make_network(lua_State *L, struct cell_reactor *reactor,
                         struct cell_egress **egress, struct cell_error *error)

@@ -34,8 +34,7 @@ struct cell_stem *lcell_check_stem(lua_State *L, int index)
 }
 
 /* The frames that the zygote reads: its program, and the cells that it
-*rehearses
-** before it is sealed. In a userdata on the stack.
+** rehearses before it is sealed. In a userdata on the stack.
 */
 static void push_wire(lua_State *L, struct cell_packer *wire)
 {

@@ -54,8 +54,8 @@ enum cell_message {
   CELL_STEM_KEEP,
   /* Right after SETUP with CELL_SETUP_SEEDED. Of the interpreter that sessions
   ** are forked from: u64 memory that it may have, as they may, u32 count +
-  *strings argv, u32 count + strings environment,
-  ** each with its NUL  [its wire, to be read] [the library loaded ahead] */
+  ** strings argv, u32 count + strings environment, each with its NUL  [its
+  ** wire, to be read] [the library loaded ahead] */
   CELL_STEM_SEED,
 
   /* ---- stem to host ---- */

@@ -146,9 +146,8 @@ void cell_answer_clear(struct cell_answer *answer);
 /* ---- for process.c, port.c and egress.c ---- */
 
 /* Who hears what becomes of a SPAWN, DIAL or LISTEN, inside a step. It may ask
- *nothing there,
- ** and must not release the sandbox.
- */
+** nothing there, and must not release the sandbox.
+*/
 struct cell_listener {
   /* SPAWNED, EXITED or DONE, as protocol.h says and checked. *fd: a terminal's
   ** master or a connection, to be taken, or -1. After a SPAWNED with an errno,

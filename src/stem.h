@@ -35,9 +35,8 @@ int cell_stem_is_idle(const struct cell_stem *stem);
 int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
                         size_t count, struct cell_error *error);
 /* Later sandboxes may have folders of the host: from now on a process stays
- *that
- ** can open them. Makes a new stem at the next create, once.
- */
+** that can open them. Makes a new stem at the next create, once.
+*/
 void cell_stem_want_mounts(struct cell_stem *stem);
 /* Start it now, so that the first create is fast. */
 int cell_stem_start(struct cell_stem *stem, struct cell_error *error);

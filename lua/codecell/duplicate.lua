@@ -246,6 +246,9 @@ function duplicate.fork(from, given)
     ok, err = ok and going, err or problem
   end
   if ok then
+    if from._packages then
+      require("codecell.packages").copy(from, to)
+    end
     return to
   elseif to then
     to:close()

@@ -1,6 +1,5 @@
 /* hostile_differences_test.c -- what a warden that has been taken over could
-*say
-** of changes to folders of the host. #S054 #S060 #S066
+** say of changes to folders of the host. #S054 #S060 #S066
 */
 #include "hostile.h"
 

@@ -4,13 +4,11 @@
 **
 ** Until SESSION_SEAL is in the environment fork() is the C library's. Then a
 ** call of it never returns in the zygote; in each session it returns 0, once,
-*so
-** that the language does what it does after a fork. There is one thread.
+** so that the language does what it does after a fork. There is one thread.
 **
 ** A helper, which shares the zygote's memory while that waits, enters the
 ** sandbox and forks there: the child, on the helper's stack, jumps into the
-*copy
-** of the frame that waits (docs/design.md, "Zygotes").
+** copy of the frame that waits (docs/design.md, "Zygotes").
 */
 #include "parcel.h"
 #include "session.h"

@@ -144,7 +144,9 @@ local function find_base(from)
   local folder, err = core.host_directory(from, false)
   if not folder then
     return nil, err.kind == "not_found" and errors.new("not_found",
-      ("build: there is no template %q and no such folder"):format(from)) or err
+      ("build: there is no template %q and no such folder"):format(from),
+      "an image is unpacked into a folder first, for instance by "
+        .. "'docker export $(docker create IMAGE) | tar -xC FOLDER'") or err
   end
   folder:close()
   if template.is_root(from) then
