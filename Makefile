@@ -410,7 +410,9 @@ fuzz: all
 
 $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
-	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS)
+	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) $(LINK_FUZZ)
+$(BUILD)/tests/handover_fuzz: LINK_FUZZ = src/microhttpd/call.c src/microhttpd/daemon.c \
+	$(MICROHTTPD_LIBS)
 
 # ---- figures, manual, installation ----
 
