@@ -127,7 +127,7 @@ static enum MHD_Result add_field(void *data, enum MHD_ValueKind kind,
                                  const char *name, const char *value)
 {
   struct cell_queue *fields = data;
-  size_t most = 2 * CELL_SERVER_HEAD_MAX;
+  size_t most = (size_t)2 * CELL_SERVER_HEAD_MAX;
 
   (void)kind;
   if (value == NULL)
