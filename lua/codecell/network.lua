@@ -184,6 +184,10 @@ local REASONS = {
   package = "%s",
 }
 
+-- What installers ask for, who are better served by a gateway.
+local INDEXES = { ["files.pythonhosted.org"] = true, ["pypi.org"] = true,
+  ["registry.npmjs.org"] = true }
+
 ---@class codecell.RefusalRecord a refusal as the engine tells it
 ---@field why string
 ---@field host string a name or an address
@@ -206,7 +210,9 @@ local function tell(sandbox, record)
   end
   local refusal = { what = what(record), why = REASONS[why]:format(record.detail),
     times = record.times }
-  if why == "not_allowed" or why == "port" or why == "no_network" or why == "literal" then
+  if INDEXES[record.host] and (why == "not_allowed" or why == "no_network") then
+    refusal.allow = "packages = true"
+  elseif why == "not_allowed" or why == "port" or why == "no_network" or why == "literal" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.host, record.port))
   elseif why == "address" then
     refusal.allow = ("network = {allow = {%q, %q}}"):format(entry(record.host, record.port),
