@@ -138,6 +138,8 @@ print(answer.status, answer.read()[:200])
     local sandbox = create({ packages = false })
     local execution = run(sandbox, PIP:format("'--retries=0', 'alpha'") .. "done.returncode")
     assert.equal("1", execution.text)
+    assert.equal("pypi.org", execution.refused[1].what:match("^[^:]+"))
+    assert.equal("packages = true", execution.refused[1].allow)
   end)
 
   it("can be installed in a sandbox of a pool too", function()

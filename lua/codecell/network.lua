@@ -184,6 +184,10 @@ local REASONS = {
   package = "%s",
 }
 
+-- What installers ask for, who are better served by a gateway.
+local INDEXES = { ["files.pythonhosted.org"] = true, ["pypi.org"] = true,
+  ["registry.npmjs.org"] = true }
+
 ---@class codecell.RefusalRecord a refusal as the engine tells it
 ---@field why string
 ---@field host string a name or an address
@@ -209,6 +213,8 @@ local function tell(sandbox, record)
     times = record.times }
   if record.is_unknown then
     refusal.allow = nil
+  elseif INDEXES[record.host] and (why == "not_allowed" or why == "no_network") then
+    refusal.allow = "packages = true"
   elseif why == "not_allowed" or why == "port" or why == "no_network" or why == "literal" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.host, record.port))
   elseif why == "address" then

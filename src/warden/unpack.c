@@ -151,7 +151,7 @@ static int enter_parent(struct unpacking *unpacking, const char **name)
     }
     if (number == 0 && unpacking->parent < 0)
       number = errno;
-    strcpy(unpacking->parent_path, path);
+    memcpy(unpacking->parent_path, path, strlen(path) + 1);
   }
   return number;
 }

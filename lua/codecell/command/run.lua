@@ -110,6 +110,9 @@ end
 local function tell_refused(execution)
   for _, refusal in ipairs(execution.refused) do
     local option, entry = (refusal.allow or ""):match('^(%l+) = {allow = {"([^"]+)"}}$')
+    if refusal.allow == "packages = true" then
+      option, entry = "packages", "all"
+    end
     io.stderr:write("codecell: ", refusal.what, " refused: ", refusal.why,
       entry and ("; allow it with --%s %s"):format(option, entry) or "", "\n")
   end
