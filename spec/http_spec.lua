@@ -150,6 +150,18 @@ describe("http.request", function()
     other:close()
   end)
 
+  it("asks again where a kept connection is closed, but never what could run twice", function()
+    get "/last"
+    assert.equal("GET /size 0", get "/size")
+    get "/last"
+    local err = failure("/twice", { method = "POST", body = "abc" })
+    assert.equal("unavailable", err.kind)
+    assert.equal(1, select(2, (get "/seen"):gsub("POST /twice", "")))
+    get "/last"
+    assert.equal("POST /once 0", get("/once", { method = "POST" }))
+    assert.equal(1, select(2, (get "/seen"):gsub("POST /once", "")))
+  end)
+
   it("follows no redirect unless told to, and takes no secret along to another server", function()
     local _, response = get("/redirect/" .. base .. "/size")
     assert.equal(302, response.status)

@@ -144,11 +144,15 @@ async def answer(reader, writer, head, path):
     return True
 
 async def serve(reader, writer):
+    is_last = False # the next request is not answered
     try:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             seen.append(head)
             del seen[:-20]
+            if is_last:
+                break
+            is_last = head.split(" ")[1] == "/last"
             if not await answer(reader, writer, head, head.split(" ")[1].split("?")[0]):
                 break
     except (OSError, asyncio.IncompleteReadError, ValueError):

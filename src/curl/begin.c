@@ -55,8 +55,26 @@ static void set_protocols(CURL *easy)
 #endif
 }
 
+/* On a connection that was kept, and is closed as the request comes, libcurl
+** asks again by itself, if it can begin with the body anew: it cannot, unless
+** there is none.
+*/
+static int could_run_twice(const struct cell_client_request *request)
+{
+  static const char *const harmless[] = {"GET", "HEAD", "OPTIONS", "PUT",
+                                         "DELETE"};
+  size_t i;
+
+  for (i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+    if (strcmp(request->method, harmless[i]) == 0)
+      return 0;
+  return !request->has_body || request->length == 0;
+}
+
 static void set_method(CURL *easy, const struct cell_client_request *request)
 {
+  if (could_run_twice(request))
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (request->has_body) {
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
