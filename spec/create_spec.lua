@@ -95,6 +95,7 @@ describe("create #user", function()
       end
       assert.same({
         HOME = "/home/user", USER = "user", LOGNAME = "user", LANG = "C.UTF-8", TMPDIR = "/tmp",
+        PIP_BREAK_SYSTEM_PACKAGES = "1",
         PATH = "/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin", TZ = "UTC", CODECELL = "1",
         GREETING = "hello",
       }, seen)
@@ -115,6 +116,17 @@ describe("create #user", function()
       assert.equal("unsupported", err.kind)
       assert.equal("string", type(err.hint))
     end
+  end)
+
+  it("says what it looked for where there is no GPU, and never goes on without one #H13", function()
+    local sandbox, err = codecell.create({ gpu = true })
+    assert.is_nil(sandbox)
+    assert.equal("unsupported", err.kind)
+    assert.matches("^create: gpu: .*/proc/driver/nvidia/version", tostring(err))
+    assert.is_true(#err.hint > 0)
+    local plain = codecell.assert(codecell.create({ gpu = false }))
+    assert.is_false(plain:supports("gpu"))
+    plain:close()
   end)
 
   it("does not know a backend that runs code unisolated #I28", function()

@@ -56,7 +56,13 @@ for name in ("localhost", "x.localhost"):
     local execution = run("import socket\nsocket.create_connection(('192.0.2.1', 80))")
     assert.equal("OSError", execution.error.name)
     assert.equal("[Errno 101] Network is unreachable", execution.error.value)
-    assert.truthy(execution.refused[1].message:find("^an address refused: network is none"))
+    assert.equal('192.0.2.1:80 refused: network is none; allow it with '
+      .. 'network = {allow = {"192.0.2.1"}}', execution.refused[1].message)
+    execution = run([[
+import socket
+socket.create_connection((".".join(["192", "0", "2", "1"]), 8080))]])
+    assert.equal("an address refused: network is none", execution.refused[1].message)
+    assert.is_nil(execution.refused[1].allow)
   end)
 
   it("answers any number of names and any bytes, and tells so many #S109", function()

@@ -410,16 +410,41 @@ describe("packages", function()
       assert.equal("", wrong)
     end)
 
+    it("comes of several programs at once, and of none that was killed #L04", function()
+      if needs_pip() then return end
+      local one = ("XDG_CACHE_HOME=%s PIP_INDEX_URL=%s %s run --install large -c "
+        .. "'import large.f0001 as m; m.value'"):format(folder, index.url, shell.codecell)
+      os.execute("rm -rf " .. folder .. "/codecell/packages")
+      local result = shell.run(one .. " > first & " .. one .. " > second & ("
+        .. one .. " & sleep 0.8; kill -9 $!) > /dev/null 2>&1; wait; cat first second")
+      assert.equal("1\n1\n", result.stdout)
+      index.log()
+      assert.equal("1\n", shell.run(one).stdout)
+      assert.equal("", index.log())
+    end)
+
     it("stays below its bound: what was not used for longest goes first", function()
       if needs_pip() then return end
-      local before = cache.usage()
-      assert.is_true(before > 0)
+      assert.is_true(cache.usage().bytes > 0)
       codecell.setup({ package_cache = 100000 })
       codecell.assert(create():install("dotted-name"))
-      local used = cache.usage()
+      local used = cache.usage().bytes
       codecell.setup({ package_cache = 8 * 2 ^ 30 })
       assert.is_true(used <= 100000)
       assert.is_true(codecell.assert(create():install("dotted-name")).cached)
+    end)
+
+    it("is told and removed by the command", function()
+      if needs_pip() then return end
+      codecell.assert(create():install("alpha"))
+      local told = shell.run(("XDG_CACHE_HOME=%s %s packages"):format(folder, shell.codecell))
+      assert.matches("MB in %d+ files below " .. folder:gsub("%p", "%%%0")
+        .. "/codecell/packages; at most 8589.9 MB\n$", told.stdout)
+      told = shell.run(("XDG_CACHE_HOME=%s %s packages --clear --json"):format(folder,
+        shell.codecell))
+      assert.equal(0, codecell.json.decode(told.stdout).bytes)
+      assert.equal("", shell.run("find " .. folder .. " -type f").stdout)
+      assert.equal(2, shell.run(shell.codecell .. " packages extra").status)
     end)
 
     it("is refused where others could write", function()
@@ -430,5 +455,27 @@ describe("packages", function()
       assert.is_nil(none)
       assert.equal("permission_denied", err.kind)
     end)
+  end)
+end)
+
+describe("packages, whoever the user is #user", function()
+  local index
+
+  setup(function()
+    index = package_index.start()
+  end)
+
+  teardown(function()
+    index.close()
+  end)
+
+  it("are installed, kept, and installed again #E32 #D31", function()
+    if package_index.needs_pip() then return end
+    for i = 1, 2 do
+      local result = codecell.assert(index.create():install("beta"))
+      assert.equal(i == 2, result.cached)
+    end
+    assert.equal("20", index.create():run_code("import beta; beta.value",
+      { packages = { "beta" } }).text)
   end)
 end)

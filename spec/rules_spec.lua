@@ -204,6 +204,31 @@ print(raw("GET " + BASE + "/head#x HTTP/1.1\r\nHost: x\r\n\r\n")[:12])]]
     assert.falsy(text:find("Upgrade", 1, true))
   end)
 
+  it("answers what cannot be passed on, and raises nothing outside", function()
+    local text = run [[
+for request in (
+    "GET " + BASE + "/\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET " + BASE + "/head HTTP/1.1\r\nHost: x\r\n" + "a: b\r\n" * 300 + "\r\n",
+    "GET " + BASE + "/head HTTP/1.1\r\nHost: x\r\nX-\xff: b\r\n\r\n",
+    "GE-T " + BASE + "/head HTTP/1.1\r\nHost: x\r\nX-A: \xff\r\n\r\n",
+    "POST " + BASE + "/size HTTP/1.1\r\nContent-Length: 10\r\n\r\n" + "x" * 100000,
+    "POST " + BASE + "/early HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + "x" * 1000000,
+):
+    print(raw(request)[:12])]]
+    assert.equal("HTTP/1.1 400\nHTTP/1.1 400\nHTTP/1.1 400\nHTTP/1.1 200\nHTTP/1.1 200\n"
+      .. "HTTP/1.1 413\n", text)
+    run [[
+peers = []
+for i in range(100):
+    peer = socket.create_connection(("127.0.0.1", 1008), 20)
+    peer.sendall(("GET " + BASE + "/silent HTTP/1.1\r\nHost: x\r\n\r\n").encode())
+    peers.append(peer)
+del peer, peers]]
+    wait_until(function()
+      return sandbox:get_metrics().network.open == 0
+    end)
+  end)
+
   it("tells the code what went wrong outside, without a word of the header #S116", function()
     local text = run [[
 for path in ("/short", "/cut-chunk", "/bomb", "/no-answer", "/reset", "/garbage", "/long-head"):
@@ -277,6 +302,55 @@ for path in glob.glob("/proc/*/environ") + glob.glob("/proc/*/cmdline"):
     assert.falsy(head():find("Authorization", 1, true)) -- plain HTTP, to a port of TLS
     assert.is_nil(mine:get_info().network.rules)
     mine:close()
+  end)
+
+  it("says where a name leads to that may not be reached outside either", function()
+    local given = options()
+    table.remove(given.allow, 2) -- the address
+    local mine = codecell.assert(codecell.create({ network = given }))
+    local execution = codecell.assert(mine:run_code(INSIDE:format(server.http, server.https)
+      .. 'print(get(BASE + "/head"))'))
+    assert.truthy(execution.logs.stdout[1]:find("^403 .*127.0.0.1 is not allowed: loopback"))
+    assert.equal(place, execution.refused[1].what)
+    assert.equal(('network = {allow = {%q, "127.0.0.1:%d"}}'):format(place, server.https),
+      execution.refused[1].allow)
+    mine:close()
+  end)
+
+  it("goes with a copy of the sandbox, and with one of a pool that was made for it", function()
+    local function head(mine)
+      local execution = codecell.assert(mine:run_code(INSIDE:format(server.http, server.https)
+        .. 'print(get(BASE + "/head"))'))
+      return execution.logs.stdout[1]
+    end
+    local pool = codecell.assert(codecell.pool({ network = options(), size = 1 }))
+    assert(pool:wait(30))
+    local warm = codecell.assert(codecell.create({ network = options(), warm = true }))
+    assert.equal(1, pool:stats().taken)
+    local copy = codecell.assert(warm:fork())
+    assert.truthy(head(warm):find(KEY, 1, true))
+    assert.truthy(head(copy):find(KEY, 1, true))
+    pool:close()
+    warm:close()
+    copy:close()
+  end)
+
+  it("cannot be kept where a library is missing, and says which", function()
+    local found = package.loaded["codecell.microhttpd"]
+    package.loaded["codecell.microhttpd"] = nil
+    package.preload["codecell.microhttpd"] = function()
+      error("libmicrohttpd.so.12: cannot open shared object file")
+    end
+    local made, err = codecell.create({ network = options() })
+    local without = options()
+    without.rules = nil
+    local other = codecell.create({ network = without })
+    package.preload["codecell.microhttpd"] = nil
+    package.loaded["codecell.microhttpd"] = found
+    assert.is_nil(made)
+    assert.equal("unsupported", err.kind)
+    assert.truthy(err.hint:find("libmicrohttpd12", 1, true))
+    other:close() -- which needs none
   end)
 
   it("is what an example shows", function()

@@ -5,6 +5,7 @@ local BASE = {
   "HOME=/home/user", "USER=user", "LOGNAME=user",
   "PATH=/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "TMPDIR=/tmp",
   "TZ=UTC", "CODECELL=1",
+  "PIP_BREAK_SYSTEM_PACKAGES=1", -- there is no system to break: it is read-only
 }
 
 -- The proxy of a sandbox with a network; programs that know none need none.

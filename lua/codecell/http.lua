@@ -32,6 +32,7 @@ local CLIENT = {
   public = { type = "boolean" },
   name_servers = { type = "name" },
   ca_file = { type = "text" },
+  socket = { type = "text" },
 }
 
 -- ---- a client ----
@@ -83,10 +84,11 @@ local function make(settings)
 end
 
 --- What makes requests: it keeps its connections for later ones, and shares nothing with others.
----@param settings? {public: boolean?, policy: userdata?, name_servers: string?, ca_file: string?}
+---@param settings? {public: boolean?, policy: userdata?, name_servers: string?, ca_file: string?, socket: string?}
 ---`public` (false): refuse every address that is not the public internet's; `policy`: what may be
 ---reached (`network.policy`); `name_servers`: "127.0.0.1:53,..." instead of the system's;
----`ca_file`: whom to trust instead of the system's authorities
+---`ca_file`: whom to trust instead of the system's authorities; `socket`: path of the socket that
+---all of it goes to, for a URL with an address
 ---@return codecell.HttpClient? client
 ---@return codecell.Error? err kind "unsupported": libcurl is not installed; "out_of_memory"
 function http.client(settings)
@@ -129,7 +131,8 @@ local OURS = { host = true, ["content-length"] = true, expect = true }
 ---@field body (string|fun(): string?, codecell.Error?)? what is sent; a function returns the next
 ---piece, nil at the end, or nil and an error; it may wait
 ---@field length integer? bytes that a function returns in all; default: not known, sent chunked
----@field timeout number? seconds until the head of the answer has come; default 60
+---@field timeout number? seconds until the head of the answer has come, after the server has taken
+---the last piece of the body; default 60
 ---@field idle number? seconds that its body may be silent; default 60
 ---@field redirects integer? how many are followed; default 0: the answer is the redirect
 
@@ -204,10 +207,11 @@ local function send_piece(exchange, piece, outcome)
     end
     local went_to = exchange:try_write(piece, at)
     if went_to == #piece then
+      outcome.moved_at = reactor.now()
       return true
     end
     if went_to > at or not outcome.deadline then
-      outcome.deadline = wait.deadline(outcome.idle)
+      outcome.deadline, outcome.moved_at = wait.deadline(outcome.idle), reactor.now()
     end
     at = went_to
     if not wait.wait(exchange, outcome.deadline) then
@@ -217,7 +221,7 @@ local function send_piece(exchange, piece, outcome)
   end
 end
 
--- The whole body. An error of the function's is that of the request.
+-- The whole body. An error of the function's is that of the request, unless its answer has come.
 local function send(exchange, body, outcome)
   local piece, err = body()
   while piece do
@@ -228,7 +232,7 @@ local function send(exchange, body, outcome)
     piece, err = body()
   end
   outcome.err = outcome.err or err
-  if exchange:_closed() then
+  if exchange:_closed() or outcome.err and exchange:_head() then
     return
   elseif outcome.err then
     exchange:close()
@@ -271,7 +275,8 @@ local function start_sending(exchange, target, outcome)
 end
 
 local function wait_for_head(exchange, target, outcome, timeout)
-  local deadline = wait.deadline(timeout)
+  wait.deadline(timeout)
+  outcome.moved_at = outcome.moved_at or reactor.now()
   while true do
     if exchange:_closed() then
       if outcome.problem then
@@ -286,9 +291,12 @@ local function wait_for_head(exchange, target, outcome, timeout)
     local done, err = exchange:_outcome()
     if done == nil then
       return nil, explain(err, target)
-    elseif not wait.wait(exchange, deadline) then
-      exchange:close()
-      return nil, wait.failure(("%s %s"):format(target.method, target.origin), timeout)
+    elseif not wait.wait(exchange, outcome.moved_at + timeout) then
+      err = wait.failure(("%s %s"):format(target.method, target.origin), timeout)
+      if err.kind ~= "timeout" or reactor.now() >= outcome.moved_at + timeout then
+        exchange:close()
+        return nil, err
+      end
     end
   end
 end
@@ -301,6 +309,7 @@ local function ask(client, target, given)
   local exchange, err = client.made:_begin({
     tls = target.tls, authority = target.authority, path = target.path, method = target.method,
     headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
+    socket = client.settings.socket,
   })
   if not exchange then
     return nil, explain(err, target)

@@ -184,6 +184,10 @@ local REASONS = {
   package = "%s",
 }
 
+-- What installers ask for, who are better served by a gateway.
+local INDEXES = { ["files.pythonhosted.org"] = true, ["pypi.org"] = true,
+  ["registry.npmjs.org"] = true }
+
 ---@class codecell.RefusalRecord a refusal as the engine tells it
 ---@field why string
 ---@field host string a name or an address
@@ -191,6 +195,7 @@ local REASONS = {
 ---@field detail string
 ---@field times integer
 ---@field allow string? of a package: what would allow it
+---@field is_unknown boolean? the host is a word for it
 
 -- What is told of it.
 ---@param sandbox codecell.Sandbox
@@ -206,7 +211,11 @@ local function tell(sandbox, record)
   end
   local refusal = { what = what(record), why = REASONS[why]:format(record.detail),
     times = record.times }
-  if why == "not_allowed" or why == "port" or why == "no_network" or why == "literal" then
+  if record.is_unknown then
+    refusal.allow = nil
+  elseif INDEXES[record.host] and (why == "not_allowed" or why == "no_network") then
+    refusal.allow = "packages = true"
+  elseif why == "not_allowed" or why == "port" or why == "no_network" or why == "literal" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.host, record.port))
   elseif why == "address" then
     refusal.allow = ("network = {allow = {%q, %q}}"):format(entry(record.host, record.port),
@@ -355,14 +364,24 @@ end
 -- An address where there is no network at all: its own kernel says so to the code.
 local UNREACHABLE = { "Network is unreachable", "ENETUNREACH" }
 
-local function unreachable(texts)
+-- The one that was meant, as far as the code and what it said tell.
+local function address_of(texts)
+  for i = #texts, 1, -1 do
+    local address = texts[i]:match("%f[%w.](%d+%.%d+%.%d+%.%d+)%f[^%w.]")
+    if address and address ~= "127.0.0.1" and address ~= "0.0.0.0" then
+      return address
+    end
+  end
+  return nil
+end
+
+local function unreachable(sandbox, texts)
   for i = 2, #texts do
     for _, pattern in ipairs(UNREACHABLE) do
       if texts[i]:find(pattern, 1, true) then
-        return { { what = "an address", why = REASONS.no_network, times = 1,
-          message = 'an address refused: network is none; allow its host with '
-            .. 'network = {allow = {"api.example.com"}}',
-          allow = 'network = {allow = {"api.example.com"}}' } }
+        local address = address_of(texts)
+        return { tell(sandbox, { why = "no_network", host = address or "an address", detail = "",
+          port = address and port_of(address, texts) or 0, times = 1, is_unknown = not address }) }
       end
     end
   end
@@ -402,7 +421,7 @@ function network.since(sandbox, mark, execution, code)
     list[i] = tell(sandbox, list[i])
   end
   if #list == 0 and is_none then
-    return unreachable(texts)
+    return unreachable(sandbox, texts)
   end
   return list
 end

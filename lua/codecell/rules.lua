@@ -17,6 +17,7 @@ local RULE = {
 -- Whoever decides these could make one request two, or send it to another server.
 local FORBIDDEN = { host = true, ["content-length"] = true, expect = true }
 
+local HEADERS_MOST = 200 -- of a request and of an answer
 local TIMEOUT = 300 -- for the head of an answer: models think long
 local IDLE = 300
 
@@ -195,6 +196,16 @@ local function client_of(sandbox, rule)
   return made, err
 end
 
+-- Where the name has led to is told as the egress tells it.
+local function tell(request, rule, err)
+  local address, why = err.message:match("its address (%S+) is not allowed: (.+)$")
+  local sandbox = request.about.sandbox
+  if address and sandbox then
+    require("codecell.network").refuse(sandbox, { why = "address", host = rule.name,
+      port = rule.secure, detail = address .. ", " .. why, times = 1 })
+  end
+end
+
 local function fail(request, err)
   return request:reply(STATUS[err.kind] or 502, TEXT, err.message .. "\n")
 end
@@ -207,8 +218,10 @@ function rules.answer(request, sandbox, place)
   local rule = sandbox._rules[place]
   if not rule then
     return fail(request, errors.new("denied_by_policy", place .. " refused: it has no rule now"))
-  elseif REFUSED[request.method] or request.path:sub(1, 1) ~= "/" then
+  elseif REFUSED[request.method] or not fields.is_token(request.method) then
     return request:reply(405, TEXT, "This method is not passed on.\n")
+  elseif not request.target:find("^/[!\"$-~]*$") or #request.headers > HEADERS_MOST then
+    return request:reply(400, TEXT, "This request is not passed on.\n")
   end
   local client, err = client_of(sandbox, rule)
   sandbox = nil -- luacheck: ignore
@@ -223,7 +236,12 @@ function rules.answer(request, sandbox, place)
     method = request.method, headers = headers_of(request, rule), body = body, length = length,
     timeout = TIMEOUT, idle = IDLE,
   })
+  if response and #response.headers > HEADERS_MOST then
+    response:close()
+    response, err = nil, errors.new("protocol", "its answer has too many fields")
+  end
   if not response then
+    tell(request, rule, err)
     return fail(request, err)
   end
   return pass_back(request, response)

@@ -37,6 +37,7 @@ static long next_bytes(struct unpacking *unpacking, uint64_t most,
   size_t count;
   ssize_t got;
 
+  *bytes = unpacking->buffer;
   if (unpacking->at == unpacking->filled && left > 0) {
     do
       got =
@@ -150,7 +151,7 @@ static int enter_parent(struct unpacking *unpacking, const char **name)
     }
     if (number == 0 && unpacking->parent < 0)
       number = errno;
-    strcpy(unpacking->parent_path, path);
+    memcpy(unpacking->parent_path, path, strlen(path) + 1);
   }
   return number;
 }
