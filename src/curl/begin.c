@@ -86,6 +86,8 @@ static void set_transport(struct exchange *exchange, const char *url,
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   if (request->ca_file[0] != '\0')
     curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+  if (request->socket[0] != '\0')
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, cell_curl_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, cell_curl_close_socket);
