@@ -16,6 +16,9 @@ local NETWORK = {
   HTTP_PROXY = PROXY, HTTPS_PROXY = PROXY, ALL_PROXY = PROXY, NO_PROXY = DIRECT,
 }
 
+--- Where programs keep what they keep for themselves, if the home cannot be written to.
+environment.elsewhere = { MPLCONFIGDIR = "/tmp/.matplotlib", XDG_CACHE_HOME = "/tmp/.cache" }
+
 ---@class codecell.Environment
 ---@field added table<string, string> what create and set_envs gave
 ---@field version integer raised at each change
