@@ -291,7 +291,13 @@ describe("the folder of templates #user", function()
 
   it("says that a description is broken, and can remove it", function()
     codecell.assert(codecell.template.build("broken", {}))
-    for _, text in ipairs({ "", "[]", "{", '{"format":1}', ("x"):rep(2000000) }) do
+    local whole = shell.read(home.path .. "/templates/broken/template.json")
+    local wrong = { "", "[]", "{", '{"format":1}', ("x"):rep(2000000) }
+    for _, field in ipairs({ '"envs":[1]', '"root":"relative"', '"from":{"kind":"else"}',
+      '"steps":[{}]', '"packages":1', '"kind":"other"', '"id":"../x"', '"size":-1' }) do
+      wrong[#wrong + 1] = whole:gsub("}%s*$", "," .. field .. "}") -- the last one counts
+    end
+    for _, text in ipairs(wrong) do
       shell.write(home.path .. "/templates/broken/template.json", text)
       local sandbox, err = codecell.create({ template = "broken" })
       assert.is_nil(sandbox)
