@@ -57,7 +57,8 @@ static const struct remedy remedies[] = {
    "files:upload"},
   {"mount owner", EINVAL, CELL_UNSUPPORTED,
    "the file system of the folder cannot show its files as another user's: run "
-   "the program as their owner, or copy the folder with files:upload"},
+   "the program as their owner, give them to 200000:200000 (who code is of a "
+   "program of root), or copy the folder with files:upload"},
   {"mount owner", ENOSYS, CELL_UNSUPPORTED,
    "for a program of root this needs Linux 5.12 or later: run it as the owner "
    "of the folder, or copy the folder with files:upload"},
