@@ -41,6 +41,9 @@ static const struct remedy remedies[] = {
    "/proc is partly covered, as containers do: run the container with "
    "unmasked paths (--security-opt systempaths=unconfined), or use the docker "
    "backend"},
+  {"gpu", ENODEV, CELL_UNSUPPORTED,
+   "this machine shows no GPU: there is no /dev/nvidia*, /dev/kfd or "
+   "/dev/dri/renderD*; load its driver, or leave `gpu` out"},
   {"template", ENOENT, CELL_NOT_FOUND, "the folder must exist"},
   {"template", ENOTDIR, CELL_INVALID_ARGUMENT, "name a folder, not a link"},
   {"template", EACCES, CELL_PERMISSION_DENIED,
