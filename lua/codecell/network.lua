@@ -8,6 +8,9 @@ local wait = require "codecell.wait"
 
 local KEPT = 1000 -- refusals of a sandbox that its executions can still tell
 local TOLD = 100 -- by one execution
+-- Code may be large, and made to be searched for long.
+local SEARCHED = 65536 -- bytes of a text
+local LOOKS = 100 -- places of a name in it
 
 local network = {}
 
@@ -339,23 +342,22 @@ end
 -- The port that a name was asked for, as far as the code and what it said tell: a question for a
 -- name has none.
 local function port_of(host, texts)
-  local name = host:gsub("%p", "%%%0")
   local after = { "^:(%d+)", "^['\"]?%]?,%s*port=(%d+)", "^['\"],%s*(%d+)" }
   for _, text in ipairs(texts) do
-    local from = 1
-    while true do
-      local first, last = text:find(name, from)
+    local last = 0
+    for _ = 1, LOOKS do
+      local first
+      first, last = text:find(host, last + 1, true)
       if not first then
         break
       end
       local rest = text:sub(last + 1, last + 32)
       local scheme = text:sub(math.max(1, first - 8), first - 1):match("(%a+)://$")
-      local port = rest:match(after[1]) or rest:match(after[2]) or rest:match(after[3])
-        or scheme == "https" and "443" or scheme == "http" and "80"
-      if port and tonumber(port) <= 65535 and tonumber(port) > 0 then
-        return tonumber(port)
+      local port = tonumber(rest:match(after[1]) or rest:match(after[2]) or rest:match(after[3])
+        or scheme == "https" and 443 or scheme == "http" and 80)
+      if port and port > 0 and port <= 65535 then
+        return port
       end
-      from = last + 1
     end
   end
   return nil
@@ -400,9 +402,12 @@ function network.since(sandbox, mark, execution, code)
     sandbox:_hear()
   end
   local kept, list, seen = collect(sandbox), {}, {}
-  local failure = execution.error
-  local texts = { code, table.concat(execution.logs.stderr):sub(-65536),
-    failure and failure.value .. "\n" .. failure.traceback or "" }
+  local failure, said = execution.error, execution.logs.stderr
+  if kept.count == mark and not (is_none and (failure or #said > 0)) then
+    return list
+  end
+  local texts = { code:sub(1, SEARCHED), table.concat(said):sub(-SEARCHED),
+    failure and (failure.value .. "\n" .. failure.traceback):sub(-SEARCHED) or "" }
   for i = math.max(mark + 1, kept.count - KEPT + 1), kept.count do
     local record = kept[i]
     local port = record.port ~= 0 and record.port
