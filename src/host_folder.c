@@ -127,7 +127,8 @@ int cell_host_folder_open(struct cell_host_folder *folder, const char *path,
   folder->opened_at = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
   folder->uid = status.st_uid;
   folder->gid = status.st_gid;
-  folder->is_ours =
-    is_root() || (status.st_uid == geteuid() && status.st_gid == getegid());
+  folder->for_root = is_root();
+  folder->is_ours = folder->for_root ||
+                    (status.st_uid == geteuid() && status.st_gid == getegid());
   return 0;
 }
