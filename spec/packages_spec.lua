@@ -266,8 +266,9 @@ describe("packages", function()
       result = codecell.assert(create():install({ "needs-pad", "@scope/one" },
         { language = "typescript" }))
       assert.is_true(result.cached)
-      codecell.assert(sandbox:install(index.folder .. "/pad-1.0.0.tgz",
+      codecell.assert(sandbox:install({ index.folder .. "/pad-1.0.0.tgz", "OldName" },
         { language = "javascript" }))
+      assert.equal("7", value(sandbox, "require('OldName').value", "javascript"))
       assert.equal('{"dependencies":', sandbox.files:read("package.json"):sub(1, 16))
     end)
 

@@ -239,13 +239,14 @@ describe("the folder of templates #user", function()
   it("is not trusted when others could change it", function()
     local path = home.path
     home.path = path .. "/open"
-    shell.run(("mkdir -p -m 777 %s && chmod 777 %s"):format(shell.quote(home.path),
-      shell.quote(home.path)))
+    shell.run(("mkdir %s && chmod 777 %s && chmod 755 %s"):format(home.path, home.path, path))
     local built, err = codecell.template.build("x", {})
     assert.is_nil(built)
     assert.equal("permission_denied", err.kind)
     assert.matches("CODECELL_HOME", err.message, 1, true)
     assert.is_nil((codecell.templates()))
+    shell.run("chmod 700 " .. path) -- now nobody else can come near it
+    codecell.assert(codecell.templates())
     home.path = "relative"
     built, err = codecell.template.build("x", {})
     assert.is_nil(built)
@@ -263,7 +264,8 @@ describe("the folder of templates #user", function()
       return
     end
     local path = home.path
-    shell.run(("mkdir -p %s/theirs/mine/templates && chown 65534 %s/theirs"):format(path, path))
+    shell.run(("mkdir -p %s/theirs/mine/templates && chown 65534 %s/theirs && chmod 755 %s")
+      :format(path, path, path))
     for _, place in ipairs({ "/theirs", "/theirs/mine" }) do
       home.path = path .. place
       local list, err = codecell.templates()

@@ -139,7 +139,7 @@ local function check_owner(mount, about)
   if mount.mode == "overlay" and not about.is_ours then
     return nil, errors.new("permission_denied", ("create: " .. NOT_OURS):format(mount.host,
       about.uid, about.gid), "use mode = \"read\", or copy it with files:upload")
-  elseif mount.mode == "write" and (about.uid == 0 or about.gid == 0) then
+  elseif mount.mode == "write" and about.for_root and (about.uid == 0 or about.gid == 0) then
     return nil, errors.new("denied_by_policy", ("create: " .. OF_ROOT):format(mount.host),
       "give the folder to another user, or use mode = \"overlay\"")
   end

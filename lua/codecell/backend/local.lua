@@ -19,7 +19,8 @@ local backend = {
   name = "local",
   isolation = "kernel",
   features = {
-    changes = true, commands = true, files = true, fork = true, host = true, install = true,
+    changes = true, commands = true, files = true, fork = true, gpu = true, host = true,
+    install = true,
     metrics = true, mounts = true, network = true, network_update = true, pause = true, pty = true,
     root = true, run_code = true, snapshot = true, templates = true, warm = true, watch = true,
   },
@@ -132,6 +133,7 @@ function backend.create(options, stem)
     serves = options.gateway ~= nil,
     mounts = payload,
     root = options.root,
+    gpu = options.gpu,
     stem = stem,
   })
   if not sandbox then
