@@ -369,8 +369,12 @@ describe("packages", function()
       assert.is_false(sandbox.files:exists("ran.txt"))
     end)
 
-    it("installs for the language of the code", function()
+    it("installs for the language of the code, wherever that runs", function()
       if needs_npm() then return end
+      local elsewhere = create({ cwd = "/tmp" })
+      assert.equal("8", elsewhere:run_code("require('pad').value",
+        { language = "javascript", packages = { "pad" } }).text)
+      assert.equal("8", value(elsewhere, "import pad from 'pad'; pad.value", "javascript"))
       assert.equal("8", create():run_code("require('pad').value",
         { language = "javascript", packages = { "pad" } }).text)
     end)
