@@ -214,14 +214,39 @@ function mounts.lies_below(sandbox, path)
   return false
 end
 
---- Let go of the folders.
----@param opened table[]?
-function mounts.close(opened)
-  for _, mount in ipairs(opened or {}) do
+local function close_all(opened)
+  for _, mount in ipairs(opened) do
     for _, folder in ipairs(mount.folders) do
       folder.folder:close()
     end
   end
+end
+
+--- Let go of the folders, once nobody holds them.
+---@param opened table[]?
+function mounts.close(opened)
+  if opened and (opened.held or 0) > 0 then
+    opened.is_closing = true
+  elseif opened then
+    close_all(opened)
+  end
+end
+
+--- Call a function that needs the folders and waits: another coroutine may close the sandbox.
+---@param sandbox codecell.Sandbox
+---@param body fun(sandbox: codecell.Sandbox, given: table): any, codecell.Error?
+---@param given table
+---@return any? value
+---@return codecell.Error? err
+function mounts.keep(sandbox, body, given)
+  local opened = sandbox._mounts or {}
+  opened.held = (opened.held or 0) + 1
+  local value, err = body(sandbox, given)
+  opened.held = opened.held - 1
+  if opened.held == 0 and opened.is_closing then
+    close_all(opened)
+  end
+  return value, err
 end
 
 --- Say of a failed start which folder it was about.
