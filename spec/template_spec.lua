@@ -239,14 +239,15 @@ describe("the folder of templates #user", function()
   it("is not trusted when others could change it", function()
     local path = home.path
     home.path = path .. "/open"
-    shell.run(("mkdir %s && chmod 777 %s && chmod 755 %s"):format(home.path, home.path, path))
+    shell.run(("mkdir -p %s/templates && chmod 777 %s/templates"):format(home.path, home.path))
     local built, err = codecell.template.build("x", {})
     assert.is_nil(built)
     assert.equal("permission_denied", err.kind)
     assert.matches("CODECELL_HOME", err.message, 1, true)
     assert.is_nil((codecell.templates()))
-    shell.run("chmod 700 " .. path) -- now nobody else can come near it
-    codecell.assert(codecell.templates())
+    shell.run(("chmod 755 %s/templates && chmod 777 %s && chmod 700 %s"):format(home.path,
+      home.path, path))
+    codecell.assert(codecell.templates()) -- nobody else can come near it
     home.path = "relative"
     built, err = codecell.template.build("x", {})
     assert.is_nil(built)

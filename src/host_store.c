@@ -131,9 +131,9 @@ static int is_open(const struct stat *status)
 }
 
 /* 1 when nobody else can go through the directory at all, 0 when nobody else
-** can change what is in it, or -1.
+** can change what is in it, or -1. is_last: it must be so whatever is above it.
 */
-static int check_folder(const char *path, struct cell_error *error)
+static int check_folder(const char *path, int is_last, struct cell_error *error)
 {
   struct stat status;
 
@@ -143,7 +143,7 @@ static int check_folder(const char *path, struct cell_error *error)
     return cell_fail(error, CELL_PERMISSION_DENIED, 0,
                      "%s belongs to user %u, who could change what is in it",
                      path, (unsigned)status.st_uid);
-  if (!(status.st_mode & (S_IXGRP | S_IXOTH)))
+  if (!is_last && !(status.st_mode & (S_IXGRP | S_IXOTH)))
     return 1;
   if (is_open(&status))
     return cell_fail(error, CELL_PERMISSION_DENIED, 0,
@@ -162,16 +162,14 @@ int cell_store_check(const char *path, int make, struct cell_error *error)
   if (realpath(path, real) == NULL)
     return fail_path(error, "look at", path);
   length = strlen(real);
-  for (i = 1; i <= length && is_closed == 0; i++) {
-    char end = real[i];
-
-    if (end != '/' && end != '\0')
+  for (i = 1; i < length && is_closed == 0; i++) {
+    if (real[i] != '/')
       continue;
     real[i] = '\0';
-    is_closed = check_folder(real, error);
-    real[i] = end;
+    is_closed = check_folder(real, 0, error);
+    real[i] = '/';
   }
-  if (is_closed < 0)
+  if (is_closed < 0 || check_folder(real, 1, error) < 0)
     return -1;
   return !make || access(real, W_OK) == 0 ? 0
                                           : fail_path(error, "write to", path);
