@@ -147,4 +147,13 @@ describe("codecell run --name #user #D26", function()
     assert.matches("is in use", result.stderr)
     assert.equal(2, run("serve").status)
   end)
+
+  it("leaves what is no socket where it is", function()
+    local place = folder .. "/kept/notes.txt"
+    shell.run(("mkdir -m 700 %s/kept && echo text > %s"):format(folder, place))
+    local result = run("serve --unix " .. place, { time = 20 })
+    assert.equal(125, result.status)
+    assert.matches("is there, and no socket", result.stderr)
+    assert.equal("text\n", shell.read(place))
+  end)
 end)
