@@ -61,7 +61,8 @@ describe("codecell run --name #user #D26", function()
 
   it("interrupts code whose command has gone, and keeps its variables", function()
     run "run --name a -c 'y = 5'"
-    local command = "env " .. line "run --name a -c 'import time\nprint(1, flush=True)\ntime.sleep(100)'"
+    local command = "env "
+      .. line "run --name a -c 'import time\nprint(1, flush=True)\ntime.sleep(100)'"
     local result = shell.run(([[%s > %s/out & for i in $(seq 1000); do
       grep -q 1 %s/out && break; sleep 0.02; done; cat %s/out; kill -KILL $!]]):format(
       command, folder, folder, folder), { time = 40 })
