@@ -151,6 +151,19 @@ describe("codecell run --name #user #D26", function()
     assert.equal(2, run("serve").status)
   end)
 
+  it("keeps them whatever is wrong with a request", function()
+    run "run --name a -c 'x = 7'"
+    local client = assert(require("codecell.http").client({ socket = socket }))
+    for _, body in ipairs({ "", "{", "[]", '{"name": "a"}', '{"name": "new", "options": []}' }) do
+      local answer = assert(client:request({ url = "http://127.0.0.1/codecell/run",
+        method = "POST", body = body }))
+      answer:all(1024)
+    end
+    client:close()
+    assert.equal("7\n", run("run --name a -c 'x'").stdout)
+    assert.equal("1\n", run("run --name new -c 1").stdout)
+  end)
+
   it("leaves what is no socket where it is, and says when a path is too long", function()
     local place = folder .. "/kept/notes.txt"
     shell.run(("mkdir -m 700 %s/kept && echo text > %s"):format(folder, place))

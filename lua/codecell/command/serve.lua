@@ -5,6 +5,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local named = require "codecell.command.serve.named"
 local server = require "codecell.server"
+local wait = require "codecell.wait"
 
 local IDLE = 1800 -- seconds
 local DAY = 86400
@@ -33,6 +34,17 @@ local function answer(request)
     end
   end
   request:reply(404, { { "Content-Type", "text/plain" } }, "There is nothing at this path.\n")
+end
+
+-- What is wrong with one request ends none of the sandboxes that are kept.
+local function answer_safely(request)
+  local ok, problem = wait.call(answer, request)
+  if not ok then
+    io.stderr:write("codecell serve: ", tostring(problem), "\n")
+    if not request.has_started then
+      request:reply(500, { { "Content-Type", "text/plain" } }, "This could not be answered.\n")
+    end
+  end
 end
 
 local function fail(err)
@@ -77,7 +89,7 @@ function serve.run(options, arguments)
   elseif not options.unix then
     return nil, "give --unix PATH"
   end
-  local made, err = server.new(answer, { idle = DAY })
+  local made, err = server.new(answer_safely, { idle = DAY })
   if not made then
     return fail(err)
   end

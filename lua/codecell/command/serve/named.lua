@@ -66,9 +66,12 @@ local function find(order)
   if not one then
     local key = {}
     making[order.name] = key
-    local sandbox, err = make(order)
+    local ok, sandbox, err = wait.call(make, order)
     making[order.name] = nil
     require("codecell.reactor").wake(key)
+    if not ok then
+      error(sandbox, 0)
+    end
     return sandbox, err
   elseif next(order.options) ~= nil and one.options ~= json.encode(order.options) then
     return nil, codecell.errors.new("invalid_argument", ("the sandbox %q was made with other "
@@ -161,14 +164,16 @@ end
 ---@param request codecell.IncomingRequest
 ---@param path string below the prefix
 function named.answer(request, path)
-  busy = busy + 1
   local called = answers[request.method]
-  if called then
-    called(request, path)
-  else
-    request:reply(405)
+  if not called then
+    return request:reply(405)
   end
+  busy = busy + 1
+  local ok, problem = wait.call(called, request, path)
   busy, last = busy - 1, now()
+  if not ok then
+    error(problem, 0)
+  end
 end
 
 return named
