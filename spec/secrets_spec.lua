@@ -197,6 +197,20 @@ urllib.request.urlopen("http://%s.example/" % os.environ["HOST"])]]))
     warm:close()
   end)
 
+  it("are hidden as programs quote them, in HTML, JSON, addresses and bytes", function()
+    local quoted = codecell.assert(codecell.create({
+      secrets = { ODD = "it's <b> & \"p\195\164ss\" \240\159\152\128" } }))
+    local done = codecell.assert(quoted:run_code([[
+import html, json, os, urllib.parse
+odd = os.environ["ODD"]
+print(html.escape(odd), html.escape(odd, False), html.escape(odd).replace("x27", "39"), sep="\n")
+print(json.dumps(odd), json.dumps(odd, ensure_ascii=False), sep="\n")
+print(urllib.parse.quote(odd), urllib.parse.quote_plus(odd), odd.encode(), sep="\n")
+]]))
+    quoted:close()
+    assert.equal("***\n***\n***\n\"***\"\n\"***\"\n***\n***\nb'***'\n", done.logs.stdout[1])
+  end)
+
   it("have at least four bytes and at most 64 KiB in all, else create raises", function()
     local ok, problem = pcall(function() codecell.create({ secrets = { PIN = "123" } }) end)
     assert.is_false(ok)

@@ -2,7 +2,7 @@
 ---
 --- The engine replaces them in whatever a process prints; here they are replaced in what kernels
 --- say. Only the value itself is found, and how programs write it by accident: its lines, quoted,
---- and as a part of a URL. Code that wants to show it can.
+--- and as a part of a URL or of HTML. Code that wants to show it can.
 local core = require "codecell.core"
 
 local LEAST = 4 -- bytes; src/mask.h
@@ -22,12 +22,42 @@ local function encoded(byte)
   return ("%%%02X"):format(byte:byte())
 end
 
+local MARKUP = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
+
+local function marked_up(value, specials, apostrophe)
+  return (value:gsub("[" .. specials .. "]", MARKUP):gsub("'", apostrophe))
+end
+
+-- As JSON has it whose writer stays within ASCII.
+local function in_ascii(text)
+  return (text:gsub("[\194-\244][\128-\191]+", function(bytes)
+    local point = bytes:byte() % (#bytes == 2 and 32 or #bytes == 3 and 16 or 8)
+    for i = 2, #bytes do
+      point = point * 64 + bytes:byte(i) % 64
+    end
+    if point < 65536 then
+      return ("\\u%04x"):format(point)
+    end
+    point = point - 65536
+    return ("\\u%04x\\u%04x"):format(55296 + math.floor(point / 1024) % 1024, 56320 + point % 1024)
+  end))
+end
+
+local function in_bytes(text)
+  return (text:gsub("[\128-\255]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
+end
+
 -- How a value is written without any intention to hide it.
 local function forms(value)
   local quoted = value:gsub("\\", "\\\\"):gsub("[\n\r\t]", ESCAPES)
+  local double = quoted:gsub('"', '\\"')
+  local single = quoted:gsub("'", "\\'")
+  local in_url = value:gsub("[^%w%-._~]", encoded)
   local list = {
-    value, quoted, (quoted:gsub('"', '\\"')), (quoted:gsub("'", "\\'")),
-    (value:gsub("[^%w%-._~]", encoded)), (value:gsub("[^%w%-._~/]", encoded)),
+    value, quoted, double, single, in_ascii(double), in_bytes(quoted), in_bytes(single),
+    in_url, (in_url:gsub("%%20", "+")), (value:gsub("[^%w%-._~/]", encoded)),
+    marked_up(value, "&<>", "'"), marked_up(value, '&<>"', "&#x27;"),
+    marked_up(value, '&<>"', "&#39;"),
   }
   for line in value:gmatch("[^\r\n]+") do
     if #line >= LINE_LEAST then
