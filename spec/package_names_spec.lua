@@ -3,6 +3,7 @@ local inflate = require "codecell.packages.inflate"
 local names = require "codecell.packages.names"
 local policy = require "codecell.packages.policy"
 local pypi = require "codecell.packages.pypi"
+local shell = require "spec.support.shell"
 local sources = require "codecell.packages.sources"
 
 local function hexadecimal(text)
@@ -208,5 +209,39 @@ describe("base64.decode", function()
     end
     assert.is_nil(base64.decode("a"))
     assert.is_nil(base64.decode("a*=="))
+  end)
+end)
+
+describe("the token of a registry", function()
+  local getenv, folder = os.getenv, nil
+
+  setup(function()
+    folder = shell.folder()
+    rawset(os, "getenv", function(name)
+      if name == "HOME" then
+        return folder
+      end
+      return not name:lower():find("registry") and getenv(name) or nil
+    end)
+  end)
+
+  teardown(function()
+    rawset(os, "getenv", getenv)
+    shell.remove(folder)
+  end)
+
+  it("is told to that registry, and to none whose name only begins like it #S117", function()
+    local function said(registry, where)
+      shell.write(folder .. "/.npmrc", ("registry=https://%s\n//%s:_authToken=abc\n"):format(
+        registry, where))
+      return sources.new(policy.new(true)).registry().authorization
+    end
+    assert.equal("Bearer abc", said("npm.corp/", "npm.corp/"))
+    assert.equal("Bearer abc", said("npm.corp/a/b", "npm.corp/a/"))
+    assert.equal("Bearer abc", said("npm.corp/a/b/", "npm.corp"))
+    assert.is_nil(said("npm.corp.example/", "npm.corp/"))
+    assert.is_nil(said("npm.corp/ab/", "npm.corp/a/"))
+    assert.is_nil(said("npm.corp:8443/", "npm.corp/"))
+    assert.is_nil(said("npm.corp/", ""))
   end)
 end)

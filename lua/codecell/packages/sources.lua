@@ -93,7 +93,7 @@ local function with_token(source, text)
   local host = source.origin:match("^%a+://(.+)$")
   for where, token in text:gmatch("//([^%s=]-)/?:_authToken%s*=%s*[\"']?([^%s\"']+)") do
     local address = host .. source.url:sub(#source.origin + 1)
-    if address:sub(1, #where) == where and not token:find("^%$") then
+    if address:sub(1, #where + 1) == where .. "/" and not token:find("^%$") then
       source.authorization = "Bearer " .. token
     end
   end
