@@ -120,7 +120,9 @@ function mounts.check(given, level)
   for i = 1, #given do
     list[i] = check_one(given[i], i, level + 1)
   end
-  if #list == 0 or #list > MOST then
+  if given.host then
+    error("create: mounts: a list expected: mounts = {{host = ...}}", level)
+  elseif #list == 0 or #list > MOST then
     error(("create: mounts: a list of 1 to %d expected, got %d"):format(MOST, #list), level)
   end
   check_apart(list, level + 1)

@@ -64,7 +64,9 @@ local function print_changes(view, changes)
     end
   end
   view.out:settle()
-  if changes.truncated then
+  if #changes == 0 then
+    io.stderr:write("codecell: nothing has changed in the folder\n")
+  elseif changes.truncated then
     io.stderr:write("codecell: there are more changes than these\n")
   end
 end

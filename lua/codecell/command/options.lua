@@ -85,6 +85,9 @@ local MOUNT_MODES = { overlay = true, read = true, write = true }
 function read.mount(word)
   local rest, mode = word:match("^(.+):(%l+)$")
   if not MOUNT_MODES[mode] then
+    if word:find(":[/~][^:]*:%l+$") then
+      return nil, "has a mode that is none of read, overlay and write"
+    end
     rest, mode = word, nil
   end
   local host, path = rest:match("^(.+):([/~][^:]*)$")

@@ -132,6 +132,10 @@ local function build(options, words)
   if not name then
     return nil, file
   end
+  if not (file or options.python or options.npm or options.from or options.env or options.run) then
+    return nil, ("build: there is no file %s, and no option says what %s is made of"):format(
+      name, name)
+  end
   local envs
   for _, pair in ipairs(options.env or {}) do
     envs = envs or {}

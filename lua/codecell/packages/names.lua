@@ -25,8 +25,18 @@ local function describe(text)
   return ("%q"):format(#text > 80 and text:sub(1, 80) .. "..." or text)
 end
 
+-- The mark of npm's packages in lists for several languages.
+local function has_mark(text)
+  if text:find("^npm:") then
+    return ("%s: for a package of npm give language = \"javascript\", and its name without "
+      .. "\"npm:\""):format(describe(text))
+  end
+end
+
 local function refuse_python(text, name, rest)
-  if not name then
+  if has_mark(text) then
+    return has_mark(text)
+  elseif not name then
     return ("%s is no name of a package"):format(describe(text))
   elseif rest:find("^%s*@") then
     return ("%s: packages come from the index, not from an address; download it, and give the "
@@ -96,7 +106,9 @@ function names.npm(text)
     return nil, ("%s is no name of a package"):format(describe((text:gsub("[%c\127-\255]", "?"))))
   end
   version = version ~= "" and version or nil
-  if version and (not version:find("^@[%w.^~<>=|*+ -]+$") or version:find("^@%s*%-")) then
+  if has_mark(text) then
+    return nil, has_mark(text)
+  elseif version and (not version:find("^@[%w.^~<>=|*+ -]+$") or version:find("^@%s*%-")) then
     return nil, ("%s: what follows the name is no version; write it as \"%s@1.0.0\"; packages "
       .. "come from the registry, not from an address")
       :format(describe((text:gsub("[%c\127-\255]", "?"))), (scope or "") .. name)
