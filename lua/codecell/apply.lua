@@ -277,6 +277,30 @@ function apply_one(work, change)
   return ok, err
 end
 
+-- The bits of directories, the deepest first: they may be closed to us.
+local function permit_directories(work)
+  for i = #work.directories, 1, -1 do
+    local change = work.directories[i]
+    local ok, err = tried(change, core.project_permit(change.mount.folders[1].folder, change.name,
+      change.mode))
+    if not ok then
+      work.refused[change.path] = true
+      fail(work, change, err)
+    end
+  end
+end
+
+-- What was applied, without the directories whose bits could not be given.
+local function applied(work)
+  local list = {}
+  for _, change in ipairs(work.applied) do
+    if not work.refused[change.path] then
+      list[#list + 1] = change
+    end
+  end
+  return list
+end
+
 -- What is in .git is not run in the sandbox, but by the next command of its owner.
 local function in_repository(path)
   return (path:lower() .. "/"):find("/.git/", 1, true) ~= nil
@@ -345,20 +369,18 @@ local function apply_all(sandbox, given)
   end
   local most = sandbox._limits.disk
   local work = { sandbox = sandbox, force = given.force == true, by_path = {}, directories = {},
-    applied = {}, failed = {}, left = most, most = most }
+    applied = {}, failed = {}, refused = {}, left = most, most = most }
   local chosen = given.paths and project.select(given.paths)
   local list, used = choose(work, all, chosen)
   tell_unused(work, chosen, used)
   for _, change in ipairs(list) do
     apply_one(work, change)
   end
-  for i = #work.directories, 1, -1 do
-    local change = work.directories[i]
-    core.project_permit(change.mount.folders[1].folder, change.name, change.mode)
-  end
-  table.sort(work.applied, by_path)
+  permit_directories(work)
+  local done = applied(work)
+  table.sort(done, by_path)
   table.sort(work.failed, by_path)
-  return { applied = work.applied, failed = work.failed, truncated = all.truncated }
+  return { applied = done, failed = work.failed, truncated = all.truncated }
 end
 
 --- See `Sandbox:apply`.
