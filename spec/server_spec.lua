@@ -94,6 +94,22 @@ describe("a server of HTTP", function()
       "127.0.0.1:" .. place.port, "hello" }, events[1])
   end)
 
+  it("lets go of a client whose body nobody reads, and which is silent #S109", function()
+    local patient = codecell.assert(server.new(function(request)
+      request:reply(405, {}, "no")
+    end, { idle = 300 }))
+    local at = codecell.assert(patient:listen())
+    -- Nothing but the end of the connection ends the program.
+    assert.equal("over\n", outside.python(CLIENT:format(at.port) .. [[
+peer = connect()
+peer.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+time.sleep(0.1)
+peer.sendall(b"y" * 1000)
+all_of(peer)
+print("over")]]))
+    patient:close()
+  end)
+
   it("reads bodies as they come, chunked or not, and has the client wait", function()
     for _, length in ipairs { false, 3000000 } do
       local left = 300

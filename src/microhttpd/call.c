@@ -194,6 +194,19 @@ static enum MHD_Result begin(struct call *call, const char *method)
   return refuse(call, 503, "The server is busy.\n");
 }
 
+/* Nobody looks at it any more: libmicrohttpd itself may miss that the client
+** has gone, when the end comes while it reads what was before.
+*/
+static enum MHD_Result skip_piece(struct call *call, size_t *size)
+{
+  if (call->skipped == 0)
+    MHD_set_connection_option(call->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                              CELL_SERVER_SKIPPING_S);
+  call->skipped += *size;
+  *size = 0;
+  return call->skipped <= CELL_SERVER_SKIPPED_MAX ? MHD_YES : MHD_NO;
+}
+
 /* As much as there is room for; the rest is shown again. */
 static enum MHD_Result take_piece(struct call *call, const char *bytes,
                                   size_t *size)
@@ -201,11 +214,8 @@ static enum MHD_Result take_piece(struct call *call, const char *bytes,
   size_t room = CELL_SERVER_KEPT_MAX - call->in.size;
   size_t count = *size < room ? *size : room;
 
-  if (!call->is_owned || call->response != NULL) {
-    call->skipped += *size;
-    *size = 0;
-    return call->skipped <= CELL_SERVER_SKIPPED_MAX ? MHD_YES : MHD_NO;
-  }
+  if (!call->is_owned || call->response != NULL)
+    return skip_piece(call, size);
   if (count == 0) {
     suspend(call);
     return MHD_YES;
@@ -238,6 +248,9 @@ enum MHD_Result cell_mhd_serve(void *data, struct MHD_Connection *connection,
     return take_piece(call, bytes, size);
   if (!call->has_all) {
     call->has_all = 1;
+    if (call->skipped > 0)
+      MHD_set_connection_option(call->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                call->server->idle_s);
     changed(call);
   }
   if (call->response == NULL) {

@@ -26,6 +26,7 @@ struct server {
   struct guest *guests;
   struct guest *adopted; /* while it is */
   struct call *calls;    /* that have not ended there */
+  unsigned idle_s;
 };
 
 struct call {

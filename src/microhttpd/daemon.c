@@ -134,6 +134,7 @@ static void *open_server(struct cell_server_owner *owner,
 
   if (server != NULL) {
     server->owner = owner;
+    server->idle_s = limits->idle_s;
     server->daemon = MHD_start_daemon(
       FLAGS, 0, NULL, NULL, cell_mhd_serve, server, MHD_OPTION_CONNECTION_LIMIT,
       limits->connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_s,
