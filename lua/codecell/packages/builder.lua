@@ -115,6 +115,15 @@ local function of_gateway(sandbox)
   end
 end
 
+local function no_installer(manager)
+  if manager.name == "npm" then
+    return errors.new("unsupported", "install: this Node.js has no npm",
+      "install it: apt-get install npm")
+  end
+  return errors.new("unsupported", "install: this Python has no pip",
+    "install it: apt-get install python3-pip")
+end
+
 local function explain(sandbox, build, result, log, missing)
   if result.timed_out then
     return errors.timeout("install", build.timeout)
@@ -125,8 +134,7 @@ local function explain(sandbox, build, result, log, missing)
   end
   local line = last_error(log)
   if line and line:find("No module named pip", 1, true) then
-    return errors.new("unsupported", "install: this Python has no pip",
-      "install it: apt-get install python3-pip")
+    return no_installer(build.manager)
   end
   local failure = of_gateway(sandbox)
   if failure then
@@ -233,7 +241,7 @@ local function build_in(sandbox, build)
   end
   local result, problem, log = run(sandbox, build)
   if not result then
-    return nil, problem
+    return nil, problem.kind == "not_found" and no_installer(build.manager) or problem
   end
   local about, writer
   -- An installer that may not have what a version needs takes an older one.
