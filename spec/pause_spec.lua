@@ -43,6 +43,41 @@ describe("pause #user", function()
     sandbox().commands:run("pkill -f ticks")
   end)
 
+  it("is not undone by code that wakes itself up: it stands still, or pause fails #S087", function()
+    local waking = codecell.assert(sandbox().commands:run([[python3 -c '
+import os, signal
+for i in range(3):
+    if os.fork() == 0:
+        with open("/tmp/wakes%d" % i, "wb", 0) as file:
+            while True:
+                os.kill(-1, signal.SIGCONT)
+                file.write(b"x")
+os.wait()']], { background = true }))
+    local function wakes()
+      local sum = 0
+      for i = 0, 2 do
+        local entry = sandbox().files:get_info("/tmp/wakes" .. i)
+        sum = sum + (entry and entry.size or 0)
+      end
+      return sum
+    end
+    repeat
+      codecell.step(0.01)
+    until wakes() > 10
+    local ok, err = sandbox():pause()
+    local before = wakes()
+    let_pass(0.1)
+    if ok then
+      assert.equal(before, wakes())
+      codecell.assert(sandbox():resume())
+    else
+      assert.equal("unavailable", err.kind)
+    end
+    waking:close()
+    sandbox().commands:run("pkill -9 -f wakes; rm -f /tmp/wakes*")
+    assert.equal("running", sandbox():get_info().state)
+  end)
+
   it("stops nothing for good when it is cancelled", function()
     run(sandbox(), "x = 1")
     local pausing = codecell.async(function() return sandbox():pause() end)

@@ -11,6 +11,7 @@ local wait = require "codecell.wait"
 
 local STOP, CONTINUE = 19, 18
 local ESRCH = 3 -- nothing runs that could be stopped
+local EBUSY = 16 -- its processes wake each other up
 local LEAST = 1 -- seconds: how often a wait looks again meanwhile
 
 local pause = {}
@@ -171,7 +172,10 @@ end
 
 local function signal(sandbox, verb, number)
   local done, err = sandbox._backend.ask(sandbox, verb, "signal", 0, number, false)
-  if not done and err.errno ~= ESRCH then
+  if not done and err.errno == EBUSY then
+    return nil, errors.new("unavailable", verb .. ": the code keeps itself from being stopped",
+      "kill the sandbox")
+  elseif not done and err.errno ~= ESRCH then
     return nil, err
   end
   return true

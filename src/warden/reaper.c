@@ -4,6 +4,7 @@
 #include "calls.h"
 #include "lockdown.h"
 #include "mount.h"
+#include "standstill.h"
 #include "warden.h"
 
 #include <sched.h>
@@ -81,7 +82,10 @@ static void reap(struct warden *warden, int control)
   }
   say(control, &failure);
   while (recv(control, &number, sizeof number, 0) == sizeof number) {
-    number = kill(-1, number) < 0 ? errno : 0;
+    if (number == SIGSTOP)
+      number = standstill();
+    else
+      number = kill(-1, number) < 0 ? errno : 0;
     send(control, &number, sizeof number, MSG_NOSIGNAL);
   }
   _exit(0);
