@@ -16,7 +16,7 @@ local gateway = {}
 
 local CHUNK = 65536
 local KEPT_MOST = 64 * 2 ^ 20 -- bytes of pages that a sandbox keeps
-local AT_ONCE = 8 -- pages that are fetched for a sandbox
+local AT_ONCE = { pages = 8, files = 32 } -- that are fetched for a sandbox
 local PAGE_AGE = 300 -- seconds
 local NAME_MOST = 214 -- letters, as npm has it
 
@@ -76,25 +76,25 @@ local function keep(desk, manager, name, page)
 end
 
 -- Let only so many fetch at a time: code can ask for whatever it likes. False: given up.
-local function enter(desk)
-  while (desk.fetching or 0) >= AT_ONCE do
+local function enter(desk, sort)
+  while (desk.fetching[sort] or 0) >= AT_ONCE[sort] do
     if not wait.key(desk, wait.deadline(PAGE_AGE)) then
       return false
     end
   end
-  desk.fetching = (desk.fetching or 0) + 1
+  desk.fetching[sort] = (desk.fetching[sort] or 0) + 1
   return true
 end
 
-local function leave(desk)
-  desk.fetching = desk.fetching - 1
+local function leave(desk, sort)
+  desk.fetching[sort] = desk.fetching[sort] - 1
   reactor.wake(desk)
 end
 
 local function fetch_page(desk, manager, source, name, is_short)
   if not source then
     return nil, errors.new("invalid_argument", "the address of the index is none")
-  elseif not enter(desk) then
+  elseif not enter(desk, "pages") then
     return nil, errors.new("cancelled", "the installer has gone")
   end
   local ok, page, err
@@ -103,7 +103,7 @@ local function fetch_page(desk, manager, source, name, is_short)
   else
     ok, page, err = wait.call(registry.document, source, name, is_short)
   end
-  leave(desk)
+  leave(desk, "pages")
   if not ok then
     error(page, 0)
   end
@@ -267,7 +267,15 @@ local function send_file(desk, request, manager, source, entry)
     admit_by_file(desk, entry, file)
     return send_kept(request, file)
   end
-  return send_fetched(desk, request, manager, source, entry)
+  if not enter(desk, "files") then
+    return say_failed(desk, request, manager, entry.name,
+      errors.new("cancelled", "the installer has gone"))
+  end
+  local ok, problem = wait.call(send_fetched, desk, request, manager, source, entry)
+  leave(desk, "files")
+  if not ok then
+    error(problem, 0)
+  end
 end
 
 -- ---- Python ----
