@@ -157,7 +157,7 @@ static int prepare(struct warden *warden, struct failure *failure)
     return -1;
   refuse_start(warden);
   if (reaper_start(warden, failure) < 0 ||
-      store_mount(warden->disk, warden->birth->mounts, warden->read_only,
+      store_mount(warden->disk, warden->birth->mounts, warden->read_only != 0,
                   failure) < 0)
     return -1;
   sigemptyset(&set);
