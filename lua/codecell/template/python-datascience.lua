@@ -2,7 +2,7 @@
 --- the system's Python has these modules already, it is there without being built.
 return {
   name = "python-datascience",
-  description = "NumPy, pandas, Matplotlib, SciPy and scikit-learn for Python",
+  description = "NumPy, pandas and Matplotlib for Python; built, SciPy and scikit-learn too",
   python = { "numpy", "pandas", "matplotlib", "scipy", "scikit-learn" },
   modules = { "numpy", "pandas", "matplotlib" }, -- with these it serves unbuilt
   imports = { "numpy", "pandas", "matplotlib.pyplot" }, -- what a pool has ready
