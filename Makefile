@@ -273,7 +273,7 @@ demo:
 
 # Suites side by side: what most tests do is wait. A suite's output comes when it
 # has ended.
-SIDE_BY_SIDE = $(MAKE) -k -j4 --output-sync=target
+SIDE_BY_SIDE = $(MAKE) -k -j6 --output-sync=target
 test:
 	@.ci/deps install "$(LUA_VERSION)" build demo test
 	@$(MAKE) -s -j$(JOBS) all $(TEST_PROGRAMS)
@@ -294,9 +294,9 @@ test-kernels:
 	    $(PYTHON) -B $$program -v || status=1; \
 	done; exit $$status
 
-# The specifications in two parts, every second file in each.
+# The specifications in three parts, every third file in each.
 LUA_SUITE ?= lua-$(LUA_VERSION)
-LUA_PARTS := 1 2
+LUA_PARTS := 1 2 3
 .PHONY: $(LUA_PARTS:%=test-lua-%)
 test-lua: $(LUA_PARTS:%=test-lua-%)
 $(LUA_PARTS:%=test-lua-%): test-lua-%: all
@@ -305,14 +305,20 @@ $(LUA_PARTS:%=test-lua-%): test-lua-%: all
 	  $(BUSTED_OPTIONS) $$(ls spec/*_spec.lua spec/hosts/*_spec.lua | awk 'NR % $(words $(LUA_PARTS)) == $* - 1')
 
 # The specifications tagged #user again, as an ordinary user when this is root,
-# and the other way round.
-test-user: all
-	@BUILD='$(BUILD)' $(SUITE) counts other-user .ci/other-user \
-	  $(MAKE) test-busted LUA_VERSION=$(LUA_VERSION) BUSTED_OPTIONS=--tags=user
+# and the other way round, in two parts too.
+USER_PARTS := 1 2
+.PHONY: $(USER_PARTS:%=test-user-%)
+test-user: $(USER_PARTS:%=test-user-%)
+$(USER_PARTS:%=test-user-%): test-user-%: all
+	@BUILD='$(BUILD)' $(SUITE) counts other-user-$* .ci/other-user \
+	  $(MAKE) test-busted LUA_VERSION=$(LUA_VERSION) BUSTED_OPTIONS=--tags=user \
+	  SPECS="$$(grep -l '#user' spec/*_spec.lua spec/hosts/*_spec.lua | \
+	    awk 'NR % $(words $(USER_PARTS)) == $* - 1' | tr '\n' ' ')"
 
+SPECS := spec
 .PHONY: test-busted
 test-busted: all
-	@$(LUA_ENVIRONMENT) $(LUA) "$$(command -v busted)" $(BUSTED_OPTIONS) spec
+	@$(LUA_ENVIRONMENT) $(LUA) "$$(command -v busted)" $(BUSTED_OPTIONS) $(SPECS)
 
 $(BUILD)/tests/%: spec/engine/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)

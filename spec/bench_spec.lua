@@ -17,7 +17,7 @@ local function assert_summary(one, count)
   assert.is_true(0 < one.min and one.min <= one.p50 and one.p50 <= one.p95 and one.p95 <= one.max)
 end
 
-describe("codecell bench", function()
+describe("codecell bench #once", function()
   it("start tells p50 and p95 of create and first cell, cold and from a pool #D20 #D22 #L12",
     function()
       local figures = figures_of "bench start --mode local -n 5"

@@ -7,7 +7,7 @@ local PIP = "import subprocess, sys\ndone = subprocess.run([sys.executable, '-m'
   .. "'install', %s], capture_output=True, text=True)\n"
 
 -- Everything here is offline: the index is a program of this machine.
-describe("packages that code installs itself", function()
+describe("packages that code installs itself #once", function()
   local index, create
   local needs_pip, needs_npm = package_index.needs_pip, package_index.needs_npm
 
@@ -190,7 +190,7 @@ describe("examples/packages.lua", function()
     end)
 end)
 
-describe("an index that misbehaves", function()
+describe("an index that misbehaves #once", function()
   local index, create
 
   setup(function()
