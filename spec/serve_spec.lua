@@ -20,7 +20,7 @@ describe("codecell run --name #user #D26", function()
 
   local function keepers()
     local pids = {}
-    for pid in shell.run("pgrep -f '[s]erve --unix " .. socket .. "'").stdout:gmatch("%d+") do
+    for pid in shell.run("env -u LD_PRELOAD pgrep -f '[s]erve --unix " .. socket .. "'").stdout:gmatch("%d+") do
       pids[#pids + 1] = pid
     end
     return pids
