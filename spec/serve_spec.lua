@@ -20,7 +20,8 @@ describe("codecell run --name #user #D26", function()
 
   local function keepers()
     local pids = {}
-    for pid in shell.run("env -u LD_PRELOAD pgrep -f '[s]erve --unix " .. socket .. "'").stdout:gmatch("%d+") do
+    local found = shell.run("env -u LD_PRELOAD pgrep -f '[s]erve --unix " .. socket .. "'")
+    for pid in found.stdout:gmatch("%d+") do
       pids[#pids + 1] = pid
     end
     return pids
