@@ -173,7 +173,7 @@ end
 local function explain(err, target)
   local text = ("%s %s: %s"):format(target.method, target.origin, err.message)
   local found = errors.new(err.kind, text, err.hint)
-  found.errno = err.errno
+  found.errno, found.stage = err.errno, err.stage
   return found
 end
 
@@ -275,17 +275,25 @@ local function wait_for_head(exchange, target, outcome, timeout)
   end
 end
 
-local function ask(client, target, given)
-  local refusal = wait.refusal("request")
-  if refusal then
-    return nil, refusal
-  end
+local function begin(client, target)
   local exchange, err = client.made:_begin({
     tls = target.tls, authority = target.authority, path = target.path, method = target.method,
     headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
   })
   if not exchange then
     return nil, explain(err, target)
+  end
+  return exchange
+end
+
+local function ask(client, target, given)
+  local refusal = wait.refusal("request")
+  if refusal then
+    return nil, refusal
+  end
+  local exchange, err = begin(client, target)
+  if not exchange then
+    return nil, err
   end
   local idle = given.idle or IDLE
   local outcome = { idle = idle }
@@ -365,7 +373,8 @@ end
 ---@return codecell.HttpResponse? response
 ---@return codecell.Error? err kind "timeout", "unavailable" (no such name, nobody there, it broke
 ---off), "denied_by_policy", "protocol" (its certificate or what it says is wrong), "cancelled",
----"limit_exceeded", "invalid_argument" (a host that cannot be one)
+---"limit_exceeded", "invalid_argument" (a host that cannot be one); `stage` is "connect" where
+---nothing was sent
 function Client:request(given)
   local response, err = request(self, given, 2)
   return response, err
@@ -373,11 +382,7 @@ end
 
 local shared -- the client of those who bring none; made again in a forked copy of the host
 
---- Make a request by a client that all share who bring none.
----@param given codecell.HttpRequest
----@return codecell.HttpResponse? response
----@return codecell.Error? err as of `Client:request`
-function http.request(given)
+local function shared_client()
   if not shared or shared.made:_closed() then
     local err
     shared, err = http.client()
@@ -385,8 +390,62 @@ function http.request(given)
       return nil, err
     end
   end
-  local response, err = request(shared, given, 2)
+  return shared
+end
+
+--- Make a request by a client that all share who bring none.
+---@param given codecell.HttpRequest
+---@return codecell.HttpResponse? response
+---@return codecell.Error? err as of `Client:request`
+function http.request(given)
+  local client, err = shared_client()
+  if not client then
+    return nil, err
+  end
+  local response
+  response, err = request(client, given, 2)
   return response, err
+end
+
+---@class codecell.HttpStarted
+---@field package exchange userdata
+local Started = {}
+Started.__index = Started
+
+--- Begin a request whose answer nobody waits for: this never waits, so that a finalizer may call
+--- it. It goes on while the reactor is stepped.
+---@param given codecell.HttpRequest without a body
+---@return codecell.HttpStarted? started let it be collected, and the request is given up
+---@return codecell.Error? err
+function http.start(given)
+  local target = prepare(given, 2)
+  local client, err = shared_client()
+  local exchange
+  if client then
+    exchange, err = begin(client, target)
+  end
+  if not exchange then
+    return nil, err
+  end
+  return setmetatable({ exchange = exchange }, Started)
+end
+
+--- What is woken when there is news of it.
+---@return integer? token nil: it was closed
+function Started:token()
+  return not self.exchange:_closed() and self.exchange:_token() or nil
+end
+
+--- Whether its answer has begun, or it has failed.
+---@return boolean
+function Started:is_over()
+  return self.exchange:_closed() or self.exchange:_head() ~= nil
+    or self.exchange:_outcome() ~= false
+end
+
+--- Give it up, or forget it. Idempotent.
+function Started:close()
+  self.exchange:close()
 end
 
 -- ---- a response ----
