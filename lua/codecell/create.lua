@@ -3,6 +3,7 @@ local backends = require "codecell.backend"
 local check = require "codecell.options"
 local context = require "codecell.context"
 local core = require "codecell.core"
+local e2b = require "codecell.e2b.settings"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
 local mounts = require "codecell.mounts"
@@ -47,6 +48,25 @@ create.options = {
   user = { type = "name" },
   warm = { type = "boolean" },
 }
+
+local CONNECT = { backend = { type = "name" }, timeout = create.options.timeout,
+  cwd = create.options.cwd, user = create.options.user }
+local LIST = {
+  backend = { type = "name" },
+  limit = { type = "integer", least = 1, most = 1000 },
+  metadata = { type = "metadata" },
+  next = { type = "name" },
+  order = { type = "choice", choices = { "asc", "desc" } },
+  started_after = { type = "name" },
+  state = { type = "choice", choices = { "running", "paused" } },
+  template = { type = "name" },
+}
+for name, rule in pairs(e2b.options) do
+  create.options[name], CONNECT[name], LIST[name] = rule, rule, rule
+end
+for name, rule in pairs(e2b.create_options) do
+  create.options[name] = rule
+end
 
 local settings = { max_sandboxes = 1000, name_servers = "" }
 
@@ -170,6 +190,12 @@ end
 ---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
 function create.create(options)
   options = check.check("create", options, create.options)
+  local found, problem = backends.find(options.backend or "local")
+  if not found then
+    return nil, problem
+  elseif found.make then
+    return found.make(options)
+  end
   local given, backend = create.complete(options)
   if not given then
     return nil, backend
@@ -188,37 +214,42 @@ function create.create(options)
   return start_languages(made, options.languages)
 end
 
-local CONNECT = { backend = { type = "name" } }
+-- The function of a backend whose sandboxes are not this Lua state's; nil, err: there is none.
+local function elsewhere(options, name)
+  local found, err = backends.find(options.backend or "local")
+  if not found then
+    return nil, err
+  end
+  return found[name] or false
+end
 
---- Another object for a sandbox of this Lua state, which is resumed if it was paused; closing it
---- leaves the sandbox running.
+--- Another object for a sandbox of this Lua state, or for one of the account with
+--- `backend = "e2b"`, which is resumed if it was paused; closing it leaves the sandbox running.
 ---@param id string
----@param options {backend: string?}?
+---@param options table? `backend`; for "e2b" `timeout` (300 s: it lives so long from now at least),
+---`cwd`, `user`, and where it is
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err kind "not_found"
 function create.connect(id, options)
   check.argument("connect", "id", id, "name")
-  check.check("connect", options, CONNECT)
+  options = check.check("connect", options, CONNECT)
+  local reach, err = elsewhere(options, "connect")
+  if reach or err then
+    return reach and reach(id, options), err
+  end
   local found = sandbox.find(id)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
   end
   if pause.is_paused(found) then
-    local ok, err = pause.resume(found)
+    local ok
+    ok, err = pause.resume(found)
     if not ok then
       return nil, err
     end
   end
   return found:_connect()
 end
-
-local LIST = {
-  backend = { type = "name" },
-  limit = { type = "integer", least = 1, most = 1000 },
-  metadata = { type = "metadata" },
-  next = { type = "name" },
-  state = { type = "choice", choices = { "running", "paused" } },
-}
 
 local function matches(info, options)
   for name, value in pairs(options.metadata or {}) do
@@ -230,11 +261,18 @@ local function matches(info, options)
     and (not options.backend or info.backend == options.backend)
 end
 
---- The living sandboxes of this Lua state, oldest first.
----@param options table? `backend metadata state limit next`
----@return codecell.SandboxInfo[] page with `next`, to be given to the next call, if there is more
+--- The living sandboxes of this Lua state, oldest first, or with `backend = "e2b"` those of the
+--- account, newest first.
+---@param options table? `backend metadata state limit next`; for "e2b" `order` ("asc" or "desc"),
+---`started_after` (RFC 3339), `template`, and where it is
+---@return codecell.SandboxInfo[]? page with `next`, to be given to the next call, if there is more
+---@return codecell.Error? err of "e2b"
 function create.list(options)
   options = check.check("list", options, LIST)
+  local ask, err = elsewhere(options, "list")
+  if ask or err then
+    return ask and ask(options), err
+  end
   local page, skip = {}, tonumber(options.next) or 0
   local seen = 0
   for _, one in ipairs(sandbox.all()) do
@@ -252,13 +290,18 @@ function create.list(options)
   return page
 end
 
---- End a sandbox of this Lua state.
+--- End a sandbox of this Lua state, or with `backend = "e2b"` one of the account.
 ---@param id string
----@param options {backend: string?}?
----@return boolean killed false if there was none
+---@param options table? `backend`, and for "e2b" where it is
+---@return boolean? killed false if there was none
+---@return codecell.Error? err of "e2b"
 function create.kill(id, options)
   check.argument("kill", "id", id, "name")
-  check.check("kill", options, CONNECT)
+  options = check.check("kill", options, CONNECT)
+  local stop, err = elsewhere(options, "kill")
+  if stop or err then
+    return stop and stop(id, options), err
+  end
   local found = sandbox.find(id)
   return found ~= nil and found:kill()
 end

@@ -414,7 +414,7 @@ Started.__index = Started
 
 --- Begin a request whose answer nobody waits for: this never waits, so that a finalizer may call
 --- it. It goes on while the reactor is stepped.
----@param given codecell.HttpRequest without a body
+---@param given codecell.HttpRequest without a body, or with a short string
 ---@return codecell.HttpStarted? started let it be collected, and the request is given up
 ---@return codecell.Error? err
 function http.start(given)
@@ -426,6 +426,9 @@ function http.start(given)
   end
   if not exchange then
     return nil, err
+  elseif target.body then
+    exchange:try_write(target.body, 0)
+    exchange:finish()
   end
   return setmetatable({ exchange = exchange }, Started)
 end

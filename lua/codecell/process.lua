@@ -17,7 +17,7 @@ local GRACE = 1 -- seconds that a killed program has to go
 local process = {}
 
 local Process = core.Process
-local release = Process.close -- of C
+Process._release = Process._release or Process.close -- of C
 
 local function check_open(self, verb)
   if self:_closed() then
@@ -268,7 +268,7 @@ end
 function Process:close()
   local token = self:_token()
   local owner = self._processes
-  release(self)
+  self:_release()
   if owner and not self._origin then
     owner[self] = nil
   end

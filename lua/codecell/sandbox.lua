@@ -1,6 +1,5 @@
 --- codecell.Sandbox: the verbs of every sandbox, whatever is behind it.
 local commands = require "codecell.commands"
-local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
@@ -19,8 +18,7 @@ local POLL = 0.02 -- seconds between two knocks at a port
 local sandbox = {}
 
 local Sandbox = core.Sandbox
-local is_closed = Sandbox._closed
-local release = Sandbox.close -- of C
+Sandbox._release = Sandbox._release or Sandbox.close -- of C
 
 -- All that this Lua state made and that have not been collected.
 local living = setmetatable({}, { __mode = "v" })
@@ -68,7 +66,7 @@ end
 function sandbox.all()
   local list = {}
   for _, self in pairs(living) do
-    if not is_closed(self) and self._backend.state(self) == "running" then
+    if not self:_closed() and self._backend.state(self) == "running" then
       list[#list + 1] = self
     end
   end
@@ -83,13 +81,13 @@ end
 ---@return codecell.Sandbox?
 function sandbox.find(id)
   local self = living[id]
-  if self and not is_closed(self) and self._backend.state(self) == "running" then
+  if self and not self:_closed() and self._backend.state(self) == "running" then
     return self
   end
 end
 
 local function check_open(self, verb)
-  if is_closed(self) then
+  if self:_closed() then
     error(verb .. ": sandbox is closed", 3)
   end
 end
@@ -131,13 +129,13 @@ local function prepare(self, verb, code, given)
   local chosen = given.context
   local err
   if not chosen then
-    chosen, err = context.default(self, given.language or "python")
+    chosen, err = self._backend.contexts.default(self, given.language or "python")
     if not chosen then
       return nil, err
     end
   end
   local kernel
-  kernel, err = context.kernel(self, verb, chosen)
+  kernel, err = self._backend.contexts.kernel(self, verb, chosen)
   if not kernel then
     return nil, err
   end
@@ -192,14 +190,14 @@ local CONTEXT = { cwd = { type = "text" }, language = { type = "name" } }
 function Sandbox:create_code_context(given)
   check_open(self, "create_code_context")
   given = options.check("create_code_context", given, CONTEXT)
-  return context.create(self, given.language or "python", given.cwd or self._cwd)
+  return self._backend.contexts.create(self, given.language or "python", given.cwd or self._cwd)
 end
 
 --- All contexts, oldest first.
 ---@return codecell.Context[]
 function Sandbox:list_code_contexts()
   check_open(self, "list_code_contexts")
-  return context.list(self)
+  return self._backend.contexts.list(self)
 end
 
 --- Forget the variables of a context. It keeps its id; its next cell starts in the sandbox's cwd.
@@ -208,12 +206,11 @@ end
 ---@return codecell.Error? err kind "not_found"
 function Sandbox:restart_code_context(wanted)
   check_open(self, "restart_code_context")
-  local kernel, err = context.kernel(self, "restart_code_context", wanted)
+  local kernel, err = self._backend.contexts.kernel(self, "restart_code_context", wanted)
   if not kernel then
     return nil, err
   end
-  context.restart(self, kernel)
-  return true
+  return self._backend.contexts.restart(self, kernel)
 end
 
 --- End a context. After the default one of a language, code in it needs a context.
@@ -222,12 +219,11 @@ end
 ---@return codecell.Error? err kind "not_found"
 function Sandbox:remove_code_context(wanted)
   check_open(self, "remove_code_context")
-  local kernel, err = context.kernel(self, "remove_code_context", wanted)
+  local kernel, err = self._backend.contexts.kernel(self, "remove_code_context", wanted)
   if not kernel then
     return nil, err
   end
-  context.remove(self, kernel)
-  return true
+  return self._backend.contexts.remove(self, kernel)
 end
 
 -- ---- what it is ----
@@ -311,7 +307,7 @@ function Sandbox:set_envs(envs)
 end
 
 local function lives(self)
-  return not is_closed(self) and self._backend.state(self) == "running"
+  return not self:_closed() and self._backend.state(self) == "running"
 end
 
 --- Whether it lives, and is not paused. A closed one does not.
@@ -452,7 +448,7 @@ end
 --- return nil and an error of kind "cancelled".
 function Sandbox:close()
   local token = self:_token()
-  release(self)
+  self:_release()
   if token then
     reactor.wake(token)
   end

@@ -1,0 +1,124 @@
+--- What is sent when an object is collected: one request, which nobody waits for.
+---
+--- A finalizer may run in the middle of anything, so it only begins the request; the reactor brings
+--- it to its end. When the Lua state ends nobody steps any more: the last finalizer then gives all
+--- that are on their way a moment.
+local http = require "codecell.http"
+local reactor = require "codecell.reactor"
+local wait = require "codecell.wait"
+
+local ends = {}
+
+local WAITING_MOST = 64 -- requests that are on their way at a time
+local LAST = 1 -- second that they have when the state ends
+
+local started, count = {}, 0 -- those on their way
+local queue = {}
+
+-- Before Lua 5.2 tables have no finalizers.
+local new_proxy = newproxy -- luacheck: ignore
+
+local function with_finalizer(called)
+  if not new_proxy then
+    return setmetatable({}, { __gc = called })
+  end
+  local proxy = new_proxy(true)
+  getmetatable(proxy).__gc = called
+  return proxy
+end
+
+local send
+
+local function forget(one)
+  if started[one] then
+    started[one] = nil
+    count = count - 1
+    one:close()
+    if #queue > 0 then
+      send(table.remove(queue, 1))
+    end
+  end
+end
+
+function send(request)
+  if count >= WAITING_MOST then
+    queue[#queue + 1] = request
+    return
+  end
+  local one = http.start({ url = request.url, method = request.method, headers = request.headers,
+    body = request.body })
+  local token = one and one:token()
+  if not token then
+    return
+  end
+  started[one], count = true, count + 1
+  reactor.listen(token, function()
+    if one:is_over() then
+      forget(one)
+      return false
+    end
+    return true
+  end)
+end
+
+local function hurry()
+  local loop = reactor.get()
+  if not loop or count == 0 then
+    return
+  end
+  local till = reactor.now() + LAST
+  while count > 0 and reactor.now() < till do
+    loop:try_step(till - reactor.now())
+    repeat until not loop:take()
+    for one in pairs(started) do
+      if one:is_over() then
+        forget(one)
+        break
+      end
+    end
+  end
+end
+
+local last -- made before the first object that it waits for, and so collected after it
+
+---@class codecell.E2bEnd
+---@field package proxy any
+---@field package called fun(): codecell.E2bRequest?
+local End = {}
+End.__index = End
+
+--- Have a request sent when what holds this is collected.
+---@param called fun(): codecell.E2bRequest? must not hold the object, nor wait; nil: none is sent
+---@return codecell.E2bEnd
+function ends.watch(called)
+  last = last or with_finalizer(hurry)
+  wait.deadline() -- where nobody may wait, this raises before anything is made
+  local self = setmetatable({ called = called }, End)
+  self.proxy = with_finalizer(function()
+    if self.called then
+      local request = self.called()
+      self.called = nil
+      if request then
+        send(request)
+      end
+    end
+  end)
+  return self
+end
+
+--- Send it now. Idempotent.
+function End:fire()
+  local called = self.called
+  self.called = nil
+  local request = called and called()
+  if request then
+    send(request)
+  end
+end
+
+--- Nothing is to be sent.
+function End:cancel()
+  self.called = nil
+end
+
+return ends
