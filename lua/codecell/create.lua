@@ -234,8 +234,10 @@ function create.connect(id, options)
   check.argument("connect", "id", id, "name")
   options = check.check("connect", options, CONNECT)
   local reach, err = elsewhere(options, "connect")
-  if reach or err then
-    return reach and reach(id, options), err
+  if reach then
+    return reach(id, options)
+  elseif err then
+    return nil, err
   end
   local found = sandbox.find(id)
   if not found then
@@ -270,8 +272,10 @@ end
 function create.list(options)
   options = check.check("list", options, LIST)
   local ask, err = elsewhere(options, "list")
-  if ask or err then
-    return ask and ask(options), err
+  if ask then
+    return ask(options)
+  elseif err then
+    return nil, err
   end
   local page, skip = {}, tonumber(options.next) or 0
   local seen = 0
@@ -299,8 +303,10 @@ function create.kill(id, options)
   check.argument("kill", "id", id, "name")
   options = check.check("kill", options, CONNECT)
   local stop, err = elsewhere(options, "kill")
-  if stop or err then
-    return stop and stop(id, options), err
+  if stop then
+    return stop(id, options)
+  elseif err then
+    return nil, err
   end
   local found = sandbox.find(id)
   return found ~= nil and found:kill()

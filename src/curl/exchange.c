@@ -201,6 +201,7 @@ static enum cell_kind kind_of(const struct exchange *exchange)
   case CURLE_PARTIAL_FILE:
   case CURLE_RECV_ERROR:
   case CURLE_SEND_ERROR:
+  case CURLE_SEND_FAIL_REWIND: /* a kept connection broke off after the body */
   case CURLE_SSL_CONNECT_ERROR:
     return CELL_UNAVAILABLE;
   case CURLE_SSL_CACERT_BADFILE:
