@@ -72,7 +72,7 @@ function watcher.start(sandbox, path, recursive)
       return nil, wait.failure(what, there.settings.request_timeout)
     end
   end
-  if state.is_over then
+  if not state.is_started then
     return nil, state.err or errors.new("unavailable", what .. ": it ended at once")
   end
   return setmetatable({ _state_of = state, _stream = stream }, Watcher)
