@@ -25,7 +25,7 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     files = { "lua/codecell/create.lua", "lua/codecell/task.lua", "lua/codecell/loop.lua" },
     text = '`local codecell = require "codecell"`. Its parts load when they are first used.',
     receivers = { create = "codecell", task = "codecell", loop = "codecell", Task = "task" },
-    except = set("resume", "complete", "background"),
+    except = set("resume", "complete", "background", "unlisted"),
   },
   {
     title = "Pools",
@@ -36,10 +36,34 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Sandbox",
-    files = { "lua/codecell/sandbox.lua" },
+    files = { "lua/codecell/sandbox.lua", "lua/codecell/keeping.lua" },
     text = "What `codecell.create` returns. It ends when it is closed or collected, at its timeout,"
       .. " and with the program that made it.",
     receivers = { Sandbox = "sandbox" },
+  },
+  {
+    title = "Templates and snapshots",
+    files = { "lua/codecell/template.lua", "lua/codecell/template/build.lua",
+      "lua/codecell/snapshot.lua" },
+    text = "What sandboxes begin with, prepared once and shared by all of them, read-only: a home,"
+      .. " variables, and if wanted a folder with programs in the place of this machine's. They are"
+      .. " kept in `$CODECELL_HOME/templates` (`/var/lib/codecell` for root, else"
+      .. " `$XDG_DATA_HOME/codecell` or `~/.local/share/codecell`), for their owner alone; who has"
+      .. " one keeps it while it is replaced or removed.",
+    receivers = { template = "codecell.template", snapshot = "codecell.snapshot" },
+    except = set("included", "is_root", "find", "apply", "take"),
+  },
+  {
+    title = "Packages",
+    files = { "lua/codecell/packages/rule.lua", "lua/codecell/packages.lua" },
+    text = "What `sandbox:install` returns, and what the option `packages` of `create` takes. Names"
+      .. " are compared in their normal form, without extras and versions. What an allowed package"
+      .. " needs is allowed with it, as its index tells, unless `dependencies` is false; so is what"
+      .. " sources are commonly built with (setuptools, hatchling and the like). Everything that a"
+      .. " sandbox downloads comes through this program, which compares it with the checksums of"
+      .. " the index and keeps it, read-only, for all sandboxes of its user: that another had it"
+      .. " before shows in nothing but the time.",
+    receivers = {},
   },
   {
     title = "Running code",

@@ -9,6 +9,7 @@
 #include "egress/head.h"
 #include "egress/hello.h"
 #include "egress/query.h"
+#include "egress/request.h"
 #include "egress/socks.h"
 
 #include <stdint.h>
@@ -56,6 +57,24 @@ static void read_hello(const uint8_t *bytes, size_t size)
     demand_canonical(name);
 }
 
+/* What is passed on is read as one request, with what came after it. */
+static void write_request(const struct cell_head *head, const uint8_t *bytes,
+                          size_t size)
+{
+  struct cell_head again;
+  unsigned char *text;
+  size_t written;
+
+  if (cell_request_write(head, bytes, size, NULL, 0, &text, &written) < 0)
+    return;
+  demand(written <= 2 * size + 128);
+  demand(cell_head_read(&again, text, written) == 1 &&
+         again.host_length == head->host_length &&
+         again.upgrades == head->upgrades &&
+         written - again.length == size - head->length);
+  free(text);
+}
+
 static void read_head(const uint8_t *bytes, size_t size)
 {
   struct cell_head head;
@@ -73,6 +92,7 @@ static void read_head(const uint8_t *bytes, size_t size)
     fields++;
   }
   demand(at == head.length - 2 && fields <= size);
+  write_request(&head, bytes, size);
 }
 
 static void read_socks(const uint8_t *bytes, size_t size)

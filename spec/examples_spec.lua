@@ -151,6 +151,14 @@ describe("the examples #user", function()
     local listing = shell.run("ls -A", { folder = folder })
     assert.equal("", listing.stdout)
   end)
+
+  it("build a template, share it and keep a snapshot", function()
+    local result = example("template.lua", {
+      before = "CODECELL_HOME=" .. shell.quote(folder .. "/store") .. " " })
+    assert.equal(0, result.status, result.stderr)
+    assert.matches("example: 1 file%(s%)\nHello world\nkept\n$", result.stdout)
+    assert.equal("", shell.run(("find %s -type f"):format(shell.quote(folder))).stdout)
+  end)
 end)
 
 describe("the notebook of", function()

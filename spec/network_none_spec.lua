@@ -52,9 +52,10 @@ for name in ("localhost", "x.localhost"):
       run('echo "$(getent hosts other.example)" # https://other.example/', "bash").refused[1].what)
   end)
 
-  it("says it of an address too, which its own kernel refuses #S091", function()
+  it("says it of an address too, which its own kernel refuses #S091 #H12", function()
     local execution = run("import socket\nsocket.create_connection(('192.0.2.1', 80))")
     assert.equal("OSError", execution.error.name)
+    assert.equal("[Errno 101] Network is unreachable", execution.error.value)
     assert.truthy(execution.refused[1].message:find("^an address refused: network is none"))
   end)
 

@@ -123,7 +123,7 @@ print(outcome(lambda: connect("good.example", 22)))]], earth.echo)
       execution.refused[1].allow)
   end)
 
-  it("leads an allowed name to no private address #S095 #S096 #S097", function()
+  it("leads an allowed name to no private address #S095 #S096 #S097 #I14", function()
     local text, execution = run([[
 for name in ("private", "metadata", "carrier", "mapped", "nat64", "local6", "sixtofour", "loop"):
     get("http://%%s.example:%d/" %% name)]], earth.web)

@@ -249,9 +249,35 @@ os.execvp(sys.argv[1], sys.argv[1:])
       local kept = { create(), create(), create() }
       local sandbox, err = codecell.create()
       print(sandbox, err.kind)
+      print(tostring(err))
       kept[1]:close()
       print(codecell.create() ~= nil)
     ]])
-    assert.equal("nil\tlimit_exceeded\ntrue\n", text)
+    assert.equal("nil\tlimit_exceeded\ncreate: 3 sandboxes live in this Lua state; close some, "
+      .. "or raise max_sandboxes in setup\ntrue\n", text)
+  end)
+
+  it("counts those that pools keep, which give way to users #S134", function()
+    local text = run(opening .. [[
+      codecell.setup({ max_sandboxes = 2 })
+      local pool = codecell.assert(codecell.pool({ size = 3 }))
+      local ok, err = pool:wait(60)
+      print(ok, err.kind)
+      print(tostring(err))
+      print(pool:stats().ready + pool:stats().making <= 2)
+      local kept = { create(), create() }
+      while pool:stats().making > 0 do codecell.step(1) end
+      print(pool:stats().ready)
+      local sandbox
+      sandbox, err = codecell.create()
+      print(sandbox, err.kind)
+      kept[1]:close()
+      pool:wait(60)
+      codecell.step(0.3)
+      print(codecell.create({ warm = true }) ~= nil)
+    ]])
+    assert.equal("nil\tlimit_exceeded\npool: 2 sandboxes live in this Lua state, 2 of them for "
+      .. "pools; close some, or raise max_sandboxes in setup\n"
+      .. "true\n0\nnil\tlimit_exceeded\ntrue\n", text)
   end)
 end)

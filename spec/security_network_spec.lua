@@ -45,13 +45,19 @@ report("udp6", attempt(lambda: socket.socket(10, 2).connect(("2001:db8::1", 53))
 fast = socket.socket()
 report("fastopen", attempt(lambda: fast.sendto(b"x", 0x20000000, ("192.0.2.1", 80))))
 report("sctp", attempt(lambda: socket.socket(2, 1, 132)))
+for kind, protocol in ((3, 1), (3, 6), (3, 255)):
+    report("raw%d" % protocol, attempt(lambda: socket.socket(2, kind, protocol)))
+    report("raw6%d" % protocol, attempt(lambda: socket.socket(10, kind, protocol)))
+report("packet", attempt(lambda: socket.socket(17, 3, 0x300)))
+report("vsock", attempt(lambda: socket.socket(40, 1)))
+report("ping", attempt(lambda: socket.socket(2, 2, 1).connect(("192.0.2.1", 0))))
 report("mptcp", attempt(lambda: socket.socket(2, 1, 262).connect(("192.0.2.1", 80))))
 report("interfaces", ",".join(name for _, name in socket.if_nameindex()))
 ]])
       assert.equal("lo", found.interfaces)
       found.interfaces = nil
       assert.is_nil(attack.unexpected(found, set("ENETUNREACH", "EACCES", "EPROTONOSUPPORT",
-        "ENOPROTOOPT", "EPERM", "EADDRNOTAVAIL")))
+        "ENOPROTOOPT", "EPERM", "EADDRNOTAVAIL", "EAFNOSUPPORT")))
     end)
   end)
 

@@ -40,6 +40,7 @@ int cell_sandbox_configure(const struct cell_sandbox_options *options,
   cell_pack_u64(&packer, options->disk);
   cell_pack_u32(&packer, options->processes);
   cell_pack_u32(&packer, options->files);
+  cell_pack_u32(&packer, options->read_only != 0);
   pack_gateway(&packer, options->gateway);
   cell_frame_header(header, (uint32_t)packer.used, CELL_CONFIGURE, 0);
   if (cell_fd_send(channel, header, sizeof header, bytes, packer.used, NULL,

@@ -85,6 +85,19 @@ static void heard_asked(struct cell_sandbox *sandbox,
     cell_sandbox_post(sandbox);
 }
 
+static void heard_paused(struct cell_sandbox *sandbox,
+                         const struct cell_delivery *delivery)
+{
+  if (sandbox->then != CELL_DEADLINE_PAUSES || delivery->frame.request != 0 ||
+      delivery->frame.length != 0 || delivery->fd_count != 0) {
+    cell_sandbox_violated(sandbox, "a pause", delivery->frame.type);
+    return;
+  }
+  sandbox->paused = 1;
+  cell_timer_disarm(sandbox->reactor, &sandbox->deadline);
+  cell_sandbox_post(sandbox);
+}
+
 static void tell_listener(struct cell_sandbox *sandbox,
                           struct cell_question *question,
                           struct cell_delivery *delivery, int last)
@@ -180,6 +193,9 @@ void cell_sandbox_heard(struct cell_channel *channel,
     break;
   case CELL_ASKED:
     heard_asked(sandbox, delivery);
+    break;
+  case CELL_PAUSED:
+    heard_paused(sandbox, delivery);
     break;
   default:
     heard_answer(sandbox, delivery);
@@ -294,22 +310,26 @@ void cell_sandbox_forget(struct cell_sandbox *sandbox, uint64_t request)
 }
 
 int cell_sandbox_set_deadline(struct cell_sandbox *sandbox, int64_t timeout_ms,
-                              struct cell_error *error)
+                              enum cell_deadline then, struct cell_error *error)
 {
   const struct cell_clock *clock = cell_reactor_clock(sandbox->reactor);
-  unsigned char bytes[8];
+  int64_t grace = then == CELL_DEADLINE_PAUSES ? CELL_HOST_PAUSE_GRACE_MS
+                                               : CELL_HOST_GRACE_MS;
+  unsigned char bytes[16];
   struct cell_packer packer;
   uint64_t request;
 
   cell_pack_start(&packer, bytes, sizeof bytes);
   cell_pack_u64(&packer, (uint64_t)timeout_ms);
+  cell_pack_u32(&packer, then);
   request = cell_sandbox_ask(sandbox, CELL_DEADLINE, &packer, NULL, 0, error);
   if (request == 0)
     return -1;
   cell_sandbox_forget(sandbox, request);
-  return cell_timer_arm(
-    sandbox->reactor, &sandbox->deadline,
-    cell_clock_after(clock, timeout_ms + CELL_HOST_GRACE_MS), error);
+  sandbox->then = then;
+  sandbox->paused = 0;
+  return cell_timer_arm(sandbox->reactor, &sandbox->deadline,
+                        cell_clock_after(clock, timeout_ms + grace), error);
 }
 
 enum cell_home_state cell_sandbox_home_state(const struct cell_sandbox *sandbox)

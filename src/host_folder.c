@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 /* File systems of the kernel's own: processes, devices, settings. */
@@ -88,6 +89,7 @@ static int fail_open(const char *path, struct cell_error *error)
 int cell_host_folder_open(struct cell_host_folder *folder, const char *path,
                           struct cell_error *error)
 {
+  struct timespec now;
   struct stat status;
 
   folder->fd = cell_fd_above_stdio(
@@ -104,6 +106,8 @@ int cell_host_folder_open(struct cell_host_folder *folder, const char *path,
                      "%s shows the machine itself, which no sandbox gets",
                      path);
   }
+  clock_gettime(CLOCK_REALTIME, &now);
+  folder->opened_at = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
   folder->uid = status.st_uid;
   folder->gid = status.st_gid;
   folder->is_ours = geteuid() == 0 ||

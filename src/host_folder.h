@@ -12,7 +12,8 @@ struct cell_host_folder {
   char path[CELL_PATH_MAX]; /* canonical: no link is in it */
   uid_t uid;
   gid_t gid;
-  int is_ours; /* the code of a sandbox is its owner, or is made so */
+  double opened_at; /* seconds since 1970, as the time of files is kept */
+  int is_ours;      /* the code of a sandbox is its owner, or is made so */
 };
 
 /* Opened once, itself no link. Refuses what shows the kernel and its devices,

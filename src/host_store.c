@@ -164,16 +164,6 @@ int cell_store_lock(const char *path, int alone, struct cell_error *error)
   return -1;
 }
 
-int cell_store_is_private(const char *path, struct cell_error *error)
-{
-  struct stat status;
-
-  if (stat(path, &status) < 0)
-    return fail_path(error, "look at", path);
-  return S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
-         (status.st_mode & 022) == 0;
-}
-
 int cell_store_sync(int directory, struct cell_error *error)
 {
   return syncfs(directory) == 0

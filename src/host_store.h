@@ -25,8 +25,6 @@ int cell_store_check(const char *path, int make, struct cell_error *error);
 ** this cannot be.
 */
 int cell_store_lock(const char *path, int alone, struct cell_error *error);
-/* 1 if the folder is ours and nobody else may write there, else 0. */
-int cell_store_is_private(const char *path, struct cell_error *error);
 /* What was written to the file system of `directory` is on the disk. */
 int cell_store_sync(int directory, struct cell_error *error);
 /* Whether there is a regular file at `path` for one whose root directory is

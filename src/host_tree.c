@@ -106,6 +106,17 @@ static int open_parent(int root, const char *name, const char **last)
   return open_beneath(root, parent, O_PATH | O_DIRECTORY, 0);
 }
 
+int cell_tree_parent(int root, const char *name, const char **last,
+                     struct cell_error *error)
+{
+  int parent;
+
+  if (check_name(name, error) < 0)
+    return -1;
+  parent = open_parent(root, name, last);
+  return parent >= 0 ? parent : fail_path(error, "open what holds", name);
+}
+
 int cell_tree_open(const char *path, int make, struct cell_error *error)
 {
   int fd;
@@ -184,11 +195,10 @@ int cell_tree_directory(int root, const char *name, uint32_t mode,
   return result == 0 ? 0 : fail_path(error, "make the directory", name);
 }
 
-/* Whether a link at `name` with this target stays beneath the root. ".." counts
-** at the start alone: behind a name it leaves whatever that name leads to, and
-** it may be a link too.
+/* ".." counts at the start alone: behind a name it leaves whatever that name
+** leads to, and it may be a link too.
 */
-static int stays_beneath(const char *name, const char *target)
+int cell_tree_stays_beneath(const char *name, const char *target)
 {
   long depth = 0;
   int named = 0;
@@ -215,7 +225,7 @@ static int stays_beneath(const char *name, const char *target)
 int cell_tree_link(int root, const char *name, const char *target,
                    struct cell_error *error)
 {
-  if (!stays_beneath(name, target))
+  if (!cell_tree_stays_beneath(name, target))
     return cell_fail(error, CELL_INVALID_ARGUMENT, 0,
                      "a link that leads out of the directory: %s -> %s", name,
                      target);

@@ -27,6 +27,13 @@ int cell_tree_directory(int root, const char *name, uint32_t mode,
 /* Only a target that stays beneath the root; INVALID_ARGUMENT otherwise. */
 int cell_tree_link(int root, const char *name, const char *target,
                    struct cell_error *error);
+/* Whether a link at `name` with this target stays beneath the root. */
+int cell_tree_stays_beneath(const char *name, const char *target);
+/* The directory that holds `name`, by descriptor; *last points at its last
+ * part.
+ */
+int cell_tree_parent(int root, const char *name, const char **last,
+                     struct cell_error *error);
 /* Any target: for a tree that the host follows no link of. */
 int cell_tree_link_as_is(int root, const char *name, const char *target,
                          struct cell_error *error);

@@ -84,6 +84,7 @@ int lcell_sandbox_watch(lua_State *L);
 struct cell_policy *lcell_check_policy(lua_State *L, int index);
 /* Methods of a sandbox (lua_policy.c). */
 int lcell_sandbox_allow(lua_State *L);
+int lcell_sandbox_handed(lua_State *L);
 int lcell_sandbox_refusals(lua_State *L);
 int lcell_sandbox_traffic(lua_State *L);
 /* Raises for a closed one. */
@@ -105,6 +106,7 @@ void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);
 void lcell_open_descriptor(lua_State *L);
 void lcell_open_mounts(lua_State *L);
+void lcell_open_project(lua_State *L);
 /* The messages of an answer to DIFFER, as reply.h has checked them: pushes the
 ** list of {path, op, type, was, mode, size, target}, with `truncated`. Returns
 ** the errno in them.

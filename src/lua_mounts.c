@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/* host_folder(path): Descriptor, {path, uid, gid, is_ours}: its canonical path,
-** its owner, and whether that is who the code of a sandbox is outside (of a
+/* host_folder(path): Descriptor, {path, uid, gid, opened_at, is_ours}: its
+** canonical path, its owner, when that was, and whether that is who the code of
+*a sandbox is outside (of a
 ** root host anybody is).
 */
 static int host_folder(lua_State *L)
@@ -26,6 +27,8 @@ static int host_folder(lua_State *L)
   lua_setfield(L, -2, "uid");
   lua_pushinteger(L, (lua_Integer)folder.gid);
   lua_setfield(L, -2, "gid");
+  lua_pushnumber(L, folder.opened_at);
+  lua_setfield(L, -2, "opened_at");
   lua_pushboolean(L, folder.is_ours);
   lua_setfield(L, -2, "is_ours");
   return 2;

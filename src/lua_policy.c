@@ -4,6 +4,8 @@
 #include "egress/egress.h"
 #include "lua_core.h"
 
+#include <stdlib.h>
+
 struct policy {
   struct cell_policy *policy; /* kept; NULL: not complete */
 };
@@ -37,7 +39,9 @@ static int add_all(lua_State *L, int index, struct cell_policy *policy,
   return 0;
 }
 
-/* policy(kind, allow, deny): kind "none", "named" or "open"; or nil, err. */
+/* policy(kind, allow, deny, hand): kind "none", "named" or "open"; or nil, err.
+** The last may be left out.
+*/
 static int policy_new(lua_State *L)
 {
   static const char *const kinds[] = {"none", "named", "open", NULL};
@@ -46,15 +50,20 @@ static int policy_new(lua_State *L)
   struct cell_gateway gateway;
   struct policy *self;
 
-  lua_settop(L, 3);
+  lua_settop(L, 4);
+  if (lua_isnil(L, 4)) {
+    lua_newtable(L);
+    lua_replace(L, 4);
+  }
   self = lcell_new_object(L, LCELL_POLICY, sizeof *self);
   self->policy = cell_policy_new((enum cell_network)kind, &error);
   if (self->policy == NULL ||
       add_all(L, 2, self->policy, cell_policy_allow, &error) < 0 ||
       add_all(L, 3, self->policy, cell_policy_deny, &error) < 0 ||
+      add_all(L, 4, self->policy, cell_policy_hand, &error) < 0 ||
       cell_policy_gateway(self->policy, &gateway, &error) < 0)
     return lcell_fail(L, &error);
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   return 1;
 }
 
@@ -160,7 +169,45 @@ int lcell_sandbox_allow(lua_State *L)
   return 1;
 }
 
+/* _handed(): descriptor, name and port of the oldest request that was handed
+** over; without a name: for the proxy itself. nil: none.
+*/
+int lcell_sandbox_handed(lua_State *L)
+{
+  struct cell_egress *egress = egress_of(L);
+  struct cell_handed *handed =
+    egress != NULL ? cell_egress_handed(egress) : NULL;
+  struct cell_target target;
+  int fd;
+
+  if (handed == NULL)
+    return 0;
+  target = handed->target;
+  fd = handed->fd;
+  free(handed);
+  lcell_push_descriptor(L, &fd, 0);
+  lua_pushstring(L, target.name);
+  lua_pushinteger(L, target.port);
+  return 3;
+}
+
+/* _allows(text): whether "name:port" may be reached by it. */
+static int policy_allows(lua_State *L)
+{
+  struct cell_policy *policy = lcell_check_policy(L, 1);
+  struct cell_target target;
+  size_t length;
+  const char *text = luaL_checklstring(L, 2, &length);
+  enum cell_decision decision = CELL_NOT_ALLOWED;
+
+  if (cell_target_read(&target, text, length, 0) == 0)
+    decision = cell_policy_decide(policy, &target);
+  lua_pushboolean(L, decision == CELL_ALLOWED || decision == CELL_NAMED);
+  return 1;
+}
+
 static const luaL_Reg methods[] = {
+  {"_allows", policy_allows},
   {NULL, NULL},
 };
 

@@ -67,6 +67,8 @@ static void check_options(lua_State *L, struct cell_sandbox_options *options)
   options->timeout_ms = lcell_check_ms(L, -1);
   lua_getfield(L, 2, "root_view");
   options->root_view = lua_toboolean(L, -1);
+  lua_getfield(L, 2, "read_only");
+  options->read_only = lua_toboolean(L, -1);
   lua_getfield(L, 2, "cpu");
   options->cpu_milli = (uint32_t)(luaL_optnumber(L, -1, 0) * 1000);
   options->memory = lcell_size_field(L, 2, "memory", 0);
@@ -106,6 +108,9 @@ static int make_network(lua_State *L, struct cell_reactor *reactor,
   limits.bytes = lcell_size_field(L, 2, "traffic", 0);
   *egress = cell_egress_new(reactor, policy, library, luaL_optstring(L, -1, ""),
                             &limits, error);
+  lua_getfield(L, 2, "serves"); /* whether requests to the proxy are answered */
+  if (*egress != NULL && lua_toboolean(L, -1))
+    cell_egress_be_server(*egress);
   return *egress != NULL ? 0 : -1;
 }
 
@@ -238,14 +243,27 @@ static int sandbox_changed(lua_State *L)
   return 1;
 }
 
+/* _deadline(seconds, pauses): what happens then: it is paused, or it ends. */
 static int sandbox_deadline(lua_State *L)
 {
   struct cell_sandbox *sandbox = lcell_check_sandbox(L, 1);
+  enum cell_deadline then =
+    lua_toboolean(L, 3) ? CELL_DEADLINE_PAUSES : CELL_DEADLINE_ENDS;
   struct cell_error error = {0};
 
-  if (cell_sandbox_set_deadline(sandbox, lcell_check_ms(L, 2), &error) < 0)
+  if (cell_sandbox_set_deadline(sandbox, lcell_check_ms(L, 2), then, &error) <
+      0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* Whether its deadline has paused it. */
+static int sandbox_paused(lua_State *L)
+{
+  struct cell_sandbox *sandbox = lcell_any_sandbox(L, 1);
+
+  lua_pushboolean(L, sandbox != NULL && cell_sandbox_paused(sandbox));
   return 1;
 }
 
@@ -324,7 +342,9 @@ static const luaL_Reg methods[] = {
   {"_forget", lcell_sandbox_forget},
   {"_hello", sandbox_hello},
   {"_kill", sandbox_kill},
+  {"_paused", sandbox_paused},
   {"_port", sandbox_port},
+  {"_handed", lcell_sandbox_handed},
   {"_refusals", lcell_sandbox_refusals},
   {"_spawn", lcell_process_spawn},
   {"_state", sandbox_state},

@@ -207,15 +207,14 @@ static int call_head(lua_State *L)
   return 4;
 }
 
-/* _state(): "open", "answered" or "broken", and whether the client has left. */
+/* _state(): "open", "finished", "answered" or "broken". */
 static int call_state(lua_State *L)
 {
-  static const char *const names[] = {"open", "answered", "broken"};
+  static const char *const names[] = {"open", "finished", "answered", "broken"};
   struct cell_call *call = check_call(L);
 
   lua_pushstring(L, names[cell_call_state(call)]);
-  lua_pushboolean(L, cell_call_is_left(call));
-  return 2;
+  return 1;
 }
 
 /* try_read(): what there is; false: nothing yet; nil: the end, or broken. */

@@ -56,21 +56,8 @@ static int host_has(lua_State *L)
   return 1;
 }
 
-/* host_is_private(path): whether nobody else may write there. */
-static int host_is_private(lua_State *L)
-{
-  struct cell_error error = {0};
-  int is_private = cell_store_is_private(luaL_checkstring(L, 1), &error);
-
-  if (is_private < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, is_private);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
   {"host_has", host_has},
-  {"host_is_private", host_is_private},
   {"host_lock", host_lock},
   {"host_remove", host_remove},
   {"host_store", host_store},

@@ -64,6 +64,12 @@ static void fail_spawn(struct cell_process *process, uint32_t number,
   if (strcmp(stage, "program") == 0)
     cell_fail(&process->error, cell_kind_of((int)number), (int)number,
               "start %s", program);
+  else if (strcmp(stage, "deadline") == 0)
+    cell_fail(
+      &process->error, CELL_TIMEOUT, 0,
+      "start %s: the sandbox reached its deadline and is paused; resume "
+      "gives it time again",
+      program);
   else if (strcmp(stage, "cwd") == 0)
     cell_fail(&process->error, cell_kind_of((int)number), (int)number,
               "start %s in the directory %s", program, process->cwd);

@@ -69,6 +69,7 @@ enum cell_message {
   /* First message, request 0; answered by HELLO or FAILED.
   ** u64 milliseconds to the deadline, u32 uid inside (1000, or 0: root view),
   ** u64 memory, u64 disk, u32 processes, u32 files,
+  ** u32 1: the home cannot be written to,
   ** u32 network (enum cell_network); unless it is NONE: u32 count of ports to
   ** listen on (at most CELL_GATEWAY_PORTS_MAX), u32 each; u32 count of ranges
   ** of addresses that are to be reached (at most CELL_GATEWAY_RANGES_MAX), each
@@ -89,7 +90,7 @@ enum cell_message {
   CELL_SIGNAL,
   /* u64 request of a TERMINAL's SPAWN, u32 rows, u32 columns. Answer: DONE */
   CELL_RESIZE,
-  /* u64 milliseconds from now. Answer: DONE */
+  /* u64 milliseconds from now, u32 enum cell_deadline. Answer: DONE */
   CELL_DEADLINE,
   /* Answer: METRICS_ARE */
   CELL_METRICS,
@@ -145,9 +146,8 @@ enum cell_message {
   CELL_LISTEN,
   /* u32 count: so many names more may be told by ASKED. No answer. */
   CELL_ASK_ON,
-  /* u32 place of an overlay in the mounts of CREATE, u32 most. What is
-  *different
-  ** in it from what lies under it now, by path. Answer: any number of
+  /* u32 place of an overlay in the mounts of CREATE, u32 most. What in it is
+  ** different from what lies under it now, by path. Answer: any number of
   ** DIFFERENCES, then DONE; E2BIG when that was not all */
   CELL_DIFFER,
   /* End now. No answer. */
@@ -202,8 +202,14 @@ enum cell_message {
   ** cell_difference, u32 type now and u32 type before (enum cell_entry_type),
   ** u32 permission bits (without set-user-ID and its like), u64 size, of what
   ** there is now or was before; string target of a link */
-  CELL_DIFFERENCES
+  CELL_DIFFERENCES,
+  /* No payload. The deadline has come, of the kind that pauses: everything that
+  ** the code has started was stopped, and nothing is started (ETIME, stage
+  ** "deadline") until SIGNAL sends SIGCONT to everything. */
+  CELL_PAUSED
 };
+
+enum cell_deadline { CELL_DEADLINE_ENDS, CELL_DEADLINE_PAUSES };
 
 enum cell_setup_flag {
   CELL_SETUP_MOUNTS = 1 /* keep what mounts need: the host's view, its rights */

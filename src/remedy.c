@@ -45,6 +45,41 @@ static const struct remedy remedies[] = {
   {"template", ENOTDIR, CELL_INVALID_ARGUMENT, "name a folder, not a link"},
   {"template", EACCES, CELL_PERMISSION_DENIED,
    "the folder must be readable for the user of the program"},
+  {"overlay", EPERM, CELL_UNSUPPORTED,
+   "an overlay in a sandbox needs Linux 5.11 or later: use mode = \"read\", or "
+   "copy the folder with files:upload"},
+  {"overlay", ENODEV, CELL_UNSUPPORTED,
+   "this kernel has no overlayfs: load it (modprobe overlay), use mode = "
+   "\"read\", or copy the folder with files:upload"},
+  {"overlay", EINVAL, CELL_UNSUPPORTED,
+   "this kernel lays no overlay over this folder (for a program of root that "
+   "needs Linux 5.19 or later): use mode = \"read\", or copy the folder with "
+   "files:upload"},
+  {"mount owner", EINVAL, CELL_UNSUPPORTED,
+   "the file system of the folder cannot show its files as another user's: run "
+   "the program as their owner, or copy the folder with files:upload"},
+  {"mount owner", ENOSYS, CELL_UNSUPPORTED,
+   "for a program of root this needs Linux 5.12 or later: run it as the owner "
+   "of the folder, or copy the folder with files:upload"},
+  {"mount sockets", EPERM, CELL_DENIED_BY_POLICY,
+   "there is a socket or a pipe in it, and a program of this machine may "
+   "listen "
+   "to it: use mode = \"overlay\", in which none is reached, or allow it with "
+   "sockets = true"},
+  {"mount sockets", E2BIG, CELL_LIMIT_EXCEEDED,
+   "it holds too much to be searched for sockets: use mode = \"overlay\", in "
+   "which none is reached, or allow them with sockets = true"},
+  {"mount", EINVAL, CELL_INVALID_ARGUMENT,
+   "something is mounted below it: name a folder without that"},
+  {"mount", ESTALE, CELL_NOT_FOUND,
+   "another folder has come to its path meanwhile: try again"},
+  {"mount", ENOENT, CELL_NOT_FOUND, "the folder must exist"},
+  {"mount", EACCES, CELL_PERMISSION_DENIED,
+   "the folder must be one that its user may open"},
+  {"mount place", ENOTDIR, CELL_INVALID_ARGUMENT,
+   "something else is at the path inside: choose another"},
+  {"mount place", ELOOP, CELL_INVALID_ARGUMENT,
+   "a link is at the path inside: choose another"},
   {"bind", ENOENT, CELL_INVALID_ARGUMENT, "the directory must exist"},
   {"bind", ENOTDIR, CELL_INVALID_ARGUMENT, "name a directory"},
   {NULL, EPERM, CELL_UNSUPPORTED,

@@ -178,7 +178,7 @@ static void deadline_passed(struct cell_timer *timer)
     CELL_CONTAINER(timer, struct cell_sandbox, deadline);
 
   cell_channel_drain(&sandbox->channel);
-  if (sandbox->state >= CELL_SANDBOX_ENDING)
+  if (sandbox->state >= CELL_SANDBOX_ENDING || sandbox->paused)
     return;
   say_deadline(&sandbox->error);
   cell_sandbox_begin_end(sandbox);
@@ -455,6 +455,11 @@ enum cell_sandbox_state cell_sandbox_state(const struct cell_sandbox *sandbox)
 const struct cell_error *cell_sandbox_error(const struct cell_sandbox *sandbox)
 {
   return &sandbox->error;
+}
+
+int cell_sandbox_paused(const struct cell_sandbox *sandbox)
+{
+  return sandbox->paused;
 }
 
 const struct cell_hello *cell_sandbox_hello(const struct cell_sandbox *sandbox)

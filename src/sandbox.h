@@ -45,6 +45,7 @@ struct cell_sandbox_options {
   uint32_t cpu_milli;           /* 0: all */
   struct cell_gateway *gateway; /* borrowed until it runs; NULL: no network */
   int root_view;
+  int read_only; /* the home */
   /* The mounts as CREATE has them, count and all; copied. NULL: none. */
   const unsigned char *mounts;
   size_t mounts_length;
@@ -98,9 +99,12 @@ struct cell_refusals *cell_sandbox_refusals(struct cell_sandbox *sandbox);
 /* Ends it. Idempotent. */
 void cell_sandbox_close(struct cell_sandbox *sandbox);
 
-/* The deadline, kept by the warden and one second later by the host. */
+/* The deadline, kept by the warden, and by the host a moment later. */
 int cell_sandbox_set_deadline(struct cell_sandbox *sandbox, int64_t timeout_ms,
+                              enum cell_deadline then,
                               struct cell_error *error);
+/* 1 since a deadline that pauses has come, until there is a new one. */
+int cell_sandbox_paused(const struct cell_sandbox *sandbox);
 
 /* What may have happened below the home since the warden looked last. */
 enum cell_home_state {

@@ -10,7 +10,9 @@
 #include "question.h"
 #include "sandbox.h"
 
-#define CELL_HOST_GRACE_MS 1000 /* after the warden's deadline */
+/* After the warden's deadline; one that does not obey loses what it has. */
+#define CELL_HOST_GRACE_MS 1000
+#define CELL_HOST_PAUSE_GRACE_MS 10000
 
 struct cell_sandbox {
   int references;
@@ -24,6 +26,8 @@ struct cell_sandbox {
   int pidfd;                 /* -1: not known yet, or gone */
   int home_watch;            /* inotify, or -1: see CELL_CHANGES */
   struct cell_timer deadline;
+  enum cell_deadline then; /* what happens at it */
+  int paused;              /* by it */
   struct cell_timer settling;
   struct cell_questions questions;
   struct cell_companion *companions;

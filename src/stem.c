@@ -325,12 +325,13 @@ struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
   struct cell_stem *stem = calloc(1, sizeof *stem);
 
   if (stem != NULL)
-    stem->root = strdup(root);
+    stem->root = malloc(strlen(root) + 1);
   if (stem == NULL || stem->root == NULL) {
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "create a stem");
     free(stem);
     return NULL;
   }
+  memcpy(stem->root, root, strlen(root) + 1);
   stem->setup = pack_setup(0, root, NULL, 0, &stem->setup_length, error);
   if (stem->setup == NULL) {
     free(stem->root);

@@ -72,7 +72,7 @@ static void forget_idle(struct cell_stems *stems)
 {
   struct member **place = &stems->members;
 
-  while ((*place)->next != NULL)
+  while (*place != NULL && (*place)->next != NULL)
     if (cell_stem_is_idle((*place)->stem))
       drop(place);
     else

@@ -4,6 +4,7 @@ local errors = require "codecell.errors"
 local interpreters = require "codecell.languages.interpreters"
 local options = require "codecell.options"
 local process = require "codecell.process"
+local running = require "codecell.running"
 local signals = require "codecell.signals"
 local wait = require "codecell.wait"
 
@@ -97,6 +98,7 @@ local function run_foreground(self, given)
   local result, err, raised = process.run(self, {
     call = wait.call, stdin = type(given.stdin) == "string" and given.stdin or nil,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, timeout = given.timeout or TIMEOUT,
+    is_awaited = true,
   })
   self:close()
   if raised then
@@ -136,7 +138,7 @@ function Commands:run(cmd, given)
   if not started then
     return nil, err
   end
-  process.keep(sandbox, started)
+  running.keep(sandbox, started)
   attend(started, given)
   return started
 end
@@ -161,7 +163,7 @@ local PID = { type = "integer", least = 1 }
 local function find(self, verb, pid)
   local sandbox = usable(self, verb)
   options.argument(verb, "pid", pid, "integer", PID, 4)
-  local found = process.find(sandbox, pid)
+  local found = running.find(sandbox, pid)
   if not found then
     return nil, errors.new("not_found", ("%s: no command with pid %d runs"):format(verb, pid))
   end
@@ -191,7 +193,7 @@ function Commands:connect(pid)
   if not found then
     return nil, err
   end
-  return process.connect(found)
+  return running.connect(found)
 end
 
 --- Write to the standard input of a command of the list.

@@ -7,8 +7,10 @@ local e2b = require "codecell.e2b.settings"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
 local mounts = require "codecell.mounts"
+local living = require "codecell.living"
 local network = require "codecell.network"
 local pause = require "codecell.pause"
+local room = require "codecell.room"
 local sandbox = require "codecell.sandbox"
 local secrets = require "codecell.secrets"
 
@@ -41,6 +43,8 @@ create.options = {
   network = network.rule,
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
+  packages = require "codecell.packages.rule",
+  read_only = { type = "boolean" },
   root_view = { type = "boolean" },
   secrets = secrets.rule,
   template = { type = "name" },
@@ -68,7 +72,7 @@ for name, rule in pairs(e2b.create_options) do
   create.options[name] = rule
 end
 
-local settings = { max_sandboxes = 1000, name_servers = "" }
+local settings = { name_servers = "" }
 
 local function copy(from)
   local to = {}
@@ -92,30 +96,12 @@ end
 
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
-  if given.on_timeout == "pause" then
-    return unsupported("on_timeout = \"pause\"", "leave it at \"kill\"")
-  elseif given.gpu then
+  if given.gpu then
     return unsupported("gpu", "leave it out")
   elseif given.user and given.user ~= "user" and not (given.user == "root" and given.root_view) then
     return unsupported(("user %q"):format(given.user), "leave it at \"user\"")
   end
   return true
-end
-
--- The collector does not know what a sandbox weighs: at the cap it is asked once.
-local function check_room()
-  local most = settings.max_sandboxes
-  if sandbox.count() < most or #sandbox.all() < most then
-    return true
-  end
-  collectgarbage()
-  collectgarbage() -- an object that a finalizer kept goes with the second
-  if #sandbox.all() < most then
-    return true
-  end
-  return nil, errors.new("limit_exceeded",
-    ("create: %d sandboxes live in this Lua state; close some, or raise max_sandboxes in setup")
-      :format(most))
 end
 
 local function start_languages(self, names)
@@ -132,6 +118,16 @@ local function start_languages(self, names)
     end
   end
   return self
+end
+
+-- The index is reached through a network that leads nowhere else, unless there is another.
+local function offer_packages(given, offered)
+  local packages = require "codecell.packages"
+  if type(offered) == "table" then
+    packages.check("create", offered, 4)
+  end
+  given.offer, given.gateway = packages.offer(offered), packages.answer
+  given.policy = given.policy or network.policy("create", { allow = {} }, 3)
 end
 
 --- Complete what a sandbox is asked for by the defaults.
@@ -162,8 +158,15 @@ function create.complete(options)
   given.user = options.user or "user"
   given.mounts = mounts.check(options.mounts, 4)
   given.network = network.copy(options.network)
-  given.policy = given.network ~= "none" and network.policy("create", options.network, 3) or nil
+  given.policy, given.rules = nil, nil
+  if given.network ~= "none" then
+    given.policy, given.rules = network.policy("create", options.network, 3)
+  end
+  if options.packages then
+    offer_packages(given, options.packages)
+  end
   given.name_servers = settings.name_servers
+  given.read_only = options.read_only == true
   given.root_view = options.root_view == true
   return given, backend
 end
@@ -175,13 +178,46 @@ local function make(given, backend)
     return nil, err
   end
   sandbox.equip(made, backend, given)
-  return sandbox.enlist(made, given)
+  return made
+end
+
+local function make_listed(given, backend)
+  local ok, err = room.enter("create")
+  if not ok then
+    return nil, err
+  end
+  local made
+  made, err = make(given, backend)
+  if made then
+    made, err = sandbox.enlist(made, given)
+  end
+  room.done()
+  return made, err
+end
+
+--- A sandbox for the library itself, which is in no list.
+---@param options table of create
+---@param offer table the packages that it may have, as of `packages.offer`
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err
+function create.unlisted(options, offer)
+  local given, backend = create.complete(options)
+  if not given then
+    return nil, backend
+  end
+  given.offer = offer
+  local made, err = make(given, backend)
+  if not made then
+    return nil, err
+  end
+  return sandbox.begin(made, given)
 end
 
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
 ---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {}}`),
+---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
+---rules = {}}`),
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `warm`: all of them under codecell.CreateOptions
@@ -200,16 +236,20 @@ function create.create(options)
   if not given then
     return nil, backend
   end
-  local ok, err = check_room()
-  if not ok then
-    return nil, err
-  end
   local made = options.warm and require("codecell.pool").take(given)
+  local ok, err
   if not made then
-    made, err = make(given, backend)
+    made, err = make_listed(given, backend)
   end
   if not made then
     return nil, err
+  end
+  if given.offer and given.offer.policy.given.install then
+    ok, err = require("codecell.packages").begin(made, given.offer.policy.given)
+    if not ok then
+      made:close()
+      return nil, err
+    end
   end
   return start_languages(made, options.languages)
 end
@@ -239,7 +279,7 @@ function create.connect(id, options)
   elseif err then
     return nil, err
   end
-  local found = sandbox.find(id)
+  local found = living.find(id)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
   end
@@ -279,7 +319,7 @@ function create.list(options)
   end
   local page, skip = {}, tonumber(options.next) or 0
   local seen = 0
-  for _, one in ipairs(sandbox.all()) do
+  for _, one in ipairs(living.all()) do
     local info = one:get_info()
     if matches(info, options) then
       seen = seen + 1
@@ -308,7 +348,7 @@ function create.kill(id, options)
   elseif err then
     return nil, err
   end
-  local found = sandbox.find(id)
+  local found = living.find(id)
   return found ~= nil and found:kill()
 end
 
@@ -316,11 +356,13 @@ local SETUP = {
   languages = { type = "table" },
   max_sandboxes = { type = "integer", least = 1, most = 100000 },
   name_servers = { type = "strings" },
+  package_cache = { type = "integer", least = 0, most = 2 ^ 50 },
 }
 
 --- Set defaults of this Lua state.
 ---@param options table `languages = {python = {program = "/path"}}`, `max_sandboxes` (1000),
----`name_servers` (those of the system; a list of addresses, with ":port" or without)
+---`name_servers` (those of the system; a list of addresses, with ":port" or without),
+---`package_cache` (bytes of packages that are kept on this machine, 8 GiB)
 ---@return true
 function create.setup(options)
   check.argument("setup", "options", options, "table")
@@ -334,7 +376,12 @@ function create.setup(options)
   end
   settings.name_servers = options.name_servers and table.concat(options.name_servers, ",")
     or settings.name_servers
-  settings.max_sandboxes = options.max_sandboxes or settings.max_sandboxes
+  if options.max_sandboxes then
+    room.set(options.max_sandboxes)
+  end
+  if options.package_cache then
+    require("codecell.packages.cache").set_most(options.package_cache)
+  end
   return true
 end
 

@@ -1,9 +1,11 @@
 --- A second sandbox with a copy of the files of a first one.
 ---
 --- The host asks the one for a file, which it opens inside, and gives the descriptor to the other,
---- which copies from it: no content passes through the host, and no path is followed on it.
+--- which copies from it: no content passes through the host, and no path is followed on it. Folders
+--- of this machine are mounted again; of those under an overlay the differences are copied.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local mounts = require "codecell.mounts"
 local options = require "codecell.options"
 local pause = require "codecell.pause"
 
@@ -11,8 +13,8 @@ local PLACES = { "/home/user", "/tmp" }
 local DEPTH_MOST = 64
 local LIST_MOST = 100000
 -- What the second has of the first unless told otherwise.
-local SAME = { "backend", "cwd", "limits", "network", "root_view", "secrets", "template", "timeout",
-  "user" }
+local SAME = { "backend", "cwd", "limits", "mounts", "network", "on_timeout", "packages",
+  "read_only", "root_view", "secrets", "template", "timeout", "user" }
 
 local duplicate = {}
 
@@ -63,13 +65,16 @@ local function copy_place(from, to, place)
   entries = entries == true and {} or entries
   table.sort(entries, function(one, other) return one.path < other.path end) -- parents first
   for _, entry in ipairs(entries) do
+    local path = place .. "/" .. entry.path
     local _, above = entry.path:gsub("/", "")
-    if entry.type == "dir" and above + 1 == DEPTH_MOST then -- what it holds was not listed
+    if mounts.holding(from, path) then
+      entry.type = "mount" -- the other one has it
+    elseif entry.type == "dir" and above + 1 == DEPTH_MOST then -- what it holds was not listed
       return nil, errors.new("invalid_argument",
         ("fork: %s is nested deeper than %d directories"):format(place, DEPTH_MOST))
     end
     local ok
-    ok, err = copy_entry(from, to, place .. "/" .. entry.path, entry)
+    ok, err = copy_entry(from, to, path, entry)
     if not ok then
       return nil, err
     end
@@ -77,14 +82,58 @@ local function copy_place(from, to, place)
   return true
 end
 
-local function copy_files(from, to)
-  for _, place in ipairs(PLACES) do
-    local ok, err = copy_place(from, to, place)
+-- The code cannot have closed it to us: it is the same user's.
+local function permit(to, path, mode)
+  local done, err = to.commands:run({ "chmod", ("%o"):format(mode), "--", path })
+  return done and true, err
+end
+
+local function copy_change(from, to, path, change)
+  local ok, err = true, nil
+  if change.op == "remove" or change.was and (change.type ~= "file" or change.was ~= "file")
+    and change.op ~= "chmod" then
+    ok, err = ask(to, "fork " .. path, "remove", path)
+    ok = ok or err.kind == "not_found" -- with what it was in
+  end
+  if not ok or change.op == "remove" then
+    return ok or nil, err
+  elseif change.op == "chmod" then
+    return permit(to, path, change.mode)
+  end
+  return copy_entry(from, to, path, { type = change.type, mode = change.mode,
+    symlink_target = change.target })
+end
+
+-- What lies over folders of this machine, in the sandbox that has the same.
+local function copy_overlay(from, to, i, mount)
+  local changes, err = ask(from, "fork " .. mount.path, "differences", i, LIST_MOST)
+  if changes and changes.truncated then
+    changes, err = nil, errors.new("limit_exceeded",
+      ("fork: too much has changed below %s"):format(mount.path))
+  end
+  for _, change in ipairs(changes or {}) do
+    local ok
+    ok, err = copy_change(from, to, mount.path .. "/" .. change.path, change)
     if not ok then
       return nil, err
     end
   end
-  return true
+  return changes and true, err
+end
+
+local function copy_files(from, to)
+  local ok, err = true, nil
+  for _, place in ipairs(PLACES) do
+    if ok and not mounts.holding(from, place) then
+      ok, err = copy_place(from, to, place)
+    end
+  end
+  for i, mount in ipairs(from._mounts or {}) do
+    if ok and mount.mode == "overlay" then
+      ok, err = copy_overlay(from, to, i, mount)
+    end
+  end
+  return ok, err
 end
 
 --- See `Sandbox:fork`.
@@ -103,6 +152,7 @@ function duplicate.fork(from, given)
   for _, name in ipairs(SAME) do
     wanted[name] = from._given[name]
   end
+  wanted.template = from._given.template_handle
   for name, value in pairs(given) do
     wanted[name] = value
   end

@@ -24,12 +24,14 @@ Environment.__index = Environment
 --- The environment that every sandbox starts with, and what is added to it.
 ---@param envs table<string, string>?
 ---@param has_network boolean? whether to name its proxy
+---@param more table<string, string>? that come before those of its user
 ---@return codecell.Environment
-function environment.new(envs, has_network)
+function environment.new(envs, has_network, more)
   local self = setmetatable({ added = {}, version = 0 }, Environment)
   if has_network then
     self:add(NETWORK)
   end
+  self:add(more or {})
   self:add(envs or {})
   return self
 end

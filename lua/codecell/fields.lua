@@ -38,7 +38,7 @@ function fields.parse(text)
   local list = {}
   for line in text:gmatch("[^\r\n]+") do
     local name, value = line:match("^([^:%s]+):[ \t]*(.-)[ \t]*$")
-    if name then
+    if fields.is_token(name) and fields.is_value(value) then
       fields.add(list, name, value)
     end
   end

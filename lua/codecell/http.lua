@@ -46,19 +46,37 @@ local function load_library(name, package)
     ("the module codecell.%s cannot be loaded: install %s"):format(name, package))
 end
 
+local function load_libraries()
+  local library, err = load_library("curl", "libcurl (Debian: libcurl4)")
+  local names
+  if library then
+    names, err = network.names()
+  end
+  if not names then
+    return nil, err
+  end
+  return library, names
+end
+
+--- Whether requests can be made here.
+---@return true? ok
+---@return codecell.Error? err kind "unsupported"
+function http.prepare()
+  local library, err = load_libraries()
+  if not library then
+    return nil, err
+  end
+  return true
+end
+
 local function make(settings)
   local loop, err = reactor.get()
   if not loop then
     return nil, err
   end
-  local library, names
-  library, err = load_library("curl", "libcurl (Debian: libcurl4)")
+  local library, names = load_libraries()
   if not library then
-    return nil, err
-  end
-  names, err = network.names()
-  if not names then
-    return nil, err
+    return nil, names
   end
   local policy = settings.policy or settings.public and core.policy("open", {}, {}) or nil
   return core.client(loop, library, names, settings.name_servers or "", policy)

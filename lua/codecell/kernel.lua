@@ -11,15 +11,13 @@ local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local turns = require "codecell.turns"
+local unfinished = require "codecell.unfinished"
 local wait = require "codecell.wait"
 
 local ENV = 3 -- src/protocol.h
-local INTERRUPT = 2 -- SIGINT
-local GRACE = 1 -- seconds from the interrupt to the end of the process
-local AGAIN, BETWEEN = 0.7, 0.1 -- seconds until it is sent once more, and then again
+local GRACE = 1 -- seconds until it is known why a process has ended
 local VERSION_MOST = 64 -- bytes
 local BUSY_MOST = 8 -- rounds in a row that found something
-local TURN = 0.0005 -- seconds for everything else before a flood is looked at again
 
 ---@class codecell.Kernel
 local Kernel = {}
@@ -99,10 +97,10 @@ end
 
 --- End the process and forget its variables.
 function Kernel:stop()
-  local process, unfinished = self.process, self.unfinished
+  local process, rest = self.process, self.unfinished
   self.process, self.unfinished, self.count, self.copy = nil, nil, nil, nil
-  if unfinished and unfinished.request then
-    self.sandbox:_forget(unfinished.request)
+  if rest and rest.request then
+    self.sandbox:_forget(rest.request)
   end
   if process then
     process:close()
@@ -133,13 +131,7 @@ end
 
 --- Ask the running cell to stop. The next one waits until it has.
 function Kernel:interrupt()
-  local run = self.run
-  if run and self.process and not self.unfinished then
-    run.is_stopping = true
-    local request = self.process:_signal(INTERRUPT, true)
-    self.unfinished = { run = run, request = request, deadline = wait.deadline(GRACE),
-      again = wait.deadline(AGAIN) }
-  end
+  unfinished.interrupt(self)
 end
 
 --- Send a signal to the process, if it runs the cell of that job now.
@@ -151,64 +143,6 @@ function Kernel:signal(job, number)
     return nil
   end
   return turns.signal(self, number)
-end
-
--- Let everything else go on for a moment although there is more to do here.
-local function take_turn(deadline)
-  return wait.key(nil, math.min(reactor.now() + TURN, deadline))
-end
-
--- An interrupt may come when nobody hears it: when a shell has just seen a program end, or in a
--- finalizer, whose errors are dropped.
-local function interrupt_again(self, unfinished)
-  if unfinished.request then
-    self.sandbox:_forget(unfinished.request) -- what comes later is answered later
-  end
-  unfinished.request = self.process:_signal(INTERRUPT, true)
-  unfinished.again = wait.deadline(BETWEEN)
-end
-
--- Wait until an interrupted cell has ended: "done", "dead", or "stuck" after the grace. The answer
--- to the signal is awaited too: it must not hit the next cell.
-local function settle(self)
-  local unfinished = self.unfinished
-  if not unfinished then
-    return "done"
-  end
-  local process, sandbox = self.process, self.sandbox
-  local deadline = math.max(unfinished.deadline, reactor.now() + 0.1)
-  unfinished.run.deadline = deadline
-  local ended, delivered = false, not unfinished.request
-  while not (ended and delivered) do
-    if self.process ~= process then
-      return "stuck"
-    end
-    ended = ended or unfinished.run:receive(process)
-    if ended == "dead" then
-      return ended
-    elseif ended == "more" then
-      ended = false
-      take_turn(deadline)
-      if reactor.now() >= deadline then
-        return "stuck"
-      end
-    end
-    if not ended and unfinished.again and reactor.now() >= unfinished.again then
-      interrupt_again(self, unfinished)
-      delivered = not unfinished.request
-    end
-    delivered = delivered or sandbox:_answer(unfinished.request, "signal") ~= false
-    if not (ended and delivered) then
-      local again = not ended and unfinished.again
-      local waited = wait.key(ended and sandbox:_token() or process:_token(),
-        again and math.min(again, deadline) or deadline)
-      if not waited and not (again and reactor.now() >= again) then
-        return "stuck"
-      end
-    end
-  end
-  self.unfinished = nil
-  return "done"
 end
 
 -- ---- ends ----
@@ -264,7 +198,7 @@ end
 -- Stop a cell that must not go on; all that it printed is kept.
 local function stop_cell(self, run)
   self:interrupt()
-  local outcome = settle(self)
+  local outcome = unfinished.settle(self)
   if outcome ~= "done" and self.process then
     self.process:_drain() -- an end that was announced has done it
   end
@@ -304,6 +238,9 @@ local function follow(self, run, deadline)
     if self.process ~= process then -- a callback has restarted the context
       return nil, replaced()
     end
+    if not ended and run.callbacks.is_awaited and pause.is_over(self.sandbox) then
+      return "paused"
+    end
     local state, err = process:_state()
     if state == "failed" then
       return nil, err
@@ -318,7 +255,7 @@ local function follow(self, run, deadline)
     end
     busy = (called or more) and busy + 1 or 0
     if more or busy > BUSY_MOST then
-      take_turn(deadline)
+      wait.turn(deadline)
     end
     if busy == 0 and not wait.wait(process, deadline)
       or busy > 0 and reactor.now() >= deadline then
@@ -361,6 +298,9 @@ local function conclude(self, run, ended, timeout)
   elseif ended == "cancelled" then
     self:interrupt()
     return nil, wait.failure("run_code")
+  elseif ended == "paused" then
+    unfinished.leave(self, run)
+    return nil, pause.over(self.sandbox, "run_code")
   elseif ended == "refused" then
     self:stop()
     return nil, errors.new("unsupported",
@@ -381,9 +321,11 @@ local function conclude(self, run, ended, timeout)
 end
 
 -- A process that takes cells, whatever the last one left behind.
-local function ensure(self)
-  local outcome = settle(self)
-  if outcome ~= "done" or self.process and self.process:_state() == "exited" then
+local function ensure(self, deadline)
+  local outcome = unfinished.settle(self, deadline)
+  if outcome == "paused" then
+    return nil, pause.over(self.sandbox, "run_code")
+  elseif outcome ~= "done" or self.process and self.process:_state() == "exited" then
     self:stop()
     self.lost = true
   end
@@ -421,7 +363,7 @@ end
 
 local function run_cell(self, job, began, deadline)
   local locked = reactor.now()
-  local ok, err = ensure(self)
+  local ok, err = ensure(self, deadline)
   if not ok then
     return nil, err
   end

@@ -50,19 +50,35 @@ error("codecell.meta is for language servers; it is never required")
 ---@field secrets table<string, string>? as `envs`, of at least 4 bytes, masked in what comes out
 ---@field metadata table<string, string>? to find it by
 ---@field network ("none"|"open"|codecell.Network)? default "none"
----@field on_event (fun(event: codecell.Event))? what is refused to its code, as it happens
+---@field on_event (fun(event: codecell.Event|codecell.InstallEvent))? what is refused to its code,
+---and what is installed, as it happens
 ---@field limits codecell.LimitOptions?
 ---@field cwd string? default "/home/user"
 ---@field user string? default "user"
 ---@field root_view boolean? code sees itself as root, without any more rights; default false
+---@field packages (boolean|codecell.Packages)? whether its code may install packages itself, with
+---pip or npm, and which; default: `install` may, its code cannot; false: `install` may not either
 ---@field languages string[]? kernels to start at once
 ---@field name string? for people
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
----@field on_timeout "kill"? default "kill"
+---@field on_timeout ("kill"|"pause")? what happens at its deadline, default "kill"; a paused one
+---keeps its memory until it is resumed, or ended
 
 ---@class codecell.Event: codecell.Refusal
----@field type "refused"
+---@field type "refused"|"paused" paused: its deadline has come, and it has only `sandbox`
 ---@field sandbox string its id
+
+---@class codecell.InstallEvent
+---@field type "install"
+---@field sandbox string its id
+---@field manager "pip"|"npm"
+---@field command string "pip install pandas": what was asked for
+---@field packages codecell.InstalledPackage[]
+---@field success boolean
+---@field cached boolean
+---@field seconds number
+---@field log string the last 4 KiB of what the installer said
+---@field message string? why it failed
 
 ---@class codecell.LimitOptions
 ---@field memory integer? bytes, default 1 GiB
@@ -133,6 +149,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field context string id
 ---@field seconds number
 ---@field timings {queue: number, create: number, install: number, run: number} seconds
+---@field packages codecell.InstalledPackage[]? what was installed for it
 ---@field timed_out boolean
 ---@field out_of_memory boolean
 ---@field state_lost boolean the interpreter had to be replaced: variables are gone

@@ -61,7 +61,21 @@ local function absolute(path)
 end
 
 local function refuse(level, i, text, ...)
-  error(("create: mounts[%d]" .. text):format(i, ...), level + 1)
+  error(("create: mounts[%d]" .. text):format(i, ...), level)
+end
+
+-- The last part of a folder's path; of "." and ".." that of what they are.
+local function name_of(host)
+  local name = host:match("[^/]*$")
+  local folder, about
+  if name == "." or name == ".." then
+    folder, about = core.host_folder(host)
+  end
+  if folder then
+    folder:close()
+    name = about.path:match("[^/]*$")
+  end
+  return name
 end
 
 local function check_one(given, i, level)
@@ -72,12 +86,12 @@ local function check_one(given, i, level)
   if not given.host or given.host == "" then
     refuse(level + 1, i, ".host: the folder of this machine is missing")
   end
-  local path, problem = given.path or HOME .. "/" .. (given.host:match("([^/]+)/*$") or "")
-  path, problem = absolute(path)
+  local host = given.host:gsub("(.)/+$", "%1") -- "link/" would be what the link leads to
+  local path, problem = absolute(given.path or HOME .. "/" .. name_of(host))
   if not path then
     refuse(level + 1, i, given.path and ".path: %s" or ".path: give one (%s)", problem)
   end
-  return { host = given.host, path = path, mode = given.mode or "read",
+  return { host = host, path = path, mode = given.mode or "read",
     sockets = given.sockets == true }
 end
 
@@ -143,11 +157,11 @@ local function open_folder(mount, host)
     folder:close()
     return nil, err
   end
-  return { path = about.path, folder = folder }
+  return { path = about.path, folder = folder, opened_at = about.opened_at }
 end
 
 local function open_all(opened, mount, hosts)
-  mount.folders = {}
+  mount.folders, mount.placed = {}, {}
   opened[#opened + 1] = mount
   for _, host in ipairs(hosts) do
     local folder, err = open_folder(mount, host)
@@ -159,6 +173,34 @@ local function open_all(opened, mount, hosts)
   return true
 end
 
+--- The mount of a sandbox that a path is at or below.
+---@param sandbox codecell.Sandbox
+---@param path string absolute, inside
+---@return table? mount
+---@return integer? place in its mounts
+function mounts.holding(sandbox, path)
+  local best, place
+  for i, mount in ipairs(sandbox._mounts or {}) do
+    if is_at_or_below(path, mount.path) and not (best and #best.path > #mount.path) then
+      best, place = mount, i
+    end
+  end
+  return best, place
+end
+
+--- Whether a mount of a sandbox lies below a path.
+---@param sandbox codecell.Sandbox
+---@param path string absolute, inside
+---@return boolean
+function mounts.lies_below(sandbox, path)
+  for _, mount in ipairs(sandbox._mounts or {}) do
+    if mount.path ~= path and is_at_or_below(mount.path, path) then
+      return true
+    end
+  end
+  return false
+end
+
 --- Let go of the folders.
 ---@param opened table[]?
 function mounts.close(opened)
@@ -167,6 +209,21 @@ function mounts.close(opened)
       folder.folder:close()
     end
   end
+end
+
+--- Say of a failed start which folder it was about.
+---@param opened table[] of `open`
+---@param err codecell.Error of a stage of ours, or of any other
+---@return codecell.Error err
+function mounts.explain(opened, err)
+  local stage = err.stage or ""
+  if not err.hint or not (stage == "overlay" or stage:find("^mount")) then
+    return err
+  end
+  local mount = opened[tonumber(err.message:match("mounts%[(%d+)%]")) or #opened == 1 and 1]
+  local what = mount and (mount.host or "the home of the template") or "mounts"
+  err.message = ("create: %s: %s"):format(what, err.hint)
+  return err
 end
 
 --- Open what a sandbox is to have.

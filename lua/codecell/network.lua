@@ -15,6 +15,13 @@ local network = {}
 ---@field allow string[]? "name", "*.name" (any depth below), an address or a range of them, each
 ---with ":port" or without: then 80 and 443
 ---@field deny string[]? the same, without a port for every one; it wins
+---@field rules table<string, codecell.Rule>? by "name" or "name:port", each allowed: what code asks
+---of http://name goes on to https://name with the headers of its rule, which never enter; name only
+---servers that show nobody what they are sent
+
+---@class codecell.Rule
+---@field headers table<string, string> what each request for the name gets: {Authorization = key}
+---@field ca_file string? whom to trust instead of the system's authorities
 
 ---@class codecell.Refusal
 ---@field message string one line: what was refused, why, and what would allow it
@@ -26,6 +33,7 @@ local network = {}
 local FIELDS = {
   allow = { type = "strings" },
   deny = { type = "strings" },
+  rules = { type = "table" },
 }
 
 --- The rule of the option, for `options.check`.
@@ -48,14 +56,34 @@ end
 ---@param verb string for messages
 ---@param given string|table? checked by the rule
 ---@param level integer stack level to blame for an entry that is none, as `error` counts
+---@param kept table<string, table>? rules that stay, as far as they may, unless others are given
 ---@return userdata policy
-function network.policy(verb, given, level)
+---@return table<string, table>? rules compiled; nil: there are none
+function network.policy(verb, given, level, kept)
   local lists = type(given) == "table" and given or {}
-  local policy, err = core.policy(kind_of(given), lists.allow or {}, lists.deny or {})
+  local compiled = kept or {}
+  if lists.rules then
+    compiled = require("codecell.rules").compile(verb, lists.rules, level + 1)
+  end
+  local names = {}
+  for place in pairs(compiled) do
+    names[#names + 1] = place
+  end
+  local policy, err = core.policy(kind_of(given), lists.allow or {}, lists.deny or {}, names)
   if not policy then
     error(("%s: network: %s"):format(verb, err.message), level + 1)
   end
-  return policy
+  local used = {}
+  for place, rule in pairs(compiled) do
+    local missing = require("codecell.rules").missing(rule, policy)
+    if not missing then
+      used[place] = rule
+    elseif lists.rules then
+      error(("%s: network: rules: %s: %s is not in the allow list"):format(verb, rule.key, missing),
+        level + 1)
+    end
+  end
+  return policy, next(used) and used
 end
 
 --- What asks the name servers; loaded by the first sandbox with a network.
@@ -70,6 +98,17 @@ function network.names()
     "the module codecell.names cannot be loaded: install c-ares (Debian: libc-ares2)")
 end
 
+local function copy_all(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local copy = {}
+  for key, item in pairs(value) do
+    copy[key] = copy_all(item)
+  end
+  return copy
+end
+
 --- A copy of what was given, which its owner may change.
 ---@param given string|table?
 ---@return string|table
@@ -77,12 +116,32 @@ function network.copy(given)
   if type(given) ~= "table" then
     return given or "none"
   end
-  local copy = {}
-  for name, list in pairs(given) do
-    copy[name] = {}
-    for i = 1, #list do
-      copy[name][i] = list[i]
+  return copy_all(given)
+end
+
+--- What stands for another one from now on, with the rules that have stayed.
+---@param given string|table
+---@param before string|table
+---@param rules table<string, table>? compiled
+---@return string|table
+function network.updated(given, before, rules)
+  local copy = network.copy(given)
+  if type(copy) == "table" and not copy.rules and rules then
+    copy.rules = {}
+    for _, rule in pairs(rules) do
+      copy.rules[rule.key] = copy_all(before.rules[rule.key])
     end
+  end
+  return copy
+end
+
+--- What of it is shown: no value of a header.
+---@param given string|table
+---@return string|table
+function network.shown(given)
+  local copy = network.copy(given)
+  if type(copy) == "table" and copy.rules then
+    copy.rules = require("codecell.rules").shown(copy.rules)
   end
   return copy
 end
@@ -100,6 +159,9 @@ end
 
 local function what(record)
   local host = record.host
+  if record.why == "package" then
+    return "package " .. host
+  end
   if record.port == 0 then
     return host
   end
@@ -115,6 +177,7 @@ local REASONS = {
   protocol = "%s",
   no_network = "network is none",
   limit = "limits.traffic is used up; raise it at create",
+  package = "%s",
 }
 
 ---@class codecell.RefusalRecord a refusal as the engine tells it
@@ -123,6 +186,7 @@ local REASONS = {
 ---@field port integer 0: only the name was asked for
 ---@field detail string
 ---@field times integer
+---@field allow string? of a package: what would allow it
 
 -- What is told of it.
 ---@param sandbox codecell.Sandbox
@@ -139,6 +203,8 @@ local function tell(sandbox, record)
       entry(address, record.port))
   elseif record.why == "server_name" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.detail, record.port))
+  else
+    refusal.allow = record.allow
   end
   refusal.message = refusal.what .. " refused: " .. refusal.why
     .. (refusal.allow and "; allow it with " .. refusal.allow or "")
@@ -155,40 +221,93 @@ local function tell_user(called, event)
   end
 end
 
--- Take what the engine has; each is told to on_event, in a coroutine of its own.
-local function collect(sandbox)
-  local kept = sandbox._refused
-  local records = sandbox:_refusals()
-  for i = 1, records and #records or 0 do
-    kept.count = kept.count + 1
-    kept[kept.count] = records[i]
-    kept[kept.count - KEPT] = nil
-    if sandbox._on_event then
-      local event = tell(sandbox, records[i])
-      event.type, event.sandbox = "refused", sandbox.id
-      task.async(tell_user, sandbox._on_event, event)
-    end
+--- Tell `on_event`, in a coroutine of its own.
+---@param sandbox codecell.Sandbox
+---@param event table with `type`
+function network.event(sandbox, event)
+  if sandbox._on_event then
+    event.sandbox = sandbox.id
+    task.async(tell_user, sandbox._on_event, event)
   end
-  return kept
 end
 
---- Begin to listen: `on_event` hears refusals as they happen.
+--- Keep a refusal for the executions of the sandbox, and tell it.
+---@param sandbox codecell.Sandbox
+---@param record codecell.RefusalRecord
+function network.refuse(sandbox, record)
+  local kept = sandbox._refused
+  kept.count = kept.count + 1
+  kept[kept.count] = record
+  kept[kept.count - KEPT] = nil
+  if sandbox._on_event then
+    local event = tell(sandbox, record)
+    event.type = "refused"
+    network.event(sandbox, event)
+  end
+end
+
+-- Take what the engine has.
+local function collect(sandbox)
+  local records = sandbox:_refusals()
+  for i = 1, records and #records or 0 do
+    network.refuse(sandbox, records[i])
+  end
+  return sandbox._refused
+end
+
+-- Whoever is to hear of refusals, or to answer what is handed over, does as it happens.
+local function listen(sandbox)
+  if sandbox._listens then
+    return
+  end
+  sandbox._listens = true
+  local weak = setmetatable({ sandbox }, { __mode = "v" })
+  reactor.listen(sandbox:_token(), function()
+    local living = weak[1]
+    if not living then
+      return false
+    end
+    if living._on_event then
+      collect(living)
+    end
+    if living._rules or living._gateway then
+      require("codecell.handover").take(living)
+    end
+    return true
+  end)
+end
+
+--- Begin to listen: `on_event` hears refusals as they happen, and what is handed over is answered.
 ---@param sandbox codecell.Sandbox
 ---@param on_event function?
 function network.attach(sandbox, on_event)
   sandbox._refused = { count = 0 }
   sandbox._on_event = on_event
-  if not on_event then
-    return
+  if on_event or sandbox._rules or sandbox._gateway then
+    listen(sandbox)
   end
-  local weak = setmetatable({ sandbox }, { __mode = "v" })
-  reactor.listen(sandbox:_token(), function()
-    if not weak[1] then
-      return false
-    end
-    collect(weak[1])
-    return true
-  end)
+end
+
+--- Let the rules of a sandbox be others from now on.
+---@param sandbox codecell.Sandbox
+---@param policy userdata
+---@param rules table<string, table>?
+function network.set_rules(sandbox, policy, rules)
+  sandbox._policy, sandbox._rules = policy, rules
+  if rules then
+    listen(sandbox)
+  end
+end
+
+--- Whether rules can be kept here.
+---@param rules table<string, table>?
+---@return true? ok
+---@return codecell.Error? err kind "unsupported"
+function network.prepare(rules)
+  if rules then
+    return require("codecell.handover").prepare()
+  end
+  return true
 end
 
 --- Where the refusals of a run begin.
@@ -253,11 +372,12 @@ function network.since(sandbox, mark, execution, code)
     failure and failure.value .. "\n" .. failure.traceback or "" }
   for i = math.max(mark + 1, kept.count - KEPT + 1), kept.count do
     local record = kept[i]
-    local port = record.port ~= 0 and record.port or port_of(record.host, texts) or 0
+    local port = record.port ~= 0 and record.port
+      or record.why ~= "package" and port_of(record.host, texts) or 0
     local key = ("%s %d %s"):format(record.host, port, record.why)
     if not seen[key] and #list < TOLD then
       seen[key] = { why = record.why, host = record.host, port = port, detail = record.detail,
-        times = 0 }
+        allow = record.allow, times = 0 }
       list[#list + 1] = seen[key]
     end
     if seen[key] then

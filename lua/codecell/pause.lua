@@ -1,9 +1,12 @@
 --- Pausing: the code of a sandbox stands still, and the time that it was given with it.
 ---
 --- Every process that the code has started is stopped and goes on by signals; the sandbox itself
---- still answers for its files, and ends at its own deadline, which goes on.
+--- still answers for its files, and ends at its own deadline, which goes on. With `on_timeout =
+--- "pause"` it is paused at its deadline, by itself, and has no deadline until it is resumed. Who
+--- waits for it then is told so: nobody else may be there to resume it.
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
+local task = require "codecell.task"
 local wait = require "codecell.wait"
 
 local STOP, CONTINUE = 19, 18
@@ -18,15 +21,121 @@ local function stood(state)
 end
 
 --- What `pause.clock` and the others of this file ask a sandbox for.
----@return table
+---@return table state `waiting` has processes, and tasks of runs
 function pause.new()
-  return { total = 0 }
+  return { total = 0, waiting = setmetatable({}, { __mode = "k" }) }
+end
+
+local function wake_process(process)
+  if not process:_closed() then
+    reactor.wake(process:_token())
+  end
+end
+
+-- Who waits for one that stands still learns it, or that it goes on.
+local function wake_all(sandbox)
+  for _, runner in pairs(sandbox._contexts.kernels) do
+    reactor.wake(runner)
+    if runner.process then
+      wake_process(runner.process)
+    end
+  end
+  for key in pairs(sandbox._pause.waiting) do
+    if type(key) == "userdata" then
+      wake_process(key)
+    else
+      reactor.wake(key)
+    end
+  end
+end
+
+-- Told in a coroutine of its own; what it raises is raised by the next codecell.step.
+local function tell_user(sandbox)
+  local called = sandbox._on_event
+  if called then
+    task.async(function()
+      local ok, problem = wait.call(called, { type = "paused", sandbox = sandbox.id })
+      if not ok then
+        reactor.fail(tostring(problem))
+      end
+    end)
+  end
+end
+
+--- Whether it has been paused by its deadline, as far as the reactor knows.
+---@param sandbox codecell.Sandbox
+---@return boolean
+function pause.is_over(sandbox)
+  local state = sandbox._pause
+  if not state.by_deadline or state.is_over or not sandbox:_paused() then
+    return state.is_over == true
+  end
+  state.is_over, state.since = true, state.since or reactor.now()
+  wake_all(sandbox)
+  tell_user(sandbox)
+  return true
+end
+
+--- Why a wait that has a time of its own is given up: the deadline of the sandbox has paused it.
+---@param sandbox codecell.Sandbox
+---@param verb string
+---@return codecell.Error? err kind "timeout"; nil: it has not
+function pause.over(sandbox, verb)
+  if pause.is_over(sandbox) then
+    return errors.new("timeout",
+      verb .. ": the sandbox reached its deadline and is paused; resume gives it time again")
+  end
+end
+
+--- Let a new sandbox be paused at its deadline, if it is to be, instead of ended.
+---@param sandbox codecell.Sandbox
+---@param given table checked options of create
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err it has ended already
+function pause.begin(sandbox, given)
+  if given.on_timeout ~= "pause" then
+    return sandbox
+  end
+  local ok, err = sandbox:_deadline(given.timeout, true)
+  if not ok then
+    sandbox:close()
+    return nil, err
+  end
+  sandbox._pause.by_deadline = true
+  local weak = setmetatable({ sandbox }, { __mode = "v" })
+  reactor.listen(sandbox:_token(), function()
+    local known = weak[1]
+    if not known or known:_closed() then
+      return false
+    end
+    pause.is_over(known)
+    return true
+  end)
+  return sandbox
+end
+
+--- Let it end, or pause, so many seconds from now. One that is paused stays so.
+---@param sandbox codecell.Sandbox
+---@param seconds number
+---@return true? done
+---@return codecell.Error? err
+function pause.put_off(sandbox, seconds)
+  local state = sandbox._pause
+  local ok, err = sandbox:_deadline(seconds, state.by_deadline == true)
+  if ok then
+    state.is_over = nil
+  end
+  return ok, err
 end
 
 ---@param sandbox codecell.Sandbox
 ---@return boolean
 function pause.is_paused(sandbox)
-  return sandbox._pause.since ~= nil
+  local loop = sandbox._pause.by_deadline and reactor.get()
+  if loop then
+    loop:try_step(0) -- it may have come while nobody stepped
+  end
+  return pause.is_over(sandbox) or sandbox._pause.since ~= nil
 end
 
 --- Why nothing can be started.
@@ -34,7 +143,7 @@ end
 ---@param verb string
 ---@return codecell.Error? err kind "unavailable"; nil: it is not paused
 function pause.refusal(sandbox, verb)
-  if sandbox._pause.since then
+  if pause.is_paused(sandbox) then
     return errors.new("unavailable", verb .. ": the sandbox is paused; call resume first")
   end
 end
@@ -55,8 +164,8 @@ function pause.clock(sandbox, deadline)
     return state.since and math.max(moved, reactor.now() + LEAST) or moved
   end
   return now, function()
-    local task = wait.task()
-    return not (task and task.cancelled) and (not deadline or reactor.now() < now())
+    local waiting = wait.task()
+    return not (waiting and waiting.cancelled) and (not deadline or reactor.now() < now())
   end
 end
 
@@ -86,31 +195,26 @@ function pause.pause(sandbox)
   return ok, err
 end
 
-local function wake(process)
-  if process and not process:_closed() then
-    reactor.wake(process:_token()) -- its deadline is nearer now
-  end
-end
-
---- Let everything go on.
+--- Let everything go on. One that its deadline has paused is given as much time again.
 ---@param sandbox codecell.Sandbox
 ---@return true? running
 ---@return codecell.Error? err kind "sandbox_gone": it has ended meanwhile
 function pause.resume(sandbox)
   local state = sandbox._pause
-  local ok, err = signal(sandbox, "resume", CONTINUE)
+  local ok, err = true, nil
+  if pause.is_paused(sandbox) and pause.is_over(sandbox) then
+    ok, err = sandbox:set_timeout(sandbox._about.lifetime)
+  end
+  if ok then
+    ok, err = signal(sandbox, "resume", CONTINUE)
+  end
   if not ok and err.kind ~= "cancelled" then
     return nil, err
   end
   if state.since then -- who was cancelled has told it all the same
     state.total, state.since = stood(state), nil
   end
-  for _, runner in pairs(sandbox._contexts.kernels) do
-    wake(runner.process)
-  end
-  for process in pairs(sandbox._processes) do
-    wake(process)
-  end
+  wake_all(sandbox) -- the deadlines are nearer now
   return ok, err
 end
 

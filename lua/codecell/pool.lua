@@ -6,10 +6,12 @@ local context = require "codecell.context"
 local core = require "codecell.core"
 local create = require "codecell.create"
 local errors = require "codecell.errors"
+local fit = require "codecell.fit"
 local languages = require "codecell.languages"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local rehearsal = require "codecell.rehearsal"
+local room = require "codecell.room"
 local sandbox = require "codecell.sandbox"
 local secrets = require "codecell.secrets"
 local task = require "codecell.task"
@@ -21,16 +23,6 @@ local REST = 0.005 -- seconds after one was taken: its user is answered before t
 local LOOKS = 4 -- at what has come; it ends in a channel's end, and that of a process
 local RETRY, RETRY_MOST = 0.25, 30 -- seconds after a failure, which double
 
--- Options of create that decide how a sandbox is made. What is not among them is given to it when
--- it is taken.
-local DECIDING = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_timeout",
-  "root_view", "template", "template_id", "user" }
--- What interpreters and libraries read from their environment when they start, and never again.
-local EARLY = { "^BASH", "^DYLD_", "^GLIBC_", "^GOMP_", "^HOME$", "^IPYTHON", "^JULIA_",
-  "^JUPYTER_", "^KMP_", "^LANG", "^LC_", "^LD_", "^LUA", "^MALLOC_", "^MKL_", "^MPL", "^NODE_",
-  "^NUMEXPR_", "^OMP_", "^OPENBLAS_", "^OPENSSL_", "^POSIXLY_CORRECT$", "^PYTHON", "^R_",
-  "^SHELLOPTS$", "^TMPDIR$", "^TZ", "^UV_", "^XDG_" }
-
 ---@class codecell.Pool
 ---@field package stock table[] ready ones, oldest first: `sandbox`, `kernels`, `watch`
 ---@field package making integer
@@ -40,63 +32,6 @@ Pool.__index = Pool
 local pool = {}
 
 local pools = {} -- that are open, oldest first
-
--- ---- what fits ----
-
-local function is_none(value)
-  return value == nil or type(value) == "table" and next(value) == nil
-end
-
-local function is_same(one, other)
-  if type(one) ~= "table" or type(other) ~= "table" then
-    return one == other or is_none(one) and is_none(other)
-  end
-  for key, value in pairs(one) do
-    if not is_same(value, other[key]) then
-      return false
-    end
-  end
-  for key, value in pairs(other) do
-    if one[key] == nil and not is_none(value) then
-      return false
-    end
-  end
-  return true
-end
-
--- Whether both would be made in the same way.
-local function is_made_as(one, other)
-  for i = 1, #DECIDING do
-    local name = DECIDING[i]
-    if not is_same(one[name], other[name]) then
-      return false
-    end
-  end
-  return true
-end
-
--- Whether what was started with the environment of the pool can be given this one now.
-local function takes_environment(self, given)
-  local envs = {}
-  for _, values in ipairs({ given.envs or {}, given.secrets or {} }) do
-    for name, value in pairs(values) do
-      envs[name] = value
-    end
-  end
-  for name, value in pairs(self.given.envs) do
-    if envs[name] ~= value then
-      return false
-    end
-  end
-  for name in pairs(envs) do
-    for _, pattern in ipairs(EARLY) do
-      if self.given.envs[name] == nil and name:find(pattern) then
-        return false
-      end
-    end
-  end
-  return true
-end
 
 -- ---- making ----
 
@@ -198,6 +133,15 @@ local function put(self, made, generation)
   watch(self, member)
 end
 
+-- Later each time.
+local function fail(self, err)
+  self.failure = err
+  self.retry = math.min((self.retry or RETRY / 2) * 2, RETRY_MOST)
+  count(self, "failed")
+  fill_later(self, self.retry)
+  reactor.wake(self)
+end
+
 local function refill(self)
   local round = self.round
   local generation, began = languages.generation(), reactor.now()
@@ -215,26 +159,32 @@ local function refill(self)
     count(self, "made")
     put(self, made, generation)
     fill(self)
+    reactor.wake(self)
   else
-    self.failure = err
-    self.retry = math.min((self.retry or RETRY / 2) * 2, RETRY_MOST)
-    count(self, "failed")
-    fill_later(self, self.retry)
+    fail(self, err)
   end
-  reactor.wake(self)
+end
+
+local function drop_done(tasks)
+  for i = #tasks, 1, -1 do
+    if tasks[i].done then
+      table.remove(tasks, i)
+    end
+  end
+  return tasks
 end
 
 -- As many as are missing, a few at a time; after a failure one, and later. One that cannot even
 -- begin has failed when this looks again.
 function fill(self)
-  for i = #self.tasks, 1, -1 do
-    if self.tasks[i].done then
-      table.remove(self.tasks, i)
-    end
-  end
+  drop_done(self.tasks)
   local at_once = self.retry and 1 or self.at_once
   while not self.closed and not is_later(self) and self.making < at_once
     and #self.stock + self.making < self.size do
+    local refusal = room.refusal()
+    if refusal then
+      return fail(self, refusal)
+    end
     self.making = self.making + 1
     local started = task.background(refill, self)
     if not started then -- no reactor can be had
@@ -243,6 +193,31 @@ function fill(self)
     end
     self.tasks[#self.tasks + 1] = started
   end
+end
+
+local function discard(member)
+  reactor.unpark(member.watch)
+  member.sandbox:close()
+end
+
+-- What the limit of sandboxes has to know of it.
+local function stock_of(self)
+  return {
+    count = function()
+      return #self.stock + self.making
+    end,
+    give_way = function()
+      local member = table.remove(self.stock, 1)
+      local begun = not member and table.remove(drop_done(self.tasks))
+      if member then
+        discard(member)
+        fill_later(self, RETRY)
+      elseif begun then
+        begun:cancel() -- it fails, and is tried again later
+      end
+      return member ~= nil or begun ~= nil
+    end,
+  }
 end
 
 -- In a forked copy of the host everything belongs to the original: begin anew.
@@ -316,8 +291,7 @@ local function hand_over(taken, kernels, given)
     return nil
   end
   taken._metrics.at = reactor.now()
-  sandbox.enlist(taken, given)
-  return taken
+  return sandbox.enlist(taken, given)
 end
 
 --- One that was made as `given` says, for `create{warm = true}`.
@@ -325,7 +299,7 @@ end
 ---@return codecell.Sandbox? sandbox nil: no pool has one
 function pool.take(given)
   for _, self in ipairs(pools) do
-    if is_made_as(self.given, given) and takes_environment(self, given) then
+    if fit.fits(self.given, given) then
       local taken = take(self, given.timeout)
       if not taken then
         count(self, "missed")
@@ -345,8 +319,8 @@ local RULES = {
   languages = { type = "strings" },
   size = { type = "integer", least = 1, most = 1000 },
 }
-for _, name in ipairs({ "backend", "cwd", "envs", "limits", "network", "root_view", "template",
-  "user" }) do
+for _, name in ipairs({ "backend", "cwd", "envs", "limits", "mounts", "network", "read_only",
+  "root_view", "template", "user" }) do
   RULES[name] = create.options[name]
 end
 
@@ -376,8 +350,8 @@ end
 --- is stepped; none of a pool keeps the program or its loop alive.
 ---@param given table? `size` (2), `languages` ({"python"}: their kernels are started and have
 ---rehearsed), `imports` (Python modules that are imported, and used once where they are known),
----and of create: `backend cwd envs limits network root_view template user`; create is given a
----ready sandbox when it has the same ones
+---and of create: `backend cwd envs limits mounts network read_only root_view template user`; create
+---is given a ready sandbox when it has the same ones
 ---@return codecell.Pool? pool
 ---@return codecell.Error? err kinds "unsupported" (a language or an option that is not here),
 ---"invalid_argument", "system"
@@ -386,8 +360,8 @@ function pool.pool(given)
   check_imports(given.imports or {})
   local complete, backend = create.complete({
     backend = given.backend, cwd = given.cwd, envs = given.envs, limits = given.limits,
-    network = given.network, root_view = given.root_view, template = given.template,
-    user = given.user,
+    mounts = given.mounts, network = given.network, read_only = given.read_only,
+    root_view = given.root_view, template = given.template, user = given.user,
   })
   if not complete then
     return nil, backend
@@ -399,13 +373,17 @@ function pool.pool(given)
   end
   complete.envs = complete.envs or {}
   local self = setmetatable({
-    size = given.size or 2, languages = names, imports = given.imports or {}, given = complete,
-    backend = backend, stock = {}, making = 0, round = 0,
+    size = given.size or 2, languages = names, given = complete, backend = backend,
+    imports = given.imports or complete.template_imports or {},
+    stock = {}, making = 0, round = 0,
     at_once = math.max(1, math.min(AT_ONCE, math.floor(core.cpu_count() / 2))),
     counts = { made = 0, taken = 0, missed = 0, died = 0, failed = 0 },
   }, Pool)
+  self.counted = stock_of(self)
+  room.join(self.counted)
   ok, err = renew(self)
   if not ok then
+    room.leave(self.counted)
     return nil, err
   end
   pools[#pools + 1] = self
@@ -464,9 +442,9 @@ function Pool:close()
     end
   end
   for _, member in ipairs(self.stock) do
-    reactor.unpark(member.watch)
-    member.sandbox:close()
+    discard(member)
   end
+  room.leave(self.counted)
   for made in pairs(self.fresh) do
     made:close()
   end

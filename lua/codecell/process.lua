@@ -10,7 +10,6 @@ local wait = require "codecell.wait"
 local CHUNK = 65536
 local CHUNKS_MOST = 256 -- in a row, to a callback
 local BUSY_MOST = 8 -- rounds in a row that found something
-local TURN = 0.0005 -- seconds for everything else before a flood is looked at again
 local WRITE = 60 -- seconds that a full pipe may keep a write waiting
 local GRACE = 1 -- seconds that a killed program has to go
 
@@ -18,6 +17,15 @@ local process = {}
 
 local Process = core.Process
 Process._release = Process._release or Process.close -- of C
+
+-- Wait for news, unless none can come: the deadline of the sandbox has paused it.
+local function await_news(self, deadline)
+  return not pause.is_over(self._sandbox) and wait.wait(self, deadline)
+end
+
+local function failure(self, verb, timeout)
+  return pause.over(self._sandbox, verb) or wait.failure(verb, timeout)
+end
 
 local function check_open(self, verb)
   if self:_closed() then
@@ -93,8 +101,8 @@ function Process:read(timeout)
     elseif chunk == nil then
       return nil, stream
     end
-  until not wait.wait(self, deadline)
-  return nil, wait.failure("read", timeout)
+  until not await_news(self, deadline)
+  return nil, failure(self, "read", timeout)
 end
 
 -- ---- input ----
@@ -119,8 +127,8 @@ function Process:write(data, timeout)
       return nil, err
     end
     written = written + count
-    if written < #data and count == 0 and not wait.wait(self, deadline) then
-      return nil, wait.failure("write", timeout)
+    if written < #data and count == 0 and not await_news(self, deadline) then
+      return nil, failure(self, "write", timeout)
     end
   end
   return true
@@ -260,8 +268,8 @@ function Process:wait(timeout)
     elseif result == nil then
       return nil, err
     end
-  until not wait.wait(self, deadline)
-  return nil, wait.failure("wait", timeout)
+  until not await_news(self, deadline)
+  return nil, failure(self, "wait", timeout)
 end
 
 --- Kill it and let it go; a connected object only lets go. Idempotent, never raises.
@@ -371,10 +379,12 @@ local function follow(self, job)
     elseif result then
       raised = hand_over(self, job, true)
       return result, nil, raised
+    elseif job.is_awaited and pause.is_over(self._sandbox) then
+      return nil, pause.over(self._sandbox, "the command")
     elseif job.called then
       busy = (busy + 1) % BUSY_MOST
       if busy == 0 then
-        wait.key(nil, wait.earlier(reactor.now() + TURN, deadline))
+        wait.turn(deadline)
       end
     end
     if (job.called or not wait.wait(self, deadline)) and not has_time() then
@@ -395,7 +405,7 @@ local function follow(self, job)
 end
 
 --- Run a program to its end: feed it, hand its output on, and kill it when its time is over.
----@param job table `stdin`, `timeout`, `on_stdout`, `on_stderr`, `call`
+---@param job table `stdin`, `timeout`, `on_stdout`, `on_stderr`, `call`, `is_awaited` by a verb
 ---@return codecell.CommandResult? result
 ---@return codecell.Error? err
 ---@return table? raised holds what a callback raised
@@ -429,6 +439,7 @@ function process.start(sandbox, details)
   if not self then
     return nil, err
   end
+  sandbox._pause.waiting[self] = true
   self._started = started
   self._terminal = details.kind == "terminal"
   self._streams = self._terminal and { "pty" } or { "stdout", "stderr" }
@@ -456,43 +467,6 @@ function process.ready(self)
     return nil, err
   end
   self.pid = self:_pid()
-  return self
-end
-
---- Keep a running process with its sandbox, so that it can be found by its number.
----@param sandbox codecell.Sandbox
----@param self codecell.Process
-function process.keep(sandbox, self)
-  local kept = sandbox._processes
-  for other in pairs(kept) do
-    if other:_closed() or other:_finished() then
-      kept[other] = nil
-    end
-  end
-  kept[self] = true
-  self._processes = kept
-end
-
---- The kept process of that number, if it runs.
----@param sandbox codecell.Sandbox
----@param pid integer
----@return codecell.Process?
-function process.find(sandbox, pid)
-  for self in pairs(sandbox._processes) do
-    if self.pid == pid and not self:_closed() and self:_state() == "running" then
-      return self
-    end
-  end
-end
-
---- A second object for a process, which only lets go when it is closed.
----@param origin codecell.Process
----@return codecell.Process
-function process.connect(origin)
-  local self = origin:_connect()
-  for _, name in ipairs({ "pid", "_sandbox", "_started", "_streams", "_terminal", "_about" }) do
-    self[name] = origin[name]
-  end
   return self
 end
 

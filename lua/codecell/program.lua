@@ -134,7 +134,7 @@ local function follow(self, run, details, job)
   local result, raised
   result, err, raised = process.run(started, {
     call = job.call, stdin = job.stdin, on_stdout = job.on_stdout, on_stderr = job.on_stderr,
-    timeout = math.max(run.deadline - reactor.now(), 0.001),
+    timeout = math.max(run.deadline - reactor.now(), 0.001), is_awaited = run.job.is_awaited,
   })
   local stopped = ended(self, run)
   if stopped then

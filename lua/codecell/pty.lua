@@ -2,6 +2,7 @@
 local commands = require "codecell.commands"
 local options = require "codecell.options"
 local process = require "codecell.process"
+local running = require "codecell.running"
 local task = require "codecell.task"
 
 ---@class codecell.Pty
@@ -68,7 +69,7 @@ function Pty:create(given)
   if not started then
     return nil, err
   end
-  process.keep(sandbox, started)
+  running.keep(sandbox, started)
   if given.timeout then
     task.async(process.run, started, { timeout = given.timeout })
   end

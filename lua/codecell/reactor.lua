@@ -24,7 +24,7 @@ local armed            -- deadline that the C object will ring at
 local parked_count = 0 -- tasks that have not been resumed yet, without those of the background
 local watcher          -- of the attached host
 local told             -- what the watcher knows
-local listeners = {}   -- token -> function called in the step that brings news
+local listeners = {}   -- token -> functions called in the step that brings news
 local failures = {}    -- what ended coroutines that nobody else hears of
 
 -- A forked copy of the host inherits tables that speak of the original's sandboxes.
@@ -162,7 +162,21 @@ end
 ---@param token integer
 ---@param called fun(): boolean false: no more; it must not wait
 function reactor.listen(token, called)
-  listeners[token] = called
+  local list = listeners[token] or {}
+  list[#list + 1] = called
+  listeners[token] = list
+end
+
+local function tell_listeners(token)
+  local list = listeners[token]
+  for i = list and #list or 0, 1, -1 do
+    if not list[i]() then
+      table.remove(list, i)
+    end
+  end
+  if list and #list == 0 then
+    listeners[token] = nil
+  end
 end
 
 --- Have a parked task resumed in the next step.
@@ -256,9 +270,7 @@ function Reactor:step(timeout)
     if parked[token] then
       reactor.wake(token)
     end
-    if listeners[token] and not listeners[token]() then
-      listeners[token] = nil
-    end
+    tell_listeners(token)
     token = self:take()
   end
   if alarm_count > 0 then

@@ -4,6 +4,7 @@
 --- variables, its random state. What the code leaves in files is taken away here.
 local context = require "codecell.context"
 local errors = require "codecell.errors"
+local mounts = require "codecell.mounts"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -80,15 +81,51 @@ local function run(kernel, code)
   return true
 end
 
+local FILES_MOST = 100000
+
+-- What the code has made in a home that lies under an overlay.
+local function list_made(self, place, i)
+  local changes, err = self._backend.ask(self, "rehearsal", "differences", i, FILES_MOST)
+  local names, last = {}, nil
+  for _, change in ipairs(changes or {}) do
+    if change.op == "create" and not (last and change.path:sub(1, #last) == last) then
+      names[#names + 1] = place .. "/" .. change.path
+      last = change.path .. "/"
+    end
+  end
+  return changes and names, err
+end
+
+-- What lies in a place. Nothing in a folder of this machine is ever ours to remove.
+local function list_place(self, place)
+  local mount, i = mounts.holding(self, place)
+  if mount then
+    if mount.mode == "overlay" then
+      return list_made(self, place, i)
+    end
+    return {}
+  end
+  local entries, err = self.files:list(place)
+  local names = {}
+  for _, entry in ipairs(entries or {}) do
+    if not mounts.holding(self, entry.path) then
+      names[#names + 1] = entry.path
+    end
+  end
+  return entries and names, err
+end
+
 local function list(self)
   local names = {}
   for _, place in ipairs(PLACES) do
-    local entries, err = self.files:list(place)
-    if not entries then
+    local found, err = list_place(self, place)
+    if not found then
       return nil, err
     end
-    for _, entry in ipairs(entries) do
-      names[#names + 1] = entry.path
+    for _, name in ipairs(found) do
+      if not mounts.lies_below(self, name) then
+        names[#names + 1] = name
+      end
     end
   end
   return names

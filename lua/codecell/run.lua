@@ -1,6 +1,7 @@
 --- codecell.Run: code that runs while the program goes on.
 local callbacks = require "codecell.callbacks"
 local options = require "codecell.options"
+local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local signals = require "codecell.signals"
 local wait = require "codecell.wait"
@@ -10,6 +11,7 @@ local run = {}
 ---@class codecell.Run
 ---@field package task codecell.Task
 ---@field package kernel codecell.Kernel
+---@field package sandbox codecell.Sandbox
 local Run = {}
 Run.__index = Run
 
@@ -21,6 +23,7 @@ Run.__index = Run
 function run.start(sandbox, kernel, job)
   local self = setmetatable({ kernel = kernel, job = job }, Run)
   job.call = callbacks.caller(job) -- one that raises ends the run
+  self.sandbox = sandbox
   self.task = callbacks.start(job, function()
     local done, err = sandbox._backend.execute(sandbox, kernel, job)
     self.is_over = true
@@ -29,19 +32,22 @@ function run.start(sandbox, kernel, job)
     end
     return done, err
   end)
+  sandbox._pause.waiting[self.task] = true
   return self
 end
 
 --- Wait for the end of the code.
 ---@param timeout number? seconds; default: as long as it may run
 ---@return codecell.Execution? execution; what a callback has raised is raised here
----@return codecell.Error? err kind "timeout" when it still runs, and those of run_code
+---@return codecell.Error? err kind "timeout" when it still runs, or its sandbox was paused at its
+---deadline, and those of run_code
 function Run:wait(timeout)
   options.timeout("wait", timeout, 3)
   local deadline = wait.deadline(timeout)
   while not self.task.done do
-    if not wait.key(self.task, deadline) then
-      return nil, wait.failure("wait", timeout)
+    local over = pause.over(self.sandbox, "wait")
+    if over or not wait.key(self.task, deadline) then
+      return nil, over or wait.failure("wait", timeout)
     end
   end
   return self:poll()

@@ -4,6 +4,8 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local languages = require "codecell.languages"
+local living = require "codecell.living"
+local mounts = require "codecell.mounts"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local pause = require "codecell.pause"
@@ -11,17 +13,15 @@ local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
+require "codecell.keeping" -- more verbs
+
 local TIMEOUT = 300
 local END = 2 -- seconds that the end of all its processes may take
-local POLL = 0.02 -- seconds between two knocks at a port
 
 local sandbox = {}
 
 local Sandbox = core.Sandbox
 Sandbox._release = Sandbox._release or Sandbox.close -- of C
-
--- All that this Lua state made and that have not been collected.
-local living = setmetatable({}, { __mode = "v" })
 
 --- Add the Lua side to what a backend has made.
 ---@param self codecell.Sandbox
@@ -39,51 +39,24 @@ function sandbox.equip(self, backend, given)
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
 end
 
---- Let it begin as what its user asked for, known to this Lua state.
+--- Let it begin as what its user asked for: itself, or nil, err.
 ---@param self codecell.Sandbox equipped
 ---@param given table checked options of create
----@return codecell.Sandbox
-function sandbox.enlist(self, given)
+function sandbox.begin(self, given)
   self._about = { name = given.name, metadata = given.metadata, timeout = given.timeout,
-    started_at = os.time(), network = given.network }
+    lifetime = given.timeout, started_at = os.time(), network = given.network }
   self._started, self._given = reactor.now(), given
-  living[given.id] = self
-  return self
+  return pause.begin(self, given)
 end
 
---- How many there may be at most of those that `sandbox.all` gives.
----@return integer
-function sandbox.count()
-  local count = 0
-  for _ in pairs(living) do
-    count = count + 1
-  end
-  return count
-end
-
---- The sandboxes of this Lua state that are not over, oldest first.
----@return codecell.Sandbox[]
-function sandbox.all()
-  local list = {}
-  for _, self in pairs(living) do
-    if not self:_closed() and self._backend.state(self) == "running" then
-      list[#list + 1] = self
-    end
-  end
-  table.sort(list, function(one, other)
-    return one._started < other._started or one._started == other._started and one.id < other.id
-  end)
-  return list
-end
-
---- The one of that id.
----@param id string
----@return codecell.Sandbox?
-function sandbox.find(id)
-  local self = living[id]
-  if self and not self:_closed() and self._backend.state(self) == "running" then
-    return self
-  end
+--- The same, and known to this Lua state.
+---@param self codecell.Sandbox equipped
+---@param given table checked options of create
+---@return codecell.Sandbox? self
+---@return codecell.Error? err it has ended already
+function sandbox.enlist(self, given)
+  living.add(self)
+  return sandbox.begin(self, given)
 end
 
 local function check_open(self, verb)
@@ -111,6 +84,7 @@ local START = { on_exit = { type = "function" } }
 for name, rule in pairs(CODE) do
   START[name] = rule
 end
+CODE.packages = { type = "strings" }
 
 -- The kernel and the job of a call, or nil, err.
 local function prepare(self, verb, code, given)
@@ -149,10 +123,11 @@ end
 --- Run code, and wait for its end. Variables persist from one run to the next of a context.
 ---@param code string
 ---@param given table? `language` ("python") or `context`, `envs`, `stdin` (string), `timeout`
----(300 s), `on_stdout on_stderr on_result on_error`
+---(300 s), `packages` (names that are installed before, as by `install`), `on_stdout on_stderr
+---on_result on_error`
 ---@return codecell.Execution? execution what the code did, its own failures included
 ---@return codecell.Error? err the code was not run, or nobody can know: "invalid_argument",
----"not_found", "sandbox_gone", "cancelled", "timeout", "unsupported"
+---"not_found", "sandbox_gone", "cancelled", "timeout", "unsupported", and those of `install`
 function Sandbox:run_code(code, given)
   check_open(self, "run_code")
   options.argument("run_code", "code", code, "data")
@@ -161,8 +136,20 @@ function Sandbox:run_code(code, given)
   if not kernel then
     return nil, job
   end
-  job.call = wait.call
-  return self._backend.execute(self, kernel, job)
+  local installed, err
+  if given.packages and #given.packages > 0 then
+    installed, err = self:install(given.packages, { language = kernel.context.language })
+    if not installed then
+      return nil, err
+    end
+  end
+  job.call, job.is_awaited = wait.call, true
+  local execution
+  execution, err = self._backend.execute(self, kernel, job)
+  if execution and installed then
+    execution.timings.install, execution.packages = installed.seconds, installed.packages
+  end
+  return execution, err
 end
 
 --- Start code, and go on.
@@ -179,6 +166,22 @@ function Sandbox:start_code(code, given)
     return nil, job
   end
   return require("codecell.run").start(self, kernel, job)
+end
+
+--- Install packages: into this sandbox alone, whatever its network is. They can be imported at
+--- once, also by contexts that live. What this machine installed once is not downloaded again.
+---@param list string|string[] names with versions or without, as the installer takes them
+---("pandas", "requests[socks]==2.31.0", "left-pad@1.3.0"), or paths of wheels and tarballs
+---@param given table? `language` ("python"; "javascript", "typescript"), `requirements` (path of a
+---requirements.txt of this machine), `envs` (for the installer; PIP_INDEX_URL, npm_config_registry
+---and NPM_TOKEN stay outside), `timeout` (600 s), `fresh` (false; true: though it is kept)
+---@return codecell.Installation? result
+---@return codecell.Error? err with `packages` (what became of each) and `log` where there are:
+---kinds "denied_by_policy", "not_found", "invalid_argument", "timeout", "no_space", "unavailable",
+---"unsupported", "cancelled", "sandbox_gone", "system"
+function Sandbox:install(list, given)
+  check_open(self, "install")
+  return require("codecell.packages").install(self, list, given)
 end
 
 local CONTEXT = { cwd = { type = "text" }, language = { type = "name" } }
@@ -247,7 +250,7 @@ function Sandbox:get_info()
     state = pause.is_paused(self) and "paused" or self._backend.state(self),
     started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
-    isolation = self._backend.isolation, network = network.copy(about.network),
+    isolation = self._backend.isolation, network = network.shown(about.network),
     languages = languages.available(self._root),
   }
 end
@@ -259,23 +262,7 @@ end
 ---@return codecell.Error? err
 function Sandbox:get_metrics()
   check_open(self, "get_metrics")
-  local answer, err = self._backend.ask(self, "get_metrics", "metrics")
-  if not answer then
-    return nil, err
-  end
-  local now = reactor.now()
-  local last = self._metrics or { at = self._started, cpu_seconds = 0 }
-  self._metrics = { at = now, cpu_seconds = answer.cpu_seconds }
-  local passed = math.max(now - last.at, 0.001)
-  return {
-    cpu_used_pct = math.max(answer.cpu_seconds - last.cpu_seconds, 0) / passed * 100,
-    cpu_count = self._limits.cpu or core.cpu_count(),
-    memory_used = answer.memory, memory_peak = answer.memory_peak,
-    memory_total = self._limits.memory, disk_used = answer.disk_used,
-    disk_total = answer.disk_total, processes = answer.processes,
-    processes_peak = answer.processes_peak,
-    network = self._backend.traffic(self),
-  }
+  return require("codecell.metrics").get(self)
 end
 
 local LIFETIME = { above = 0, most = 86400 }
@@ -292,7 +279,7 @@ function Sandbox:set_timeout(seconds)
     return nil, err
   end
   local about = self._about
-  about.timeout = os.time() - about.started_at + seconds
+  about.timeout, about.lifetime = os.time() - about.started_at + seconds, seconds
   return true
 end
 
@@ -330,24 +317,30 @@ function Sandbox:get_host(port)
   return self._backend.host(self, port)
 end
 
---- Let it reach other things from now on. Connections that are no longer allowed are cut.
+--- Let it reach other things from now on. Connections that are no longer allowed are cut. Rules
+--- stay where their names are still allowed, unless `rules` are given: `{}` takes all away.
 ---@param given string|table as `network` of create; "none" cuts everything
 ---@return true? done
----@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or what
----is wanted can only be had at create ("open", an address, a port below 1024, one that code inside
----has taken); then nothing has changed
+---@return codecell.Error? err kind "unsupported": the sandbox was created without a network, or
+---what is wanted can only be had at create ("open", an address, a port below 1024, one that code
+---inside has taken); then nothing has changed
 function Sandbox:update_network(given)
   check_open(self, "update_network")
   if given == nil then
     error("update_network: network expected", 2)
   end
   options.check("update_network", { network = given }, { network = network.rule })
-  local ok, err = self._backend.update_network(self,
-    network.policy("update_network", given, 2))
+  local policy, rules = network.policy("update_network", given, 2, self._rules)
+  local ok, err = network.prepare(rules)
+  if ok then
+    ok, err = self._backend.update_network(self, policy)
+  end
   if not ok then
     return nil, err
   end
-  self._about.network = network.copy(given)
+  network.set_rules(self, policy, rules)
+  self._about.network = network.updated(given, self._about.network, rules)
+  self._given.network = self._about.network -- of a fork too
   return true
 end
 
@@ -360,70 +353,7 @@ function Sandbox:wait_port(port, timeout)
   check_open(self, "wait_port")
   options.argument("wait_port", "port", port, "integer", PORT)
   options.timeout("wait_port", timeout, 3)
-  timeout = timeout or 60
-  local deadline = wait.deadline(timeout)
-  while true do
-    local connection, err = self._backend.ask(self, "wait_port", "dial", port)
-    if connection then
-      connection:close()
-      return true
-    elseif err.errno ~= 111 then -- anything but a refused connection
-      return nil, err
-    end
-    local again = wait.earlier(deadline, reactor.now() + POLL)
-    local open = reactor.now() < deadline
-    while wait.key(nil, again) do
-      open = true
-    end
-    if not open or reactor.now() >= deadline then
-      return nil, wait.failure("wait_port", timeout)
-    end
-  end
-end
-
--- ---- standing still, and copies ----
-
---- Let all its code stand still, where it is, until `resume`. What a cell or a command may take
---- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off.
---- Files can be read and written; nothing can be started. Code that is interrupted or cancelled
---- meanwhile is ended.
----@return true? paused
----@return codecell.Error? err kind "sandbox_gone"
-function Sandbox:pause()
-  check_open(self, "pause")
-  return pause.pause(self)
-end
-
---- Let its code go on.
----@return true? running
----@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
-function Sandbox:resume()
-  check_open(self, "resume")
-  return pause.resume(self)
-end
-
---- Another sandbox like this one, with a copy of the files below /home/user and /tmp, and with
---- fresh kernels. The code of this one stands still meanwhile.
----@param given table? options of create that are to be different: `timeout name metadata envs warm
----languages limits`
----@return codecell.Sandbox? copy
----@return codecell.Error? err kinds of create, "no_space", "permission_denied" (what its code may
----not read itself), "sandbox_gone"
-function Sandbox:fork(given)
-  check_open(self, "fork")
-  return require("codecell.duplicate").fork(self, given)
-end
-
---- Keep the files below /home/user, to begin other sandboxes with: `create{template = id}` has
---- them, and the programs, variables and cwd of this one's template. Variables of contexts, /tmp
---- and what create was given as `envs` are not kept. The code stands still meanwhile.
----@param given {name: string?}? name: for people
----@return codecell.Snapshot? snapshot `id` and what is known of it
----@return codecell.Error? err kinds "permission_denied" (what its code may not read, or the folder
----of templates), "no_space", "sandbox_gone"
-function Sandbox:create_snapshot(given)
-  check_open(self, "create_snapshot")
-  return require("codecell.snapshot").take(self, given)
+  return require("codecell.port").wait(self, port, timeout or 60)
 end
 
 -- ---- the end ----
@@ -449,6 +379,13 @@ end
 function Sandbox:close()
   local token = self:_token()
   self:_release()
+  if self._owner == self then
+    mounts.close(self._mounts)
+    local lock = self._given and self._given.template_lock
+    if lock then
+      lock:close()
+    end
+  end
   if token then
     reactor.wake(token)
   end
@@ -472,14 +409,11 @@ sandbox.features = {
 }
 
 local LATER = {
-  apply = "download the files that you want with files:download",
-  changes = "compare what files:list says",
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
   export = "keep the executions that run_code returns",
   expose = "pass data with stdin or files:write",
   history = "keep the executions that run_code returns",
-  install = "name an interpreter that has the packages in codecell.setup{languages =}",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

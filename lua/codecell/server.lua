@@ -47,14 +47,27 @@ local function check_open(self, verb)
   end
 end
 
---- Whether the client has closed its side: what is sent may reach nobody.
+--- Whether the client has gone: one that ends its side waits for no answer.
 ---@return boolean
 function Request:is_left()
-  if self.call:_closed() then
-    return true
+  return self.call:_closed() or self.call:_state() == "broken"
+end
+
+--- Have every wait of the handler, from now on, end with the error "cancelled" once the client has
+--- gone.
+function Request:end_with_client()
+  check_open(self, "end_with_client")
+  local running, call = wait.task(), self.call
+  local function look()
+    if not call:_closed() and call:_state() == "broken" then
+      running:cancel()
+      return false
+    end
+    return not call:_closed()
   end
-  local state, is_left = self.call:_state()
-  return is_left or state == "broken"
+  if running and look() then
+    reactor.listen(call:_token(), look)
+  end
 end
 
 --- The next piece of the body, as it comes; the client waits while nobody reads. Once the answer
@@ -126,9 +139,11 @@ function Request:start(status, headers, length)
   local names, values = {}, {}
   local list = fields.check("start: headers", headers, 2)
   for i = 1, #list do
-    names[i], values[i] = list[i][1], list[i][2]
-    if OURS[names[i]:lower()] then
-      error(("start: headers: %s is set by the library"):format(names[i]), 2)
+    local name, value = list[i][1], list[i][2]
+    if OURS[name:lower()] then
+      error(("start: headers: %s is set by the library"):format(name), 2)
+    elseif value:find("%S") then -- the C library takes no empty ones, and no tabs
+      names[#names + 1], values[#values + 1] = name, (value:gsub("\t", " "))
     end
   end
   self.has_started = true
@@ -231,6 +246,7 @@ local function serve(handler, request)
   elseif not request.has_finished then
     request:abort()
   end
+  reactor.listen(request.call:_token(), nil)
   request.call:close()
 end
 
@@ -347,6 +363,11 @@ function Server:listen(given)
     return nil, err
   end
   return { host = host, port = port }
+end
+
+---@return boolean also true in a forked copy of the host
+function Server:is_closed()
+  return self.made:_closed()
 end
 
 --- Break off whatever is open, and listen no more. Idempotent.

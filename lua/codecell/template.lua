@@ -94,10 +94,15 @@ function template.is_root(path)
 end
 
 local function of_folder(path)
-  path = path:gsub("/+", "/"):gsub("(.)/$", "%1")
-  if path == "/" then
-    return nil, errors.new("invalid_argument",
-      "create: the programs of this machine need no template; leave `template` out")
+  local parts = {}
+  for part in path:gmatch("[^/]+") do
+    parts[#parts + 1] = part ~= "." and part or nil
+  end
+  path = "/" .. table.concat(parts, "/")
+  if path == "/" or ("/" .. path .. "/"):find("/../", 1, true) then
+    return nil, errors.new("invalid_argument", path == "/"
+      and "create: the programs of this machine need no template; leave `template` out"
+      or ("create: template %s: name the folder without \"..\""):format(path))
   end
   local folder, err = core.host_directory(path, false)
   if not folder then
@@ -110,13 +115,14 @@ local function of_folder(path)
       ("create: %s has neither bin/sh nor usr/bin, so no programs; make a template of its files: "
         .. "codecell template build NAME --from %s"):format(path, path))
   end
-  return { name = path, id = path, root = path, envs = {} }
+  return { name = path, id = path, root = path, envs = {}, imports = {} }
 end
 
 local function of_description(description)
   local module, program = lacks(description)
   if not module then
-    return { name = description.name, id = "included", envs = description.envs or {} }
+    return { name = description.name, id = "included", envs = description.envs or {},
+      imports = description.imports }
   end
   local hint = "codecell template build " .. description.name
   return nil, errors.new("not_found", ("create: the template %s is not built, and %s has no %s; "
@@ -124,12 +130,34 @@ local function of_description(description)
     hint)
 end
 
+-- What sandboxes of this Lua state began with, by handle: a fork begins with the same, whatever its
+-- name means by then.
+local begun = setmetatable({}, { __mode = "v" })
+
+local function hold_again(found)
+  local lock, err
+  if found.home then
+    lock, err = core.host_lock(found.home, false)
+    if not lock then
+      return nil, err
+    end
+  end
+  local again = {}
+  for key, value in pairs(found) do
+    again[key] = value
+  end
+  again.lock = lock
+  return again
+end
+
 --- What a sandbox begins with.
 ---@param name string of a template, id of a snapshot, or absolute path of a root folder
----@return table? found `name id home root envs cwd lock size`
+---@return table? found `name id home root envs cwd imports lock size`
 ---@return codecell.Error? err kinds "not_found", "invalid_argument", "permission_denied"
 function template.find(name)
-  if name:sub(1, 1) == "/" then
+  if begun[name] then
+    return hold_again(begun[name])
+  elseif name:sub(1, 1) == "/" then
     return of_folder(name)
   end
   local about, err = store().hold(name)
@@ -161,7 +189,10 @@ function template.apply(given)
       envs[key] = value
     end
   end
-  given.template_id, given.template_envs, given.template_lock = found.id, found.envs, found.lock
+  given.template, given.template_id, given.template_lock = found.name, found.id, found.lock
+  given.template_envs, given.template_imports = found.envs, found.imports
+  given.template_handle, given.template_begun = found.name .. "@" .. found.id, found
+  begun[given.template_handle] = found
   given.envs, given.root, given.cwd = envs, found.root, given.cwd or found.cwd
   given.home, given.home_size = found.home and { found.home }, found.home and found.size or 0
   return true
@@ -180,7 +211,8 @@ local function shape(about, name)
   }
 end
 
---- All templates: those that were built, and those that come with the library.
+--- All templates: those that were built, and those that come with the library. It is
+--- `codecell.templates` too.
 ---@return codecell.Template[]? list by name
 ---@return codecell.Error? err kind "permission_denied": others could change the folder of templates
 function template.templates()

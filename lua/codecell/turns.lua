@@ -17,20 +17,21 @@ local function leave_line(self, turn)
 end
 
 -- Who has to wait is given the time back for which the sandbox is paused.
-local function wait_in_line(self, verb, turn, deadline, timeout)
+local function wait_in_line(self, verb, turn, deadline, timeout, is_awaited)
   local clock, has_time = pause.clock(self.sandbox, deadline)
   while self.owner or self.line[1] ~= turn do
-    if not wait.key(self, clock()) and not has_time() then
+    local over = is_awaited and pause.over(self.sandbox, verb)
+    if over or not wait.key(self, clock()) and not has_time() then
       leave_line(self, turn)
       reactor.wake(self)
-      return nil, wait.failure(verb .. ": waiting for the context", timeout)
+      return nil, over or wait.failure(verb .. ": waiting for the context", timeout)
     end
   end
   return clock()
 end
 
 -- The deadline as it is when it is our turn; or nil, err.
-local function take(self, verb, deadline, timeout)
+local function take(self, verb, deadline, timeout, is_awaited)
   local me, task = coroutine.running() or "main", wait.task()
   if self.owner == me or task and self.owner_task == task then
     return nil, errors.new("invalid_argument",
@@ -40,7 +41,7 @@ local function take(self, verb, deadline, timeout)
   self.line[#self.line + 1] = turn
   if self.owner or self.line[1] ~= turn then
     local err
-    deadline, err = wait_in_line(self, verb, turn, deadline, timeout)
+    deadline, err = wait_in_line(self, verb, turn, deadline, timeout, is_awaited)
     if not deadline then
       return nil, err
     end
@@ -58,7 +59,8 @@ end
 --- Run a cell when it is its turn.
 ---@param self table what runs the cells of a context: `sandbox`, `context`, `line`, which starts
 ---empty, `count` of the last cell, and `is_removed` once the context is
----@param job table code, timeout, `call` (how callbacks are called), and the options of run_code
+---@param job table code, timeout, `call` (how callbacks are called), `is_awaited` by a verb, and
+---the options of run_code
 ---@param body function of self, job, the time when the cell was asked for, its deadline: an
 ---execution or nil, err; besides an execution, a table that holds what a callback raised. It sets
 ---`job.changes` by `changes.begin` before the code runs
@@ -72,7 +74,7 @@ function turns.execute(self, job, body)
     return nil, refusal
   end
   local err
-  deadline, err = take(self, "run_code", deadline, job.timeout)
+  deadline, err = take(self, "run_code", deadline, job.timeout, job.is_awaited)
   if not deadline then
     return nil, err
   end
@@ -109,7 +111,7 @@ function turns.hold(self, verb, timeout, body)
     return nil, err
   end
   local ok
-  ok, err = take(self, verb, deadline, timeout)
+  ok, err = take(self, verb, deadline, timeout, true)
   if not ok then
     return nil, err
   end

@@ -96,6 +96,14 @@ function wait.key(key, deadline)
   return true
 end
 
+local TURN = 0.0005 -- seconds
+
+--- Let everything else go on for a moment, although there is more to do here.
+---@param deadline number?
+function wait.turn(deadline)
+  wait.key(nil, wait.earlier(reactor.now() + TURN, deadline))
+end
+
 --- Wait for news about an object of C.
 ---@param object codecell.Sandbox|codecell.Process
 ---@param deadline number?

@@ -332,6 +332,12 @@ static void heads(void)
     "GET /x HTTP/1.1\r\nContent-Length: 1\r\ncontent-length: 1\r\n\r\n",
     "GET /x HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n",
     "GET /x HTTP/1.1\r\nUpgrade: H2C\r\n\r\n",
+    "GET /x HTTP/1.1\r\nUpgrade: websocket, h2c\r\n\r\n",
+    "GET /x HTTP/1.1\r\nContent-Length: +1\r\n\r\n",
+    "GET /x HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n",
+    "GET /x HTTP/1.1\r\nContent-Length:\r\n\r\n",
+    "GET /x HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n",
+    "GET /x HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
     "\x16\x03\x01\x00\x05hello"};
   struct cell_head head;
   size_t i, size = sizeof good - 1;

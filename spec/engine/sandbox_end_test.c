@@ -103,13 +103,58 @@ static void test_silence(void)
   double_close(&warden);
 
   double_run(&warden);
-  check(cell_sandbox_set_deadline(warden.sandbox, 600000, NULL) == 0 &&
+  check(cell_sandbox_set_deadline(warden.sandbox, 600000, CELL_DEADLINE_ENDS,
+                                  NULL) == 0 &&
           double_hear(&warden) == CELL_DEADLINE,
         "a deadline can be moved");
   cell_reactor_move_clock(warden.reactor, minutes(9));
   check(double_verdict(&warden) == CELL_OK, "then the old one does not count");
   cell_reactor_move_clock(warden.reactor, minutes(11));
   check(double_verdict(&warden) == CELL_TIMEOUT, "and the new one does");
+  double_close(&warden);
+}
+
+static void set_pausing_deadline(struct warden_double *warden)
+{
+  double_run(warden);
+  check(cell_sandbox_set_deadline(warden->sandbox, 60000, CELL_DEADLINE_PAUSES,
+                                  NULL) == 0 &&
+          double_hear(warden) == CELL_DEADLINE,
+        "a deadline can be set that pauses #S123");
+}
+
+static void test_pausing_deadline(void)
+{
+  struct warden_double warden;
+  struct packed packed;
+
+  set_pausing_deadline(&warden);
+  double_say(&warden, CELL_PAUSED, 0, pack(&packed, ""));
+  check(double_verdict(&warden) == CELL_OK &&
+          cell_sandbox_paused(warden.sandbox),
+        "the warden says that it has come");
+  cell_reactor_move_clock(warden.reactor, minutes(60));
+  check(double_verdict(&warden) == CELL_OK, "nothing ends then");
+  check(cell_sandbox_set_deadline(warden.sandbox, 60000, CELL_DEADLINE_PAUSES,
+                                  NULL) == 0 &&
+          !cell_sandbox_paused(warden.sandbox),
+        "a new one makes it as it was");
+  double_close(&warden);
+
+  set_pausing_deadline(&warden);
+  cell_reactor_move_clock(warden.reactor,
+                          minutes(1) + 9000 * (int64_t)MILLISECOND);
+  check(double_verdict(&warden) == CELL_OK, "the host is patient with it");
+  cell_reactor_move_clock(warden.reactor,
+                          minutes(1) + 11000 * (int64_t)MILLISECOND);
+  check(double_verdict(&warden) == CELL_TIMEOUT,
+        "and ends one that does not pause");
+  double_close(&warden);
+
+  double_run(&warden);
+  double_say(&warden, CELL_PAUSED, 0, pack(&packed, ""));
+  check(double_verdict(&warden) == CELL_PROTOCOL,
+        "a pause that nobody asked for breaks the protocol");
   double_close(&warden);
 }
 
@@ -279,6 +324,7 @@ int main(void)
   test_cut();
   test_failure();
   test_silence();
+  test_pausing_deadline();
   test_killed();
   test_close_kills();
   test_collected();

@@ -209,6 +209,7 @@ static int set_up(int channel, const char *bind)
   uint32_t failure;
 
   cell_pack_u32(packer, 0);
+  cell_pack_string(packer, ""); /* the programs of the host */
   cell_pack_u32(packer, bind != NULL);
   if (bind != NULL)
     cell_pack_string(packer, bind);
@@ -249,6 +250,7 @@ static void send_create(int stem, struct sandbox *sandbox,
   cell_pack_u64(packer, options->memory);
   cell_pack_u32(packer, options->processes);
   cell_pack_u32(packer, options->cpu_milli);
+  cell_pack_u32(packer, 0); /* mounts */
   say(stem, CELL_STEM_CREATE, sandbox->number, packer, &ends[1], 1);
   close(ends[1]);
   packer = start_payload();
@@ -258,7 +260,8 @@ static void send_create(int stem, struct sandbox *sandbox,
   cell_pack_u64(packer, options->disk);
   cell_pack_u32(packer, options->processes);
   cell_pack_u32(packer, options->files);
-  cell_pack_u32(packer, 0);
+  cell_pack_u32(packer, 0); /* the home can be written to */
+  cell_pack_u32(packer, CELL_NETWORK_NONE);
   say(sandbox->channel, CELL_CONFIGURE, 0, packer, NULL, 0);
 }
 

@@ -558,6 +558,7 @@ static void test_ends(int stem)
   create(stem, &sandbox, &usual);
   packer = start_payload();
   cell_pack_u64(packer, 100);
+  cell_pack_u32(packer, CELL_DEADLINE_ENDS);
   check(answered(ask(&sandbox, CELL_DEADLINE, packer, -1), CELL_DONE) == 0 &&
           gone(&sandbox, PATIENCE_MS),
         "the deadline is moved");

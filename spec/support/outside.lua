@@ -45,7 +45,7 @@ function outside.server(program)
   while not printed():find("\n", 1, true) and os.time() < patience do
     codecell.step(0.02)
   end
-  return tonumber(printed():match("^(%d+)\n")), wait, printed
+  return tonumber(printed():match("^(%d+)")), wait, printed
 end
 
 return outside

@@ -188,13 +188,20 @@ void cell_curl_finish(void *data)
 
 /* ---- how it ended ---- */
 
+/* One line that is too long for libcurl is no lack of memory. */
+static int is_head_too_long(const struct exchange *exchange)
+{
+  return exchange->is_too_long || (exchange->code == CURLE_OUT_OF_MEMORY &&
+                                   !exchange->head_is_there);
+}
+
 static enum cell_kind kind_of(const struct exchange *exchange)
 {
   switch (exchange->code) {
   case CURLE_OPERATION_TIMEDOUT:
     return CELL_TIMEOUT;
   case CURLE_OUT_OF_MEMORY:
-    return CELL_OUT_OF_MEMORY;
+    return is_head_too_long(exchange) ? CELL_PROTOCOL : CELL_OUT_OF_MEMORY;
   case CURLE_COULDNT_CONNECT:
     return exchange->was_refused ? CELL_DENIED_BY_POLICY : CELL_UNAVAILABLE;
   case CURLE_GOT_NOTHING:
@@ -213,7 +220,7 @@ static enum cell_kind kind_of(const struct exchange *exchange)
 
 static const char *text_of(const struct exchange *exchange)
 {
-  if (exchange->is_too_long)
+  if (is_head_too_long(exchange))
     return "the head of the answer is longer than 64 KiB";
   if (exchange->has_bad_coding)
     return "the answer has a transfer coding that nobody asked for";

@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define TURN_MAX (2u << 20) /* bytes of a side in a turn, then others' */
+#define TURN_MAX (256u << 10) /* bytes of a side in a turn, then others' */
 
 void cell_socket_reset(int fd)
 {
@@ -98,7 +98,7 @@ static int keep(struct cell_bridge_side *side, const unsigned char *bytes,
   size_t held = side->kept_size - side->kept_from;
   unsigned char *kept;
 
-  if (size > CELL_BRIDGE_KEPT_MAX - held)
+  if (held > CELL_BRIDGE_KEPT_MAX || size > CELL_BRIDGE_KEPT_MAX - held)
     return -1;
   kept = malloc(held + size);
   if (kept == NULL)
@@ -130,6 +130,17 @@ static int flush(struct cell_bridge_side *from)
   return 1;
 }
 
+/* What comes from here is an answer, with which all ends. */
+static int is_answer(const struct cell_bridge_side *side)
+{
+  return side->bridge->answered != NULL && side == &side->bridge->sides[1];
+}
+
+static int is_over(const struct cell_bridge *bridge)
+{
+  return bridge->answered != NULL && bridge->sides[1].ended;
+}
+
 /* Read once into the scratch: bytes, 0: nothing now or the end, -1: error. */
 static long pull(struct cell_bridge_side *from, unsigned char **bytes,
                  size_t most)
@@ -145,6 +156,10 @@ static long pull(struct cell_bridge_side *from, unsigned char **bytes,
   while (count < 0 && errno == EINTR);
   if (count == 0)
     from->ended = 1;
+  if (count < 0 && errno == ECONNRESET && is_answer(from)) {
+    from->ended = 1; /* it has left bytes unread, after its answer */
+    return 0;
+  }
   if (count < 0)
     return errno == EAGAIN ? 0 : -1;
   return (long)count;
@@ -174,6 +189,8 @@ static int ask_gate(struct cell_bridge_side *from)
   case CELL_GATE_OPEN:
     bridge->gate = NULL;
     return 1;
+  case CELL_GATE_PASS:
+    return flush(from) > 0 ? 1 : -1;
   case CELL_GATE_WAIT:
     return held < CELL_BRIDGE_KEPT_MAX && !from->ended ? 1 : -1;
   default:
@@ -196,6 +213,8 @@ static int copy(struct cell_bridge_side *from)
       return -1;
     if (count == 0)
       break;
+    if (from->bridge->heard != NULL && from == &from->bridge->sides[1])
+      from->bridge->heard(from->bridge, bytes, (size_t)count);
     sent = push(from, bytes, (size_t)count);
     if (sent < 0 ||
         (sent < count && keep(from, bytes + sent, (size_t)(count - sent)) < 0))
@@ -209,7 +228,8 @@ static int copy(struct cell_bridge_side *from)
     return -1;
   if (flushed > 0 && from->ended && !from->passed) {
     from->passed = 1;
-    shutdown(other(from)->fd, SHUT_WR);
+    if (from->bridge->answered == NULL || is_answer(from))
+      shutdown(other(from)->fd, SHUT_WR);
   }
   return 1;
 }
@@ -239,9 +259,27 @@ static int move(struct cell_bridge_side *from)
   return result > 0;
 }
 
+/* Only what is kept of the answer still has to go. */
+static void end_answer(struct cell_bridge *bridge)
+{
+  if (bridge->sides[1].passed) {
+    bridge->answered(bridge);
+    return;
+  }
+  cell_source_remove(bridge->reactor, &bridge->sides[1].source);
+  drop_kept(&bridge->sides[0]);
+  if (cell_source_want(bridge->reactor, &bridge->sides[0].source, EPOLLOUT) < 0)
+    reset(bridge);
+}
+
 static void settle(struct cell_bridge *bridge)
 {
   int i;
+
+  if (is_over(bridge)) {
+    end_answer(bridge);
+    return;
+  }
 
   if (bridge->sides[0].passed && bridge->sides[1].passed) {
     finish(bridge);
@@ -269,13 +307,19 @@ static void ready(struct cell_source *source, uint32_t events)
     CELL_CONTAINER(source, struct cell_bridge_side, source);
   struct cell_bridge *bridge = side->bridge;
   int broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  int had_ended = side->ended;
 
+  if (is_over(bridge)) {
+    if (move(&bridge->sides[1]))
+      settle(bridge);
+    return;
+  }
   if ((broken || (events & EPOLLIN)) && !move(side))
     return;
-  if ((broken || (events & EPOLLOUT)) && !move(other(side)))
+  if (!is_over(bridge) && (broken || (events & EPOLLOUT)) && !move(other(side)))
     return;
-  /* Neither read nor written any more, and gone all the same. */
-  if ((events & EPOLLERR) && side->ended && other(side)->ended) {
+  /* Not read any more, and gone all the same. */
+  if ((events & EPOLLERR) && had_ended) {
     reset(bridge);
     return;
   }
@@ -309,6 +353,14 @@ int cell_bridge_give(struct cell_bridge *bridge, int side, const void *bytes,
                      size_t size)
 {
   return size > 0 ? keep(&bridge->sides[side], bytes, size) : 0;
+}
+
+void cell_bridge_replace(struct cell_bridge *bridge, int side,
+                         unsigned char *bytes, size_t size)
+{
+  drop_kept(&bridge->sides[side]);
+  bridge->sides[side].kept = bytes;
+  bridge->sides[side].kept_size = size;
 }
 
 int cell_bridge_take(struct cell_bridge *bridge, int side)

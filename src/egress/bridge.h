@@ -18,6 +18,7 @@
 /* What a gate says of the bytes that have come so far. */
 enum cell_bridge_gate {
   CELL_GATE_WAIT,  /* more must come before it can tell */
+  CELL_GATE_PASS,  /* let them pass, and ask again for what follows */
   CELL_GATE_OPEN,  /* let them pass, and all that follows */
   CELL_GATE_CLOSED /* it has refused them, and ended the bridge itself */
 };
@@ -43,8 +44,17 @@ struct cell_bridge {
   enum cell_bridge_gate (*gate)(struct cell_bridge *bridge,
                                 const unsigned char *bytes, size_t size,
                                 int ended);
+  /* Bytes of side 1 come, and are passed on then; may be NULL. */
+  void (*heard)(struct cell_bridge *bridge, const unsigned char *bytes,
+                size_t size);
   /* Bytes were passed on; may be NULL. Answers 0 to have both reset. */
   int (*counted)(struct cell_bridge *bridge, int side, size_t size);
+  /* Side 1 gives one answer: an end of side 0, which may be that of its request
+  ** alone, is not passed on, and with the end of side 1 all is over. Then this
+  *is
+  ** called, and takes side 0. NULL: two equal sides.
+  */
+  void (*answered)(struct cell_bridge *bridge);
   /* Both ends have come, or an error: it is closed. Once; may free it. */
   void (*done)(struct cell_bridge *bridge);
 };
@@ -57,6 +67,11 @@ int cell_bridge_open(struct cell_bridge *bridge, struct cell_reactor *reactor,
 */
 int cell_bridge_give(struct cell_bridge *bridge, int side, const void *bytes,
                      size_t size);
+/* Instead of all that is kept of a side: `bytes`, from malloc, taken. For its
+** gate.
+*/
+void cell_bridge_replace(struct cell_bridge *bridge, int side,
+                         unsigned char *bytes, size_t size);
 /* Copy what can be copied now. May call `done`. */
 void cell_bridge_turn(struct cell_bridge *bridge);
 /* Take a side's socket away from it and stop; the other one is closed. */

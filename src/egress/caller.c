@@ -29,14 +29,11 @@ struct cell_caller {
   unsigned char bytes[LENGTH + CELL_QUERY_MAX];
 };
 
+/* It is in the list no more. */
 static void caller_end(struct cell_caller *caller)
 {
   struct cell_egress *egress = caller->egress;
-  struct cell_caller **at = &egress->callers;
 
-  while (*at != caller)
-    at = &(*at)->next;
-  *at = caller->next;
   egress->caller_count--;
   cell_asked_forget(egress, caller);
   cell_timer_disarm(egress->reactor, &caller->timer);
@@ -48,7 +45,11 @@ static void caller_end(struct cell_caller *caller)
 static void hang_up(struct cell_caller *caller)
 {
   struct cell_egress *egress = caller->egress;
+  struct cell_caller **at = &egress->callers;
 
+  while (*at != caller)
+    at = &(*at)->next;
+  *at = caller->next;
   caller_end(caller);
   cell_egress_look(egress);
 }
@@ -167,6 +168,10 @@ void cell_caller_begin(struct cell_egress *egress, int fd)
 
 void cell_callers_clear(struct cell_egress *egress)
 {
-  while (egress->callers != NULL)
-    caller_end(egress->callers);
+  while (egress->callers != NULL) {
+    struct cell_caller *caller = egress->callers;
+
+    egress->callers = caller->next;
+    caller_end(caller);
+  }
 }

@@ -78,6 +78,7 @@ void cell_egress_free(struct cell_egress *egress)
   cell_doors_close(egress);
   while (egress->visits != NULL)
     cell_visit_end(egress->visits);
+  cell_handed_clear(egress);
   cell_callers_clear(egress);
   cell_asked_clear(egress);
   cell_directory_free(egress->directory);
@@ -201,7 +202,9 @@ int cell_egress_update(struct cell_egress *egress, struct cell_policy *policy,
       target->port != 0 ? cell_policy_decide(policy, target) : CELL_ALLOWED;
 
     next = cell_visit_next(visit);
-    if (decision != CELL_ALLOWED && decision != CELL_NAMED)
+    if ((decision != CELL_ALLOWED && decision != CELL_NAMED) ||
+        (target->port != 0 && cell_visit_is_handed(visit) &&
+         !cell_policy_hands(policy, target)))
       cell_visit_end(visit);
   }
   return 1;

@@ -51,6 +51,22 @@ struct cell_egress *cell_egress_of(const struct cell_sandbox *sandbox);
 */
 int cell_egress_update(struct cell_egress *egress, struct cell_policy *policy,
                        struct cell_error *error);
+/* Requests to the proxy itself, for no other server, are handed over too. */
+void cell_egress_be_server(struct cell_egress *egress);
+
+/* A connection that carries one request, as it was decided by: HTTP/1.1, with
+** one Host and `Connection: close`. Without a name: for the proxy itself.
+*/
+struct cell_handed {
+  struct cell_handed *next; /* private */
+  struct cell_target target;
+  int fd; /* the taker's */
+};
+/* The oldest that nobody has taken, to be freed; NULL: none. The sandbox's
+ *token
+ ** is posted when one comes.
+ */
+struct cell_handed *cell_egress_handed(struct cell_egress *egress);
 void cell_egress_traffic(const struct cell_egress *egress,
                          struct cell_traffic *traffic);
 

@@ -53,6 +53,9 @@ struct cell_egress {
   struct cell_caller *callers;
   unsigned caller_count;
   struct cell_egress_limits limits;
+  struct cell_handed *handed, *handed_last; /* that nobody has taken */
+  unsigned handed_count;
+  int is_server;             /* see cell_egress_be_server */
   char told[CELL_NAME_SIZE]; /* the last name whose question was refused */
   struct cell_traffic traffic;
 };
@@ -91,6 +94,10 @@ void cell_visit_begin(struct cell_egress *egress, enum cell_socket_kind kind,
 void cell_visit_end(struct cell_visit *visit); /* at once, by a reset */
 struct cell_visit *cell_visit_next(struct cell_visit *visit);
 const struct cell_target *cell_visit_target(const struct cell_visit *visit);
+/* Whether Lua answers it. */
+int cell_visit_is_handed(const struct cell_visit *visit);
+/* handover.c: those that nobody has taken. */
+void cell_handed_clear(struct cell_egress *egress);
 
 /* ---- asked.c ---- */
 

@@ -30,15 +30,35 @@ static int say(struct cell_visit *visit, const void *bytes, size_t size)
            : -1;
 }
 
-static void leave(struct cell_visit *visit, const void *bytes, size_t size)
+static void wait_for_client(struct cell_visit *visit)
 {
-  if (say(visit, bytes, size) < 0) {
-    cell_visit_reset(visit);
-    return;
-  }
   shutdown(visit->fd, SHUT_WR);
   visit->state = CELL_VISIT_LEAVING;
   cell_visit_wait(visit, EPOLLIN, LEAVE_MS);
+}
+
+static void leave(struct cell_visit *visit, const void *bytes, size_t size)
+{
+  if (say(visit, bytes, size) < 0)
+    cell_visit_reset(visit);
+  else
+    wait_for_client(visit);
+}
+
+/* The bridge's socket is the visit's again. */
+static int take_back(struct cell_visit *visit)
+{
+  visit->source.fd = visit->fd;
+  visit->source.events = 0;
+  return cell_source_add(visit->egress->reactor, &visit->source, NULL);
+}
+
+void cell_visit_leave(struct cell_visit *visit)
+{
+  if (take_back(visit) < 0)
+    cell_visit_reset(visit);
+  else
+    wait_for_client(visit);
 }
 
 /* The reason is where most programs show it: in the first line; and where the
@@ -164,9 +184,7 @@ void cell_visit_refuse(struct cell_visit *visit, enum cell_refusal_why why,
   if (visit->bridge.reactor != NULL)
     visit->kind = CELL_VISIT_DIRECT;
   if (visit->bridge.reactor != NULL) {
-    visit->source.fd = visit->fd;
-    visit->source.events = 0;
-    if (cell_source_add(visit->egress->reactor, &visit->source, NULL) < 0) {
+    if (take_back(visit) < 0) {
       cell_visit_reset(visit);
       return;
     }

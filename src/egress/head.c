@@ -120,12 +120,32 @@ static long check_lines(const unsigned char *bytes, size_t from, size_t size)
   }
 }
 
+static int is_number(const char *text, size_t length)
+{
+  size_t i;
+
+  for (i = 0; i < length; i++)
+    if (text[i] < '0' || text[i] > '9')
+      return 0;
+  return length > 0 && length < 20;
+}
+
+static int holds(const char *text, size_t length, const char *wanted)
+{
+  size_t size = strlen(wanted);
+
+  for (; length >= size; text++, length--)
+    if (cell_head_is(text, size, wanted))
+      return 1;
+  return 0;
+}
+
 /* What decides where a request ends and whom it is for is there once. */
 static int check_fields(struct cell_head *head, const unsigned char *bytes)
 {
   const char *name, *value;
   size_t at = head->line, name_length, value_length;
-  int hosts = 0, lengths = 0;
+  int hosts = 0, lengths = 0, wrong = 0;
 
   while (cell_head_field(head, bytes, &at, &name, &name_length, &value,
                          &value_length)) {
@@ -133,15 +153,19 @@ static int check_fields(struct cell_head *head, const unsigned char *bytes)
       hosts++;
       head->host = value;
       head->host_length = value_length;
-    } else if (cell_head_is(name, name_length, "content-length") ||
-               cell_head_is(name, name_length, "transfer-encoding")) {
+    } else if (cell_head_is(name, name_length, "content-length")) {
       lengths++;
-    } else if (cell_head_is(name, name_length, "upgrade") &&
-               cell_head_is(value, value_length, "h2c")) {
-      return -1; /* then no request could be looked at */
+      wrong |= !is_number(value, value_length);
+    } else if (cell_head_is(name, name_length, "transfer-encoding")) {
+      lengths++;
+      wrong |= !cell_head_is(value, value_length, "chunked");
+    } else if (cell_head_is(name, name_length, "upgrade")) {
+      /* Then no request could be looked at. */
+      wrong |= holds(value, value_length, "h2c");
+      head->upgrades = cell_head_is(value, value_length, "websocket");
     }
   }
-  return hosts > 1 || lengths > 1 ? -1 : 0;
+  return hosts > 1 || lengths > 1 || wrong ? -1 : 0;
 }
 
 int cell_head_read(struct cell_head *head, const unsigned char *bytes,

@@ -16,6 +16,7 @@ struct cell_head {
   size_t method_length, target_length, host_length;
   size_t line;   /* bytes of the first line, with its end */
   size_t length; /* of all */
+  int upgrades;  /* to a web socket */
 };
 
 /* Whether the bytes can begin a request at all: some letters of a method. */

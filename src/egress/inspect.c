@@ -3,13 +3,14 @@
 **
 ** They are looked at before the server sees any. What cannot be understood is
 ** refused on the ports of HTTP and TLS, and passes on others, where a policy
-** has named the port.
+** has named the port. A request of HTTP is the only one of its connection.
 */
 #include "visit.h"
 
 #include "../container.h"
 #include "head.h"
 #include "hello.h"
+#include "request.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,9 +83,59 @@ look_at_tls(struct cell_visit *visit, const unsigned char *bytes, size_t size)
   }
 }
 
+/* How the answer begins to a wish to go on with a web socket. */
+static void heard(struct cell_bridge *bridge, const unsigned char *bytes,
+                  size_t size)
+{
+  struct cell_visit *visit = CELL_CONTAINER(bridge, struct cell_visit, bridge);
+  size_t room = sizeof visit->answer - visit->answer_size;
+
+  if (size > room)
+    size = room;
+  memcpy(visit->answer + visit->answer_size, bytes, size);
+  visit->answer_size += size;
+}
+
+/* The gate after such a wish: what follows is no request, if it was granted. */
+static enum cell_bridge_gate upgraded(struct cell_bridge *bridge,
+                                      const unsigned char *bytes, size_t size,
+                                      int ended)
+{
+  struct cell_visit *visit = CELL_CONTAINER(bridge, struct cell_visit, bridge);
+
+  (void)bytes;
+  if (visit->answer_size == sizeof visit->answer &&
+      memcmp(visit->answer, "HTTP/1.", 7) == 0 &&
+      memcmp(visit->answer + 8, " 101", 4) == 0)
+    return CELL_GATE_OPEN;
+  if (size == 0)
+    return ended ? CELL_GATE_OPEN : CELL_GATE_WAIT;
+  return refuse(visit, CELL_REFUSED_PROTOCOL, "a second request");
+}
+
+static enum cell_bridge_gate let_alone(struct cell_visit *visit,
+                                       const struct cell_head *head,
+                                       const unsigned char *bytes, size_t size)
+{
+  unsigned char *text;
+  size_t text_size;
+
+  if (head->upgrades && size > head->length)
+    return refuse(visit, CELL_REFUSED_PROTOCOL, "a second request");
+  if (cell_request_write(head, bytes, size, NULL, 0, &text, &text_size) < 0)
+    return refuse(visit, CELL_REFUSED_PROTOCOL, "too much at once");
+  cell_bridge_replace(&visit->bridge, 0, text, text_size);
+  if (!head->upgrades)
+    return CELL_GATE_OPEN;
+  visit->bridge.heard = heard;
+  visit->bridge.gate = upgraded;
+  return CELL_GATE_PASS;
+}
+
 static enum cell_bridge_gate
 look_at_http(struct cell_visit *visit, const unsigned char *bytes, size_t size)
 {
+  enum cell_bridge_gate gate;
   struct cell_target said;
   struct cell_head head;
   int read = cell_head_read(&head, bytes, size);
@@ -99,34 +150,30 @@ look_at_http(struct cell_visit *visit, const unsigned char *bytes, size_t size)
   if (head.target[0] != '/' &&
       !cell_head_is(head.target, head.target_length, "*"))
     return refuse(visit, CELL_REFUSED_PROTOCOL, "HTTP as to a proxy");
-  return compare(visit, &said);
+  gate = compare(visit, &said);
+  return gate == CELL_GATE_OPEN ? let_alone(visit, &head, bytes, size) : gate;
 }
 
 /* Whether this may still become, or is, a request of HTTP/1 or 2. Other
 ** protocols begin with the words of some of its methods, and end their first
-** line in another way.
+** line in another way; and the first line says it, whatever the method.
 */
 static int is_http(const unsigned char *bytes, size_t size, int *unsure)
 {
   static const char *const words[] = {
-    "GET ",    "HEAD ",    "POST ",  "PUT ",     "PATCH ",
-    "DELETE ", "OPTIONS ", "TRACE ", "CONNECT ", "PRI * HTTP/2"};
+    "GET ",      "HEAD ",      "POST ",  "PUT ",    "PATCH ",   "DELETE ",
+    "OPTIONS ",  "TRACE ",     "COPY ",  "MOVE ",   "LOCK ",    "UNLOCK ",
+    "PROPFIND ", "PROPPATCH ", "MKCOL ", "REPORT ", "CONNECT ", "PRI * HTTP/2"};
   const unsigned char *end = memchr(bytes, '\n', size);
   size_t i, length;
 
   *unsure = 0;
+  if (end != NULL)
+    return memmem(bytes, (size_t)(end - bytes), " HTTP/", 6) != NULL;
   for (i = 0; i < sizeof words / sizeof words[0]; i++) {
     length = strlen(words[i]);
-    if (memcmp(bytes, words[i], size < length ? size : length) != 0)
-      continue;
-    if (end == NULL && size < CELL_HEAD_MAX) {
-      *unsure = 1;
-      return 0;
-    }
-    length = end != NULL ? (size_t)(end - bytes) : size;
-    if (words[i][0] == 'P' && words[i][1] == 'R')
-      return 1;
-    return memmem(bytes, length, " HTTP/", 6) != NULL;
+    *unsure |= size < CELL_HEAD_MAX &&
+               memcmp(bytes, words[i], size < length ? size : length) == 0;
   }
   return 0;
 }

@@ -12,9 +12,9 @@ enum sort { NAME, BELOW, RANGE };
 
 struct entry {
   enum sort sort;
-  int denies;
-  uint16_t port; /* 0: none was given */
-  unsigned bits; /* of a RANGE */
+  int denies, hands; /* neither: it allows */
+  uint16_t port;     /* 0: none was given */
+  unsigned bits;     /* of a RANGE */
   struct cell_address address;
   char name[CELL_NAME_SIZE];
 };
@@ -184,6 +184,38 @@ int cell_policy_deny(struct cell_policy *policy, const char *text,
   return add(policy, text, length, 1, error);
 }
 
+int cell_policy_hand(struct cell_policy *policy, const char *text,
+                     size_t length, struct cell_error *error)
+{
+  struct entry *entry;
+
+  if (add(policy, text, length, 0, error) < 0)
+    return -1;
+  entry = &policy->entries[policy->count - 1];
+  if (entry->sort != NAME) {
+    policy->count--;
+    return cell_fail(error, CELL_INVALID_ARGUMENT, 0, "%.*s: a name expected",
+                     (int)(length < 100 ? length : 100), text);
+  }
+  entry->hands = 1;
+  return 0;
+}
+
+int cell_policy_hands(const struct cell_policy *policy,
+                      const struct cell_target *target)
+{
+  size_t i;
+
+  for (i = 0; i < policy->count; i++) {
+    const struct entry *entry = &policy->entries[i];
+
+    if (entry->hands && strcmp(entry->name, target->name) == 0 &&
+        target->port == (entry->port != 0 ? entry->port : 80))
+      return 1;
+  }
+  return 0;
+}
+
 int cell_target_read(struct cell_target *target, const char *text,
                      size_t length, uint16_t port)
 {
@@ -236,7 +268,7 @@ enum cell_decision cell_policy_decide(const struct cell_policy *policy,
   for (i = 0; i < policy->count; i++) {
     const struct entry *entry = &policy->entries[i];
 
-    if (!covers(entry, target))
+    if (entry->hands || !covers(entry, target))
       continue;
     if (entry->denies) {
       if (entry->port == 0 || entry->port == target->port)
@@ -312,7 +344,7 @@ int cell_policy_gateway(const struct cell_policy *policy,
   for (i = 0; i < policy->count; i++) {
     const struct entry *entry = &policy->entries[i];
 
-    if (entry->denies)
+    if (entry->denies || entry->hands)
       continue;
     if (entry->port != 0 && add_port(gateway, entry->port, error) < 0)
       return -1;

@@ -41,6 +41,13 @@ int cell_policy_allow(struct cell_policy *policy, const char *text,
                       size_t length, struct cell_error *error);
 int cell_policy_deny(struct cell_policy *policy, const char *text,
                      size_t length, struct cell_error *error);
+/* A name, with or without a port: requests for it by plain HTTP are not sent to
+** it, but handed over (handover.c). Allows nothing.
+*/
+int cell_policy_hand(struct cell_policy *policy, const char *text,
+                     size_t length, struct cell_error *error);
+int cell_policy_hands(const struct cell_policy *policy,
+                      const struct cell_target *target);
 
 /* By what was asked for. */
 enum cell_decision cell_policy_decide(const struct cell_policy *policy,

@@ -8,6 +8,7 @@
 #include "visit.h"
 
 #include "head.h"
+#include "request.h"
 #include "socks.h"
 
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #include <sys/socket.h>
 
 #define SCHEME "http://"
-#define CLOSE "Connection: close\r\n\r\n"
 
 /* Drop what was understood. */
 static void consume(struct cell_visit *visit, size_t count)
@@ -41,59 +41,18 @@ static void ask_tunnel(struct cell_visit *visit, const struct cell_head *head)
   cell_visit_go(visit);
 }
 
-struct text {
-  unsigned char *bytes;
+int cell_visit_rewrite(struct cell_visit *visit, const struct cell_head *head,
+                       const char *authority, size_t authority_length)
+{
+  unsigned char *text;
   size_t size;
-};
 
-static void append(struct text *text, const void *bytes, size_t size)
-{
-  memcpy(text->bytes + text->size, bytes, size);
-  text->size += size;
-}
-
-static int is_for_us(const char *name, size_t length)
-{
-  return cell_head_is(name, length, "host") ||
-         cell_head_is(name, length, "connection") ||
-         cell_head_is(name, length, "keep-alive") ||
-         (length > 6 && cell_head_is(name, 6, "proxy-"));
-}
-
-/* The request as its server expects it, and what came after its head. */
-static int rewrite(struct cell_visit *visit, const struct cell_head *head,
-                   const char *authority, size_t authority_length)
-{
-  const char *path = authority + authority_length;
-  size_t path_length = (size_t)(head->target + head->target_length - path);
-  const char *name, *value;
-  size_t at = head->line, name_length, value_length;
-  struct text text = {malloc(2 * visit->early_size + 64), 0};
-
-  if (text.bytes == NULL)
+  if (cell_request_write(head, visit->early, visit->early_size, authority,
+                         authority_length, &text, &size) < 0)
     return -1;
-  append(&text, head->method, head->method_length);
-  append(&text, " ", 1);
-  if (path_length == 0 || path[0] != '/')
-    append(&text, "/", 1);
-  append(&text, path, path_length);
-  append(&text, " HTTP/1.1\r\nHost: ", 17);
-  append(&text, authority, authority_length);
-  append(&text, "\r\n", 2);
-  while (cell_head_field(head, visit->early, &at, &name, &name_length, &value,
-                         &value_length)) {
-    if (is_for_us(name, name_length))
-      continue;
-    append(&text, name, name_length);
-    append(&text, ": ", 2);
-    append(&text, value, value_length);
-    append(&text, "\r\n", 2);
-  }
-  append(&text, CLOSE, sizeof CLOSE - 1);
-  append(&text, visit->early + head->length, visit->early_size - head->length);
   free(visit->early);
-  visit->early = text.bytes;
-  visit->early_size = text.size;
+  visit->early = text;
+  visit->early_size = size;
   return 0;
 }
 
@@ -114,7 +73,7 @@ static void ask_request(struct cell_visit *visit, const struct cell_head *head)
     length++;
   if (memchr(authority, '#', left) != NULL ||
       cell_target_read(&target, authority, length, 80) < 0 ||
-      rewrite(visit, head, authority, length) < 0) {
+      cell_visit_rewrite(visit, head, authority, length) < 0) {
     cell_visit_reject(visit);
     return;
   }
@@ -133,6 +92,8 @@ static void ask_by_http(struct cell_visit *visit)
     cell_visit_reject(visit);
   else if (head.method_length == 7 && memcmp(head.method, "CONNECT", 7) == 0)
     ask_tunnel(visit, &head);
+  else if (visit->egress->is_server && head.target[0] == '/')
+    cell_visit_serve(visit, &head);
   else
     ask_request(visit, &head);
 }

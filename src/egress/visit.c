@@ -63,6 +63,11 @@ struct cell_visit *cell_visit_next(struct cell_visit *visit)
   return visit->next;
 }
 
+int cell_visit_is_handed(const struct cell_visit *visit)
+{
+  return visit->is_handed;
+}
+
 const struct cell_target *cell_visit_target(const struct cell_visit *visit)
 {
   return &visit->target;
@@ -119,7 +124,15 @@ static void done(struct cell_bridge *bridge)
   visit_free(CELL_CONTAINER(bridge, struct cell_visit, bridge));
 }
 
-static void open_bridge(struct cell_visit *visit)
+static void answered(struct cell_bridge *bridge)
+{
+  struct cell_visit *visit = CELL_CONTAINER(bridge, struct cell_visit, bridge);
+
+  visit->fd = cell_bridge_take(bridge, 0);
+  cell_visit_leave(visit);
+}
+
+void cell_visit_open(struct cell_visit *visit)
 {
   struct cell_reactor *reactor = visit->egress->reactor;
   int fds[2];
@@ -137,6 +150,7 @@ static void open_bridge(struct cell_visit *visit)
   visit->egress->traffic.connections++;
   visit->bridge.counted = counted;
   visit->bridge.done = done;
+  visit->bridge.answered = visit->is_handed ? answered : NULL;
   if (visit->kind != CELL_VISIT_REQUEST) /* those were looked at before */
     visit->bridge.gate = cell_visit_inspect;
   if (cell_bridge_open(&visit->bridge, reactor, fds, NULL) < 0) {
@@ -174,7 +188,7 @@ static void server_ready(struct cell_source *source, uint32_t events)
   if (getsockopt(visit->server_fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
     number = errno;
   if (number == 0)
-    open_bridge(visit);
+    cell_visit_open(visit);
   else
     try_next(visit, number);
 }
@@ -310,6 +324,8 @@ void cell_visit_go(struct cell_visit *visit)
     go_to_address(visit);
     return;
   }
+  if (cell_visit_hand(visit))
+    return;
   resident = cell_directory_enter(egress->directory, visit->target.name);
   if (resident == NULL) {
     cell_visit_fail(visit, "too many names were asked for");
@@ -331,6 +347,8 @@ static void ready(struct cell_source *source, uint32_t events)
   (void)events;
   if (visit->state == CELL_VISIT_ASKING)
     cell_visit_asked(visit);
+  else if (visit->state == CELL_VISIT_HEARING)
+    cell_visit_hear(visit);
   else
     cell_visit_part(visit);
 }

@@ -48,7 +48,6 @@ struct cell_call {
   void *made;
   uint32_t token;
   struct cell_source source; /* tells that the client goes away */
-  int is_left;
 };
 
 /* ---- turning ---- */
@@ -201,21 +200,18 @@ static void unwatch(struct cell_call *call)
   call->source.ready = NULL;
 }
 
-/* An end of the client's may be that of its request alone: it goes on, and is
-** known. Anything more, and nobody is there any more.
-*/
+/* Whoever ends its side waits for no answer any more, unless it is on its way.
+ */
 static void client_left(struct cell_source *source, uint32_t events)
 {
   struct cell_call *call = CELL_CONTAINER(source, struct cell_call, source);
 
-  call->is_left = 1;
+  unwatch(call);
+  if ((events & (EPOLLHUP | EPOLLERR)) == 0 &&
+      cell_call_state(call) != CELL_CALL_OPEN)
+    return;
+  call->server->library->abort(call->made);
   cell_token_post(call->server->reactor, call->token);
-  if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-    unwatch(call);
-    call->server->library->abort(call->made);
-  } else {
-    cell_source_want(call->server->reactor, source, 0);
-  }
 }
 
 static int arrived(struct cell_server_owner *owner, void *made)
@@ -461,11 +457,6 @@ enum cell_server_state cell_call_state(struct cell_call *call)
 {
   return is_there(call) ? call->server->library->state(call->made)
                         : CELL_CALL_BROKEN;
-}
-
-int cell_call_is_left(const struct cell_call *call)
-{
-  return call->is_left || !is_there(call);
 }
 
 void cell_call_release(struct cell_call *call)

@@ -58,8 +58,6 @@ size_t cell_call_write(struct cell_call *call, const void *bytes, size_t size);
 void cell_call_finish(struct cell_call *call);
 void cell_call_abort(struct cell_call *call);
 enum cell_server_state cell_call_state(struct cell_call *call);
-/* 1: the client has closed its side; what is sent may reach nobody. */
-int cell_call_is_left(const struct cell_call *call);
 void cell_call_release(struct cell_call *call);
 
 #endif

@@ -61,6 +61,7 @@ struct cell_server_answer {
 
 enum cell_server_state {
   CELL_CALL_OPEN,
+  CELL_CALL_FINISHED, /* all of it was given */
   CELL_CALL_ANSWERED, /* all of it was sent */
   CELL_CALL_BROKEN    /* the client is gone, or it was aborted */
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #define BLOCK 32768 /* of an answer's body, sent at a time */
 
@@ -351,16 +352,20 @@ void cell_mhd_abort(void *data)
   if (call->is_answered)
     return;
   call->is_broken = 1;
-  go_on(call);
+  if (call->is_suspended)
+    go_on(call);
+  else if (call->connection != NULL && call->fd >= 0)
+    shutdown(call->fd, SHUT_RDWR); /* it waits for the client */
 }
 
 enum cell_server_state cell_mhd_state(void *data)
 {
   const struct call *call = data;
 
-  return call->is_answered ? CELL_CALL_ANSWERED
-         : call->is_broken ? CELL_CALL_BROKEN
-                           : CELL_CALL_OPEN;
+  return call->is_answered   ? CELL_CALL_ANSWERED
+         : call->is_broken   ? CELL_CALL_BROKEN
+         : call->is_finished ? CELL_CALL_FINISHED
+                             : CELL_CALL_OPEN;
 }
 
 void cell_mhd_release(void *data)

@@ -334,6 +334,29 @@ static int tell_gone(struct look *look, size_t length,
   return number;
 }
 
+#define HIDES "user.overlay.opaque"
+
+static int hides(int directory)
+{
+  char value = 0;
+
+  return fgetxattr(directory, HIDES, &value, 1) == 1 && value == 'y';
+}
+
+/* A directory that the code has made shows nothing of one that may come under
+** it, by what is applied there: neither now nor when it is looked up again.
+*/
+static void keep_apart(const struct look *look)
+{
+  int fd = open_in(look, look->place->upper, O_RDONLY | O_DIRECTORY);
+
+  if (fd < 0)
+    return;
+  if (!hides(fd) && fsetxattr(fd, HIDES, "y", 1, 0) < 0)
+    errno = 0; /* closed to its owner; or a kernel without such attributes */
+  close(fd);
+}
+
 static int differ(struct look *look, size_t length, enum under under, int level)
 {
   struct side now, before = {0};
@@ -351,18 +374,12 @@ static int differ(struct look *look, size_t length, enum under under, int level)
     number = tell_gone(look, length, &before, 1, level);
   if (number == 0)
     number = tell_kept(look, &now, &before);
+  if (S_ISDIR(now.status.st_mode) && !was_directory)
+    keep_apart(look);
   if (number == 0 && S_ISDIR(now.status.st_mode))
     number = differ_below(look, length, was_directory ? under : UNDER_NOTHING,
                           level + 1);
   return number;
-}
-
-static int hides(int directory)
-{
-  char value = 0;
-
-  return fgetxattr(directory, "user.overlay.opaque", &value, 1) == 1 &&
-         value == 'y';
 }
 
 /* The names that were written in a directory; and, where they hide what is

@@ -83,7 +83,9 @@ int skeleton_open(struct skeleton_bind *source, struct skeleton_bind *binds,
   return 0;
 }
 
-/* Show a directory of the source, if there is one, at the same place. */
+/* Show a directory of the source, if there is one, at the same place. -1 with
+** ENOTDIR for anything else, a link too.
+*/
 static int share_directory(int source, int root, const char *name)
 {
   int directory =
@@ -277,7 +279,7 @@ static int fill_from(struct skeleton_bind *source, int root,
     return fail_at(failure, "template", source->path);
   result = fill(from, root, failure);
   if (result == 0 && source->path[0] != '\0') {
-    if (share_directory(from, root, "opt") < 0)
+    if (share_directory(from, root, "opt") < 0 && errno != ENOTDIR)
       result = fail_at(failure, "root", "/opt");
     else if (umount2(SOURCE, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ||
              unlinkat(root, SOURCE, AT_REMOVEDIR) < 0)

@@ -134,6 +134,9 @@ static int start(struct warden *warden, struct program *program,
   memset(job, 0, sizeof *job);
   job->request = warden->message.frame.request;
   job->report = job->master = -1;
+  *stage = "deadline";
+  if (warden->paused)
+    return ETIME;
   *stage = "process";
   if (warden->jobs.count == JOBS_MAX)
     return EAGAIN;
@@ -262,6 +265,15 @@ static int kill_job(const struct job *job, int number, uint32_t scope)
   return kill(job->pid, number);
 }
 
+static int signal_all(struct warden *warden, int number)
+{
+  int result = reaper_signal_all(warden, number);
+
+  if (number == SIGCONT)
+    warden->paused = 0;
+  return result;
+}
+
 void spawn_signal(struct warden *warden)
 {
   struct cell_unpacker unpacker;
@@ -279,7 +291,7 @@ void spawn_signal(struct warden *warden)
   if (!cell_unpack_done(&unpacker) || number > 64)
     result = EINVAL;
   else if (request == 0)
-    result = reaper_signal_all(warden, (int)number);
+    result = signal_all(warden, (int)number);
   else if (job == NULL)
     result = ESRCH;
   else if (kill_job(job, (int)number, scope) < 0)

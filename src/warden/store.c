@@ -46,8 +46,10 @@ static int mount_part(size_t i, struct mounts_place *home)
   return result;
 }
 
-int store_mount(uint64_t size, struct mounts *mounts, struct failure *failure)
+int store_mount(uint64_t size, struct mounts *mounts, int read_only,
+                struct failure *failure)
 {
+  struct call_mount_attributes change = {MOUNT_READ_ONLY, 0, 0, 0};
   struct mounts_place *home = mounts_home(mounts);
   uint64_t files = size / 4096;
   char options[96];
@@ -66,6 +68,8 @@ int store_mount(uint64_t size, struct mounts *mounts, struct failure *failure)
       return fail(failure, "store");
   if (mounts_attach(mounts, failure) < 0)
     return -1;
+  if (read_only && call_mount_setattr_at(CELL_HOME, 0, &change) < 0)
+    return fail(failure, "store");
   if (mount("none", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
             "newinstance,ptmxmode=0666,mode=0620") < 0)
     return fail(failure, "terminals");

@@ -8,9 +8,11 @@
 
 /* Home, /tmp and /dev/shm on one file system of `size` bytes with a bounded
 ** count of files, which is also what overlays are written to; what is mounted
-** there; and /dev/pts.
+** there; and /dev/pts. read_only: the home itself, not what is mounted below
+*it.
 */
-int store_mount(uint64_t size, struct mounts *mounts, struct failure *failure);
+int store_mount(uint64_t size, struct mounts *mounts, int read_only,
+                struct failure *failure);
 /* As renameat, between home, /tmp and /dev/shm too, which the kernel takes for
 ** different file systems. proc: a descriptor of a proc mount that shows us.
 */

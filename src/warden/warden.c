@@ -2,6 +2,7 @@
 #include "warden.h"
 
 #include "calls.h"
+#include "deadline.h"
 #include "identity.h"
 #include "lockdown.h"
 #include "metrics.h"
@@ -22,8 +23,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define DEADLINE_MAX_S ((uint64_t)10 * 365 * 24 * 3600)
-
 int64_t warden_now_ms(void)
 {
   struct timespec time;
@@ -35,27 +34,6 @@ int64_t warden_now_ms(void)
 uint64_t warden_memory_kills(const struct warden *warden)
 {
   return warden->watchdog_kills + cgroup_oom_kills(&warden->cgroup);
-}
-
-/* All of the sandbox ends with its PID 1, whatever that was doing. */
-static void deadline_came(int number)
-{
-  (void)number;
-  _exit(CELL_EXIT_DEADLINE);
-}
-
-static int set_deadline(uint64_t milliseconds)
-{
-  struct itimerval timer;
-
-  memset(&timer, 0, sizeof timer);
-  if (milliseconds / 1000 > DEADLINE_MAX_S)
-    milliseconds = DEADLINE_MAX_S * 1000;
-  if (milliseconds == 0)
-    milliseconds = 1;
-  timer.it_value.tv_sec = (time_t)(milliseconds / 1000);
-  timer.it_value.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
-  return setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 /* Everything of the stem must go before anything else is done. */
@@ -100,11 +78,12 @@ static int read_configuration(struct warden *warden, struct failure *failure)
   warden->disk = cell_unpack_u64(&unpacker);
   warden->processes = cell_unpack_u32(&unpacker);
   warden->files = cell_unpack_u32(&unpacker);
+  warden->read_only = cell_unpack_u32(&unpacker);
   gateway_read(&warden->gateway, &unpacker);
   if (warden->message.frame.type != CELL_CONFIGURE ||
       !cell_unpack_done(&unpacker))
     errno = EPROTO;
-  else if (set_deadline(milliseconds) == 0)
+  else if (deadline_set(milliseconds) == 0)
     return 0;
   return fail(failure, "configure");
 }
@@ -155,22 +134,21 @@ static int lock_down(struct warden *warden, struct failure *failure)
 
 static int prepare(struct warden *warden, struct failure *failure)
 {
-  struct sigaction action;
   sigset_t set;
 
-  memset(&action, 0, sizeof action);
-  action.sa_handler = deadline_came;
-  sigaction(SIGALRM, &action, NULL);
+  deadline_prepare();
   if (read_configuration(warden, failure) < 0 ||
       take_identity(warden, failure) < 0 ||
       gateway_open(&warden->gateway, warden->channel, failure) < 0)
     return -1;
   refuse_start(warden);
   if (reaper_start(warden, failure) < 0 ||
-      store_mount(warden->disk, warden->birth->mounts, failure) < 0)
+      store_mount(warden->disk, warden->birth->mounts, warden->read_only,
+                  failure) < 0)
     return -1;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
+  sigaddset(&set, SIGALRM); /* heard here while it is blocked */
   warden->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (warden->signals < 0)
     return fail(failure, "start");
@@ -199,23 +177,6 @@ static void say_hello(struct warden *warden)
   wire_send(warden->channel, CELL_HELLO, 0, &packer, -1);
 }
 
-static void change_deadline(struct warden *warden)
-{
-  struct cell_unpacker unpacker;
-  uint64_t milliseconds;
-  int result = 0;
-
-  cell_unpack_start(&unpacker, warden->message.frame.payload,
-                    warden->message.frame.length);
-  milliseconds = cell_unpack_u64(&unpacker);
-  if (!cell_unpack_done(&unpacker))
-    result = EINVAL;
-  else if (set_deadline(milliseconds) < 0)
-    result = errno;
-  wire_send_number(warden->channel, CELL_DONE, warden->message.frame.request,
-                   result);
-}
-
 static void serve(struct warden *warden)
 {
   switch (wire_receive(warden->channel, &warden->message, 0)) {
@@ -237,7 +198,7 @@ static void serve(struct warden *warden)
     spawn_resize(warden);
     break;
   case CELL_DEADLINE:
-    change_deadline(warden);
+    deadline_change(warden);
     break;
   case CELL_METRICS:
     metrics_answer(warden);
@@ -273,19 +234,26 @@ static void serve(struct warden *warden)
 
 static void reap(struct warden *warden)
 {
-  struct signalfd_siginfo information;
   struct rusage usage;
   int status;
   pid_t pid;
 
-  while (read(warden->signals, &information, sizeof information) > 0)
-    ;
   while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
     if (pid == warden->reaper)
       _exit(CELL_EXIT_REAPER);
     if (!spawn_reaped(warden, pid, status, &usage))
       files_reaped(warden, pid, status);
   }
+}
+
+static void take_signals(struct warden *warden)
+{
+  struct signalfd_siginfo information;
+
+  while (read(warden->signals, &information, sizeof information) > 0)
+    if (information.ssi_signo == SIGALRM)
+      deadline_came(warden);
+  reap(warden);
 }
 
 static int watches(const struct warden *warden)
@@ -370,7 +338,7 @@ static void loop(struct warden *warden)
     if (warden->dials.count > 0)
       dial_check(warden);
     if (fds[1].revents != 0)
-      reap(warden);
+      take_signals(warden);
     if (fds[3].revents != 0 || watch_put_off(warden) == 0)
       watch_take(warden);
     if (fds[0].revents != 0)

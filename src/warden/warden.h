@@ -37,7 +37,8 @@ struct warden {
   const struct birth *birth;
   int channel;
   int proc;    /* of our own PID namespace, attached nowhere */
-  int signals; /* SIGCHLD */
+  int signals; /* SIGCHLD; SIGALRM, see deadline.h */
+  int paused;  /* by the deadline */
   pid_t reaper;
   int control; /* to the reaper */
   int reaper_locked;
@@ -45,6 +46,7 @@ struct warden {
   unsigned landlock_abi;
   uint64_t memory, disk;
   uint32_t uid, processes, files;
+  uint32_t read_only; /* the home */
   struct cgroup_view cgroup;
   enum cell_mechanism processes_by;
   struct jobs jobs;

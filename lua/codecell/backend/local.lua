@@ -22,9 +22,9 @@ local backend = {
   isolation = "kernel",
   contexts = context,
   features = {
-    commands = true, files = true, fork = true, host = true, metrics = true, network = true,
-    network_update = true, pause = true, pty = true, root = true, run_code = true, snapshot = true,
-    templates = true, warm = true, watch = true,
+    changes = true, commands = true, files = true, fork = true, host = true, install = true,
+    metrics = true, mounts = true, network = true, network_update = true, pause = true, pty = true,
+    root = true, run_code = true, snapshot = true, templates = true, warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -93,7 +93,10 @@ function backend.create(options)
   local names
   if options.policy then
     names, err = network.names()
-    if not names then
+    if names then
+      ok, err = network.prepare(options.rules)
+    end
+    if not names or not ok then
       return nil, err
     end
   end
@@ -111,12 +114,14 @@ function backend.create(options)
     processes = limits.processes,
     files = limits.files,
     cpu = limits.cpu,
+    read_only = options.read_only,
     root_view = options.root_view,
     policy = options.policy,
     names = names,
     name_servers = options.name_servers,
     connections = limits.connections,
     traffic = limits.traffic,
+    serves = options.gateway ~= nil,
     mounts = payload,
     root = options.root,
   })
@@ -126,14 +131,24 @@ function backend.create(options)
   end
   sandbox._mounts = opened or nil
   sandbox._limits = limits
-  sandbox._environment = environment.new(options.envs, options.policy ~= nil)
+  sandbox._environment = environment.new(options.envs, options.policy ~= nil,
+    options.offer and require("codecell.packages").needs(options.root))
   ok, err = secrets.give(sandbox, options.secrets)
   if not ok then
     sandbox:close()
     return nil, with_text(err, "create")
   end
+  sandbox._policy, sandbox._rules = options.policy, options.rules
+  sandbox._gateway = options.gateway
+  sandbox._name_servers = options.name_servers
   network.attach(sandbox, options.on_event)
-  return started(sandbox)
+  local made
+  made, err = started(sandbox)
+  if not made then
+    mounts.close(opened or nil)
+    return nil, mounts.explain(opened or {}, err)
+  end
+  return made
 end
 
 ---@return string state
@@ -248,7 +263,7 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function backend.set_timeout(sandbox, seconds)
-  local ok, err = sandbox:_deadline(seconds)
+  local ok, err = pause.put_off(sandbox, seconds)
   if not ok then
     return nil, explain(sandbox, "set_timeout", err)
   end

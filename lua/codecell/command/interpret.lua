@@ -3,6 +3,7 @@
 local blocks = require "codecell.agent.blocks"
 local words = require "codecell.agent.blocks.language"
 local command = require "codecell.command"
+local folders = require "codecell.command.folders"
 local json = require "codecell.json"
 local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
@@ -105,7 +106,9 @@ local function check(options, arguments)
   if #arguments ~= 1 then
     return nil, "give one file with an answer, or - for standard input"
   end
-  if options.save then
+  if options.json and (options.changes or options.apply) then
+    return nil, "--changes and --apply are told as text: leave out --json"
+  elseif options.save then
     local there, message = show.check_folder(options.save)
     if not there then
       return nil, message
@@ -144,6 +147,13 @@ function interpret.run(options, arguments)
   end
   local view = not options.json and show.open(sandbox, options.save) or nil
   local executions, outcome = run_blocks(sandbox, found, options, view)
+  if executions then
+    local report
+    report, outcome = folders.finish(sandbox, options, outcome, view)
+    if not report then
+      return launch.fail("interpret", outcome)
+    end
+  end
   sandbox:close()
   if options.json and executions then
     command.print_json(json.list(executions))

@@ -2,6 +2,7 @@
 local backends = require "codecell.backend"
 local codecell = require "codecell"
 local command = require "codecell.command"
+local folders = require "codecell.command.folders"
 
 local launch = {}
 
@@ -17,6 +18,7 @@ launch.options = {
     help = "a variable for the code; may be repeated" },
   { name = "file", value = "PATH", kind = "name", repeated = true,
     help = "copied into the code's folder; may be repeated" },
+  folders.options[1], folders.options[2], folders.options[3],
   { name = "network", value = "NETWORK", kind = "network",
     help = "what the code may reach: none (default), open, or api.example.com,*.example.org:8443" },
   { name = "template", value = "NAME", kind = "name",
@@ -102,7 +104,11 @@ end
 ---@return string? message of bad usage
 function launch.create(what, options)
   local backend, message = launch.backend(options)
-  if not backend then
+  local mounts
+  if backend then
+    mounts, message = folders.mounts(options)
+  end
+  if not mounts then
     return nil, nil, message
   end
   local envs
@@ -115,6 +121,7 @@ function launch.create(what, options)
     backend = backend,
     timeout = timeout,
     envs = envs,
+    mounts = mounts,
     network = options.network,
     name = options.name,
     template = options.template,

@@ -3,7 +3,7 @@
 ---
 --- A command describes each option as `{ name =, short =, value =, kind =,
 --- repeated =, help = }`. Without `value` it is a flag. `kind` says what the value
---- must be: "text" (default), "name" (one line), "seconds", "network" or "pair"
+--- must be: "text" (default), "name" (one line), "seconds", "network", "mount" or "pair"
 --- (NAME=VALUE).
 local nearest = require "codecell.nearest"
 
@@ -47,6 +47,22 @@ function read.network(word)
       .. (ok and "" or " (" .. problem:gsub("^.-network: ", "") .. ")")
   end
   return given
+end
+
+local MOUNT_MODES = { overlay = true, read = true, write = true }
+
+-- From its end, since a folder's name may have colons: HOST[:PATH[:MODE]], or HOST:MODE.
+function read.mount(word)
+  local rest, mode = word:match("^(.+):(%l+)$")
+  if not MOUNT_MODES[mode] then
+    rest, mode = word, nil
+  end
+  local host, path = rest:match("^(.+):([/~][^:]*)$")
+  host = host or rest
+  if host == "" or host:find "%c" then
+    return nil, "needs HOST[:PATH[:read|overlay|write]]"
+  end
+  return { host = host, path = path, mode = mode }
 end
 
 function read.pair(word)

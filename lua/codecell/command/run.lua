@@ -1,5 +1,6 @@
 --- `codecell run`: one piece of code in a sandbox of its own.
 local command = require "codecell.command"
+local folders = require "codecell.command.folders"
 local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
 local show = require "codecell.command.show"
@@ -129,14 +130,20 @@ function run.run(options, arguments)
   if not execution then
     return launch.fail("run", err)
   end
-  if options.json then
-    command.print_json(show.as_table(execution))
-  else
+  if not options.json then
     show.finish(view, execution)
     tell_refused(execution)
   end
+  local report
+  report, status = folders.finish(sandbox, options, run.status(execution),
+    not options.json and view or nil)
+  if not report then
+    return launch.fail("run", status)
+  elseif options.json then
+    command.print_json(folders.as_table(report, show.as_table(execution)))
+  end
   sandbox:close()
-  return run.status(execution)
+  return status
 end
 
 return run

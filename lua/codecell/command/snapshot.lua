@@ -12,8 +12,8 @@ local PIECE = 65536
 local snapshot = {
   summary = "list, export, import and remove the kept files of sandboxes",
   usage = "codecell snapshot ls | export ID [FILE] | import [FILE] | rm ID...",
-  description = "A snapshot is what sandbox:create_snapshot() kept: the files of its home. Sandboxes\n"
-    .. "begin with it by its id: 'codecell run --template ID', create{template = ID}.\n\n"
+  description = "A snapshot is what sandbox:create_snapshot() kept: the files of a home, that\n"
+    .. "others begin with: 'codecell run --template ID', create{template = ID}.\n\n"
     .. "  ls       list them\n"
     .. "  export   write one as a tar stream to FILE, or to standard output\n"
     .. "  import   make one of a tar stream, whoever made it; prints its id\n"

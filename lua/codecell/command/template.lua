@@ -12,7 +12,7 @@ local template = {
   summary = "prepare what sandboxes begin with: packages, files, programs",
   usage = "codecell template build NAME [OPTIONS] | build [NAME] FILE | ls | show NAME |\n"
     .. "                         rm NAME... | outdated [NAME...]",
-  description = "A template is a home that sandboxes begin with, built once in a sandbox and shared\n"
+  description = "A template is what sandboxes begin with, built once in a sandbox and shared\n"
     .. "by all that name it: 'codecell run --template NAME', create{template = NAME}.\n\n"
     .. "  build      make one of the options, or of FILE: a Dockerfile (FROM, RUN, COPY,\n"
     .. "             ENV, WORKDIR) or a list of packages, \"npm:NAME\" for one of npm. FILE\n"

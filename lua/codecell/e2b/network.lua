@@ -10,10 +10,17 @@ local function refuse(verb, what, hint)
   return nil, errors.unsupported(verb .. ": " .. what, "e2b", hint)
 end
 
-local function rules_of(rules)
-  local hosts
-  for host, rule in pairs(rules or {}) do
-    hosts = hosts or {}
+local function has_port(name)
+  return name:find("^[^:]+:%d+$") or name:find("]:%d+$")
+end
+
+local function rules_of(verb, rules)
+  local hosts = {}
+  for host, rule in pairs(rules) do
+    if rule.ca_file or has_port(host) then
+      return refuse(verb, ("a rule of `network` (%q)"):format(host),
+        "leave its port and its ca_file out")
+    end
     hosts[host] = json.list({ { transform = { headers = rule.headers } } })
   end
   return hosts
@@ -35,13 +42,19 @@ function network.put(verb, given, body, target)
   end
   local allow = json.list()
   for i, name in ipairs(given.allow or {}) do
-    if name:find("^[^:]+:%d+$") or name:find("]:%d+$") then
+    if has_port(name) then
       return refuse(verb, ("a port in `network` (%q)"):format(name), "leave the port out")
     end
     allow[i] = name
   end
   target.allowOut, target.denyOut = allow, json.list({ EVERYTHING })
-  target.rules = rules_of(given.rules)
+  if given.rules then
+    local err
+    target.rules, err = rules_of(verb, given.rules)
+    if not target.rules then
+      return nil, err
+    end
+  end
   return true
 end
 

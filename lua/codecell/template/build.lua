@@ -30,6 +30,7 @@ local LEFTOVERS = { HOME .. "/.cache/pip", HOME .. "/.npm/_cacache", HOME .. "/.
 ---@field file string? a Dockerfile (FROM, RUN, COPY, ENV, WORKDIR) or a list of packages
 ---@field description string?
 ---@field imports string[]? Python modules that a pool of it should have ready
+---@field packages boolean|table|nil what the commands may install, as of create; default true
 ---@field network ("none"|"open"|codecell.Network)? of the commands; default "none"
 ---@field limits codecell.LimitOptions? of the build; default 4 GiB of disk and of memory
 ---@field timeout number? seconds for all of it, default 3600
@@ -47,6 +48,7 @@ local RULES = {
   npm = { type = "strings" },
   on_output = { type = "function" },
   on_step = { type = "function" },
+  packages = create.options.packages,
   python = { type = "strings" },
   run = { type = "table" },
   timeout = create.options.timeout,
@@ -287,6 +289,7 @@ local function describe(state, base, list, given)
     kind = "template", description = given.description, root = base.about.root, envs = state.envs,
     cwd = state.cwd ~= HOME and state.cwd or nil, imports = given.imports, from = base.from,
     steps = texts, packages = state.packages, interpreters = interpreters(state.sandbox),
+    indexes = type(given.packages) == "table" and given.packages or nil,
   }
 end
 
@@ -325,6 +328,12 @@ function build.build(name, given)
     return nil, errors.new("invalid_argument", ("build: a template's name is of letters, digits, "
       .. "\".\", \"_\" and \"-\", at most 64, not %q"):format(name))
   end
+  for _, module in ipairs(given.imports or {}) do
+    if not module:find("^[%a_][%w_.]*$") then
+      return nil, errors.new("invalid_argument",
+        ("build: imports: the name of a Python module expected, not %q"):format(module))
+    end
+  end
   local description = template.included(name)
   if description and next(given) == nil then
     given = { python = description.python, description = description.description,
@@ -350,7 +359,8 @@ function build.build(name, given)
   local timeout = given.timeout or TIMEOUT
   local sandbox
   sandbox, err = create.create({ template = base.template, limits = limits, timeout = timeout,
-    network = given.network, name = "build " .. name })
+    network = given.network, packages = given.packages == nil or given.packages,
+    name = "build " .. name })
   if not sandbox then
     return nil, err
   end

@@ -43,23 +43,38 @@ function mark.of_folder(path)
 end
 
 -- What changes with each package that an image has.
-local RECORDS = { "/etc/os-release", "/usr/lib/os-release", "/etc/alpine-release",
-  "/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/rpm/rpmdb.sqlite" }
-local PROGRAMS = { "/bin", "/usr/bin", "/usr/local/bin" }
+local RECORDS = { "etc/os-release", "usr/lib/os-release", "etc/alpine-release",
+  "var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite" }
+local PROGRAMS = { "bin", "usr/bin", "usr/local/bin" }
 
---- Of a root folder: what its package manager has on record, and the names of its programs. Nothing
---- of it is followed.
+-- Whether there is a thing of that type below a folder, by no link.
+local function is_there(folder, name, wanted)
+  for part, rest in name:gmatch("([^/]+)(/?)") do
+    local found
+    for _, entry in ipairs(core.host_list(folder) or {}) do
+      found = found or entry.name == part and entry
+    end
+    if not found or found.type ~= (rest == "/" and "dir" or wanted) then
+      return false
+    end
+    folder = folder .. "/" .. part
+  end
+  return true
+end
+
+--- Of a root folder: what its package manager has on record, and the names of its programs. Links
+--- are not followed: they mean other places in there than here.
 ---@param path string
 ---@return string
 function mark.of_root(path)
   local digest = core.digest("sha256")
   for _, record in ipairs(RECORDS) do
-    if core.host_has(path, record) then
-      add_file(digest, path .. record)
+    if is_there(path, record, "file") then
+      add_file(digest, path .. "/" .. record)
     end
   end
   for _, folder in ipairs(PROGRAMS) do
-    local entries = core.host_list(path .. folder) or {}
+    local entries = is_there(path, folder, "dir") and core.host_list(path .. "/" .. folder) or {}
     table.sort(entries, function(one, other) return one.name < other.name end)
     for _, entry in ipairs(entries) do
       digest:update(entry.name .. "\0")

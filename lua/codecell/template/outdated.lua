@@ -81,7 +81,7 @@ end
 local INDEXES = {
   python = {
     command = { "python3", "-m", "pip", "list", "--outdated", "--format=json",
-      "--disable-pip-version-check" },
+      "--disable-pip-version-check", "--user", "--retries", "0", "--timeout", "15" },
     read = function(list, each)
       for _, package in ipairs(list) do
         each(package.name, package.version, package.latest_version)
@@ -89,7 +89,8 @@ local INDEXES = {
     end,
   },
   javascript = {
-    command = { "npm", "outdated", "--json", "--prefix", "/home/user" },
+    command = { "npm", "outdated", "--json", "--fetch-retries", "0", "--fetch-timeout", "15000",
+      "--prefix", "/home/user" },
     read = function(list, each)
       for name, package in pairs(list) do
         each(name, package.current, package.latest)
@@ -106,7 +107,7 @@ local function ask_index(language, sandbox)
   end
   local list = json.decode(result.stdout == "" and "[]" or result.stdout)
   if type(list) ~= "table" or list.error then -- npm says 1 when something is outdated
-    local line = result.stderr:match("([^\r\n]*)%s*$"):gsub("%c", " ")
+    local line = (result.stderr:match("[^\r\n]+") or "it says nothing"):gsub("%c", " ")
     return nil, errors.new("unavailable", ("outdated: the index of %s does not answer: %s")
       :format(language, line), "pass packages = false (--offline) to leave the indexes out")
   end
@@ -146,7 +147,7 @@ function outdated.look(about, with_packages)
       return moved
     end
   end
-  local sandbox, err = create.create({ template = about.name })
+  local sandbox, err = create.create({ template = about.name, packages = with_packages and (about.indexes or true) })
   if not sandbox then
     return nil, err
   end

@@ -90,6 +90,7 @@ local function is_about(about, name)
     and (about.root == nil or type(about.root) == "string" and about.root:sub(1, 1) == "/")
     and (about.cwd == nil or type(about.cwd) == "string")
     and (about.envs == nil or is_texts(about.envs))
+    and (about.indexes == nil or type(about.indexes) == "table")
 end
 
 local function read_about(folder, name)

@@ -76,8 +76,8 @@ local function read_records(text, into)
   local at = 1
   while at <= #text do
     local digits = text:match("^(%d+) ", at)
-    local length = digits and #digits < 9 and tonumber(digits)
-    local record = length and length > #digits + 2 and text:sub(at + #digits + 1, at + length - 1)
+    local length = digits and #digits < 9 and tonumber(digits) or math.huge
+    local record = at + length - 1 <= #text and text:sub(at + #digits + 1, at + length - 1)
     local key, value = (record or ""):match("^([^=]+)=(.*)\n$")
     if not key then
       return false
