@@ -217,7 +217,7 @@ describe("commands in a sandbox of E2B", function()
     assert.same({ process = { pid = 3 }, input = { pty = base64.encode "ls\n" } },
       json.decode(server:asked("POST", "SendInput")[1].body))
     terminal:close()
-    wait_for("SendSignal", 2)
+    assert.equal(1, #server:asked("POST", "SendSignal")) -- it is not killed twice
   end)
 
   it("are killed when their object is collected", function()

@@ -147,7 +147,7 @@ local function new_process(sandbox, run, owns)
   local self = setmetatable({ _run = run, _sandbox = sandbox, _owns = owns }, Process)
   if owns then
     self._end = ends.watch(function()
-      if run.state == "running" and not run.is_let_go then
+      if run.state == "running" and not run.was_killed then
         return run.there:request("kill", 49983, process.signal_request(run, 9))
       end
     end)
@@ -299,6 +299,7 @@ function Process:_signal(number)
   if not run.pid then
     return nil, errors.new("unavailable", "kill: it has not started yet")
   end
+  run.was_killed = run.was_killed or number == 9
   return request(run, function()
     return process.signal(run.there, run.pid, number)
   end)

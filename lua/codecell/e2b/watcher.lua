@@ -7,6 +7,7 @@ local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
 local verbs = require "codecell.e2b.verbs"
 local wait = require "codecell.wait"
+require "codecell.watcher" -- the verbs
 
 local watcher = {}
 
