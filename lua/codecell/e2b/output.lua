@@ -122,7 +122,7 @@ end
 ---@return string|false|nil chunk false: nothing yet; nil: the end
 function Output:read(size, as_text)
   local pieces, count = {}, 0
-  local position = self.position
+  local position, in_head, in_tail = self.position, self.read_head, self.read_tail
   while count < size do
     local piece = position < self.total and piece_at(self, position)
     if not piece or count > 0 and piece.at > position then
@@ -136,10 +136,15 @@ function Output:read(size, as_text)
   local chunk = table.concat(pieces)
   if as_text and not self.is_over then
     local length = whole(chunk)
-    position, chunk = position - (#chunk - length), chunk:sub(1, length)
+    if length < #chunk then
+      position, chunk = position - (#chunk - length), chunk:sub(1, length)
+      self.read_head, self.read_tail = in_head, in_tail
+    end
   end
-  if chunk == "" then
-    return not (self.is_over and self.position >= self.total) and false or nil
+  if chunk == "" and self.is_over then
+    return nil
+  elseif chunk == "" then
+    return false
   end
   self.position = position
   reactor.wake(self)
