@@ -1,6 +1,7 @@
 local codecell = require "codecell"
 local e2b = require "spec.support.e2b"
 local json = require "codecell.json"
+local shell = require "spec.support.shell"
 
 -- Let what was queued be sent.
 local function step_until(condition)
@@ -191,6 +192,17 @@ describe("the control plane of E2B", function()
     collectgarbage()
     collectgarbage()
     assert.truthy(step_until(function() return #server:asked("DELETE", e2b.id) == 1 end))
+  end)
+
+  it("ends what is left when a program ends, with close or without, or by an error", function()
+    local exits = { "", "sandbox:close()", "error('x')" }
+    for _, last in ipairs(exits) do
+      server:script(e2b.rules())
+      local program = ("local sandbox = require('codecell').create({backend = 'e2b', api_key = %q, "
+        .. "api_url = %q}) assert(sandbox) %s"):format(e2b.key, server.url, last)
+      shell.run(("%s -e %s"):format(shell.lua, shell.quote(program)), { folder = "." })
+      assert.equal(1, #server:asked("DELETE", e2b.id), last)
+    end
   end)
 
   it("does not end what was detached", function()

@@ -3,9 +3,9 @@
 --- A finalizer may run in the middle of anything, so it only begins the request; the reactor brings
 --- it to its end. When the Lua state ends nobody steps any more: the last finalizer then gives all
 --- that are on their way a moment.
+local core = require "codecell.core"
 local http = require "codecell.http"
 local reactor = require "codecell.reactor"
-local wait = require "codecell.wait"
 
 local ends = {}
 
@@ -30,7 +30,9 @@ end
 local send
 
 local function forget(one)
-  if started[one] then
+  local guard = started[one]
+  if guard then
+    guard.is_over = true
     started[one] = nil
     count = count - 1
     one:close()
@@ -38,6 +40,35 @@ local function forget(one)
       send(table.remove(queue, 1))
     end
   end
+end
+
+-- The state ends, and nobody steps any more.
+local function hurry()
+  local loop = reactor.get()
+  local till = loop and reactor.now() + LAST
+  while loop and count > 0 and reactor.now() < till do
+    loop:try_step(till - reactor.now())
+    repeat until not loop:take()
+    for one in pairs(started) do
+      if one:is_over() then
+        forget(one)
+        break
+      end
+    end
+  end
+  queue = {}
+end
+
+-- Held as long as the request is on its way, and made after it: when the state ends this is
+-- finalized before it.
+local function new_guard()
+  local guard = {}
+  guard.proxy = with_finalizer(function()
+    if not guard.is_over then
+      hurry()
+    end
+  end)
+  return guard
 end
 
 function send(request)
@@ -51,7 +82,7 @@ function send(request)
   if not token then
     return
   end
-  started[one], count = true, count + 1
+  started[one], count = new_guard(), count + 1
   reactor.listen(token, function()
     if one:is_over() then
       forget(one)
@@ -61,25 +92,8 @@ function send(request)
   end)
 end
 
-local function hurry()
-  local loop = reactor.get()
-  if not loop or count == 0 then
-    return
-  end
-  local till = reactor.now() + LAST
-  while count > 0 and reactor.now() < till do
-    loop:try_step(till - reactor.now())
-    repeat until not loop:take()
-    for one in pairs(started) do
-      if one:is_over() then
-        forget(one)
-        break
-      end
-    end
-  end
-end
-
-local last -- made before the first object that it waits for, and so collected after it
+-- Made before the first object that it waits for, and so finalized after it.
+local last
 
 ---@class codecell.E2bEnd
 ---@field package proxy any
@@ -92,25 +106,16 @@ End.__index = End
 ---@return codecell.E2bEnd
 function ends.watch(called)
   last = last or with_finalizer(hurry)
-  wait.deadline() -- where nobody may wait, this raises before anything is made
-  local self = setmetatable({ called = called }, End)
-  self.proxy = with_finalizer(function()
-    if self.called then
-      local request = self.called()
-      self.called = nil
-      if request then
-        send(request)
-      end
-    end
-  end)
+  local self = setmetatable({ called = called, owner = core.getpid() }, End)
+  self.proxy = with_finalizer(function() self:fire() end)
   return self
 end
 
---- Send it now. Idempotent.
+--- Send it now. Idempotent; a forked copy of the process has nothing to end.
 function End:fire()
   local called = self.called
   self.called = nil
-  local request = called and called()
+  local request = called and core.getpid() == self.owner and called()
   if request then
     send(request)
   end
