@@ -118,6 +118,51 @@ describe("commands in a sandbox of E2B", function()
     assert.truthy(result.stdout:find("040x", 1, true))
   end)
 
+  it("install packages by what is there", function()
+    answer(e2b.process(out "Successfully installed idna-3.7 requests-2.31.0\n", e2b.exit0))
+    local result = codecell.assert(sandbox:install({ "requests>=2" }))
+    assert.same({ { name = "requests", version = "2.31.0", status = "installed" } },
+      result.packages)
+    assert.equal("python3", started().process.cmd)
+    assert.equal("requests>=2", started().process.args[6])
+    answer(e2b.process(out("ERROR: No matching distribution\n", "stderr"),
+      { ["end"] = { exitCode = 1, exited = true } }))
+    local none, err = sandbox:install("nothing-there")
+    assert.is_nil(none)
+    assert.equal("not_found", err.kind)
+    assert.truthy(err.log:find("No matching", 1, true))
+    none, err = sandbox:install("--index-url=http://x")
+    assert.is_nil(none)
+    assert.equal("invalid_argument", err.kind)
+  end)
+
+  it("show no secrets, wherever the pieces are cut", function()
+    server:script(e2b.rules())
+    local hiding = codecell.assert(codecell.create(server:options {
+      secrets = { TOKEN = "hunter2hunter2" } }))
+    hiding:detach()
+    assert.same({ TOKEN = "hunter2hunter2" },
+      json.decode(server:asked("POST", "^/sandboxes$")[1].body).envVars)
+    answer(e2b.process(out "is hunt", out "er2hun", out "ter2, hunt", e2b.exit0))
+    local heard = {}
+    local result = codecell.assert(hiding.commands:run("x",
+      { on_stdout = function(text) heard[#heard + 1] = text end }))
+    assert.equal("is ***, hunt", result.stdout)
+    assert.equal("is ***, hunt", table.concat(heard))
+    server:script(e2b.rules({ method = "POST", path = "/execute$", body = e2b.lines(
+      { type = "stdout", text = "hunter2" }, { type = "stdout", text = "hunter2" },
+      { type = "result", text = "'hunter2hunter2'", is_main_result = true },
+      { type = "error", name = "E", value = "hunter2hunter2", traceback = "" },
+      { type = "end_of_execution" }) }))
+    heard = {}
+    local execution = codecell.assert(hiding:run_code("x",
+      { on_stdout = function(text) heard[#heard + 1] = text end }))
+    assert.same({ "***" }, execution.logs.stdout)
+    assert.equal("***", table.concat(heard))
+    assert.equal("'***'", execution.text)
+    assert.equal("***", execution.error.value)
+  end)
+
   it("make an error of each code that a stream ends with", function()
     for _, case in ipairs(require "spec.cases.e2b.codes") do
       answer(envelope({ error = { code = case[1], message = "because " .. e2b.token } }, 2))

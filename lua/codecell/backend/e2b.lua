@@ -7,6 +7,7 @@ local object = require "codecell.e2b.object"
 local policy = require "codecell.e2b.network"
 local process = require "codecell.e2b.process"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local settings = require "codecell.e2b.settings"
 local watcher = require "codecell.e2b.watcher"
 
@@ -18,7 +19,7 @@ local backend = {
   isolation = "microvm",
   contexts = interpreter.contexts,
   features = {
-    commands = true, files = true, fork = true, host = true, metrics = true, network = true,
+    commands = true, files = true, fork = true, host = true, install = true, metrics = true, network = true,
     network_update = true, pause = true, pty = true, root = true, run_code = true,
     snapshot = true, templates = true, urls = true, watch = true,
   },
@@ -27,7 +28,7 @@ local backend = {
 
 -- ---- create ----
 
-local ABSENT = { "gpu", "mounts", "packages", "root_view", "secrets", "warm" }
+local ABSENT = { "gpu", "mounts", "packages", "root_view", "warm" }
 local OURS = { code = true, output = true }
 
 local function check_supported(given)
@@ -65,9 +66,25 @@ local function lifecycle(given, body)
   end
 end
 
+local function copy(from)
+  local to = {}
+  for name, value in pairs(from) do
+    to[name] = value
+  end
+  return to
+end
+
+local function envs_of(given)
+  local envs = given.secrets and copy(given.envs or {}) or given.envs
+  for name, value in pairs(given.secrets or {}) do
+    envs[name] = value
+  end
+  return envs
+end
+
 local function body_of(given)
   local body = { templateID = given.template or TEMPLATE, timeout = math.ceil(given.timeout),
-    secure = given.secure ~= false, metadata = given.metadata, envVars = given.envs }
+    secure = given.secure ~= false, metadata = given.metadata, envVars = envs_of(given) }
   local target = { maskRequestHost = given.host_mask, egressProxy = given.egress_proxy }
   if given.public_traffic ~= nil then
     target.allowPublicTraffic = given.public_traffic
@@ -88,12 +105,19 @@ local function debug_record(given)
     token = none, traffic = none }
 end
 
-local function copy(from)
-  local to = {}
-  for name, value in pairs(from) do
-    to[name] = value
+local function finish(found, record, given)
+  local mask, err
+  if given.secrets and next(given.secrets) ~= nil then
+    mask, err = secrets.mask(given.secrets)
   end
-  return to
+  given.api_key, given.secrets = nil, nil -- where nobody prints them
+  local sandbox = object.new(backend, found, record, given, true)
+  sandbox._mask = mask
+  if err then
+    sandbox:close()
+    return nil, err
+  end
+  return sandbox
 end
 
 --- Make a sandbox.
@@ -126,8 +150,7 @@ function backend.make(options)
   if not record then
     return nil, err
   end
-  given.api_key = nil -- in the settings, where nobody prints it
-  return object.new(backend, found, record, given, true)
+  return finish(found, record, given)
 end
 
 -- ---- those that are there ----

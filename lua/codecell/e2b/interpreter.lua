@@ -7,6 +7,7 @@ local lines = require "codecell.e2b.lines"
 local output = require "codecell.e2b.output"
 local plane = require "codecell.e2b.plane"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"
 local turns = require "codecell.turns"
@@ -17,6 +18,8 @@ local interpreter = {}
 local CODE = plane.CODE
 local RESULTS_MOST = 2000 -- of a cell
 local RESULT_BYTES_MOST = 134217728 -- of all results of a cell
+local SILENCE = 60 -- seconds without even a keepalive: the connection is gone
+local TEXT_MOST = 1048576 -- bytes that a callback gets at once
 local SHORT = { js = "javascript", ts = "typescript", py = "python", sh = "bash" }
 
 ---@class codecell.E2bRunner what runs the cells of one context
@@ -38,12 +41,19 @@ local function tell(run, called, value)
   end
 end
 
-local function print_to(name, called)
+local function hand_over(run, which, called)
+  local text = called and run.outputs[which]:read(TEXT_MOST, true)
+  while text do
+    tell(run, called, text)
+    text = run.outputs[which]:read(TEXT_MOST, true)
+  end
+end
+
+local function print_to(which, name)
   return function(run, event)
-    local text = shape.text(event.text) or type(event.text) == "string" and event.text
-    if text then
-      run.outputs[name]:add(text)
-      tell(run, run.job[called], text)
+    if type(event.text) == "string" then
+      run.outputs[which]:add(event.text)
+      hand_over(run, which, run.job[name])
     end
   end
 end
@@ -59,7 +69,7 @@ heard.error = function(run, event)
   for _, name in ipairs({ "name", "value", "traceback" }) do
     told[name] = type(event[name]) == "string" and event[name] or ""
   end
-  run.execution.error = told
+  run.execution.error = secrets.hide_all(run.mask, told)
   tell(run, run.job.on_error, told)
 end
 
@@ -94,7 +104,8 @@ heard.result = function(run, event)
     done.truncated.results = { kept = #done.results, total = run.seen }
     return
   end
-  local result = execution.decoded(formats_of(event), event.is_main_result == true)
+  local result = secrets.hide_all(run.mask,
+    execution.decoded(formats_of(event), event.is_main_result == true))
   done.results[#done.results + 1] = result
   if result.is_main_result and not run.has_main then
     run.has_main, done.text = true, result.text
@@ -120,7 +131,7 @@ local function follow(run, response, deadline)
       local left = deadline - reactor.now()
       local chunk
       if left > 0 then
-        chunk, err = response:read(math.min(left, run.silence))
+        chunk, err = response:read(math.min(left, SILENCE))
       end
       if chunk then
         reader:add(chunk)
@@ -137,6 +148,10 @@ local function follow(run, response, deadline)
 end
 
 local function take_output(run)
+  for which, called in pairs({ [0] = "on_stdout", "on_stderr" }) do
+    run.outputs[which]:finish()
+    hand_over(run, which, run.job[called])
+  end
   execution.take_output(run.execution, {
     _kept = function(_, which) return run.outputs[which]:kept() end,
   })
@@ -193,9 +208,10 @@ local function conclude(self, run, outcome)
 end
 
 local function run_cell(self, job, began, deadline)
-  local limit = self.sandbox._limits.output
+  local limit, mask = self.sandbox._limits.output, self.sandbox._mask
   local run = { job = job, execution = execution.new(self.context.language, self.context.id),
-    outputs = { [0] = output.new(limit), output.new(limit) }, seen = 0, bytes = 0, silence = 60 }
+    outputs = { [0] = output.new(limit, mask), output.new(limit, mask) }, mask = mask,
+    seen = 0, bytes = 0 }
   local sent = reactor.now()
   local response, err = open(self, job, deadline)
   if not response then

@@ -375,7 +375,17 @@ function Sandbox:detach()
   return true
 end
 
-for _, verb in ipairs({ "apply", "changes", "expose", "export", "history", "install" }) do
+--- Install packages, by pip or npm inside: its network must reach them.
+---@param list string|string[] as those programs take them
+---@param given table? `language` ("python"; "javascript", "typescript"), `envs`, `timeout` (600 s)
+---@return {packages: table[], log: string, seconds: number}? result
+---@return codecell.Error? err with `log`
+function Sandbox:install(list, given)
+  check_open(self, "install")
+  return require("codecell.e2b.install").install(self, list, given)
+end
+
+for _, verb in ipairs({ "apply", "changes", "expose", "export", "history" }) do
   Sandbox[verb] = function(self)
     check_open(self, verb)
     return nil, errors.unsupported(verb, "e2b", "do it by code or commands in the sandbox")

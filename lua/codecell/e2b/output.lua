@@ -1,5 +1,6 @@
 --- The output of something that runs elsewhere, kept in bounded memory: its first bytes and its
 --- last, and whatever of them nobody has read yet. The engine does the same for processes here.
+local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -18,9 +19,11 @@ Output.__index = Output
 
 --- An empty one.
 ---@param limit integer bytes that are kept, half of them first ones
+---@param mask userdata? of secrets, which do not stand in it
 ---@return codecell.E2bOutput
-function output.new(limit)
+function output.new(limit, mask)
   return setmetatable({
+    masking = mask and errors.assert(mask:stream()),
     total = 0, position = 0, head = {}, head_size = 0, head_limit = math.floor(limit / 2),
     tail = {}, first = 1, last = 0, tail_size = 0, tail_limit = limit - math.floor(limit / 2),
   }, Output)
@@ -40,9 +43,8 @@ local function drop(self)
   end
 end
 
---- Add what has come.
----@param text string
-function Output:add(text)
+-- Add what may be shown.
+local function add(self, text)
   local room = self.head_limit - self.head_size
   local kept = room > 0 and text:sub(1, room) or ""
   if kept ~= "" then
@@ -57,6 +59,12 @@ function Output:add(text)
     drop(self)
   end
   self.total = self.total + #text
+end
+
+--- Add what has come.
+---@param text string
+function Output:add(text)
+  add(self, self.masking and self.masking:feed(text) or text)
 end
 
 --- While one reads who must see everything, what comes waits for him.
@@ -173,6 +181,9 @@ end
 
 --- Nothing more will come.
 function Output:finish()
+  if self.masking and not self.is_over then
+    add(self, self.masking:finish())
+  end
   self.is_over = true
   reactor.wake(self)
 end

@@ -138,9 +138,10 @@ local function begin(run, open)
   end)
 end
 
-local function new_run(there, what, limit)
-  return { there = there, what = what, state = "starting",
-    outputs = { [0] = output.new(limit), output.new(limit) } }
+local function new_run(sandbox, what)
+  local limit, mask = sandbox._limits.output, sandbox._mask
+  return { there = sandbox._plane, what = what, state = "starting",
+    outputs = { [0] = output.new(limit, mask), output.new(limit, mask) } }
 end
 
 local function new_process(sandbox, run, owns)
@@ -186,7 +187,7 @@ local function body_of(sandbox, details)
 end
 
 local function join(sandbox, what, pid)
-  local run = new_run(sandbox._plane, what, sandbox._limits.output)
+  local run = new_run(sandbox, what)
   run.has_input = true
   begin(run, function()
     return rpc.open(run.there, what, "process.Process/Connect", { process = { pid = pid } }, {})
@@ -208,7 +209,7 @@ function process.start(sandbox, details)
   elseif details.pid then
     return join(sandbox, what, details.pid)
   end
-  local run = new_run(there, what, sandbox._limits.output)
+  local run = new_run(sandbox, what)
   run.is_terminal = details.kind == "terminal"
   run.has_input = run.is_terminal or details.input == true
   local body = body_of(sandbox, details)
@@ -224,7 +225,7 @@ end
 ---@param pid integer
 ---@return table process
 function process.at(sandbox, pid)
-  local run = new_run(sandbox._plane, "process", sandbox._limits.output)
+  local run = new_run(sandbox, "process")
   run.pid, run.state, run.has_input = pid, "running", true
   return new_process(sandbox, run, false)
 end
