@@ -41,7 +41,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field now fun(self): number seconds of the clock that deadlines are of
 
 ---@class codecell.CreateOptions
----@field backend "local"? default "local"
+---@field backend ("local"|"e2b")? default "local"
 ---@field template string? what it begins with: the name of a template, the id of a snapshot, or the
 ---absolute path of a folder with programs (an unpacked image); default: the programs of this
 ---machine and an empty home
@@ -63,6 +63,24 @@ error("codecell.meta is for language servers; it is never required")
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
 ---@field on_timeout ("kill"|"pause")? what happens at its deadline, default "kill"; a paused one
 ---keeps its memory until it is resumed, or ended
+
+--- Besides, for `backend = "e2b"`: where it is, and what only E2B has. See docs/e2b.md.
+---@class codecell.E2bOptions: codecell.CreateOptions
+---@field api_key string? default: E2B_API_KEY
+---@field domain string? default: E2B_DOMAIN, else "e2b.app"
+---@field api_url string? default: E2B_API_URL, else "https://api." and the domain
+---@field sandbox_url string? default: E2B_SANDBOX_URL, else the host of each sandbox
+---@field request_timeout number? seconds of one request, default 60
+---@field max_retries integer? of a request that cannot have run; default: E2B_MAX_RETRIES, else 3
+---@field validate_api_key boolean? default true
+---@field debug boolean? use what runs on this machine; default: E2B_DEBUG
+---@field secure boolean? only who has its token may speak to it; default true
+---@field auto_resume boolean? with on_timeout = "pause": whoever asks it for something wakes it
+---@field keep_memory boolean? with on_timeout = "pause": default true
+---@field public_traffic boolean? whether anybody may visit its ports; default true
+---@field host_mask string? the Host that its ports are told, "localhost:${PORT}"
+---@field egress_proxy {address: string, username: string?, password: string?}? SOCKS 5, for all
+---that it sends
 
 ---@class codecell.Event: codecell.Refusal
 ---@field type "refused"|"paused" paused: its deadline has come, and it has only `sandbox`
