@@ -365,6 +365,22 @@ describe("the control plane of E2B", function()
     assert.truthy(err.message:find("https://status.e2b.dev", 1, true))
   end)
 
+  it("is what the command runs code by, and what doctor looks at #N01 #J01", function()
+    server:script(e2b.rules({ method = "GET", path = "^/v2/sandboxes", json = json.list {} },
+      { method = "POST", path = "^/execute$", body = e2b.lines(
+        { type = "stdout", text = "hi\n" }, { type = "end_of_execution" }) }))
+    local environment = ("env E2B_API_KEY=%s E2B_API_URL=%s E2B_SANDBOX_URL=%s "):format(e2b.key,
+      server.url, server.url)
+    local result = shell.run(environment .. shell.codecell .. " run --mode production -c 'x'")
+    assert.equal("hi\n", result.stdout, result.stderr)
+    assert.equal(1, #server:asked("DELETE", e2b.id))
+    result = shell.run(environment .. shell.codecell .. " doctor --backend e2b")
+    assert.truthy(result.stdout:find("the key is taken", 1, true), result.stdout)
+    assert.equal(0, result.status)
+    result = shell.run("env -u E2B_API_KEY " .. shell.codecell .. " run --backend e2b -c 1")
+    assert.truthy(result.stderr:find("No E2B_API_KEY provided", 1, true))
+  end)
+
   it("signs URLs of files, and needs a token for one that expires #F22", function()
     local sandbox = with_sandbox {}
     local url = codecell.assert(sandbox:download_url("a b", { user = "root" }))
