@@ -71,6 +71,7 @@ WARDEN_COMPILE = $(WARDEN_CC) $(DIALECT) $(WARNINGS) $(WARDEN_EXTRA) -Os -fno-pi
 BINDING_SOURCES := $(wildcard src/lua_*.c)
 ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c src/egress/*.c src/http/*.c))
 WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
+	src/zygote/parcel.c \
 	src/frame.c src/pack.c src/tar.c src/egress/name.c src/egress/query.c
 KERNELS := $(wildcard src/kernels/*.*)
 # The interpreter that sandboxes run, if there is one: see .ci/marshal_kernels.
@@ -80,7 +81,8 @@ ENGINE_TESTS := $(wildcard spec/engine/*_test.c)
 KERNEL_TESTS := $(wildcard spec/kernels/*_test.py)
 
 ENGINE_OBJECTS := $(ENGINE_SOURCES:src/%.c=$(BUILD)/engine/%.o) \
-	$(BUILD)/engine/embed_warden.o $(BUILD)/engine/embed_kernels.o
+	$(BUILD)/engine/embed_warden.o $(BUILD)/engine/embed_kernels.o \
+	$(BUILD)/engine/embed_zygote.o
 BINDING_OBJECTS := $(BINDING_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/%.o)
 WARDEN_OBJECTS := $(patsubst src/%.c,$(BUILD)/warden/%.o,$(patsubst src/warden/%,src/%,$(WARDEN_SOURCES)))
 TEST_PROGRAMS := $(ENGINE_TESTS:spec/engine/%.c=$(BUILD)/tests/%)
@@ -144,8 +146,7 @@ $(NAMES): $(NAMES_OBJECTS)
 	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CARES_LIBS)
 
 # What needs libcurl: loaded by the first request that is made.
-ifdef CURL_INCDIR
-CURL_CFLAGS ?= -I$(CURL_INCDIR)
+ifdef CURL_LIBDIR
 CURL_LIBS ?= -L$(CURL_LIBDIR) -lcurl
 endif
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
@@ -162,8 +163,7 @@ $(CURL): $(CURL_OBJECTS)
 	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
 # What needs libmicrohttpd: loaded by the first server that is made.
-ifdef MICROHTTPD_INCDIR
-MICROHTTPD_CFLAGS ?= -I$(MICROHTTPD_INCDIR)
+ifdef MICROHTTPD_LIBDIR
 MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd
 endif
 MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd 2>/dev/null)
@@ -181,7 +181,8 @@ $(MICROHTTPD): $(MICROHTTPD_OBJECTS)
 
 # ---- the warden, and what is embedded ----
 
-$(BUILD)/warden/%.o: src/warden/%.c $(BUILD)/warden/filter.h | tools
+FILTERS := $(BUILD)/warden/filter.h $(BUILD)/warden/filter_zygote.h
+$(BUILD)/warden/%.o: src/warden/%.c $(FILTERS) | tools
 	@mkdir -p $(@D)
 	$(WARDEN_COMPILE) -c -o $@ $<
 
@@ -200,6 +201,23 @@ $(BUILD)/warden/filter_generator: src/warden/filter_generator.c | tools
 $(BUILD)/warden/filter.h: src/warden/filter.table src/warden/filter_names.h \
 		$(BUILD)/warden/filter_generator
 	$(CC) -E -dM src/warden/filter_names.h | $(BUILD)/warden/filter_generator $< > $@
+
+$(BUILD)/warden/filter_zygote.h: src/warden/filter.table src/warden/filter_names.h \
+		$(BUILD)/warden/filter_generator
+	$(CC) -E -dM src/warden/filter_names.h | \
+	  $(BUILD)/warden/filter_generator $< _zygote setns > $@
+
+# Loaded into the interpreter of a zygote, of whatever C library that is.
+ZYGOTE := $(BUILD)/zygote/fork.so
+ZYGOTE_SOURCES := src/zygote/fork.c src/zygote/parcel.c
+$(ZYGOTE): $(ZYGOTE_SOURCES) $(wildcard src/zygote/*.h) | tools
+	@mkdir -p $(@D)
+	$(CC) $(DIALECT) $(WARNINGS) -Os -fPIC -fvisibility=hidden -fno-stack-protector -shared -s \
+	  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodelete -o $@ $(ZYGOTE_SOURCES) -ldl
+
+$(BUILD)/embed/embed_zygote.c: $(ZYGOTE) src/embed.sh
+	@mkdir -p $(@D)
+	sh src/embed.sh zygote $(ZYGOTE) > $@
 
 $(BUILD)/embed/embed_warden.c: $(WARDEN) src/embed.sh
 	@mkdir -p $(@D)
@@ -324,9 +342,9 @@ lint-lua:
 	  --include-files '**/*.lua'
 lint-format:
 	@$(SUITE) step clang-format clang-format --dry-run -Werror $(C_FILES)
-lint-tidy: $(BUILD)/warden/filter.h
+lint-tidy: $(FILTERS)
 	@$(SUITE) step clang-tidy sh -c 'printf "%s\n" $(ENGINE_SOURCES) $(BINDING_SOURCES) $(WARDEN_SOURCES) \
-	  src/warden/filter_generator.c | \
+	  $(ZYGOTE_SOURCES) src/warden/filter_generator.c | \
 	  sort -u | xargs -P $(JOBS) -n 1 sh -c '\''clang-tidy --quiet "$$@" -- $(DIALECT) -Isrc \
 	  -I$(BUILD)/warden $(LUA_CFLAGS) 2>/dev/null'\'' tidy'
 lint-gcc:

@@ -205,16 +205,60 @@ function verbs.warm(path)
     .. nanoseconds(done - first)
 end
 
--- Add warm sandboxes that have run some code: their ids.
+local SIZES = [[
+rows = dict(line.split(":") for line in open("/proc/self/smaps_rollup").readlines()[1:])
+size = lambda *names: sum(int(rows[name].split()[0]) for name in names)
+print(size("Private_Clean", "Private_Dirty"), size("Pss"), size("Rss"))
+]]
+
+-- Add warm sandboxes that have run some code: what memory each has then, private, PSS and RSS in
+-- kilobytes, as it sees it itself.
 function verbs.warm_sessions(count, path)
-  local ids = {}
+  local sandboxes, sizes = {}, {}
   for i = 1, count do
     codecell.assert(kept.pool:wait(120))
-    local sandbox = create({ warm = true, timeout = 3600 })
-    run(sandbox, read(path))
-    kept[#kept + 1], ids[i] = sandbox, sandbox.id
+    sandboxes[i] = create({ warm = true, timeout = 3600 })
+    run(sandboxes[i], read(path))
   end
-  return table.concat(ids, " ")
+  for i, sandbox in ipairs(sandboxes) do
+    sizes[i] = run(sandbox, SIZES).logs.stdout[1]:gsub("%s+$", "")
+  end
+  for _, sandbox in ipairs(sandboxes) do
+    close(sandbox)
+  end
+  return table.concat(sizes, " ")
+end
+
+-- How long the last one of the pool took to be made, and whether from a zygote.
+function verbs.made()
+  codecell.assert(kept.pool:wait(120))
+  local stats = kept.pool:stats()
+  return nanoseconds(stats.seconds) .. " " .. tostring(stats.zygote)
+end
+
+-- Have the pool keep none: what is asked for then comes from its zygote, made for it.
+function verbs.empty()
+  codecell.assert(kept.pool:wait(120))
+  kept.pool.size = 0
+  while kept.pool:stats().ready > 0 do
+    close(create({ warm = true }))
+  end
+  return "0"
+end
+
+-- From an empty pool with a zygote: to the sandbox, to its first answer, and the time of the next.
+function verbs.session(path)
+  local code = read(path)
+  local start = now()
+  local sandbox = create({ warm = true })
+  local created = now()
+  run(sandbox, code)
+  local first = now()
+  run(sandbox, code)
+  local done = now()
+  close(sandbox)
+  return nanoseconds(created - start) .. " " .. nanoseconds(first - start) .. " "
+    .. nanoseconds(done - first)
 end
 
 function verbs.file(size)

@@ -46,12 +46,14 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     files = { "lua/codecell/template.lua", "lua/codecell/template/build.lua",
       "lua/codecell/snapshot.lua" },
     text = "What sandboxes begin with, prepared once and shared by all of them, read-only: a home,"
-      .. " variables, and if wanted a folder with programs in the place of this machine's. They are"
-      .. " kept in `$CODECELL_HOME/templates` (`/var/lib/codecell` for root, else"
-      .. " `$XDG_DATA_HOME/codecell` or `~/.local/share/codecell`), for their owner alone; who has"
-      .. " one keeps it while it is replaced or removed.",
+      .. " variables, and if wanted a folder with programs in the place of this machine's: whatever"
+      .. " has bin/sh or usr/bin, such as an image that `docker export $(docker create IMAGE) | tar"
+      .. " -xC FOLDER` has unpacked, or a debootstrap tree. They are kept in"
+      .. " `$CODECELL_HOME/templates` (`/var/lib/codecell` for root, else `$XDG_DATA_HOME/codecell`"
+      .. " or `~/.local/share/codecell`), for their owner alone; who has one keeps it while it is"
+      .. " replaced or removed.",
     receivers = { template = "codecell.template", snapshot = "codecell.snapshot" },
-    except = set("included", "is_root", "find", "apply", "take"),
+    except = set("included", "is_root", "find", "apply", "plain", "take"),
   },
   {
     title = "Packages",

@@ -4,7 +4,7 @@
 ** Whatever it says, the host keeps its descriptors and its memory, and a
 ** sandbox that ended says why. Each operation is one byte, then its arguments:
 **
-**   0-63   the host asks question CELL_SPAWN + byte % 18
+**   0-63   the host asks question CELL_SPAWN + byte % QUESTIONS
 **   64-79  the host starts a process (a command, a kernel or a terminal)
 **   80-95  the host takes answers, reads output and forgets
 **   96-255 the warden says a message: type, whom it answers, count of
@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define QUESTIONS (CELL_GOODBYE - CELL_SPAWN)
 #define ASKED_MAX 32
 #define PROCESSES_MAX 4
 
@@ -71,8 +72,8 @@ static void ask(struct play *play, unsigned which)
 
   cell_pack_start(&packer, bytes, sizeof bytes);
   cell_pack_u32(&packer, which);
-  request = cell_sandbox_ask(play->sandbox, CELL_SPAWN + which % 18, &packer,
-                             NULL, 0, NULL);
+  request = cell_sandbox_ask(play->sandbox, CELL_SPAWN + which % QUESTIONS,
+                             &packer, NULL, 0, NULL);
   if (request != 0)
     play->asked[play->asked_count++ % ASKED_MAX] = request;
 }
@@ -178,8 +179,18 @@ static void say(struct play *play, unsigned type)
 
 static void start(struct play *play)
 {
-  static const struct cell_sandbox_options options = {
-    "i0123456789abcdefghij", 60000, 1u << 28, 1u << 24, 64, 256, 0, 0, 0};
+  static const struct cell_sandbox_options options = {"i0123456789abcdefghij",
+                                                      60000,
+                                                      1u << 28,
+                                                      1u << 24,
+                                                      64,
+                                                      256,
+                                                      0,
+                                                      0,
+                                                      0,
+                                                      0,
+                                                      NULL,
+                                                      0};
   int ends[2];
 
   demand(cell_fd_pair(SOCK_SEQPACKET, ends) == 0);

@@ -25,8 +25,8 @@ dependencies = {
 
 external_dependencies = {
   CARES = { header = "ares.h" },
-  CURL = { header = "curl/curl.h" },
-  MICROHTTPD = { header = "microhttpd.h" },
+  CURL = { library = "curl" }, -- its headers are where the compiler looks, not where LuaRocks does
+  MICROHTTPD = { library = "microhttpd" },
 }
 
 -- The warden is compiled, embedded and then linked in: a build in steps, so make.
@@ -39,9 +39,7 @@ build = {
     LUA_INCDIR = "$(LUA_INCDIR)",
     CARES_INCDIR = "$(CARES_INCDIR)",
     CARES_LIBDIR = "$(CARES_LIBDIR)",
-    CURL_INCDIR = "$(CURL_INCDIR)",
     CURL_LIBDIR = "$(CURL_LIBDIR)",
-    MICROHTTPD_INCDIR = "$(MICROHTTPD_INCDIR)",
     MICROHTTPD_LIBDIR = "$(MICROHTTPD_LIBDIR)",
   },
   install_variables = {

@@ -20,10 +20,10 @@ describe("codecell doctor #user", function()
     local report = json.decode(result.stdout)
     assert.is_true(report.ok)
     local found = by_name(report)
-    for _, name in ipairs { "lua", "kernel", "sandbox", "python" } do
+    for _, name in ipairs { "lua", "kernel", "sandbox", "python", "c-ares", "HTTP" } do
       assert.equal("ok", found[name] and found[name].status, name)
     end
-    for _, name in ipairs { "lua-cjson", "container engine", "E2B account", "libcurl" } do
+    for _, name in ipairs { "lua-cjson", "container engine", "E2B account" } do
       assert.equal("optional", found[name].status, name)
     end
     for _, check in ipairs(report.checks) do

@@ -1,7 +1,9 @@
 -- A context with a copy of the variables of another.
 
 local codecell = require "codecell"
+local attack = require "spec.support.attack"
 local one_sandbox = require "spec.support.one_sandbox"
+local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
 local LONG = 60 -- seconds that nothing here takes
@@ -218,13 +220,51 @@ describe("context:fork #user", function()
     assert.equal("1", run(origin, "1").text)
   end)
 
+  it("is made whatever the code does with children that end #S133", function()
+    run(origin, [[
+import os, signal, subprocess
+x = 1
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)]])
+    assert.equal("1", run(codecell.assert(origin:fork()), "x").text)
+    run(origin, [[
+def take_all(*_):
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+signal.signal(signal.SIGCHLD, take_all)
+for i in range(3):
+    subprocess.Popen(["true"])]])
+    local copy = codecell.assert(origin:fork())
+    assert.equal("True", run(copy, "signal.getsignal(signal.SIGCHLD) is take_all").text)
+    assert.equal("set()", run(copy, "signal.pthread_sigmask(signal.SIG_BLOCK, [])").text)
+    assert.equal("True", run(origin, "signal.getsignal(signal.SIGCHLD) is take_all").text)
+  end)
+
+  it("is made for a host that ignores its children #S133", function()
+    local text = attack.host(("trap '' CHLD; exec %s -e %s 2>&1"):format(attack.interpreter(),
+      shell.quote([[
+local codecell = require "codecell"
+local sandbox = codecell.assert(codecell.create())
+local context = sandbox:list_code_contexts()[1]
+codecell.assert(sandbox:run_code("x = 41"))
+print(sandbox:run_code("x + 1", { context = codecell.assert(context:fork()) }).text)
+sandbox:close()]])))
+    assert.equal("42\n", text)
+  end)
+
   it("is refused in other languages, with a hint", function()
-    local shell = codecell.assert(sandbox:create_code_context({ language = "bash" }))
-    run(shell, "x=1")
-    local copy, err = shell:fork()
-    assert.is_nil(copy)
-    assert.equal("unsupported", err.kind)
-    assert.truthy(err.hint:find("only contexts of Python", 1, true))
+    local languages = require "codecell.languages"
+    for _, one in ipairs(languages.list()) do
+      if one.available and one.sort ~= "jupyter" and one.name ~= "python" then
+        local context = codecell.assert(sandbox:create_code_context({ language = one.name }))
+        local copy, err = context:fork()
+        assert.is_nil(copy)
+        assert.equal("unsupported", err.kind)
+        assert.truthy(err.hint:find("only contexts of Python", 1, true))
+      end
+    end
   end)
 
   it("raises once the sandbox is closed, and knows of a removed context", function()

@@ -334,7 +334,9 @@ io.write(response:all(1000))]]):format(base))))
     assert.truthy(err)
     _, err = pcall(mine.request, mine, { url = base })
     assert.truthy(err)
-    assert.truthy(count "fd" <= before)
+    wait_until(function()
+      return count "fd" <= before
+    end)
   end)
 
   it("says what to install where libcurl is missing", function()

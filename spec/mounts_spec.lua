@@ -276,6 +276,17 @@ report("fill", attempt(lambda: open("/home/user/project/big", "wb").write(bytes(
     end, { limits = { disk = 8 * 2 ^ 20 } })
   end)
 
+  it("is no wall for files:rename", function()
+    with({ { host = folder, mode = "overlay" } }, function(sandbox)
+      local entry = codecell.assert(sandbox.files:rename("project/sub", "project/moved"))
+      assert.equal("/home/user/project/moved", entry.path)
+      assert.equal("inner\n", codecell.assert(sandbox.files:read("project/moved/b.txt")))
+      codecell.assert(sandbox.files:rename("project/a.txt", "/tmp/deep/a"))
+      assert.equal("hello\n", codecell.assert(sandbox.files:read("/tmp/deep/a")))
+      assert.is_false(sandbox.files:exists("project/a.txt"))
+    end)
+  end)
+
   it("is in a fork too, with what was changed in the first", function()
     with({ { host = folder, mode = "overlay" } }, function(sandbox)
       codecell.assert(sandbox:run_code("import os, shutil; os.chdir('project')\n"
@@ -324,7 +335,7 @@ report("fill", attempt(lambda: open("/home/user/project/big", "wb").write(bytes(
       with({ { host = folder, mode = "overlay" }, { host = folder, path = "/work" } },
         function() end)
     end
-    assert.equal(before, descriptors())
+    assert.is_true(descriptors() <= before)
     assert.equal("", shell.run("grep " .. top .. " /proc/self/mountinfo").stdout)
     assert.equal(0, shell.run("rm -r " .. folder).status)
   end)

@@ -99,7 +99,7 @@ print(sent < 1 << 26, outcome(lambda: socket.gethostbyname("good.example"))[:6])
 
   it("leave nothing behind when who asked has gone before the answer", function()
     local text = run([[
-for _ in range(30):
+for _ in range(20):
     peer = caller()
     peer.sendall(wire("silent.example"))
     peer.close()

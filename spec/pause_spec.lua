@@ -228,13 +228,55 @@ describe("fork #user", function()
     codecell.assert(sandbox():resume())
   end)
 
-  it("is refused where a directory is closed to its owner: nothing is left out unsaid", function()
-    codecell.assert(sandbox().commands:run("mkdir closed; echo a >closed/x; chmod 0 closed"))
-    local copy, err = sandbox():fork()
-    codecell.assert(sandbox().commands:run("chmod 700 closed; rm -r closed"))
-    assert.is_nil(copy)
-    assert.equal("permission_denied", err.kind)
-    assert.truthy(err.message:find("/home/user/closed", 1, true))
+  local SHAPES = "cd /home/user/shapes && find . -printf '%p %m %T@ %l\\n' | sort"
+
+  it("has the rights and times of all that it copies, closed ones too", function()
+    codecell.assert(sandbox().commands:run([[
+mkdir -p shapes/open shapes/shut/in/ner shapes/fixed/sub
+echo a >shapes/open/file; echo b >shapes/shut/in/ner/file; echo c >shapes/fixed/sub/file
+echo d >shapes/hidden; ln -s open shapes/link
+touch -h -d '2001-02-03 04:05:06.75' shapes/link shapes/hidden shapes/*/* shapes/*/*/*
+chmod 0 shapes/hidden shapes/shut/in/ner/file; chmod 755 shapes/open/file
+touch -d '1999-01-01' shapes/*/*/ shapes/*/
+chmod 0555 shapes/fixed/sub; chmod 0500 shapes/fixed; chmod 0 shapes/shut/in/ner shapes/shut]]))
+    fork(nil, function(copy)
+      local closed = "chmod 700 shapes/shut shapes/shut/in/ner; " .. SHAPES
+      local first, second = sandbox().commands:run(closed), copy.commands:run(closed)
+      local function rounded(text) -- to what a number of Lua can tell
+        return (text:gsub("(%.%d%d%d%d%d)%d+", "%1"))
+      end
+      assert.equal(rounded(first.stdout), rounded(second.stdout))
+      assert.matches("fixed/sub 555 915148800", second.stdout)
+      assert.matches("hidden 0 981173106%.75", second.stdout)
+      assert.equal("a b c d ", copy.commands:run("cd shapes; chmod -R u+rwX .; cat open/file "
+        .. "shut/in/ner/file fixed/sub/file hidden | tr '\\n' ' '").stdout)
+    end)
+    codecell.assert(sandbox().commands:run("chmod -R u+rwX shapes; rm -r shapes"))
+  end)
+
+  it("can be made several at once; the first goes on when the last is made", function()
+    codecell.assert(sandbox().commands:run(
+      "mkdir many; for i in $(seq 500); do echo $i >many/$i; done"))
+    local making = {}
+    for i = 1, 3 do
+      making[i] = codecell.async(function() return sandbox():fork() end)
+    end
+    local resumed
+    repeat
+      codecell.step(0.02)
+      local state = sandbox():get_info().state
+      if state == "paused" and resumed == nil then
+        resumed = sandbox():resume() -- it does, once nobody copies any more
+      end
+    until making[1]:poll() and making[2]:poll() and making[3]:poll()
+    for i = 1, 3 do
+      local copy = codecell.assert(making[i]:wait())
+      assert.equal("500\n", copy.commands:run("cat many/500; rm -r many").stdout)
+      copy:close()
+    end
+    assert.equal("running", sandbox():get_info().state)
+    assert.equal("2", run(sandbox(), "1 + 1").text)
+    sandbox().commands:run("rm -r many")
   end)
 
   it("that is cancelled leaves the first running", function()

@@ -132,6 +132,18 @@ describe("a pool #user", function()
     end)
   end)
 
+  it("has a hash secret of its own in each, where nothing is imported #S118", function()
+    full()
+    local seen = {}
+    for _ = 1, 2 do
+      take(nil, function(sandbox)
+        local secret = ask(sandbox, "hash('codecell')").text
+        assert.is_nil(seen[secret])
+        seen[secret] = true
+      end)
+    end
+  end)
+
   it("hands on a process as a new one: descriptors, signals, threads, timers #S121", function()
     full()
     local look = "import os, signal, sys, threading\n"
@@ -325,7 +337,7 @@ describe("a pool with imports #user", function()
       take(nil, function(sandbox)
         local text = ask(sandbox, "import random, numpy, uuid, tempfile\n"
           .. "print(random.random(), numpy.random.rand(), uuid.uuid4(), tempfile.mktemp(), "
-          .. "hash('codecell'), sep='\\n')").logs.stdout[1]
+          .. "sep='\\n')").logs.stdout[1]
         for word in text:gmatch("%S+") do
           assert.is_nil(seen[word], word)
           seen[word] = true

@@ -184,6 +184,27 @@ for i in range(3000):
       assert.same({ "create shut" }, brief(list))
     end)
 
+    it("sees through code that ends whatever it can, once that stands still #S059", function()
+      start()
+      codecell.assert(sandbox.commands:run([[exec python3 -c "
+import os
+open('/home/user/p/made', 'w').write('m')
+while True:
+    for name in os.listdir('/proc'):
+        if name.isdigit() and int(name) not in (1, os.getpid()):
+            try:
+                os.kill(int(name), 9)
+            except OSError:
+                pass
+"]], { background = true }))
+      require("spec.support.wait_until")(function() return sandbox.files:exists("p/made") end)
+      local list, err = sandbox:changes()
+      assert.is_true(list ~= nil or err.message:find("pause the sandbox first", 1, true) ~= nil)
+      codecell.assert(sandbox:pause())
+      assert.same({ "create made" }, brief(changes({ diff = true })))
+      assert.same({ "create made" }, brief(apply().applied))
+    end)
+
     it("is unsupported where there is no overlay", function()
       start({ mounts = { { host = folder } } })
       for _, verb in ipairs({ "changes", "apply" }) do

@@ -205,7 +205,12 @@ print(own.accept()[0].getpeername()[0])]], earth.web)
       .. "403 metadata.example:80 refused: it leads to 169.254.169.254, metadata\n"
       .. "403 loop.example:80 refused: it leads to 127.0.0.2, loopback\n",
       text:match("^.-\n.-\n.-\n"))
-    assert.equal(6, select(2, text:gsub("\n403 %S+ refused: it leads to %S+, %S+", "")) - 2)
+    assert.equal(6, select(2, text:gsub("\n403 %S+ refused: it is %S+, %S+", "")))
+    assert.equal("metadata.example:80 refused: it leads to a metadata address: "
+      .. "169.254.169.254, metadata", execution.refused[2].message)
+    assert.equal("10.0.0.5:80 refused: it is an address that must be named: 10.0.0.5, private; "
+      .. 'allow it with network = {allow = {"10.0.0.5"}}', execution.refused[4].message)
+    assert.is_nil(execution.refused[5].allow)
     assert.truthy(text:find("True\nTrue\nTrue\nConnectionRefusedError\n127.0.0.1\n$"), text)
     assert.is_true(#execution.refused >= 8)
     assert.equal("open", sandbox:get_info().network)

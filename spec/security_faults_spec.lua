@@ -45,7 +45,7 @@ describe("a host that ends", function()
     ["with a process open"] =
       [[process = codecell.assert(first.commands:run("sleep 1000", { background = true }))]],
   }) do
-    it(name .. " leaves nothing #S124 #S126 #D15 #D17 #I05 #I16", function()
+    it(name .. " leaves nothing #S124 #S126 #D15 #D17 #D23 #I05 #I16", function()
       local text = run(opening .. [[
         first = create() local second = create()
         first.commands:run("setsid sleep 1000 >/dev/null 2>&1 & true")

@@ -148,7 +148,7 @@ describe("a tar stream of anybody #user", function()
     return err
   end
 
-  it("cannot lead out of the home by its names", function()
+  it("cannot lead out of the home by its names #S060", function()
     for _, name in ipairs({ "../up", "a/../../up", "/etc/passwd", "a/.." }) do
       refused(member(name, "x") .. END, "a name that leads out of it")
       local length = #name + (#name < 91 and 9 or 10)
@@ -159,7 +159,7 @@ describe("a tar stream of anybody #user", function()
     end
   end)
 
-  it("cannot write through a link of its own", function()
+  it("cannot write through a link of its own #S066", function()
     local place = shell.folder()
     for _, target in ipairs({ place, "../../../../../.." .. place, "." }) do
       refused(member("l", "", { type = "2", target = target }) .. member("l/x", "x") .. END, "l")
@@ -171,7 +171,7 @@ describe("a tar stream of anybody #user", function()
     shell.remove(place)
   end)
 
-  it("cannot link to files outside, nor bring devices and pipes", function()
+  it("cannot link to files outside, nor bring devices and pipes #S066", function()
     refused(member("h", "", { type = "1", target = "/etc/passwd" }) .. END, "leads out of it")
     refused(member("h", "", { type = "1", target = "../../template.json" }) .. END,
       "leads out of it")
@@ -200,6 +200,16 @@ describe("a tar stream of anybody #user", function()
     refused(member("a", "x", { size_field = "\255" .. ("\255"):rep(11) }) .. END, "a broken size")
     refused(member("p", "99 path=a\n", { type = "x" }) .. END, "a broken header of pax")
     refused(member("p", "", { type = "x", size = 2 ^ 32 }) .. END, "a header of")
+  end)
+
+  it("is nested no deeper than it can be removed again", function()
+    local made = codecell.assert(codecell.snapshot.import(pieces_of(
+      member("l", "a/" .. ("d/"):rep(180) .. "f\0", { type = "L" })
+      .. member("f", "x", { mode = 0 }) .. END, 512)))
+    codecell.assert(codecell.snapshot.remove(made.id))
+    assert.is_nil(home.tree():find(made.id, 1, true))
+    refused(member("l", ("d/"):rep(400) .. "f\0", { type = "L" }) .. member("f", "x") .. END,
+      "nested deeper than 200")
   end)
 
   it("may hold no more than the caller allows", function()

@@ -4,7 +4,7 @@ local codecell = require "codecell"
 local shell = require "spec.support.shell"
 local template_home = require "spec.support.template_home"
 
-describe("codecell template #user", function()
+describe("codecell template", function()
   local home = template_home(setup, teardown)
   local folder
 
@@ -120,7 +120,7 @@ describe("codecell template #user", function()
   end)
 end)
 
-describe("codecell snapshot #user", function()
+describe("codecell snapshot", function()
   local home = template_home(setup, teardown)
 
   it("exports to a file or a pipe, and imports #N15", function()

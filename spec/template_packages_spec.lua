@@ -4,7 +4,7 @@ local package_index = require "spec.support.package_index"
 local shell = require "spec.support.shell"
 local template_home = require "spec.support.template_home"
 
-describe("a template with packages #user", function()
+describe("a template with packages", function()
   template_home(setup, teardown)
   local index, packages, folder
 

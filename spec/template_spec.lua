@@ -31,6 +31,7 @@ describe("a template #user", function()
     local said = {}
     local built = codecell.assert(codecell.template.build("demo", {
       from = source, envs = { GREETING = "hello" }, description = "for tests",
+      imports = { "colorsys" },
       run = { "echo \"$GREETING\" > said; id -u > who", { "sh", "-c", "pwd > place" } },
       on_step = function(number, count, text)
         said[number] = ("%d of %d: %s"):format(number, count, text:sub(1, 8))
@@ -130,7 +131,7 @@ describe("a template #user", function()
     assert.equal(before, home.tree())
   end)
 
-  it("is laid out without harm, whatever its build made of the home #S057", function()
+  it("is laid out without harm, whatever its build made of the home #S066", function()
     codecell.assert(codecell.template.build("hostile", { run = { [[
       ln -s /etc outside; ln -s ../../../../../../../../../../etc up
       mkdir d; echo x > d/f; chmod 4755 d/f; chmod 6755 d; mkfifo pipe
@@ -164,12 +165,14 @@ describe("a template #user", function()
     assert.is_nil(home.tree():find("moving", 1, true))
   end)
 
-  it("is kept by a pool and by forks", function()
+  it("is kept by a pool, with its imports, and by forks", function()
     local pool = codecell.assert(codecell.pool({ template = "demo", size = 1 }))
     codecell.assert(pool:wait(60))
     local sandbox = codecell.assert(codecell.create({ template = "demo", warm = true }))
     assert.equal(1, pool:stats().taken)
     pool:close()
+    local run = codecell.assert(sandbox:run_code("import sys; 'colorsys' in sys.modules"))
+    assert.equal("True", run.text)
     assert.equal("hello\n", output(sandbox, "cat said"))
     output(sandbox, "echo mine > said; rm who")
     local copy = codecell.assert(sandbox:fork())

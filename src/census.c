@@ -131,6 +131,7 @@ static int examine(const char *process, int own_depth,
   const char *id;
   struct stat status;
   long innermost = 0;
+  int depth;
   long length = read_text(process, "cmdline", text, sizeof text);
 
   if (length < 0 || (id = id_of(text, length)) == NULL)
@@ -140,7 +141,8 @@ static int examine(const char *process, int own_depth,
   if (stat(path, &status) < 0 ||
       (scope == CELL_CENSUS_MINE && !is_own(status.st_uid)))
     return 0;
-  if (namespace_depth(process, &innermost) != own_depth + 1 || innermost != 1)
+  depth = namespace_depth(process, &innermost) - own_depth;
+  if (depth < 1 || depth > 2 || innermost != 1)
     return 0;
   memcpy(entry->id, id, CELL_ID_SIZE);
   entry->pid = (pid_t)strtol(process, NULL, 10);

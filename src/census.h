@@ -2,8 +2,10 @@
 **
 ** There is no registry file that could be stale: a warden calls itself
 ** `codecell-sandbox ID`, and it is the first process of a PID namespace right
-** below ours. Code inside a sandbox may take the same name, but it lives one
-** namespace deeper, so it can neither show up here nor have another killed.
+** below ours, or below that of a stem with a zygote. Code inside a sandbox may
+** take the same name, but it is never the first process of a namespace (that is
+** the reaper, and code can make none), so it can neither show up here nor have
+** another killed.
 **
 ** Nothing here waits. One pass reads a few small files a process of the
 ** machine.

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -90,6 +91,26 @@ static void consume_pipe_signal(const sigset_t *pipe_signal)
 
   while (sigtimedwait(pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
     ;
+}
+
+int cell_fd_memory(const char *name, const void *bytes, size_t size)
+{
+  int fd = cell_fd_above_stdio(memfd_create(name, MFD_CLOEXEC));
+  size_t written = 0;
+  int number;
+
+  while (fd >= 0 && written < size) {
+    ssize_t count =
+      pwrite(fd, (const char *)bytes + written, size - written, (off_t)written);
+
+    if (count < 0 && errno != EINTR) {
+      number = errno;
+      cell_fd_close(&fd);
+      errno = number;
+    }
+    written += count > 0 ? (size_t)count : 0;
+  }
+  return fd;
 }
 
 long cell_fd_write(int fd, const void *bytes, size_t size)

@@ -136,8 +136,13 @@ static void turn256(uint64_t *state, const unsigned char *block)
           (uint32_t)(rounds[i] >> 32) + words[i];
     two = (right32(part[0], 2) ^ right32(part[0], 13) ^ right32(part[0], 22)) +
           ((part[0] & part[1]) ^ (part[0] & part[2]) ^ (part[1] & part[2]));
-    memmove(part + 1, part, 7 * sizeof *part);
-    part[4] += one;
+    part[7] = part[6];
+    part[6] = part[5];
+    part[5] = part[4];
+    part[4] = part[3] + one;
+    part[3] = part[2];
+    part[2] = part[1];
+    part[1] = part[0];
     part[0] = one + two;
   }
   for (i = 0; i < 8; i++)
@@ -165,8 +170,13 @@ static void turn512(uint64_t *state, const unsigned char *block)
           ((part[4] & part[5]) ^ (~part[4] & part[6])) + rounds[i] + words[i];
     two = (right64(part[0], 28) ^ right64(part[0], 34) ^ right64(part[0], 39)) +
           ((part[0] & part[1]) ^ (part[0] & part[2]) ^ (part[1] & part[2]));
-    memmove(part + 1, part, 7 * sizeof *part);
-    part[4] += one;
+    part[7] = part[6];
+    part[6] = part[5];
+    part[5] = part[4];
+    part[4] = part[3] + one;
+    part[3] = part[2];
+    part[2] = part[1];
+    part[1] = part[0];
     part[0] = one + two;
   }
   for (i = 0; i < 8; i++)

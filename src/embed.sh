@@ -3,6 +3,7 @@
 #
 #   embed.sh warden PROGRAM      the program that runs in and beside a sandbox
 #   embed.sh kernels FILE...     what keeps a session, one file a language
+#   embed.sh zygote LIBRARY      what is loaded ahead into an interpreter
 set -eu
 
 bytes() {
@@ -13,11 +14,12 @@ what=$1
 shift
 echo '#include "embedded.h"'
 case $what in
-warden)
-  echo 'const unsigned char cell_warden_program[] = {'
+warden | zygote)
+  case $what in warden) name=cell_warden_program ;; *) name=cell_zygote_library ;; esac
+  echo "const unsigned char $name[] = {"
   bytes "$1"
   echo '};'
-  echo 'const size_t cell_warden_program_size = sizeof cell_warden_program;'
+  echo "const size_t ${name}_size = sizeof $name;"
   ;;
 kernels)
   number=0

@@ -9,6 +9,10 @@
 extern const unsigned char cell_warden_program[];
 extern const size_t cell_warden_program_size;
 
+/* The shared object by which an interpreter becomes a zygote. */
+extern const unsigned char cell_zygote_library[];
+extern const size_t cell_zygote_library_size;
+
 /* Programs that keep a session inside; the last entry has the name NULL. */
 struct cell_embedded_kernel {
   const char *name;

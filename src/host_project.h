@@ -3,8 +3,7 @@
 ** Names are those that a sandbox chose: each is resolved beneath the folder and
 ** no link is followed, however often what lies there is swapped meanwhile. A
 ** file is written beside its place under a name of ours and moved there, so
-*that
-** nobody sees half of it. Nothing blocks but the disk.
+** that nobody sees half of it. Nothing blocks but the disk.
 */
 #ifndef CELL_HOST_PROJECT_H
 #define CELL_HOST_PROJECT_H

@@ -15,7 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 256 /* each level costs a descriptor while it lasts */
+/* Each level holds a descriptor; nothing is laid out deeper. */
+#define DEPTH_MAX 256
 
 static int fail_path(struct cell_error *error, const char *what,
                      const char *path)

@@ -13,10 +13,8 @@
 */
 int cell_store_remove(const char *path, struct cell_error *error);
 /* See that the folder and those above it are of our user or of root, and that
-*no
-** others can write there (but for what is sticky, like /tmp). make: make it
-*where
-** it is missing, with those above it, for our user alone. CELL_NOT_FOUND,
+** no others can write there (but for what is sticky, like /tmp). make: make it
+** where it is missing, with those above it, for our user alone. CELL_NOT_FOUND,
 ** CELL_PERMISSION_DENIED, ...
 */
 int cell_store_check(const char *path, int make, struct cell_error *error);

@@ -251,6 +251,7 @@ int luaopen_codecell_core(lua_State *L)
   luaL_setfuncs(L, functions, 0);
   lcell_open_error(L);
   lcell_open_reactor(L);
+  lcell_open_stem(L);
   lcell_open_sandbox(L);
   lcell_open_question(L);
   lcell_open_process(L);

@@ -48,6 +48,7 @@ uint64_t lcell_size_field(lua_State *L, int index, const char *name,
 
 /* Names in Lua; users read them in messages. */
 #define LCELL_REACTOR "codecell.Reactor"
+#define LCELL_STEM "codecell.Stem"
 #define LCELL_SANDBOX "codecell.Sandbox"
 #define LCELL_PROCESS "codecell.Process"
 #define LCELL_WATCHER "codecell.Watcher"
@@ -75,6 +76,21 @@ int lcell_sandbox_forget(lua_State *L);
 void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
 /* Borrowed; raises when closed. *size is that of the whole file. */
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
+/* The strings of the list field `name` of a table, NULL-terminated; what is
+** left on the stack keeps them as long as the table does.
+*/
+const char **lcell_check_strings(lua_State *L, int index, const char *name);
+/* The list {name1, value1, ...} at `index` as the parts of a payload, in a
+** userdata on the stack.
+*/
+void lcell_push_parts(lua_State *L, int index, struct cell_packer *packer);
+/* The kernel of that language, which the bootstrap of a fresh process waits
+** for: every embedded file of it as one payload, in a userdata on the stack.
+*/
+void lcell_push_program(lua_State *L, const char *language,
+                        struct cell_packer *packer);
+/* A stem of its own (lua_stem.c); raises for a closed one. */
+struct cell_stem *lcell_check_stem(lua_State *L, int index);
 /* The caller's from now on; raises when closed. */
 int lcell_take_descriptor(lua_State *L, int index);
 /* Start a process in the sandbox at index 1 from the table at index 2. */
@@ -85,6 +101,7 @@ struct cell_policy *lcell_check_policy(lua_State *L, int index);
 /* Methods of a sandbox (lua_policy.c). */
 int lcell_sandbox_allow(lua_State *L);
 int lcell_sandbox_handed(lua_State *L);
+int lcell_sandbox_hear(lua_State *L);
 int lcell_sandbox_refusals(lua_State *L);
 int lcell_sandbox_traffic(lua_State *L);
 /* Raises for a closed one. */
@@ -99,6 +116,7 @@ int lcell_process_receive(lua_State *L);
 /* Each adds its part to the module table at the top of the stack. */
 void lcell_open_error(lua_State *L);
 void lcell_open_reactor(lua_State *L);
+void lcell_open_stem(lua_State *L);
 void lcell_open_sandbox(lua_State *L);
 void lcell_open_question(lua_State *L);
 void lcell_open_process(lua_State *L);

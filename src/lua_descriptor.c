@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define LISTING "codecell.Listing"
@@ -319,19 +318,13 @@ static int host_list(lua_State *L)
 /* memory(data): a Descriptor of a file in memory that holds the bytes. */
 static int core_memory(lua_State *L)
 {
-  size_t length, used = 0;
+  size_t length;
   const char *bytes = luaL_checklstring(L, 1, &length);
   struct descriptor *self = new_descriptor(L);
 
-  self->fd = cell_fd_above_stdio(memfd_create("codecell", MFD_CLOEXEC));
+  self->fd = cell_fd_memory("codecell", bytes, length);
   if (self->fd < 0)
-    return lcell_failed(L, CELL_SYSTEM, errno, "memfd_create");
-  while (used < length) {
-    ssize_t count = write(self->fd, bytes + used, length - used);
-    if (count < 0 && errno != EINTR)
-      return lcell_failed(L, cell_kind_of(errno), errno, "write to memory");
-    used += count > 0 ? (size_t)count : 0;
-  }
+    return lcell_failed(L, cell_kind_of(errno), errno, "write to memory");
   self->size = length;
   return 1;
 }

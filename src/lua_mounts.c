@@ -8,8 +8,7 @@
 
 /* host_folder(path): Descriptor, {path, uid, gid, opened_at, is_ours}: its
 ** canonical path, its owner, when that was, and whether that is who the code of
-*a sandbox is outside (of a
-** root host anybody is).
+** a sandbox is outside (of a root host anybody is).
 */
 static int host_folder(lua_State *L)
 {

@@ -38,15 +38,12 @@ static int check_which(lua_State *L, int index)
 
 /* ---- spawn ---- */
 
-/* The strings of the list field `name`, NULL-terminated; they stay on the
-** stack as long as the table does.
-*/
-static const char **check_strings(lua_State *L, const char *name)
+const char **lcell_check_strings(lua_State *L, int index, const char *name)
 {
   const char **strings;
   size_t count, i;
 
-  lua_getfield(L, 2, name);
+  lua_getfield(L, index, name);
   luaL_checktype(L, -1, LUA_TTABLE);
   count = lua_rawlen(L, -1);
   luaL_argcheck(L, count <= 65536, 2, "too many strings");
@@ -70,12 +67,14 @@ static void check_options(lua_State *L, struct cell_process_options *options)
   lua_getfield(L, 2, "kind");
   options->kind =
     (enum cell_spawn_kind)luaL_checkoption(L, lua_gettop(L), NULL, kinds);
-  options->argv = check_strings(L, "argv");
-  options->envs = check_strings(L, "envs");
+  options->argv = lcell_check_strings(L, 2, "argv");
+  options->envs = lcell_check_strings(L, 2, "envs");
   lua_getfield(L, 2, "cwd");
   options->cwd = luaL_optstring(L, -1, "");
   lua_getfield(L, 2, "input");
   options->input = lua_toboolean(L, -1);
+  lua_getfield(L, 2, "is_session");
+  options->is_session = lua_toboolean(L, -1);
   options->rows = (uint32_t)lcell_size_field(L, 2, "rows", 24);
   options->columns = (uint32_t)lcell_size_field(L, 2, "columns", 80);
   options->output_limit = (size_t)lcell_size_field(L, 2, "output", 0);

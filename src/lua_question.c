@@ -102,6 +102,19 @@ static void ask_link(lua_State *L, struct question *question)
   pack_path(L, 4, question);
 }
 
+/* touch: path, mode, seconds since 1970 (nil: leave the time as it is) */
+static void ask_touch(lua_State *L, struct question *question)
+{
+  lua_Number modified = luaL_optnumber(L, 5, -1);
+
+  question->type = CELL_FILE_TOUCH;
+  pack_path(L, 3, question);
+  pack_number(L, 4, question);
+  cell_pack_u64(&question->payload, modified >= 0 && modified < 1e10
+                                      ? (uint64_t)(modified * 1e9)
+                                      : UINT64_MAX);
+}
+
 /* unpack: path of a directory, Descriptor of a tar stream. */
 static void ask_unpack(lua_State *L, struct question *question)
 {
@@ -168,6 +181,7 @@ static const struct {
   {"rename", ask_rename},
   {"signal", ask_signal},
   {"stat", ask_stat},
+  {"touch", ask_touch},
   {"unpack", ask_unpack},
   {"write", ask_write},
   {NULL, NULL},

@@ -83,8 +83,7 @@ static void check_options(lua_State *L, struct cell_sandbox_options *options)
 /* The network of the table's `policy`, resolved by its `names` (the table of
 ** resolver.h) and by `name_servers` ("": those of the system), with at most
 ** `connections` at a time and `traffic` bytes (0: any number). 0, or -1: NULL
-*and
-** no error for one without.
+** and no error for one without.
 */
 static int make_network(lua_State *L, struct cell_reactor *reactor,
                         struct cell_egress **egress, struct cell_error *error)
@@ -114,6 +113,17 @@ static int make_network(lua_State *L, struct cell_reactor *reactor,
   return *egress != NULL ? 0 : -1;
 }
 
+/* Field `stem`, or that of the reactor for the folder with programs `root`. */
+static struct cell_stem *find_stem(lua_State *L, struct cell_error *error)
+{
+  lua_getfield(L, 2, "stem");
+  if (!lua_isnil(L, -1))
+    return lcell_check_stem(L, -1);
+  lua_getfield(L, 2, "root");
+  return cell_stems_find(lcell_check_stems(L, 1), luaL_optstring(L, -1, ""),
+                         error);
+}
+
 static int sandbox_new(lua_State *L)
 {
   struct cell_reactor *reactor;
@@ -127,9 +137,7 @@ static int sandbox_new(lua_State *L)
   reactor = lcell_check_reactor(L, 1);
   if (!lua_isnil(L, 2)) {
     check_options(L, &options);
-    lua_getfield(L, 2, "root"); /* a folder with programs, or nil */
-    stem = cell_stems_find(lcell_check_stems(L, 1), luaL_optstring(L, -1, ""),
-                           &error);
+    stem = find_stem(L, &error);
     if (stem == NULL)
       return lcell_fail(L, &error);
     lua_settop(L, 2);
@@ -140,6 +148,9 @@ static int sandbox_new(lua_State *L)
   lua_settable(L, -3);
   if (lua_isnil(L, 2))
     return 1;
+  lua_pushliteral(L, "_stem"); /* tells how the sandbox ended */
+  lua_getfield(L, 2, "stem");
+  lua_settable(L, -3);
   lua_pushvalue(L, -1);
   lua_insert(L, 1); /* the object, while fields are read above it */
   lua_remove(L, 2);
@@ -340,11 +351,12 @@ static const luaL_Reg methods[] = {
   {"_connect", sandbox_connect},
   {"_deadline", sandbox_deadline},
   {"_forget", lcell_sandbox_forget},
+  {"_handed", lcell_sandbox_handed},
+  {"_hear", lcell_sandbox_hear},
   {"_hello", sandbox_hello},
   {"_kill", sandbox_kill},
   {"_paused", sandbox_paused},
   {"_port", sandbox_port},
-  {"_handed", lcell_sandbox_handed},
   {"_refusals", lcell_sandbox_refusals},
   {"_spawn", lcell_process_spawn},
   {"_state", sandbox_state},

@@ -5,10 +5,7 @@
 /* Parts of a frame, names and values: a kernel sends 40 formats at most. */
 #define PARTS_MAX 512
 
-/* The list {name1, value1, ...} at `index` as the parts of a payload, in a
-** userdata on the stack.
-*/
-static void push_parts(lua_State *L, int index, struct cell_packer *packer)
+void lcell_push_parts(lua_State *L, int index, struct cell_packer *packer)
 {
   size_t count = lua_rawlen(L, index);
   size_t size = 0, length, i;
@@ -45,7 +42,7 @@ int lcell_process_send(lua_State *L)
     payload = lua_tolstring(L, 4, &length);
   } else {
     luaL_checktype(L, 4, LUA_TTABLE);
-    push_parts(L, 4, &packer);
+    lcell_push_parts(L, 4, &packer);
     payload = packer.bytes;
     length = packer.used;
   }
@@ -62,27 +59,31 @@ static int is_program_of(const struct cell_embedded_kernel *kernel,
          strcmp(kernel->name + length, ".boot") != 0;
 }
 
-/* _send_program(language): the kernel of that name, which the bootstrap of a
-** fresh process waits for: every embedded file of it, in one frame.
-*/
-int lcell_process_send_program(lua_State *L)
+void lcell_push_program(lua_State *L, const char *language,
+                        struct cell_packer *packer)
 {
-  struct cell_process *process = lcell_check_process(L);
-  size_t length, size = 0;
-  const char *language = luaL_checklstring(L, 2, &length);
   const struct cell_embedded_kernel *kernel;
-  struct cell_error error = {0};
-  struct cell_packer packer;
+  size_t length = strlen(language), size = 0;
 
   for (kernel = cell_embedded_kernels; kernel->name != NULL; kernel++)
     if (is_program_of(kernel, language, length))
       size += 8 + strlen(kernel->name) + kernel->size;
-  cell_pack_start(&packer, lua_newuserdata(L, size + 1), size);
+  cell_pack_start(packer, lua_newuserdata(L, size + 1), size);
   for (kernel = cell_embedded_kernels; kernel->name != NULL; kernel++)
     if (is_program_of(kernel, language, length)) {
-      cell_pack_string(&packer, kernel->name);
-      cell_pack_bytes(&packer, kernel->bytes, kernel->size);
+      cell_pack_string(packer, kernel->name);
+      cell_pack_bytes(packer, kernel->bytes, kernel->size);
     }
+}
+
+/* _send_program(language) */
+int lcell_process_send_program(lua_State *L)
+{
+  struct cell_process *process = lcell_check_process(L);
+  struct cell_error error = {0};
+  struct cell_packer packer;
+
+  lcell_push_program(L, luaL_checkstring(L, 2), &packer);
   if (cell_process_send(process, CELL_KERNEL_PROGRAM, 0, packer.bytes,
                         packer.used, &error) < 0)
     return lcell_fail(L, &error);

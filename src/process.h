@@ -21,6 +21,7 @@ struct cell_process_options {
   int input;               /* 1: a pipe for write; 0: /dev/null */
   uint32_t rows, columns;
   size_t output_limit; /* bytes kept of each stream */
+  int is_session;      /* a kernel that is a fork of the stem's zygote */
 };
 
 enum cell_process_state {

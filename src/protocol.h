@@ -52,6 +52,11 @@ enum cell_message {
   /* u32: 1 stay although there is no sandbox (pool, check); 0 end by yourself
   ** one second after the last one */
   CELL_STEM_KEEP,
+  /* Right after SETUP with CELL_SETUP_SEEDED. Of the interpreter that sessions
+  ** are forked from: u64 memory that it may have, as they may, u32 count +
+  ** strings argv, u32 count + strings environment, each with its NUL  [its
+  ** wire, to be read] [the library loaded ahead] */
+  CELL_STEM_SEED,
 
   /* ---- stem to host ---- */
   /* Prepared, or not: u32 errno, string stage, string detail.
@@ -64,6 +69,10 @@ enum cell_message {
   ** of the sandbox is left. u32 wait status, u32 oom kills seen,
   ** u64 peak of memory (0: unknown) */
   CELL_STEM_ENDED,
+
+  /* The zygote is sealed, and sessions can be had; or u32 errno, string why
+  ** there are none, or none any more */
+  CELL_STEM_ZYGOTE,
 
   /* ---- host to warden ---- */
   /* First message, request 0; answered by HELLO or FAILED.
@@ -123,6 +132,9 @@ enum cell_message {
   CELL_FILE_RENAME,
   /* string path, string target. Makes parents. Answer: DONE */
   CELL_FILE_LINK,
+  /* string path, u32 permission bits (of no link), u64 modified (nanoseconds
+  ** since 1970; UINT64_MAX: leave that). Answer: DONE */
+  CELL_FILE_TOUCH,
   /* string path of a directory (made with its parents), u64 length
   ** [source: a tar stream, readable from its offset 0, `length` bytes of it].
   ** Its members replace what is there; no link is followed. Answer: DONE;
@@ -212,7 +224,9 @@ enum cell_message {
 enum cell_deadline { CELL_DEADLINE_ENDS, CELL_DEADLINE_PAUSES };
 
 enum cell_setup_flag {
-  CELL_SETUP_MOUNTS = 1 /* keep what mounts need: the host's view, its rights */
+  CELL_SETUP_MOUNTS =
+    1,                  /* keep what mounts need: the host's view, its rights */
+  CELL_SETUP_SEEDED = 2 /* keep a zygote: SEED comes next */
 };
 enum cell_mount_mode {
   CELL_MOUNT_READ,
@@ -230,7 +244,12 @@ enum cell_socket_kind {
   CELL_SOCKET_PORT          /* listens on every address */
 };
 enum cell_spawn_kind { CELL_COMMAND, CELL_KERNEL, CELL_TERMINAL };
-enum cell_spawn_flag { CELL_SPAWN_STDIN = 1 };
+enum cell_spawn_flag {
+  CELL_SPAWN_STDIN = 1,
+  /* A KERNEL that is a fork of the stem's zygote: argv and environment are not
+  ** looked at. Only as the first SPAWN of all; else ENOTCONN */
+  CELL_SPAWN_FORK = 2
+};
 enum cell_signal_scope {
   CELL_SCOPE_PROCESS, /* the process itself */
   CELL_SCOPE_GROUP    /* its whole session's first group */
@@ -309,6 +328,9 @@ enum cell_kernel_message {
                         ** one to be copied: go there, and DONE; the copy
                         ** answers in the place of the first: DONE with pid.
                         ** ERROR, name "unsupported": it cannot be copied */
+  CELL_KERNEL_SEAL = 6, /* to a zygote: cell (each a rehearsal, in its order);
+                        ** then it serves its stem. Its copies go on with the
+                        ** wires that they are given, and say READY */
   /* kernel to host */
   CELL_KERNEL_READY = 16,  /* request 0. version, ... */
   CELL_KERNEL_RESULT = 17, /* one display or value: a part per MIME name

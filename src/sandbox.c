@@ -379,6 +379,11 @@ cell_sandbox_attach(struct cell_reactor *reactor,
   return sandbox;
 }
 
+void cell_sandbox_hear(struct cell_sandbox *sandbox)
+{
+  cell_channel_drain(&sandbox->channel);
+}
+
 struct cell_refusals *cell_sandbox_refusals(struct cell_sandbox *sandbox)
 {
   return &sandbox->refusals;

@@ -91,6 +91,8 @@ struct cell_reactor *cell_sandbox_reactor(struct cell_sandbox *sandbox);
 /* Posted at hello, at the end, and at the answer to any question. */
 uint32_t cell_sandbox_token(const struct cell_sandbox *sandbox);
 
+/* Take what its warden has said already, as a step would. */
+void cell_sandbox_hear(struct cell_sandbox *sandbox);
 /* What it was refused: from its egress, or, where it has no network, from what
 ** its warden tells. Whoever adds to them posts its token.
 */
@@ -144,9 +146,8 @@ void cell_answer_clear(struct cell_answer *answer);
 /* ---- for process.c, port.c and egress.c ---- */
 
 /* Who hears what becomes of a SPAWN, DIAL or LISTEN, inside a step. It may ask
- *nothing there,
- ** and must not release the sandbox.
- */
+** nothing there, and must not release the sandbox.
+*/
 struct cell_listener {
   /* SPAWNED, EXITED or DONE, as protocol.h says and checked. *fd: a terminal's
   ** master or a connection, to be taken, or -1. After a SPAWNED with an errno,

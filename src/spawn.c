@@ -108,7 +108,8 @@ static int ask(struct cell_process *process,
                      process->program);
   cell_pack_start(&packer, bytes, CELL_MESSAGE_MAX);
   cell_pack_u32(&packer, options->kind);
-  cell_pack_u32(&packer, piped ? CELL_SPAWN_STDIN : 0);
+  cell_pack_u32(&packer, (piped ? CELL_SPAWN_STDIN : 0u) |
+                           (options->is_session ? CELL_SPAWN_FORK : 0u));
   cell_pack_u32(&packer, options->rows);
   cell_pack_u32(&packer, options->columns);
   cell_pack_string(&packer, options->cwd != NULL ? options->cwd : "");

@@ -13,6 +13,8 @@
 #include "launch.h"
 #include "pack.h"
 #include "remedy.h"
+#include "seed.h"
+#include "setup.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -40,6 +42,7 @@ struct cell_stem {
   struct identity identity; /* of that folder, as `current` has it */
   unsigned char *setup;     /* payload of STEM_SETUP */
   size_t setup_length;
+  struct cell_seed *seed; /* owned; NULL: no zygote */
 };
 
 struct cell_stem_process {
@@ -119,8 +122,11 @@ static void process_free(struct cell_stem_process *process)
 */
 static void lose(struct cell_stem_process *process)
 {
-  if (process->stem->current == process)
+  if (process->stem->current == process) {
     process->stem->current = NULL;
+    cell_seed_set(process->stem->seed, CELL_ZYGOTE_FAILED,
+                  "its stem has ended");
+  }
   cell_channel_close(&process->channel);
   kill_by(process->pidfd);
   cell_source_want(process->stem->reactor, &process->ending, EPOLLIN);
@@ -234,6 +240,10 @@ static void heard(struct cell_channel *channel, struct cell_delivery *delivery)
   case CELL_STEM_ENDED:
     heard_ended(process, delivery, &unpacker);
     break;
+  case CELL_STEM_ZYGOTE:
+    if (process->stem->current == process)
+      cell_seed_heard(process->stem->seed, &unpacker);
+    break;
   default: /* not of our build: impossible, so nothing of it is trusted */
     kill_by(process->pidfd);
     break;
@@ -279,6 +289,8 @@ static struct cell_stem_process *process_new(struct cell_stem *stem,
       cell_source_add(stem->reactor, &process->ending, error) < 0 ||
       cell_channel_send(&process->channel, CELL_STEM_SETUP, 0, stem->setup,
                         stem->setup_length, NULL, 0, error) < 0 ||
+      (stem->seed != NULL &&
+       cell_seed_send(stem->seed, &process->channel, error) < 0) ||
       (stem->hold && send_keep(process, 1, error) < 0)) {
     kill_by(process->pidfd);
     process_free(process);
@@ -288,36 +300,6 @@ static struct cell_stem_process *process_new(struct cell_stem *stem,
 }
 
 /* ---- the stem ---- */
-
-/* The payload of STEM_SETUP for this root and these binds, or NULL. */
-static unsigned char *pack_setup(uint32_t flags, const char *root,
-                                 const char *const *paths, size_t count,
-                                 size_t *length, struct cell_error *error)
-{
-  unsigned char *bytes = malloc(CELL_MESSAGE_MAX);
-  unsigned char *shorter;
-  struct cell_packer packer;
-  size_t i;
-
-  if (bytes == NULL) {
-    cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "set binds");
-    return NULL;
-  }
-  cell_pack_start(&packer, bytes, CELL_MESSAGE_MAX);
-  cell_pack_u32(&packer, flags);
-  cell_pack_string(&packer, root);
-  cell_pack_u32(&packer, (uint32_t)count);
-  for (i = 0; i < count; i++)
-    cell_pack_string(&packer, paths[i]);
-  if (packer.failed) {
-    cell_fail(error, CELL_LIMIT_EXCEEDED, 0, "the binds are too many");
-    free(bytes);
-    return NULL;
-  }
-  *length = packer.used;
-  shorter = realloc(bytes, packer.used);
-  return shorter != NULL ? shorter : bytes;
-}
 
 struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
                                 struct cell_error *error)
@@ -332,7 +314,7 @@ struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
     return NULL;
   }
   memcpy(stem->root, root, strlen(root) + 1);
-  stem->setup = pack_setup(0, root, NULL, 0, &stem->setup_length, error);
+  stem->setup = cell_setup_pack(0, root, NULL, 0, &stem->setup_length, error);
   if (stem->setup == NULL) {
     free(stem->root);
     free(stem);
@@ -349,6 +331,7 @@ void cell_stem_free(struct cell_stem *stem)
   /* Its processes see their channels end, and end by themselves. */
   while (stem->processes != NULL)
     process_free(stem->processes);
+  cell_seed_free(stem->seed);
   cell_reactor_release(stem->reactor);
   free(stem->root);
   free(stem->setup);
@@ -396,7 +379,8 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
     return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
                      "%zu binds are too many: at most %d", count,
                      CELL_BINDS_MAX);
-  setup = pack_setup(stem->flags, stem->root, paths, count, &length, error);
+  setup =
+    cell_setup_pack(stem->flags, stem->root, paths, count, &length, error);
   if (setup == NULL)
     return -1;
   if (length == stem->setup_length && memcmp(setup, stem->setup, length) == 0) {
@@ -410,16 +394,27 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
   return 0;
 }
 
-void cell_stem_want_mounts(struct cell_stem *stem)
+static void set_flag(struct cell_stem *stem, enum cell_setup_flag flag)
 {
   struct cell_packer packer;
 
-  if (stem->flags & CELL_SETUP_MOUNTS)
+  if (stem->flags & flag)
     return;
-  stem->flags |= CELL_SETUP_MOUNTS;
+  stem->flags |= flag;
   cell_pack_start(&packer, stem->setup, stem->setup_length);
   cell_pack_u32(&packer, stem->flags); /* the first of it */
   retire(stem);
+}
+
+void cell_stem_want_mounts(struct cell_stem *stem)
+{
+  set_flag(stem, CELL_SETUP_MOUNTS);
+}
+
+void cell_stem_plant(struct cell_stem *stem, struct cell_seed *seed)
+{
+  stem->seed = seed;
+  set_flag(stem, CELL_SETUP_SEEDED);
 }
 
 /* Whether the folder with the programs is there; another one than before needs
@@ -456,6 +451,8 @@ int cell_stem_start(struct cell_stem *stem, struct cell_error *error)
   if (cell_launch(&launched, "codecell-stem", no_extra, error) < 0)
     return -1;
   stem->current = process_new(stem, &launched, error);
+  if (stem->current != NULL)
+    cell_seed_set(stem->seed, CELL_ZYGOTE_STARTING, "");
   return stem->current != NULL ? 0 : -1;
 }
 

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+struct cell_seed;
 struct cell_stem;
 struct cell_sandbox;
 
@@ -23,6 +24,9 @@ struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
 void cell_stem_free(struct cell_stem *stem);
 struct cell_reactor *cell_stem_reactor(struct cell_stem *stem);
 const char *cell_stem_root(const struct cell_stem *stem);
+/* Have it keep a zygote, made of *seed, which it takes. Before its first start.
+ */
+void cell_stem_plant(struct cell_stem *stem, struct cell_seed *seed);
 /* Whether no process of it is left. */
 int cell_stem_is_idle(const struct cell_stem *stem);
 /* Directories outside /usr to bind read-only in every later sandbox. A change
@@ -31,8 +35,7 @@ int cell_stem_is_idle(const struct cell_stem *stem);
 int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
                         size_t count, struct cell_error *error);
 /* Later sandboxes may have folders of the host: from now on a process stays
-*that
-** can open them. Makes a new stem at the next create, once.
+** that can open them. Makes a new stem at the next create, once.
 */
 void cell_stem_want_mounts(struct cell_stem *stem);
 /* Start it now, so that the first create is fast. */

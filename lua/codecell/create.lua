@@ -171,9 +171,9 @@ function create.complete(options)
   return given, backend
 end
 
-local function make(given, backend)
+local function make(given, backend, stem)
   given.id = "i" .. core.random_id(20)
-  local made, err = backend.create(given)
+  local made, err = backend.create(given, stem)
   if not made then
     return nil, err
   end
@@ -181,13 +181,13 @@ local function make(given, backend)
   return made
 end
 
-local function make_listed(given, backend)
+local function make_listed(given, backend, stem)
   local ok, err = room.enter("create")
   if not ok then
     return nil, err
   end
   local made
-  made, err = make(given, backend)
+  made, err = make(given, backend, stem)
   if made then
     made, err = sandbox.enlist(made, given)
   end
@@ -219,6 +219,7 @@ end
 ---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
 ---rules = {}}`),
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
+---`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
@@ -236,10 +237,15 @@ function create.create(options)
   if not given then
     return nil, backend
   end
-  local made = options.warm and require("codecell.pool").take(given)
-  local ok, err
+  local made, stem, ok, err
+  if options.warm then
+    made, stem = require("codecell.pool").take(given)
+  end
   if not made then
-    made, err = make_listed(given, backend)
+    made, err = make_listed(given, backend, stem)
+  end
+  if made and stem then -- only what runs first can come from the zygote
+    made, err = start_languages(made, { "python" })
   end
   if not made then
     return nil, err

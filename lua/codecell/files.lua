@@ -4,6 +4,7 @@ local options = require "codecell.options"
 
 local INLINE = 65536 -- bytes that go in the message itself
 local LIST_MOST = 100000
+local EXDEV = 18
 
 ---@class codecell.Files
 ---@field package _sandbox codecell.Sandbox
@@ -298,6 +299,20 @@ function Files:remove(path)
   return ask(self, "remove", path, "remove", path)
 end
 
+-- To another mount, or a directory that lies under an overlay: nothing but a copy does it, which a
+-- program inside makes.
+local function move(self, old, new)
+  local sandbox = self._sandbox
+  local moved, err = sandbox.commands:run({ "mv", "-T", "--", absolute(old), absolute(new) })
+  if moved and moved.exit_code ~= 0 then
+    err = errors.new("system", ("rename %s: %s"):format(old, (moved.stderr:gsub("%s*\n.*", ""))))
+  end
+  if err then
+    return nil, err
+  end
+  return ask(self, "rename", old, "stat", new, false)
+end
+
 --- Rename a file or directory; missing directories are made.
 ---@param old string
 ---@param new string
@@ -314,6 +329,9 @@ function Files:rename(old, new)
   end
   local entry
   entry, err = ask(self, "rename", old, "rename", old, new)
+  if not entry and err.errno == EXDEV then
+    entry, err = move(self, old, new)
+  end
   if not entry then
     return nil, err
   end

@@ -60,9 +60,12 @@ function Kernel:start()
   if sandbox:_closed() then -- while the cell waited for the end of another
     return nil, errors.new("cancelled", "run_code: the sandbox was closed")
   end
+  local is_session = sandbox._zygote == self.context.language
+  sandbox._zygote = nil -- it serves once, and before anything else runs
   local process
   process, err = sandbox:_spawn({
     kind = "kernel",
+    is_session = is_session,
     argv = way.arguments(way.program),
     envs = sandbox._environment:list(),
     cwd = self.cwd,
@@ -75,7 +78,7 @@ function Kernel:start()
   sent, err = secrets.cover(sandbox, process)
   if not sent then
     return nil, err
-  elseif way.parts then
+  elseif way.parts and not is_session then
     sent, err = process:_send_program(way.parts)
   end
   if not sent then
@@ -83,7 +86,8 @@ function Kernel:start()
     process:close()
     return nil, sandbox._backend.reason(sandbox, "run_code") or err
   end
-  self.process, self.version = process, sandbox._environment.version
+  -- A session has the environment of its zygote: what was added comes with the first cell.
+  self.process, self.version = process, is_session and 0 or sandbox._environment.version
   self.ready, self.prepare = false, way.language.prepare
   return true
 end

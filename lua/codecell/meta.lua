@@ -55,6 +55,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field limits codecell.LimitOptions?
 ---@field cwd string? default "/home/user"
 ---@field user string? default "user"
+---@field mounts codecell.Mount[]? folders of this machine that its code has; at most 16
+---@field read_only boolean? the home cannot be written to, /tmp can; default false
 ---@field root_view boolean? code sees itself as root, without any more rights; default false
 ---@field packages (boolean|codecell.Packages)? whether its code may install packages itself, with
 ---pip or npm, and which; default: `install` may, its code cannot; false: `install` may not either
@@ -81,6 +83,32 @@ error("codecell.meta is for language servers; it is never required")
 ---@field host_mask string? the Host that its ports are told, "localhost:${PORT}"
 ---@field egress_proxy {address: string, username: string?, password: string?}? SOCKS 5, for all
 ---that it sends
+
+--- A folder of this machine in a sandbox. What is mounted below it is not in it.
+---@class codecell.Mount
+---@field host string the folder, no link; of a program of root its owner becomes the sandbox's user
+---@field path string? inside: /home/user or below it, below /tmp, or at or below /data, /media,
+---/mnt, /srv, /work or /workspace; default: its name in /home/user. No mount lies in another one
+---@field mode ("read"|"overlay"|"write")? default "read". overlay: what is written stays in the
+---sandbox, for `changes` and `apply`, and counts as its disk (Linux 5.11, for a program of root
+---5.19; before 6.6 a directory that was removed cannot be made again). write: the folder itself;
+---refused where it belongs to root, since code could leave programs there that run as root
+---@field sockets boolean? sockets and pipes that lie in it are meant to be reached, default false:
+---it is searched for them, up to 100 000 files, and refused. Those made later are not seen. Under
+---an overlay none is reached
+
+--- What code has changed in a folder under an overlay.
+---@class codecell.Change
+---@field path string inside
+---@field op "create"|"write"|"remove"|"chmod" a renamed file is one removed and one created
+---@field type ("file"|"dir"|"symlink"|"other")? what it is now; nil: removed
+---@field was ("file"|"dir"|"symlink"|"other")? what it was; nil: nothing
+---@field size number bytes of a file, now or before it was removed
+---@field mode integer permission bits, without set-user-ID, set-group-ID and sticky
+---@field target string? of a link
+---@field host string? where it would be applied; nil: in the home of a template, which stays
+---@field diff string? with `diff = true`: unified, of a text that is written, created or removed
+---@field omitted ("binary"|"too large"|"unreadable")? why it has none; texts have at most 1 MiB
 
 ---@class codecell.Event: codecell.Refusal
 ---@field type "refused"|"paused" paused: its deadline has come, and it has only `sandbox`

@@ -131,6 +131,8 @@ function network.updated(given, before, rules)
     for _, rule in pairs(rules) do
       copy.rules[rule.key] = copy_all(before.rules[rule.key])
     end
+  elseif type(copy) == "table" and not rules then
+    copy.rules = nil
   end
   return copy
 end
@@ -173,6 +175,8 @@ local REASONS = {
   port = "its name is allowed for other ports alone",
   denied = "it is in the deny list of `network`",
   address = "its name leads to an address that must be named: %s",
+  literal = "it is an address that must be named: %s",
+  metadata = "it leads to a metadata address: %s",
   server_name = "the request is for another name: %s",
   protocol = "%s",
   no_network = "network is none",
@@ -193,15 +197,21 @@ local REASONS = {
 ---@param record codecell.RefusalRecord
 ---@return codecell.Refusal
 local function tell(sandbox, record)
-  local refusal = { what = what(record), why = REASONS[record.why]:format(record.detail),
+  local why, address = record.why, record.detail:match("^[^,]+")
+  if why == "not_allowed" and sandbox._about.network == "none" then
+    why = "no_network"
+  elseif why == "address" then
+    why = record.detail:find(", metadata$") and "metadata"
+      or record.host == address and "literal" or why
+  end
+  local refusal = { what = what(record), why = REASONS[why]:format(record.detail),
     times = record.times }
-  if record.why == "not_allowed" or record.why == "port" or record.why == "no_network" then
+  if why == "not_allowed" or why == "port" or why == "no_network" or why == "literal" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.host, record.port))
-  elseif record.why == "address" then
-    local address = record.detail:match("^[^,]+")
+  elseif why == "address" then
     refusal.allow = ("network = {allow = {%q, %q}}"):format(entry(record.host, record.port),
       entry(address, record.port))
-  elseif record.why == "server_name" then
+  elseif why == "server_name" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.detail, record.port))
   else
     refusal.allow = record.allow
@@ -366,6 +376,10 @@ end
 ---@param code string that was run
 ---@return codecell.Refusal[]
 function network.since(sandbox, mark, execution, code)
+  local is_none = sandbox._about.network == "none"
+  if is_none then
+    sandbox:_hear()
+  end
   local kept, list, seen = collect(sandbox), {}, {}
   local failure = execution.error
   local texts = { code, table.concat(execution.logs.stderr):sub(-65536),
@@ -387,7 +401,7 @@ function network.since(sandbox, mark, execution, code)
   for i = 1, #list do
     list[i] = tell(sandbox, list[i])
   end
-  if #list == 0 and sandbox._about.network == "none" then
+  if #list == 0 and is_none then
     return unreachable(texts)
   end
   return list

@@ -92,6 +92,16 @@ function packages.answer(asked)
   return require("codecell.packages.gateway").serve(packages.desk(asked.about.sandbox), asked)
 end
 
+--- Let a sandbox that has a copy of another's files know what was installed there.
+---@param from codecell.Sandbox
+---@param to codecell.Sandbox
+function packages.copy(from, to)
+  local asked = packages.desk(to).asked
+  for manager, before in pairs(packages.desk(from).asked) do
+    asked[manager] = before
+  end
+end
+
 --- The variables by which installers inside find their index.
 ---@param root string? the folder of a template that has its own programs
 ---@return table<string, string>
@@ -224,11 +234,13 @@ local function get_layer(key, build, fresh)
   end
   local flight = {}
   flights[key] = flight
-  local about, err = build_layer(key, build)
+  local ok, about, err = wait.call(build_layer, key, build)
   flights[key] = nil
-  flight.about = about and about.failure and about
+  flight.about = ok and about and about.failure and about
   reactor.wake(flight)
-  if not about or about.failure then
+  if not ok then
+    error(about, 0)
+  elseif not about or about.failure then
     return about, err
   end
   local _, stream = cache.layer(key)
@@ -297,7 +309,7 @@ local function new_build(sandbox, manager, way, asked, given)
   return {
     manager = manager, way = way, request = asked:after(at.asked[manager.name]),
     policy = at.policy, source = source, envs = envs, timeout = given.timeout or TIMEOUT,
-    disk = sandbox._limits.disk, template = sandbox._given.template, root = sandbox._root,
+    disk = sandbox._limits.disk, template = sandbox._given.template_handle, root = sandbox._root,
   }
 end
 
@@ -314,7 +326,7 @@ local function key_of(sandbox, build)
   return build.request:key(fingerprint(sandbox, build.way),
     sources.canonical(build.source, build.manager.name),
     build.policy:canonical(build.manager.name), canonical(build.envs),
-    build.template or "", sandbox._given.template_id or "")
+    sandbox._given.template_id or "", sandbox._root or "")
 end
 
 local function finish(sandbox, about, cached, began)

@@ -23,7 +23,7 @@ end
 --- What `pause.clock` and the others of this file ask a sandbox for.
 ---@return table state `waiting` has processes, and tasks of runs
 function pause.new()
-  return { total = 0, waiting = setmetatable({}, { __mode = "k" }) }
+  return { total = 0, holders = 0, waiting = setmetatable({}, { __mode = "k" }) }
 end
 
 local function wake_process(process)
@@ -177,29 +177,8 @@ local function signal(sandbox, verb, number)
   return true
 end
 
---- Stop everything that runs.
----@param sandbox codecell.Sandbox
----@return true? paused
----@return codecell.Error? err
-function pause.pause(sandbox)
-  local state = sandbox._pause
-  if state.since then
-    return true
-  end
-  state.since = reactor.now() -- first: nothing may start meanwhile
-  local ok, err = signal(sandbox, "pause", STOP)
-  if not ok then -- who was cancelled has stopped it all the same
-    pause.resume(sandbox)
-    state.since = nil
-  end
-  return ok, err
-end
-
---- Let everything go on. One that its deadline has paused is given as much time again.
----@param sandbox codecell.Sandbox
----@return true? running
----@return codecell.Error? err kind "sandbox_gone": it has ended meanwhile
-function pause.resume(sandbox)
+-- One that its deadline has paused is given as much time again.
+local function go_on(sandbox)
   local state = sandbox._pause
   local ok, err = true, nil
   if pause.is_paused(sandbox) and pause.is_over(sandbox) then
@@ -216,6 +195,71 @@ function pause.resume(sandbox)
   end
   wake_all(sandbox) -- the deadlines are nearer now
   return ok, err
+end
+
+local function stop(sandbox)
+  local state = sandbox._pause
+  if state.since then
+    return true
+  end
+  state.since = reactor.now() -- first: nothing may start meanwhile
+  local ok, err = signal(sandbox, "pause", STOP)
+  if not ok then -- who was cancelled has stopped it all the same
+    go_on(sandbox)
+    state.since = nil
+  end
+  return ok, err
+end
+
+--- Stop everything that runs.
+---@param sandbox codecell.Sandbox
+---@return true? paused
+---@return codecell.Error? err
+function pause.pause(sandbox)
+  sandbox._pause.goes_on = nil
+  return stop(sandbox)
+end
+
+--- Let everything go on, at once, or when what holds it is done.
+---@param sandbox codecell.Sandbox
+---@return true? running
+---@return codecell.Error? err kind "sandbox_gone": it has ended meanwhile
+function pause.resume(sandbox)
+  local state = sandbox._pause
+  if state.holders > 0 then
+    state.goes_on = true
+    return true
+  end
+  return go_on(sandbox)
+end
+
+--- Stop it for as long as something is done with its files, until `release`. Several may hold it.
+---@param sandbox codecell.Sandbox
+---@return true? held
+---@return codecell.Error? err
+function pause.hold(sandbox)
+  local state = sandbox._pause
+  state.goes_on = state.goes_on or not pause.is_paused(sandbox)
+  state.holders = state.holders + 1 -- first: it is not to be resumed meanwhile
+  local ok, err = stop(sandbox)
+  if not ok then
+    pause.release(sandbox)
+  end
+  return ok, err
+end
+
+--- Let it go on if nobody else holds it, and it was not paused before or since.
+---@param sandbox codecell.Sandbox
+---@return true? done
+---@return codecell.Error? err
+function pause.release(sandbox)
+  local state = sandbox._pause
+  state.holders = state.holders - 1
+  if state.holders > 0 or not state.goes_on or sandbox:_closed() then
+    return true
+  end
+  state.goes_on = nil
+  return go_on(sandbox)
 end
 
 return pause

@@ -16,6 +16,7 @@ local sandbox = require "codecell.sandbox"
 local secrets = require "codecell.secrets"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
+local zygote = require "codecell.zygote"
 
 local LIFETIME = 86400 -- seconds that one may wait for its user
 local AT_ONCE = 4 -- made at the same time, and no more than half of the processors
@@ -50,7 +51,7 @@ local function make(self)
     given[name] = value
   end
   given.id, given.timeout = "i" .. core.random_id(20), LIFETIME
-  local made, err = self.backend.create(given)
+  local made, err = self.backend.create(given, self.zygote and self.zygote:wait(self.loop))
   if not made then
     return nil, err
   end
@@ -229,6 +230,9 @@ local function renew(self)
   local old = self.stock
   self.loop, self.stock, self.making, self.round = loop, {}, 0, self.round + 1
   self.tasks, self.fresh, self.filler = {}, {}, nil
+  if self.zygote then
+    self.zygote:forget()
+  end
   for _, member in ipairs(old) do
     member.sandbox:close()
   end
@@ -297,7 +301,9 @@ end
 --- One that was made as `given` says, for `create{warm = true}`.
 ---@param given table complete options of create
 ---@return codecell.Sandbox? sandbox nil: no pool has one
+---@return userdata? stem with a zygote for it: the next best
 function pool.take(given)
+  local stem
   for _, self in ipairs(pools) do
     if fit.fits(self.given, given) then
       local taken = take(self, given.timeout)
@@ -308,8 +314,10 @@ function pool.take(given)
       if taken then
         return hand_over(taken.sandbox, taken.kernels, given)
       end
+      stem = stem or self.zygote and self.zygote:ready()
     end
   end
+  return nil, stem
 end
 
 -- ---- the object ----
@@ -379,6 +387,7 @@ function pool.pool(given)
     at_once = math.max(1, math.min(AT_ONCE, math.floor(core.cpu_count() / 2))),
     counts = { made = 0, taken = 0, missed = 0, died = 0, failed = 0 },
   }, Pool)
+  self.zygote = zygote.new(complete, names, self.imports)
   self.counted = stock_of(self)
   room.join(self.counted)
   ok, err = renew(self)
@@ -419,12 +428,16 @@ end
 --- What it has done.
 ---@return table stats `size`, `ready`, `making`, `made`, `taken`, `missed` (creates that it fitted
 ---and had none for), `died` (before anybody took them), `failed`, `error` (why the last could not
----be made; nil once one could), `seconds` (that the last took)
+---be made; nil once one could), `seconds` (that the last took); with `imports`, `zygote`
+---("starting", "ready", "failed": each kernel starts by itself) and `zygote_error` (why)
 function Pool:stats()
   local stats = { size = self.size, ready = #self.stock, making = self.making,
     seconds = self.seconds, error = self.failure }
   for name, number in pairs(self.counts) do
     stats[name] = number
+  end
+  if self.zygote then
+    self.zygote:tell(stats)
   end
   return stats
 end
@@ -447,6 +460,9 @@ function Pool:close()
   room.leave(self.counted)
   for made in pairs(self.fresh) do
     made:close()
+  end
+  if self.zygote then
+    self.zygote:close()
   end
   for _, making in ipairs(self.tasks) do
     making:cancel()

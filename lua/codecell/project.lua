@@ -6,7 +6,6 @@ local core = require "codecell.core"
 local diff = require "codecell.diff"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
-local secrets = require "codecell.secrets"
 local wait = require "codecell.wait"
 
 local MOST = 100000 -- differences of one overlay
@@ -14,6 +13,7 @@ local TEXT_MOST = 1024 * 1024 -- bytes of a file that is shown as a diff
 local TEXTS_MOST = 16 * 1024 * 1024 -- of all that are
 local DIGEST_MOST = 64 * 1024 * 1024 -- of a file that is compared with what was shown
 local PIECE = 1024 * 1024
+local EINTR = 4
 local TURN = 0.0001 -- seconds, in which other work goes on between two pieces
 
 local project = {}
@@ -42,7 +42,11 @@ end
 local function read_overlay(sandbox, verb, i, list)
   local mount = sandbox._mounts[i]
   local found, err = ask(sandbox, verb, "differences", i, MOST)
-  if not found then
+  if not found and err.errno == EINTR then
+    return nil, errors.new("system",
+      verb .. ": the code has ended the process that compares; pause the sandbox first",
+      "pause the sandbox first")
+  elseif not found then
     return nil, err
   end
   for _, change in ipairs(found) do
@@ -166,12 +170,12 @@ local function read_new(sandbox, change, most)
   return table.concat(pieces), nil, digest:finish()
 end
 
-local function show_text(sandbox, change, old, new)
+local function show_text(change, old, new)
   if not diff.is_text(old or "") or not diff.is_text(new or "") then
     change.omitted = "binary"
     return
   end
-  change.diff = secrets.hide(sandbox, diff.unified(old, new, change.name))
+  change.diff = diff.unified(old, new, change.name) -- nothing is masked: it is what is applied
 end
 
 -- Adds `diff`, or `omitted`: why there is none.
@@ -193,7 +197,7 @@ local function show(sandbox, change, budget)
     return
   end
   budget.left = budget.left - #(old or "") - #(new or "")
-  show_text(sandbox, change, old, new)
+  show_text(change, old, new)
 end
 
 -- ---- changes ----

@@ -23,9 +23,9 @@ local CELLS = {
   lua = { "1+1", 'print("ready") return { 1, 2.5, "three" }' },
 }
 
--- What is done with a Python module besides importing it.
+-- What is done with a Python module besides importing it: first what everybody does.
 local USES = {
-  matplotlib = [[
+  matplotlib = { [[
 import matplotlib.pyplot as plt
 figure = plt.figure()
 plt.plot([1, 4, 2, 3], label="a")
@@ -34,19 +34,23 @@ plt.title("T")
 plt.xlabel("x")
 plt.legend()
 plt.show()
-]],
-  numpy = [[
+]] },
+  numpy = { [[
 import numpy
 (numpy.arange(12.0).reshape(3, 4) @ numpy.ones((4, 2))).mean()
-]],
-  pandas = [[
+]] },
+  pandas = { [[
+import pandas
+pandas.DataFrame({"a": range(100), "b": [i * 0.5 for i in range(100)]}).describe()
+]], [[
 import pandas
 frame = pandas.DataFrame({"a": range(100), "b": [i * 0.5 for i in range(100)], "c": ["d"] * 100})
 frame.groupby("c").sum()
 frame.describe()
-]],
+]] },
 }
 local AGAIN = 2 -- a second time reaches what the first has only loaded
+local SESSION = 2 -- of the harmless cells
 
 local rehearsal = {}
 
@@ -61,9 +65,26 @@ function rehearsal.cells(language, imports)
   end
   for _, module in ipairs(language == "python" and imports or {}) do
     cells[#cells + 1] = ("import %s"):format(module)
-    local use = USES[module:match("^[^.]+")]
-    for _ = 1, use and AGAIN or 0 do
-      cells[#cells + 1] = use
+    for _, use in ipairs(USES[module:match("^[^.]+")] or {}) do
+      for _ = 1, AGAIN do
+        cells[#cells + 1] = use
+      end
+    end
+  end
+  return cells
+end
+
+-- Those of a fork of a zygote, which has run all of the others: what a cell writes to, it has from
+-- then on for itself.
+local function few_cells(language, imports)
+  local cells = {}
+  for i = 1, SESSION do
+    cells[i] = CELLS[language][i]
+  end
+  for _, module in ipairs(imports) do
+    local uses = USES[module:match("^[^.]+")] or {}
+    for _ = 1, AGAIN do
+      cells[#cells + 1] = uses[1]
     end
   end
   return cells
@@ -182,6 +203,7 @@ function rehearsal.run(self, names, imports)
   for _, name in ipairs(names) do
     local made, err = context.default(self, name)
     local kernel = made and context.kernel(self, "pool", made)
+    local cells = made and self._zygote == made.language and few_cells or rehearsal.cells
     local ok
     if kernel then
       ok, err = kernel:start()
@@ -192,7 +214,7 @@ function rehearsal.run(self, names, imports)
     if CELLS[made.language] then
       kernels[#kernels + 1] = kernel
     end
-    for _, code in ipairs(rehearsal.cells(made.language, imports)) do
+    for _, code in ipairs(cells(made.language, imports)) do
       ok, err = run(kernel, code)
       if not ok then
         return nil, err

@@ -154,9 +154,9 @@ local function pass_back(request, response)
       headers[#headers + 1] = given[i]
     end
   end
-  local length = length_of(response)
-  if response.status == 204 or response.status == 304 then
-    length = 0
+  local length = has_body(request, response) and length_of(response) or nil
+  if request.method == "HEAD" then
+    length = length_of(response)
   end
   local ok = request:start(response.status, headers, length)
   if not has_body(request, response) then

@@ -93,12 +93,19 @@ function template.is_root(path)
   return programs ~= nil
 end
 
-local function of_folder(path)
+--- An absolute path without "." and double slashes.
+---@param path string
+---@return string
+function template.plain(path)
   local parts = {}
   for part in path:gmatch("[^/]+") do
     parts[#parts + 1] = part ~= "." and part or nil
   end
-  path = "/" .. table.concat(parts, "/")
+  return "/" .. table.concat(parts, "/")
+end
+
+local function of_folder(path)
+  path = template.plain(path)
   if path == "/" or ("/" .. path .. "/"):find("/../", 1, true) then
     return nil, errors.new("invalid_argument", path == "/"
       and "create: the programs of this machine need no template; leave `template` out"
@@ -194,7 +201,9 @@ function template.apply(given)
   given.template_handle, given.template_begun = found.name .. "@" .. found.id, found
   begun[given.template_handle] = found
   given.envs, given.root, given.cwd = envs, found.root, given.cwd or found.cwd
-  given.home, given.home_size = found.home and { found.home }, found.home and found.size or 0
+  local is_empty = found.entries == 0 -- then the sandbox's own empty home does
+  given.home = found.home and not is_empty and { found.home } or nil
+  given.home_size = found.home and found.size or 0
   return true
 end
 

@@ -57,8 +57,8 @@ UNUSED static void host_close(struct host *host)
 
 UNUSED static struct cell_sandbox *create(struct host *host, int64_t timeout_ms)
 {
-  struct cell_sandbox_options options = {"itest", 0, 256u << 20, 64u << 20, 64,
-                                         256,     0, 0,          0};
+  struct cell_sandbox_options options = {
+    "itest", 0, 256u << 20, 64u << 20, 64, 256, 0, 0, 0, 0, NULL, 0};
   struct cell_error error;
   struct cell_sandbox *sandbox;
 

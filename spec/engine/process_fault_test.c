@@ -33,8 +33,18 @@ static const char *const environment[] = {"PATH=/usr/bin:/bin", "LANG=C", NULL};
 
 static int open_world(struct world *world, struct cell_error *error)
 {
-  static const struct cell_sandbox_options options = {
-    "i0123456789abcdefghij", 120000, 1u << 28, 1u << 24, 64, 256, 0, 0, 0};
+  static const struct cell_sandbox_options options = {"i0123456789abcdefghij",
+                                                      120000,
+                                                      1u << 28,
+                                                      1u << 24,
+                                                      64,
+                                                      256,
+                                                      0,
+                                                      0,
+                                                      0,
+                                                      0,
+                                                      NULL,
+                                                      0};
   const struct cell_clock *clock;
   int64_t deadline;
 

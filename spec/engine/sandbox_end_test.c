@@ -286,8 +286,8 @@ static void test_others_turn(void)
   struct packed packed;
   struct warden_double loud, quiet;
   struct cell_reactor *reactor;
-  const struct cell_sandbox_options options = {"iquiet", 60000, 1, 1, 1,
-                                               1,        0,     0, 0};
+  const struct cell_sandbox_options options = {"iquiet", 60000, 1, 1, 1,    1,
+                                               0,        0,     0, 0, NULL, 0};
   uint64_t request;
   int ends[2];
   int steps = 0;

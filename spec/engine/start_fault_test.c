@@ -74,8 +74,18 @@ static int ask_something(struct world *world, struct attempt *attempt)
 
 static int make_sandbox(struct world *world, struct cell_error *error)
 {
-  static const struct cell_sandbox_options options = {
-    "i0123456789abcdefghij", 60000, 1u << 28, 1u << 24, 64, 256, 0, 0, 0};
+  static const struct cell_sandbox_options options = {"i0123456789abcdefghij",
+                                                      60000,
+                                                      1u << 28,
+                                                      1u << 24,
+                                                      64,
+                                                      256,
+                                                      0,
+                                                      0,
+                                                      0,
+                                                      0,
+                                                      NULL,
+                                                      0};
 
   world->reactor = cell_reactor_new(error);
   if (world->reactor == NULL)

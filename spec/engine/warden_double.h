@@ -43,7 +43,7 @@ UNUSED static int count_descriptors(void)
 UNUSED static void double_open(struct warden_double *warden, int pidfd)
 {
   const struct cell_sandbox_options options = {
-    "idouble", 60000, 1u << 20, 1u << 20, 10, 100, 0, 0, 0};
+    "idouble", 60000, 1u << 20, 1u << 20, 10, 100, 0, 0, 0, 0, NULL, 0};
   int ends[2];
 
   warden->fd_count = 0;

@@ -155,7 +155,7 @@ static uint32_t number(void)
   return cell_unpack_u32(&message.unpacker);
 }
 
-static uint64_t large(void)
+__attribute__((unused)) static uint64_t large(void)
 {
   return cell_unpack_u64(&message.unpacker);
 }
@@ -203,7 +203,7 @@ static pid_t start_stem(int *channel)
   return pid;
 }
 
-static int set_up(int channel, const char *bind)
+__attribute__((unused)) static int set_up(int channel, const char *bind)
 {
   struct cell_packer *packer = start_payload();
   uint32_t failure;
@@ -310,7 +310,8 @@ static int create(int stem, struct sandbox *sandbox,
 }
 
 /* Wait until the warden has gone. */
-static int gone(const struct sandbox *sandbox, int timeout_ms)
+__attribute__((unused)) static int gone(const struct sandbox *sandbox,
+                                        int timeout_ms)
 {
   struct pollfd poller = {sandbox->pidfd, POLLIN, 0};
 
@@ -336,7 +337,7 @@ struct running {
 };
 
 static void spawn(struct sandbox *sandbox, struct running *running,
-                  enum cell_spawn_kind kind, const char *cwd, int input,
+                  enum cell_spawn_kind kind, const char *cwd, int flags,
                   const char *const *argv)
 {
   static const char *const envs[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
@@ -349,7 +350,7 @@ static void spawn(struct sandbox *sandbox, struct running *running,
 
   memset(running, 0, sizeof *running);
   cell_pack_u32(packer, (uint32_t)kind);
-  cell_pack_u32(packer, input ? CELL_SPAWN_STDIN : 0);
+  cell_pack_u32(packer, (uint32_t)flags);
   cell_pack_u32(packer, 24);
   cell_pack_u32(packer, 80);
   cell_pack_string(packer, cwd);
@@ -362,7 +363,7 @@ static void spawn(struct sandbox *sandbox, struct running *running,
   for (i = 0; i < 3; i++)
     cell_pack_string(packer, envs[i]);
   if (kind != CELL_TERMINAL) {
-    for (i = input ? 0 : 1; i < 3; i++) {
+    for (i = flags & CELL_SPAWN_STDIN ? 0 : 1; i < 3; i++) {
       if (pipe2(pipes[i], O_CLOEXEC) < 0)
         exit(2);
       fds[count++] = pipes[i][i == 0 ? 0 : 1];

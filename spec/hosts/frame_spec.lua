@@ -127,7 +127,7 @@ describe("the frame adapter #hosts", function()
     assert.equal("resumed\n", text)
   end)
 
-  it("serves a game of LÖVE #slow", function()
+  it("serves a game of LÖVE, and leaves nothing that is open when it quits #slow #D23", function()
     local environment, why_not = host.environment "5.1"
     if shell.run("love --version").status ~= 0 then
       return pending("love is not installed")
@@ -150,6 +150,8 @@ describe("the frame adapter #hosts", function()
 
       function love.load()
         require("codecell.host.frame").attach()
+        open = codecell.assert(codecell.create())
+        print("id " .. open.id)
         for _ = 1, 3 do
           coroutine.wrap(function()
             local line, id = scenario.work(function() return frames end)

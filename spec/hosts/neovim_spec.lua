@@ -176,7 +176,20 @@ describe("the Neovim adapter #hosts #slow", function()
     end
   end)
 
-  it("can quit with an open sandbox, of which nothing is left", function()
+  it("leaves nothing of a sandbox that is open when it quits, attached or not #D23", function()
+    if not has_neovim then
+      return pending("neovim is not installed")
+    elseif not environment then
+      return pending(why_not)
+    end
+    local result = shell.run(environment .. "nvim --headless -u NONE -i NONE -n +"
+      .. shell.quote("lua sandbox = require('codecell').create(); "
+        .. "io.stdout:write('id ' .. sandbox.id .. '\\n')") .. " +qa", { time = 40 })
+    assert.equal(0, result.status, result.stderr)
+    assert.is_true(host.leaves_nothing(result.stdout))
+  end)
+
+  it("can quit with an open sandbox, of which nothing is left #D23", function()
     local text = run [[
       coroutine.wrap(function()
         sandbox = codecell.assert(codecell.create())

@@ -146,7 +146,7 @@ describe("the OpenResty adapter #hosts #slow", function()
     assert.is_true(host.leaves_nothing(text))
   end)
 
-  example("ends its sandboxes and its own process with the worker", function()
+  example("ends its sandboxes and its own process with the worker #D23", function()
     local function relays()
       return tonumber(shell.run("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'"
         .. " | grep -c '^[c]odecell-relay'").stdout)
@@ -173,7 +173,7 @@ describe("the OpenResty adapter #hosts #slow", function()
     assert.is_nil(server:log():find("unknown process", 1, true), server:log())
   end)
 
-  example("lets nginx quit, and leaves nothing", function()
+  example("lets nginx quit, and leaves nothing #D23", function()
     local text = server:get("/keep").stdout
     local log = server:log()
     local ended = server:stop()

@@ -70,7 +70,7 @@ async def answer(reader, writer, head, path):
             await writer.drain()
     elif path == "/endless":
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
+        for _ in range(20000): # more than anyone takes
             writer.write(b"x" * 65536)
             await writer.drain()
     elif path == "/gzip":
@@ -110,7 +110,7 @@ async def answer(reader, writer, head, path):
     elif path == "/long-head":
         writer.write(b"HTTP/1.1 200 OK\r\n")
         try:
-            while True:
+            for _ in range(1000):
                 writer.write(b"X-A: " + b"a" * 1000 + b"\r\n")
                 await writer.drain()
         except OSError:
@@ -118,7 +118,7 @@ async def answer(reader, writer, head, path):
     elif path == "/long-line":
         writer.write(b"HTTP/1.1 200 OK\r\nX-A: ")
         try:
-            while True:
+            for _ in range(100):
                 writer.write(b"a" * 65536)
                 await writer.drain()
         except OSError:

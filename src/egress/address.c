@@ -71,6 +71,7 @@ static const struct {
 } reserved_four[] = {
   {{0, 0, 0, 0}, 8, "this network"},
   {{10, 0, 0, 0}, 8, "private"},
+  {{100, 100, 100, 200}, 32, "metadata"},
   {{100, 64, 0, 0}, 10, "shared by a carrier"},
   {{127, 0, 0, 0}, 8, "loopback"},
   {{168, 63, 129, 16}, 32, "metadata"},
@@ -100,6 +101,7 @@ static const struct {
   {{0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0}, 32, "reserved for examples"},
   {{0x3f, 0xff, 0, 0, 0, 0, 0, 0}, 20, "reserved for examples"},
   {{0x5f, 0, 0, 0, 0, 0, 0, 0}, 16, "reserved"},
+  {{0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0}, 32, "metadata"},
   {{0xfc, 0, 0, 0, 0, 0, 0, 0}, 7, "private"},
   {{0xfe, 0x80, 0, 0, 0, 0, 0, 0}, 10, "link-local"},
   {{0xfe, 0xc0, 0, 0, 0, 0, 0, 0}, 10, "private"},

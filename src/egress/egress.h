@@ -63,9 +63,8 @@ struct cell_handed {
   int fd; /* the taker's */
 };
 /* The oldest that nobody has taken, to be freed; NULL: none. The sandbox's
- *token
- ** is posted when one comes.
- */
+** token is posted when one comes.
+*/
 struct cell_handed *cell_egress_handed(struct cell_egress *egress);
 void cell_egress_traffic(const struct cell_egress *egress,
                          struct cell_traffic *traffic);

@@ -9,7 +9,7 @@
 #include "egress.h"
 
 #define CELL_DOORS_MAX (CELL_GATEWAY_PORTS_MAX + 3)
-#define CELL_EGRESS_CALLERS_MAX 16
+#define CELL_EGRESS_CALLERS_MAX 32
 
 struct cell_visit;
 

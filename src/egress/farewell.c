@@ -159,8 +159,8 @@ void cell_visit_refuse(struct cell_visit *visit, enum cell_refusal_why why,
     snprintf(visit->reason, sizeof visit->reason, "%s refused: denied", host);
     break;
   case CELL_REFUSED_ADDRESS:
-    snprintf(visit->reason, sizeof visit->reason, "%s refused: it leads to %s",
-             host, detail);
+    snprintf(visit->reason, sizeof visit->reason, "%s refused: it %s %s", host,
+             visit->target.name[0] != '\0' ? "leads to" : "is", detail);
     break;
   case CELL_REFUSED_SERVER_NAME:
     snprintf(visit->reason, sizeof visit->reason,

@@ -210,7 +210,7 @@ static void client_left(struct cell_source *source, uint32_t events)
   if ((events & (EPOLLHUP | EPOLLERR)) == 0 &&
       cell_call_state(call) != CELL_CALL_OPEN)
     return;
-  call->server->library->abort(call->made);
+  call->server->library->drop(call->made);
   cell_token_post(call->server->reactor, call->token);
 }
 

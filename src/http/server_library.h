@@ -94,7 +94,9 @@ struct cell_server_library {
   /* Of the answer's body: how many were taken. */
   size_t (*write)(void *call, const void *bytes, size_t size);
   void (*finish)(void *call); /* that was all of it */
-  void (*abort)(void *call);  /* the client sees that something is missing */
+  /* The client sees that something is missing, after what was given. */
+  void (*abort)(void *call);
+  void (*drop)(void *call); /* at once */
   enum cell_server_state (*state)(void *call);
   void (*release)(void *call); /* aborted, unless it was finished */
 };

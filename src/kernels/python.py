@@ -25,7 +25,8 @@ from sys import getrecursionlimit, setprofile, setrecursionlimit, settrace
 __builtins__ = dict(vars(builtins))
 
 WIRE, ANSWERS = 3, 4  # two pipes, to read and to write
-EXECUTE, ENV, REHEARSE, FORK = 2, 3, 4, 5
+EXECUTE, ENV = 2, 3
+RARE = {4: 'python_rehearsal', 5: 'python_fork', 6: 'python_zygote'}
 READY, RESULT, ERROR, DONE = 16, 17, 18, 19
 TEXT_MAX = 4 << 20  # bytes of one text of a result or an error
 BLOB_MAX = 16 << 20  # bytes of a picture or a page
@@ -328,7 +329,9 @@ class Kernel:
             part('python_display')['show_value'](value)
         self.remember(value)
 
-    def cell(self, request, code, values):
+    def cell(self, request, values):
+        code = dict(values).get(b'code', b'').decode('utf-8',
+                                                     'surrogateescape')
         self.request = request
         if not code or code.isspace():
             return self.finish(self.count + 1)
@@ -470,16 +473,12 @@ def serve():
         payload = wire.read(int.from_bytes(header[:4], 'little'))
         values = list(unpack(payload))
         request = int.from_bytes(header[8:16], 'little')
-        if kind == EXECUTE or kind == REHEARSE:
-            code = dict(values).get(b'code', b'').decode('utf-8',
-                                                         'surrogateescape')
-            run = (kernel.cell if kind == EXECUTE
-                   else part('python_rehearsal')['cell'])
-            run(request, code, values)
+        if kind == EXECUTE:
+            kernel.cell(request, values)
         elif kind == ENV:
             set_environment(value for name, value in values if name == b'env')
-        elif kind == FORK:
-            part('python_fork')['fork'](request, dict(values))
+        elif kind in RARE:
+            part(RARE[kind])['serve'](request, values)
 
 
 kernel = Kernel()
@@ -487,10 +486,10 @@ streams = part('python_stream')['Streams']()
 Left, set_environment, repair = (
     part('python_site')[name] for name in ('Left', 'set_environment', 'repair'))
 part('python_site')['prepare'](streams, on_interrupt)
-kernel.send(pack(READY, 0, [b'language', b'python', b'version',
-                            sys.version.split()[0].encode(),
-                            b'executable', sys.executable.encode(
-                                'utf-8', 'surrogateescape')]))
+kernel.greeting = pack(READY, 0, [
+    b'language', b'python', b'version', sys.version.split()[0].encode(),
+    b'executable', sys.executable.encode('utf-8', 'surrogateescape')])
+kernel.send(kernel.greeting)
 while True:
     try:
         serve()

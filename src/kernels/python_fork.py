@@ -14,7 +14,7 @@ import _thread
 import fcntl
 import posix
 import sys
-from _signal import SIGINT, SIGKILL
+from _signal import SIGCHLD, SIGINT, SIGKILL
 
 PATIENCE = 10  # seconds until the other one is there
 WIRE, COUNT = 3, 5  # descriptors 0 to 4 are given
@@ -30,7 +30,8 @@ class Refused(Exception):
     """Why this process cannot be copied."""
 
 
-def fork(request, values):
+def serve(request, values):
+    values = dict(values)
     role = wait if values[b'role'] == b'wait' else branch
     path, other = values[b'path'].decode(), int(values[b'other'])
     try:
@@ -173,6 +174,20 @@ def receive(connection):
 def split():
     """Fork, twice: the copy is no child that code here would wait for.
     True in the copy."""
+    # Code may have its children forgotten, or a handler that waits for all.
+    blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, (SIGCHLD,))
+    is_ignored = _signal.getsignal(SIGCHLD) == _signal.SIG_IGN
+    if is_ignored:
+        _signal.signal(SIGCHLD, _signal.SIG_DFL)
+    try:
+        return split_waiting()
+    finally:
+        if is_ignored:
+            _signal.signal(SIGCHLD, _signal.SIG_IGN)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
+
+
+def split_waiting():
     middle = posix.fork()
     if not middle:
         try:
@@ -194,8 +209,7 @@ def become(connection, numbers):
         for target, number in enumerate(numbers):
             posix.dup2(number, target, target < WIRE)
             posix.close(number)
-        kernel.pid, kernel.thread = posix.getpid(), _thread.get_ident()
-        connection.send(b'%d' % kernel.pid)
+        connection.send(b'%d' % posix.getpid())
         if connection.recv(1) != b'+':
             posix._exit(1)
         end_with(connection)
@@ -207,7 +221,7 @@ def become(connection, numbers):
 def end_with(connection):
     """Have the system kill this process when the other end is closed."""
     number = connection.fileno()
-    fcntl.fcntl(number, fcntl.F_SETOWN, kernel.pid)
+    fcntl.fcntl(number, fcntl.F_SETOWN, posix.getpid())
     fcntl.fcntl(number, fcntl.F_SETSIG, SIGKILL)
     flags = fcntl.fcntl(number, fcntl.F_GETFL)
     fcntl.fcntl(number, fcntl.F_SETFL, flags | fcntl.FASYNC)
@@ -224,14 +238,22 @@ def renew(connection):
     if kernel.anchor is not None:
         kernel.anchor.detach()  # its number was closed by the fork
     kernel.anchor = connection
-    core['wire'] = open(WIRE, 'rb', closefd=False)
-    streams.saved = [streams.high(1), streams.high(2)]
-    streams.identity = [streams.identify(1), streams.identify(2)]
-    kernel.inherited = [WIRE, core['ANSWERS'], connection.fileno()]
-    kernel.inherited += streams.saved
-    _signal.signal(SIGINT, core['on_interrupt'])
+    speak()
+    kernel.inherited.append(connection.fileno())
     if kernel.loop is not None:
         others.append(kernel.loop)
         kernel.loop = None
         part('python_async')['loop']()
+
+
+def speak():
+    """Be a kernel by itself, on the descriptors that it has now."""
+    kernel.pid, kernel.thread = posix.getpid(), _thread.get_ident()
+    core['wire'] = open(WIRE, 'rb', closefd=False)
+    streams.saved = [streams.high(1), streams.high(2)]
+    streams.identity = [streams.identify(1), streams.identify(2)]
+    kernel.inherited = [WIRE, core['ANSWERS']] + streams.saved
+    for number in kernel.inherited:
+        posix.set_inheritable(number, False)
+    _signal.signal(SIGINT, core['on_interrupt'])
     part('python_rehearsal')['renew_chance']()

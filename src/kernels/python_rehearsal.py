@@ -6,7 +6,7 @@ import posix
 import sys
 
 
-def cell(request, code, values):
+def serve(request, values):
     """Run a cell, and be as if it had never been run."""
     scope, here = dict(kernel.scope), posix.getcwd()
     kept = {name: getattr(kernel, name) for name in (
@@ -14,7 +14,7 @@ def cell(request, code, values):
     lists = [(values, values[:]) for values in (
         kernel.history, kernel.inputs, kernel.recent)]
     environment, modules = dict(posix.environ), set(sys.modules)
-    kernel.cell(request, code, values)
+    kernel.cell(request, values)
     part('python_site')['set_environment'](
         [name for name in posix.environ if name not in environment]
         + [name + b'=' + value for name, value in environment.items()])
@@ -48,6 +48,9 @@ def renew_chance():
     numpy = sys.modules.get('numpy.random')
     if numpy is not None:
         numpy.seed()
+    uuid = sys.modules.get('uuid')
+    if uuid is not None:
+        uuid._node = uuid._last_timestamp = None
     tempfile = sys.modules.get('tempfile')
     if tempfile is not None:
         tempfile._name_sequence = tempfile.tempdir = None

@@ -242,6 +242,8 @@ static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
     changed(call);
     return (ssize_t)count;
   }
+  if (call->is_cut)
+    return MHD_CONTENT_READER_END_WITH_ERROR;
   if (call->is_finished)
     return call->left > 0 ? MHD_CONTENT_READER_END_WITH_ERROR
                           : MHD_CONTENT_READER_END_OF_STREAM;
@@ -322,7 +324,7 @@ size_t cell_mhd_write(void *data, const void *bytes, size_t size)
   struct call *call = data;
   size_t room = CELL_SERVER_KEPT_MAX - call->out.size;
 
-  if (call->is_broken || call->is_finished)
+  if (call->is_broken || call->is_cut || call->is_finished)
     return size; /* nobody waits for it any more */
   if (size > room)
     size = room;
@@ -349,6 +351,18 @@ void cell_mhd_abort(void *data)
 {
   struct call *call = data;
 
+  if (call->response == NULL) {
+    cell_mhd_drop(call);
+    return;
+  }
+  call->is_cut = 1;
+  go_on(call);
+}
+
+void cell_mhd_drop(void *data)
+{
+  struct call *call = data;
+
   if (call->is_answered)
     return;
   call->is_broken = 1;
@@ -362,10 +376,10 @@ enum cell_server_state cell_mhd_state(void *data)
 {
   const struct call *call = data;
 
-  return call->is_answered   ? CELL_CALL_ANSWERED
-         : call->is_broken   ? CELL_CALL_BROKEN
-         : call->is_finished ? CELL_CALL_FINISHED
-                             : CELL_CALL_OPEN;
+  return call->is_answered                 ? CELL_CALL_ANSWERED
+         : call->is_broken || call->is_cut ? CELL_CALL_BROKEN
+         : call->is_finished               ? CELL_CALL_FINISHED
+                                           : CELL_CALL_OPEN;
 }
 
 void cell_mhd_release(void *data)
@@ -378,8 +392,8 @@ void cell_mhd_release(void *data)
     free_call(call);
     return;
   }
-  if (!call->is_finished || call->response == NULL)
-    call->is_broken = 1;
+  if (!call->is_finished)
+    cell_mhd_abort(call);
   cell_queue_clear(&call->in);
   go_on(call);
 }

@@ -48,6 +48,7 @@ struct call {
   int is_queued;    /* the answer was begun */
   int is_finished;  /* all of the answer's body was given */
   int is_answered;  /* and sent */
+  int is_cut;       /* nothing more will be */
   int is_broken;
 };
 
@@ -79,6 +80,7 @@ int cell_mhd_answer(void *call, const struct cell_server_answer *answer,
 size_t cell_mhd_write(void *call, const void *bytes, size_t size);
 void cell_mhd_finish(void *call);
 void cell_mhd_abort(void *call);
+void cell_mhd_drop(void *call);
 enum cell_server_state cell_mhd_state(void *call);
 void cell_mhd_release(void *call);
 

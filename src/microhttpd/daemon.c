@@ -157,7 +157,7 @@ static void close_server(void *data)
   struct call *call;
 
   for (call = server->calls; call != NULL; call = call->next)
-    cell_mhd_abort(call); /* nothing may be suspended */
+    cell_mhd_drop(call); /* nothing may be suspended */
   MHD_stop_daemon(server->daemon);
   free(server);
 }
@@ -182,5 +182,5 @@ const struct cell_server_library cell_microhttpd_library = {
   cell_mhd_readable,   cell_mhd_read,
   cell_mhd_has_all,    cell_mhd_answer,
   cell_mhd_write,      cell_mhd_finish,
-  cell_mhd_abort,      cell_mhd_state,
-  cell_mhd_release};
+  cell_mhd_abort,      cell_mhd_drop,
+  cell_mhd_state,      cell_mhd_release};

@@ -263,21 +263,28 @@ static int tell_kept(struct look *look, const struct side *now,
 
 /* ---- walking ---- */
 
-/* Whether a mount of ours is at look->path, or what was made to hold it. */
-static int is_mount_point(const struct look *look)
+enum holds { HOLDS_NO_MOUNT, IS_A_MOUNT, HOLDS_A_MOUNT };
+
+/* Whether a mount of ours is at look->path, or below it: such a directory was
+** made by us.
+*/
+static enum holds holds_mount(const struct look *look)
 {
   size_t i, length = strlen(look->place->path), end = strlen(look->path);
   const char *other;
 
   for (i = 0; i < look->mounts->count; i++) {
     other = look->mounts->list[i].path;
-    if (&look->mounts->list[i] != look->place &&
-        strncmp(other, look->place->path, length) == 0 &&
-        other[length] == '/' && strcmp(other + length + 1, look->path) == 0 &&
-        end > 0)
-      return 1;
+    if (&look->mounts->list[i] == look->place ||
+        strncmp(other, look->place->path, length) != 0 ||
+        other[length] != '/' ||
+        strncmp(other + length + 1, look->path, end) != 0)
+      continue;
+    other += length + 1 + end;
+    if (other[0] == '\0' || other[0] == '/')
+      return other[0] == '/' ? HOLDS_A_MOUNT : IS_A_MOUNT;
   }
-  return 0;
+  return HOLDS_NO_MOUNT;
 }
 
 /* Appends "/name". 0: it does not fit. */
@@ -359,10 +366,11 @@ static void keep_apart(const struct look *look)
 
 static int differ(struct look *look, size_t length, enum under under, int level)
 {
+  enum holds holds = holds_mount(look);
   struct side now, before = {0};
   int number = 0, was_directory;
 
-  if (is_mount_point(look))
+  if (holds == IS_A_MOUNT)
     return 0;
   look_at(open_in(look, look->place->upper, O_PATH), &now);
   if (under != UNDER_NOTHING)
@@ -372,7 +380,7 @@ static int differ(struct look *look, size_t length, enum under under, int level)
     return before.exists ? tell_gone(look, length, &before, 0, level) : 0;
   if (was_directory && !S_ISDIR(now.status.st_mode))
     number = tell_gone(look, length, &before, 1, level);
-  if (number == 0)
+  if (number == 0 && (before.exists || holds != HOLDS_A_MOUNT))
     number = tell_kept(look, &now, &before);
   if (S_ISDIR(now.status.st_mode) && !was_directory)
     keep_apart(look);

@@ -252,6 +252,41 @@ static void serve_link(struct warden *warden, struct cell_unpacker *unpacker)
   answer(warden, warden->message.frame.request, number);
 }
 
+static int touch(int parent, const char *name, mode_t mode, uint64_t modified)
+{
+  struct timespec times[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
+  struct stat status;
+
+  if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    return errno;
+  if (!S_ISLNK(status.st_mode) && fchmodat(parent, name, mode & 0777, 0) < 0)
+    return errno;
+  if (modified == UINT64_MAX)
+    return 0;
+  times[1].tv_sec = (time_t)(modified / 1000000000u);
+  times[1].tv_nsec = (long)(modified % 1000000000u);
+  return utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? errno : 0;
+}
+
+static void serve_touch(struct warden *warden, struct cell_unpacker *unpacker)
+{
+  char path[PATH_SIZE];
+  const char *name;
+  int number = path_read(unpacker, path), parent;
+  mode_t mode = (mode_t)cell_unpack_u32(unpacker);
+  uint64_t modified = cell_unpack_u64(unpacker);
+
+  if (number == 0 && !cell_unpack_done(unpacker))
+    number = EINVAL;
+  if (number == 0) {
+    parent = path_parent(path, 0, &name);
+    number = parent < 0 ? errno : touch(parent, name, mode, modified);
+    if (parent >= 0)
+      close(parent);
+  }
+  answer(warden, warden->message.frame.request, number);
+}
+
 static void serve_read(struct warden *warden, struct cell_unpacker *unpacker)
 {
   char path[PATH_SIZE];
@@ -385,6 +420,9 @@ void files_serve(struct warden *warden)
     break;
   case CELL_FILE_LINK:
     serve_link(warden, &unpacker);
+    break;
+  case CELL_FILE_TOUCH:
+    serve_touch(warden, &unpacker);
     break;
   case CELL_FILE_UNPACK:
     serve_unpack(warden, &unpacker);

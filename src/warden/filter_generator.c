@@ -439,14 +439,15 @@ static int distance(int from, int label)
   return jump;
 }
 
-static void print(const char *architecture)
+/* With the suffix "_zygote", say, or "". */
+static void print(const char *architecture, const char *suffix)
 {
   int i;
 
-  printf("/* filter.h -- filter.table for %s, made by filter_generator. */\n"
-         "#ifndef CELL_FILTER_H\n#define CELL_FILTER_H\n\n"
-         "static const struct sock_filter cell_filter[] = {\n",
-         architecture);
+  printf("/* filter.table for %s, made by filter_generator. */\n"
+         "#ifndef CELL_FILTER_H%s\n#define CELL_FILTER_H%s\n\n"
+         "static const struct sock_filter cell_filter%s[] = {\n",
+         architecture, suffix, suffix, suffix);
   for (i = 0; i < length; i++) {
     const struct instruction *at = &program[i];
     const char *name =
@@ -456,15 +457,26 @@ static void print(const char *architecture)
            distance(i, at->yes), distance(i, at->no), (unsigned)at->value, i,
            name);
   }
-  printf("};\n#define CELL_FILTER_LENGTH %d\n\n#endif\n", length);
+  printf("};\n#define CELL_FILTER_LENGTH%s %d\n\n#endif\n", suffix, length);
+}
+
+/* Another answer than that of the table. */
+static void allow(char *name)
+{
+  uint32_t value;
+
+  if (!call_number(name, &value) || call_name[value][0] == '\0')
+    die("not in the table", name);
+  policy_of[value] = plain_policy(ALLOW);
 }
 
 int main(int count, char **arguments)
 {
-  FILE *table = count == 2 ? fopen(arguments[1], "r") : NULL;
+  FILE *table = count == 2 || count == 4 ? fopen(arguments[1], "r") : NULL;
+  const char *suffix = count == 4 ? arguments[2] : "";
 
   if (table == NULL) {
-    fputs("usage: filter_generator filter.table < macros > filter.h\n", stderr);
+    fputs("usage: filter_generator TABLE [SUFFIX CALL] < macros\n", stderr);
     return 2;
   }
   read_macros(stdin);
@@ -473,12 +485,14 @@ int main(int count, char **arguments)
   read_table(table);
   fclose(table);
   line_number = 0;
+  if (count == 4)
+    allow(arguments[3]);
   if (macro("__x86_64__") != NULL) {
     build(0xc000003eu, 0x40000000u);
-    print("x86_64");
+    print("x86_64", suffix);
   } else if (macro("__aarch64__") != NULL) {
     build(0xc00000b7u, 0);
-    print("aarch64");
+    print("aarch64", suffix);
   } else {
     die("only x86_64 and aarch64 are supported", "this architecture");
   }

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 
 #include "filter.h"
+#include "filter_zygote.h"
 
 /* NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE set and locked, KEEP_CAPS
 ** clear and locked.
@@ -80,15 +81,29 @@ int lockdown_capabilities(struct failure *failure)
   return 0;
 }
 
-int lockdown_filter(struct failure *failure)
+static int install(const struct sock_filter *filter, size_t length,
+                   struct failure *failure)
 {
   struct sock_fprog program;
 
-  program.len = (unsigned short)(sizeof cell_filter / sizeof cell_filter[0]);
-  program.filter = (struct sock_filter *)cell_filter;
+  program.len = (unsigned short)length;
+  program.filter = (struct sock_filter *)filter;
   if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
     return fail(failure, "filter");
   return 0;
+}
+
+int lockdown_filter(struct failure *failure)
+{
+  return install(cell_filter, sizeof cell_filter / sizeof cell_filter[0],
+                 failure);
+}
+
+int lockdown_filter_zygote(struct failure *failure)
+{
+  return install(cell_filter_zygote,
+                 sizeof cell_filter_zygote / sizeof cell_filter_zygote[0],
+                 failure);
 }
 
 unsigned lockdown_landlock_abi(void)

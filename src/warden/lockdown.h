@@ -15,6 +15,8 @@ void lockdown_counters(int proc);
 int lockdown_capabilities(struct failure *failure);
 /* The system call filter. Last. */
 int lockdown_filter(struct failure *failure);
+/* The same but for setns, which a zygote enters sandboxes by. */
+int lockdown_filter_zygote(struct failure *failure);
 
 /* Landlock's ABI, 0 without it. */
 unsigned lockdown_landlock_abi(void);

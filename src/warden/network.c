@@ -52,6 +52,11 @@ static int open_names(void)
   return -1;
 }
 
+int network_furnish(void)
+{
+  return raise_loopback() < 0 ? -1 : open_names();
+}
+
 static int make(const struct network_pool *pool, struct network *network)
 {
   int number;
@@ -59,7 +64,8 @@ static int make(const struct network_pool *pool, struct network *network)
   network->space = network->names = -1;
   if (unshare(CLONE_NEWNET) < 0)
     return -1;
-  if (raise_loopback() == 0 && (network->names = open_names()) >= 0)
+  network->names = network_furnish();
+  if (network->names >= 0)
     network->space =
       openat(pool->process, "../self/ns/net", O_RDONLY | O_CLOEXEC);
   number = errno;

@@ -27,6 +27,10 @@ struct network_pool {
   struct wire_message message;
 };
 
+/* Have the loopback interface of the present namespace up, and its socket for
+** questions for names. The descriptor, or -1.
+*/
+int network_furnish(void);
 /* Start the maker, in the user namespace that is to own them all, and ask for
 ** the first. process and home are borrowed.
 */

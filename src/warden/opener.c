@@ -275,7 +275,9 @@ int opener_start(int is_root, const struct self_title *title)
   return -1;
 }
 
-/* What the opener said, or -1: it has gone. */
+/* What the opener said. Without one a stem is of no use: it ends, as if it had
+** been killed, and the host makes another.
+*/
 static int receive(int opener, struct failure *failure)
 {
   static struct wire_message message;
@@ -283,10 +285,8 @@ static int receive(int opener, struct failure *failure)
   struct cell_unpacker unpacker;
   int tree;
 
-  if (wire_receive(opener, &message, 1) != 1) {
-    errno = EPIPE;
-    return fail(failure, "mount");
-  }
+  if (wire_receive(opener, &message, 1) != 1)
+    _exit(1);
   cell_unpack_start(&unpacker, message.frame.payload, message.frame.length);
   failure->number = (int)cell_unpack_u32(&unpacker);
   cell_unpack_string(&unpacker, stage, sizeof stage);
@@ -311,9 +311,10 @@ int opener_open(int opener, const struct opener_wish *wish,
   cell_pack_u64(&packer, wish->device);
   cell_pack_u64(&packer, wish->inode);
   cell_pack_string(&packer, wish->path);
-  if (opener < 0)
-    errno = ENOSYS; /* a stem that was not told to keep the host's view */
-  else if (wire_send(opener, 0, 0, &packer, -1) == 0)
-    return receive(opener, failure);
-  return fail(failure, "mount");
+  if (opener < 0 || packer.failed) { /* a stem that was not told to have one */
+    errno = EPROTO;
+    return fail(failure, "mount");
+  }
+  wire_send(opener, 0, 0, &packer, -1);
+  return receive(opener, failure);
 }

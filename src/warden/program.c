@@ -106,18 +106,26 @@ static int arrange(struct program *program, int report)
   return call_close_range(REPORT + 1, ~0u);
 }
 
+int program_folder(const char *cwd, char *path, size_t size)
+{
+  int length;
+
+  if (cwd[0] == '\0' || strcmp(cwd, "~") == 0)
+    length = snprintf(path, size, "%s", CELL_HOME);
+  else if (strncmp(cwd, "~/", 2) == 0)
+    length = snprintf(path, size, "%s/%s", CELL_HOME, cwd + 2);
+  else
+    length =
+      snprintf(path, size, "%s%s", cwd[0] == '/' ? "" : CELL_HOME "/", cwd);
+  errno = ENAMETOOLONG;
+  return length >= 0 && (size_t)length < size ? 0 : -1;
+}
+
 static int enter(const char *cwd)
 {
   char path[CELL_PATH_MAX + sizeof CELL_HOME + 1];
 
-  if (chdir(CELL_HOME) < 0)
-    return -1;
-  if (cwd[0] == '\0' || strcmp(cwd, "~") == 0)
-    return 0;
-  if (strncmp(cwd, "~/", 2) != 0)
-    return chdir(cwd);
-  snprintf(path, sizeof path, "%s/%s", CELL_HOME, cwd + 2);
-  return chdir(path);
+  return program_folder(cwd, path, sizeof path) < 0 ? -1 : chdir(path);
 }
 
 static const char *search_path(char **envs)

@@ -4,6 +4,7 @@
 
 #include "../protocol.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define PROGRAM_FDS 5
@@ -18,6 +19,7 @@ struct program {
   /* 0, 1, 2, a kernel's wire (3, 4); a terminal's slave is fds[0] */
   int fds[PROGRAM_FDS];
   uint32_t rows, columns;
+  int is_session; /* a fork of the zygote: nothing is executed */
 };
 
 enum program_stage {
@@ -35,6 +37,8 @@ struct program_failure {
   int stage; /* enum program_stage */
 };
 
+/* Where it starts: "" and "~" are the home. 0, or -1 and ENAMETOOLONG. */
+int program_folder(const char *cwd, char *path, size_t size);
 /* The name that goes into SPAWNED. */
 const char *program_stage(int stage);
 /* In the child: execute it, or write to `report` why not. Never returns. */

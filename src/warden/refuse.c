@@ -16,7 +16,6 @@ void refuse_start(struct warden *warden)
 {
   struct refuse *refuse = &warden->refuse;
 
-  refuse->names = warden->birth->names;
   refuse->left = CELL_ASKED_MOST;
   if (warden->gateway.network == CELL_NETWORK_NONE)
     return;

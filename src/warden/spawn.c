@@ -1,8 +1,10 @@
 /* spawn.c -- see spawn.h. */
 #include "spawn.h"
 
+#include "../zygote/session.h"
 #include "program.h"
 #include "reaper.h"
+#include "session.h"
 #include "terminal.h"
 #include "warden.h"
 
@@ -32,6 +34,8 @@ static void forget(struct warden *warden, struct job *job)
     close(job->report);
   if (job->master >= 0)
     close(job->master);
+  if (job->session >= 0)
+    close(job->session);
   *job = warden->jobs.list[--warden->jobs.count];
 }
 
@@ -99,6 +103,8 @@ static int read_request(struct warden *warden, struct program *program)
                     warden->message.frame.length);
   program->kind = (enum cell_spawn_kind)cell_unpack_u32(&unpacker);
   flags = cell_unpack_u32(&unpacker);
+  program->is_session =
+    program->kind == CELL_KERNEL && (flags & CELL_SPAWN_FORK) != 0;
   program->rows = cell_unpack_u32(&unpacker);
   program->columns = cell_unpack_u32(&unpacker);
   cell_unpack_string(&unpacker, program->cwd, sizeof program->cwd);
@@ -125,23 +131,11 @@ static int read_request(struct warden *warden, struct program *program)
 }
 
 /* Returns an errno. */
-static int start(struct warden *warden, struct program *program,
-                 const char **stage)
+static int execute(struct warden *warden, struct program *program,
+                   struct job *job, const char **stage)
 {
-  struct job *job = &warden->jobs.list[warden->jobs.count];
   int report[2], number;
 
-  memset(job, 0, sizeof *job);
-  job->request = warden->message.frame.request;
-  job->report = job->master = -1;
-  *stage = "deadline";
-  if (warden->paused)
-    return ETIME;
-  *stage = "process";
-  if (warden->jobs.count == JOBS_MAX)
-    return EAGAIN;
-  if (reaper_wait_locked(warden) < 0)
-    return ECHILD;
   if (program->kind == CELL_TERMINAL &&
       terminal_open(&job->master, &program->fds[0], program->rows,
                     program->columns) < 0) {
@@ -154,7 +148,6 @@ static int start(struct warden *warden, struct program *program,
       close(job->master);
     return number;
   }
-  job->kills_before = warden_memory_kills(warden);
   job->pid = fork();
   if (job->pid == 0)
     program_run(warden, program, report[1]);
@@ -166,6 +159,35 @@ static int start(struct warden *warden, struct program *program,
     return 0;
   forget(warden, job);
   return number;
+}
+
+/* Returns an errno. */
+static int start(struct warden *warden, struct program *program,
+                 const char **stage)
+{
+  struct job *job = &warden->jobs.list[warden->jobs.count];
+  int number;
+
+  memset(job, 0, sizeof *job);
+  job->request = warden->message.frame.request;
+  job->report = job->master = job->session = -1;
+  *stage = "deadline";
+  if (warden->paused)
+    return ETIME;
+  *stage = "process";
+  if (warden->jobs.count == JOBS_MAX)
+    return EAGAIN;
+  if (reaper_wait_locked(warden) < 0)
+    return ECHILD;
+  job->kills_before = warden_memory_kills(warden);
+  if (program->is_session) {
+    number = session_start(warden, program, job, stage);
+    warden->jobs.count += number == 0;
+    session_close(warden);
+    return number;
+  }
+  session_close(warden);
+  return execute(warden, program, job, stage);
 }
 
 void spawn_start(struct warden *warden)
@@ -220,7 +242,7 @@ static uint64_t cpu_us(const struct rusage *usage)
 }
 
 static void send_exited(struct warden *warden, const struct job *job,
-                        int status, const struct rusage *usage)
+                        int status, uint64_t cpu, uint64_t peak)
 {
   unsigned char bytes[24];
   struct cell_packer packer;
@@ -231,8 +253,8 @@ static void send_exited(struct warden *warden, const struct job *job,
   cell_pack_u32(&packer, (uint32_t)status);
   cell_pack_u32(&packer,
                 killed && warden_memory_kills(warden) > job->kills_before);
-  cell_pack_u64(&packer, cpu_us(usage));
-  cell_pack_u64(&packer, (uint64_t)usage->ru_maxrss * 1024u);
+  cell_pack_u64(&packer, cpu);
+  cell_pack_u64(&packer, peak);
   wire_send(warden->channel, CELL_EXITED, job->request, &packer, -1);
 }
 
@@ -243,7 +265,7 @@ int spawn_reaped(struct warden *warden, pid_t pid, int status,
   size_t i;
 
   for (i = 0; i < warden->jobs.count; i++)
-    if (warden->jobs.list[i].pid == pid)
+    if (warden->jobs.list[i].pid == pid && warden->jobs.list[i].session < 0)
       break;
   if (i == warden->jobs.count)
     return 0;
@@ -252,14 +274,43 @@ int spawn_reaped(struct warden *warden, pid_t pid, int status,
     spawn_report(warden, job);
   warden->cpu_reaped_us += cpu_us(usage);
   if (job->request != 0)
-    send_exited(warden, job, status, usage);
+    send_exited(warden, job, status, cpu_us(usage),
+                (uint64_t)usage->ru_maxrss * 1024u);
   forget(warden, job);
   return 1;
 }
 
-/* A job that has just been forked leads no group yet. */
-static int kill_job(const struct job *job, int number, uint32_t scope)
+void spawn_session_started(struct warden *warden, struct job *job, pid_t pid,
+                           uint32_t seen)
 {
+  job->pid = pid;
+  job->seen = seen;
+  answer(warden, job->request, 0, "", seen, -1);
+  if (job->late != 0)
+    kill(pid, job->late);
+}
+
+void spawn_session_ended(struct warden *warden, struct job *job,
+                         const struct session_report *report)
+{
+  warden->cpu_reaped_us += report->cpu_us;
+  if (job->pid == 0)
+    answer(warden, job->request, report->number != 0 ? report->number : ECHILD,
+           report->stage, 0, -1);
+  else
+    send_exited(warden, job, report->status, report->cpu_us,
+                report->memory_peak);
+  forget(warden, job);
+}
+
+/* A job that has just been forked leads no group yet. */
+static int kill_job(struct job *job, int number, uint32_t scope)
+{
+  if (job->pid == 0) { /* nothing but the end would reach it yet */
+    if (number == SIGKILL)
+      job->late = number;
+    return 0;
+  }
   if (scope == CELL_SCOPE_GROUP && kill(-job->pid, number) == 0)
     return 0;
   return kill(job->pid, number);

@@ -6,9 +6,10 @@
 #include "identity.h"
 #include "mounts.h"
 #include "network.h"
-#include "skeleton.h"
+#include "setup.h"
 #include "warden.h"
 #include "wire.h"
+#include "zygote.h"
 
 #include <poll.h>
 #include <sched.h>
@@ -51,13 +52,11 @@ struct stem {
   struct cgroup cgroup;
   struct child *children;
   size_t count, size;
-  uint32_t flags;              /* enum cell_setup_flag */
-  int opener;                  /* -1: there is none */
-  struct mounts mounts;        /* of the create at hand */
-  struct skeleton_bind source; /* where the programs come from */
-  struct skeleton_bind binds[CELL_BINDS_MAX];
-  size_t bind_count;
+  int opener;           /* -1: there is none */
+  struct mounts mounts; /* of the create at hand */
   struct self_title title;
+  struct setup setup;
+  struct zygote zygote;
   struct wire_message message;
 };
 
@@ -78,55 +77,9 @@ static int make_fresh(struct stem *stem)
   return sethostname("sandbox", 7);
 }
 
-/* The next string, which keeps lying in the message: moved over its own length,
-** which makes room for the NUL.
-*/
-static const char *take_path(struct cell_unpacker *unpacker)
-{
-  size_t length;
-  unsigned char *path = (unsigned char *)cell_unpack_bytes(unpacker, &length);
-
-  if (unpacker->failed || (length > 0 && path[0] != '/'))
-    return NULL;
-  memmove(path - 4, path, length);
-  path[(ptrdiff_t)length - 4] = '\0';
-  return (char *)path - 4;
-}
-
-/* The paths keep pointing into the message, which is not read again before they
-** are attached.
-*/
-static int read_setup(struct stem *stem, struct failure *failure)
-{
-  struct cell_unpacker unpacker;
-  uint32_t count;
-
-  if (wire_receive(stem->channel, &stem->message, 1) != 1 ||
-      stem->message.frame.type != CELL_STEM_SETUP)
-    return -1;
-  cell_unpack_start(&unpacker, stem->message.frame.payload,
-                    stem->message.frame.length);
-  stem->flags = cell_unpack_u32(&unpacker);
-  stem->source = (struct skeleton_bind){take_path(&unpacker), -1};
-  count = cell_unpack_u32(&unpacker);
-  while (stem->bind_count < count && stem->bind_count < CELL_BINDS_MAX) {
-    const char *path = take_path(&unpacker);
-
-    if (path == NULL || path[0] == '\0')
-      break;
-    stem->binds[stem->bind_count++] = (struct skeleton_bind){path, -1};
-  }
-  if (stem->source.path == NULL || stem->bind_count != count ||
-      !cell_unpack_done(&unpacker)) {
-    errno = EINVAL;
-    return fail(failure, "setup");
-  }
-  return 0;
-}
-
 static int start_opener(struct stem *stem, int is_root, struct failure *failure)
 {
-  if (!(stem->flags & CELL_SETUP_MOUNTS))
+  if (!(stem->setup.flags & CELL_SETUP_MOUNTS))
     return 0;
   stem->opener = opener_start(is_root, &stem->title);
   return stem->opener < 0 ? fail(failure, "mount") : 0;
@@ -139,10 +92,9 @@ static int take_identity(struct stem *stem, struct failure *failure)
   gid_t gid;
 
   if (is_root) {
-    if (start_opener(stem, is_root, failure) < 0)
-      return -1;
-    if (skeleton_open(&stem->source, stem->binds, stem->bind_count, failure) <
-        0)
+    if (start_opener(stem, is_root, failure) < 0 ||
+        skeleton_open(&stem->setup.source, stem->setup.binds,
+                      stem->setup.bind_count, failure) < 0)
       return -1;
     cgroup_open(&stem->cgroup, CELL_PLAIN_UID, &stem->title);
     if (identity_drop() < 0)
@@ -163,8 +115,12 @@ static int take_identity(struct stem *stem, struct failure *failure)
   if (!is_root && start_opener(stem, is_root, failure) < 0)
     return -1;
   stem->home = openat(stem->process, "ns/net", O_RDONLY | O_CLOEXEC);
-  if (stem->home < 0 || network_start(&stem->networks, stem->process,
-                                      stem->home, &stem->title) < 0)
+  if (stem->home < 0)
+    return fail(failure, "namespaces");
+  if (stem->zygote.wanted)
+    return zygote_enter_namespace(failure);
+  if (network_start(&stem->networks, stem->process, stem->home, &stem->title) <
+      0)
     return fail(failure, "namespaces");
   return 0;
 }
@@ -174,7 +130,9 @@ static int prepare(struct stem *stem, struct failure *failure)
   struct sched_param parameters = {0};
   sigset_t set;
 
-  if (read_setup(stem, failure) < 0)
+  if (setup_read(&stem->setup, stem->channel, failure) < 0 ||
+      ((stem->setup.flags & CELL_SETUP_SEEDED) &&
+       zygote_read(&stem->zygote, stem->channel, failure) < 0))
     return -1;
   /* Woken, it would otherwise pre-empt the host and clone on its CPU. */
   sched_setscheduler(0, SCHED_BATCH, &parameters);
@@ -189,11 +147,13 @@ static int prepare(struct stem *stem, struct failure *failure)
   if (stem->signals < 0)
     return fail(failure, "start");
   if (take_identity(stem, failure) < 0 ||
-      skeleton_build(&stem->source, stem->binds, stem->bind_count, failure) < 0)
+      skeleton_build(&stem->setup.source, stem->setup.binds,
+                     stem->setup.bind_count, failure) < 0)
     return -1;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return fail(failure, "lock-down");
-  if (make_fresh(stem) < 0 || network_receive(&stem->networks) < 0)
+  if (!stem->zygote.wanted &&
+      (make_fresh(stem) < 0 || network_receive(&stem->networks) < 0))
     return fail(failure, "namespaces");
   return 0;
 }
@@ -249,8 +209,25 @@ static int read_create(struct stem *stem, struct birth *birth,
     return fail(failure, "request");
   }
   birth->host = stem->host;
+  birth->zygote = stem->zygote.wanted ? stem->zygote.for_wardens : -1;
   birth->groups_kept = stem->groups_kept;
   birth->title = stem->title;
+  return 0;
+}
+
+/* Be where the next sandbox gets its network, IPC and UTS namespaces from.
+** *network is to be released.
+*/
+static int enter_networks(struct stem *stem, struct network *network)
+{
+  *network = (struct network){-1, -1};
+  if (stem->zygote.wanted)
+    return 0;
+  if (network_take(&stem->networks, network) < 0 ||
+      (!stem->fresh && make_fresh(stem) < 0) ||
+      setns(network->space, CLONE_NEWNET) < 0)
+    return -1;
+  stem->fresh = 0;
   return 0;
 }
 
@@ -269,12 +246,9 @@ static int create(struct stem *stem, struct failure *failure)
   if (read_create(stem, &birth, &limits, failure) < 0)
     return -1;
   child->group = cgroup_assign(&stem->cgroup, &limits, &birth.cgroup, &group);
-  if (network_take(&stem->networks, &network) == 0 &&
-      (stem->fresh || make_fresh(stem) == 0) &&
-      setns(network.space, CLONE_NEWNET) == 0) {
-    stem->fresh = 0;
+  if (enter_networks(stem, &network) == 0) {
     birth.names = network.names;
-    pid = clone_sandbox(&pidfd, group);
+    pid = clone_sandbox(stem->zygote.wanted, &pidfd, group);
     if (pid == 0)
       warden_run(&birth);
   }
@@ -310,10 +284,33 @@ static void serve_create(struct stem *stem)
             &packer, pidfd);
   if (pidfd >= 0)
     close(pidfd);
-  setns(stem->home, CLONE_NEWNET);
+  if (!stem->zygote.wanted)
+    setns(stem->home, CLONE_NEWNET);
   cgroup_prepare(&stem->cgroup);
   if (stem->networks.count == 0)
     network_ask(&stem->networks); /* requests come faster than refills */
+}
+
+/* A zygote ends when the host wants no more sandboxes from it: it is no use to
+** those that live.
+*/
+static void close_channel(struct stem *stem)
+{
+  if (stem->channel >= 0)
+    close(stem->channel);
+  stem->channel = -1;
+  zygote_end(&stem->zygote);
+}
+
+static int64_t group_of(const void *context, pid_t pid)
+{
+  const struct stem *stem = context;
+  size_t i;
+
+  for (i = 0; i < stem->count; i++)
+    if (stem->children[i].pid == pid)
+      return stem->children[i].group;
+  return -1;
 }
 
 static void serve(struct stem *stem)
@@ -324,8 +321,7 @@ static void serve(struct stem *stem)
   if (got < 0)
     return;
   if (got == 0) {
-    close(stem->channel);
-    stem->channel = -1;
+    close_channel(stem);
     return;
   }
   if (stem->message.frame.type == CELL_STEM_CREATE)
@@ -334,6 +330,8 @@ static void serve(struct stem *stem)
     cell_unpack_start(&unpacker, stem->message.frame.payload,
                       stem->message.frame.length);
     stem->keep = cell_unpack_u32(&unpacker) != 0;
+    if (!stem->keep)
+      zygote_end(&stem->zygote);
     if (stem->last == 0)
       stem->last = now_ms();
   }
@@ -366,18 +364,21 @@ static void bury(struct stem *stem, struct child *child, int status)
 static void reap(struct stem *stem)
 {
   struct signalfd_siginfo information;
+  struct rusage usage;
   int status;
   pid_t pid;
   size_t i;
 
   while (read(stem->signals, &information, sizeof information) > 0)
     ;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-    for (i = 0; i < stem->count; i++)
-      if (stem->children[i].pid == pid) {
-        bury(stem, &stem->children[i], status);
-        break;
-      }
+  while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+    for (i = 0; i < stem->count && stem->children[i].pid != pid; i++)
+      ;
+    if (i < stem->count)
+      bury(stem, &stem->children[i], status);
+    else if (stem->zygote.wanted)
+      zygote_reaped(&stem->zygote, pid, status, &usage, stem->channel);
+  }
 }
 
 static void refill(struct stem *stem)
@@ -389,7 +390,7 @@ static void refill(struct stem *stem)
 
 static int wants_refill(const struct stem *stem)
 {
-  return !stem->refill_failed && stem->channel >= 0 &&
+  return !stem->refill_failed && stem->channel >= 0 && !stem->zygote.wanted &&
          (!stem->fresh ||
           (stem->networks.maker >= 0 &&
            stem->networks.count + stem->networks.asked < NETWORKS_MAX));
@@ -421,7 +422,7 @@ static void kill_all(struct stem *stem)
 
 static void loop(struct stem *stem)
 {
-  struct pollfd fds[5];
+  struct pollfd fds[7];
   int timeout, count, i;
 
   while ((timeout = next_timeout(stem)) != 0) {
@@ -430,19 +431,19 @@ static void loop(struct stem *stem)
     fds[2].fd = stem->host;
     fds[3].fd = stem->cgroup.steward;
     fds[4].fd = stem->networks.maker;
-    for (i = 0; i < 5; i++) {
+    fds[5].fd = stem->zygote.channel;
+    fds[6].fd = zygote_orders(&stem->zygote);
+    for (i = 0; i < 7; i++) {
       fds[i].events = POLLIN;
       fds[i].revents = 0;
     }
-    count = poll(fds, 5, timeout);
+    count = poll(fds, 7, timeout);
     if (fds[2].revents != 0) {
       /* A forked copy of the host may hold the channels open. */
       kill_all(stem);
       close(stem->host);
       stem->host = -1;
-      if (stem->channel >= 0)
-        close(stem->channel);
-      stem->channel = -1;
+      close_channel(stem);
       continue;
     }
     if (fds[3].revents != 0)
@@ -451,6 +452,10 @@ static void loop(struct stem *stem)
       stem->refill_failed = 1;
     if (fds[0].revents != 0)
       serve(stem);
+    if (fds[5].revents != 0 && stem->zygote.channel >= 0)
+      zygote_hear(&stem->zygote, stem->channel);
+    if (fds[6].revents != 0)
+      zygote_order(&stem->zygote, &stem->cgroup, group_of, stem);
     if (fds[1].revents != 0)
       reap(stem);
     if (count == 0 && wants_refill(stem))
@@ -479,11 +484,14 @@ int stem_run(char *title, size_t title_size)
 
   stem.channel = CELL_CHANNEL;
   stem.networks.maker = stem.cgroup.steward = stem.opener = -1;
+  zygote_clear(&stem.zygote);
   stem.title.text = title;
   stem.title.size = title_size;
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
   result = prepare(&stem, &failure);
   send_ready(&stem, &failure);
+  if (result == 0 && stem.zygote.wanted)
+    zygote_start(&stem.zygote, &stem.title, stem.channel);
   if (result == 0)
     loop(&stem);
   end_helpers(&stem);

@@ -9,7 +9,7 @@
 /* Home, /tmp and /dev/shm on one file system of `size` bytes with a bounded
 ** count of files, which is also what overlays are written to; what is mounted
 ** there; and /dev/pts. read_only: the home itself, not what is mounted below
-*it.
+** it.
 */
 int store_mount(uint64_t size, struct mounts *mounts, int read_only,
                 struct failure *failure);

@@ -7,7 +7,9 @@
 #include "lockdown.h"
 #include "metrics.h"
 #include "mount.h"
+#include "network.h"
 #include "reaper.h"
+#include "session.h"
 #include "store.h"
 #include "watchdog.h"
 
@@ -39,8 +41,8 @@ uint64_t warden_memory_kills(const struct warden *warden)
 /* Everything of the stem must go before anything else is done. */
 static void leave_stem(struct warden *warden)
 {
-  int fds[7 + CELL_FOLDERS_MAX];
-  size_t count = mounts_descriptors(warden->birth->mounts, fds + 7);
+  int fds[8 + CELL_FOLDERS_MAX];
+  size_t count = mounts_descriptors(warden->birth->mounts, fds + 8);
 
   if (warden->birth->channel != CELL_CHANNEL)
     dup3(warden->birth->channel, CELL_CHANNEL, O_CLOEXEC);
@@ -50,8 +52,9 @@ static void leave_stem(struct warden *warden)
   fds[3] = warden->cgroup.peak;
   fds[4] = warden->cgroup.cpu;
   fds[5] = warden->birth->host;
-  fds[6] = warden->birth->names;
-  self_keep_only(fds, 7 + count);
+  fds[6] = warden->refuse.names = warden->birth->names;
+  fds[7] = warden->zygote = warden->birth->zygote;
+  self_keep_only(fds, 8 + count);
   fcntl(CELL_CHANNEL, F_SETFL, 0); /* sends wait for room */
   setsid(); /* a group with the reaper, to be killed at once */
   self_name(&warden->birth->title, "codecell-sandbox", warden->birth->id);
@@ -108,6 +111,17 @@ static int take_identity(struct warden *warden, struct failure *failure)
   return result;
 }
 
+/* Where sessions enter, these were made with the warden, and are empty. */
+static int furnish_own(struct warden *warden, struct failure *failure)
+{
+  if (warden->zygote < 0)
+    return 0;
+  warden->refuse.names = network_furnish();
+  if (warden->refuse.names < 0 || sethostname("sandbox", 7) < 0)
+    return fail(failure, "namespaces");
+  return 0;
+}
+
 /* Those of the warden itself; the code's own are set in each child. */
 static int set_limits(struct failure *failure)
 {
@@ -138,7 +152,7 @@ static int prepare(struct warden *warden, struct failure *failure)
 
   deadline_prepare();
   if (read_configuration(warden, failure) < 0 ||
-      take_identity(warden, failure) < 0 ||
+      take_identity(warden, failure) < 0 || furnish_own(warden, failure) < 0 ||
       gateway_open(&warden->gateway, warden->channel, failure) < 0)
     return -1;
   refuse_start(warden);
@@ -284,6 +298,12 @@ static int next_timeout(const struct warden *warden)
 ** questions for names (or -1). */
 #define ALWAYS 5
 
+/* What tells of its start, or, of a session, all that becomes of it; or -1. */
+static int news_of(const struct job *job)
+{
+  return job->session >= 0 ? job->session : job->report;
+}
+
 /* Room for these, all reports and all dials. */
 static size_t gather(const struct warden *warden, struct pollfd *fds)
 {
@@ -296,11 +316,14 @@ static size_t gather(const struct warden *warden, struct pollfd *fds)
   fds[4].fd = warden->refuse.names;
   for (i = 0; i < ALWAYS; i++)
     fds[i].events = POLLIN;
-  for (i = 0; i < warden->jobs.count; i++)
-    if (warden->jobs.list[i].report >= 0) {
-      fds[count].fd = warden->jobs.list[i].report;
+  for (i = 0; i < warden->jobs.count; i++) {
+    int fd = news_of(&warden->jobs.list[i]);
+
+    if (fd >= 0) {
+      fds[count].fd = fd;
       fds[count++].events = POLLIN;
     }
+  }
   for (i = 0; i < warden->dials.count; i++) {
     fds[count].fd = warden->dials.list[i].fd;
     fds[count++].events = POLLOUT;
@@ -314,11 +337,17 @@ static void take_reports(struct warden *warden, const struct pollfd *fds,
   size_t i, j;
 
   for (i = ALWAYS; i < count; i++)
-    for (j = 0; fds[i].revents != 0 && j < warden->jobs.count; j++)
-      if (warden->jobs.list[j].report == fds[i].fd) {
-        spawn_report(warden, &warden->jobs.list[j]);
-        break;
-      }
+    for (j = 0; fds[i].revents != 0 && j < warden->jobs.count; j++) {
+      struct job *job = &warden->jobs.list[j];
+
+      if (news_of(job) != fds[i].fd)
+        continue;
+      if (job->session >= 0)
+        session_hear(warden, job);
+      else
+        spawn_report(warden, job);
+      break;
+    }
 }
 
 static void loop(struct warden *warden)

@@ -25,8 +25,9 @@
 struct birth {
   char id[CELL_ID_SIZE];
   int channel;
-  int host;  /* pidfd, or -1 */
-  int names; /* see network.h */
+  int host;   /* pidfd, or -1 */
+  int names;  /* see network.h */
+  int zygote; /* where orders for it go, or -1: there is none */
   unsigned groups_kept;
   struct cgroup_view cgroup;
   struct self_title title;
@@ -42,6 +43,7 @@ struct warden {
   pid_t reaper;
   int control; /* to the reaper */
   int reaper_locked;
+  int zygote;  /* as in birth, until the first code runs */
   int ruleset; /* Landlock, for the children; or -1 */
   unsigned landlock_abi;
   uint64_t memory, disk;

@@ -7,7 +7,7 @@
 ---@field features table<string, boolean> what `supports` answers
 ---@field hints table<string, string> what to do instead of a feature it lacks
 ---@field contexts table `default kernel create list restart remove`, as of codecell.context
----@field create fun(options: table): codecell.Sandbox?, codecell.Error?
+---@field create fun(options: table, stem: userdata?): codecell.Sandbox?, codecell.Error?
 ---@field execute fun(sandbox, kernel: codecell.Kernel, job: table): codecell.Execution?, any
 ---@field spawn fun(sandbox, options: table): codecell.Process?, codecell.Error?
 ---@field ask fun(sandbox, what: string, operation: string, ...): any, codecell.Error?

@@ -74,9 +74,10 @@ end
 
 --- Make a sandbox.
 ---@param options table checked and complete
+---@param stem userdata? that is to make it, with a zygote for its first kernel
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err with `stage`, `errno` and `hint` where this machine cannot
-function backend.create(options)
+function backend.create(options, stem)
   local refusal = wait.refusal("create")
   if refusal then
     return nil, refusal
@@ -85,8 +86,10 @@ function backend.create(options)
   if not loop then
     return nil, with_text(err, "create")
   end
-  local ok
-  ok, err = bind_interpreters(loop)
+  local ok = stem
+  if not stem then
+    ok, err = bind_interpreters(loop)
+  end
   if not ok then
     return nil, with_text(err, "create")
   end
@@ -124,12 +127,14 @@ function backend.create(options)
     serves = options.gateway ~= nil,
     mounts = payload,
     root = options.root,
+    stem = stem,
   })
   if not sandbox then
     mounts.close(opened or nil)
     return nil, with_text(err, "create")
   end
   sandbox._mounts = opened or nil
+  sandbox._zygote = stem and "python"
   sandbox._limits = limits
   sandbox._environment = environment.new(options.envs, options.policy ~= nil,
     options.offer and require("codecell.packages").needs(options.root))
@@ -215,6 +220,7 @@ function backend.spawn(sandbox, options)
   end
   options.envs = sandbox._environment:list(options.envs)
   options.output = sandbox._limits.output
+  sandbox._zygote = nil -- only what runs first can come from it
   local process, err = sandbox:_spawn(options)
   if not process then
     return nil, explain(sandbox, "start " .. options.argv[1], err)

@@ -223,6 +223,15 @@ local function names()
     remedy = err.hint }
 end
 
+local function http()
+  local ready, err = require("codecell.handover").prepare()
+  if ready then
+    return { name = "HTTP", status = "ok", detail = "rules of networks and packages can be had" }
+  end
+  return { name = "HTTP", status = "optional",
+    detail = "no rules of networks and no packages can be given to a sandbox", remedy = err.hint }
+end
+
 --- The languages that code can be in.
 ---@return table[] checks
 function checks.languages()
@@ -248,10 +257,10 @@ end
 function checks.others(account)
   return {
     names(),
+    http(),
     { name = "container engine", status = "optional", detail = "not needed: no docker, no daemon" },
     account
       or { name = "E2B account", status = "optional", detail = "not needed: no key, no network" },
-    { name = "libcurl", status = "optional", detail = "not needed: nothing is fetched" },
   }
 end
 

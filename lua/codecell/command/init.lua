@@ -18,7 +18,7 @@ command.status = {
 
 -- In the order in which the help lists them; each is a module of this folder.
 local NAMES = { "run", "interpret", "doctor", "ls", "kill", "template", "snapshot", "languages",
-  "errors", "selftest" }
+  "errors", "bench", "selftest" }
 
 local HELP = { name = "help", short = "h", help = "show this help" }
 

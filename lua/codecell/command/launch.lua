@@ -8,6 +8,7 @@ local launch = {}
 
 -- What a sandbox may outlive the code's own time by.
 local MARGIN = 30
+local INSTALL = 600 -- seconds that an installation may take
 local TIMEOUT_DEFAULT, TIMEOUT_MAX = 300, 86400
 
 --- The options that every command with a sandbox takes.
@@ -21,6 +22,8 @@ launch.options = {
   folders.options[1], folders.options[2], folders.options[3],
   { name = "network", value = "NETWORK", kind = "network",
     help = "what the code may reach: none (default), open, or api.example.com,*.example.org:8443" },
+  { name = "packages", value = "PACKAGES", kind = "packages",
+    help = "what the code may install by pip or npm: none (default), all, or requests,left-pad" },
   { name = "template", value = "NAME", kind = "name",
     help = "what it begins with: see codecell template" },
   { name = "name", value = "NAME", kind = "name", help = "a name for the sandbox" },
@@ -116,13 +119,15 @@ function launch.create(what, options)
     envs = envs or {}
     envs[pair[1]] = pair[2]
   end
-  local timeout = math.min((options.timeout or TIMEOUT_DEFAULT) + MARGIN, TIMEOUT_MAX)
+  local timeout = (options.timeout or TIMEOUT_DEFAULT) + (options.install and INSTALL or 0)
+  timeout = math.min(timeout + MARGIN, TIMEOUT_MAX)
   local sandbox, err = codecell.create {
     backend = backend,
     timeout = timeout,
     envs = envs,
     mounts = mounts,
     network = options.network,
+    packages = options.packages and options.packages.packages,
     name = options.name,
     template = options.template,
   }

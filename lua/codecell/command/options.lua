@@ -3,8 +3,8 @@
 ---
 --- A command describes each option as `{ name =, short =, value =, kind =,
 --- repeated =, help = }`. Without `value` it is a flag. `kind` says what the value
---- must be: "text" (default), "name" (one line), "seconds", "network", "mount" or "pair"
---- (NAME=VALUE).
+--- must be: "text" (default), "name" (one line), "count", "seconds", "network",
+--- "packages", "mount" or "pair" (NAME=VALUE).
 local nearest = require "codecell.nearest"
 
 local options = {}
@@ -21,6 +21,16 @@ function read.seconds(word)
   local number = tonumber(word)
   if not number or not (number > 0 and number <= SECONDS_MAX) then
     return nil, "needs seconds above 0 and at most " .. SECONDS_MAX
+  end
+  return number
+end
+
+local COUNT_MAX = 1000
+
+function read.count(word)
+  local number = tonumber(word)
+  if not number or number % 1 ~= 0 or number < 0 or number > COUNT_MAX then
+    return nil, "needs a whole number from 0 to " .. COUNT_MAX
   end
   return number
 end
@@ -47,6 +57,26 @@ function read.network(word)
       .. (ok and "" or " (" .. problem:gsub("^.-network: ", "") .. ")")
   end
   return given
+end
+
+-- "none", "all", or the names that the code may install, with commas between.
+function read.packages(word)
+  if word == "none" or word == "all" then
+    return word == "all" and { packages = true } or {}
+  end
+  local names = require "codecell.packages.names"
+  local allow = {}
+  for name in word:gmatch "[^,]+" do
+    if not names.python(name) and not names.npm(name) and not name:find("^%a%a%a:%S+$") then
+      return nil, ("needs none, all, or names of packages with commas between; %s is none"):format(
+        name)
+    end
+    allow[#allow + 1] = name
+  end
+  if #allow == 0 then
+    return nil, "needs none, all, or names of packages with commas between"
+  end
+  return { packages = { allow = allow } }
 end
 
 local MOUNT_MODES = { overlay = true, read = true, write = true }

@@ -15,6 +15,8 @@ local run = {
     { name = "code", short = "c", value = "CODE", help = "the code itself" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
       help = "default: by the file's name, its #! line, or python" },
+    { name = "install", value = "PACKAGE", kind = "name", repeated = true,
+      help = "a package for it, installed before; may be repeated" },
     { name = "stdin", value = "FILE", help = "what the code reads as its input; - is ours" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
     { name = "json", help = "print the whole Execution, bytes in base64" },
@@ -107,9 +109,9 @@ end
 -- What the code was refused, and what would allow it.
 local function tell_refused(execution)
   for _, refusal in ipairs(execution.refused) do
-    local entry = refusal.allow and refusal.allow:match('^network = {allow = {"([^"]+)"}}$')
+    local option, entry = (refusal.allow or ""):match('^(%l+) = {allow = {"([^"]+)"}}$')
     io.stderr:write("codecell: ", refusal.what, " refused: ", refusal.why,
-      entry and "; allow it with --network " .. entry or "", "\n")
+      entry and ("; allow it with --%s %s"):format(option, entry) or "", "\n")
   end
 end
 
@@ -125,7 +127,7 @@ function run.run(options, arguments)
   local view = show.open(sandbox, options.save)
   local how = options.json and {} or show.stream(view)
   how.language = language_of(options, arguments[1], given.code)
-  how.timeout, how.stdin = options.timeout, given.input
+  how.timeout, how.stdin, how.packages = options.timeout, given.input, options.install
   local execution, err = sandbox:run_code(given.code, how)
   if not execution then
     return launch.fail("run", err)

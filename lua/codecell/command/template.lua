@@ -116,6 +116,19 @@ local function show_failure(err, out)
   return err.step and command.status.code_failed or status
 end
 
+-- A folder as the shell that called us names it.
+local function from_here(from)
+  local folder = os.getenv "PWD"
+  if from and folder and from:find "[./]" and from:sub(1, 1) ~= "/" then
+    local there = core.host_directory(folder .. "/" .. from, false)
+    if there then
+      there:close()
+      return folder .. "/" .. from
+    end
+  end
+  return from
+end
+
 local function build(options, words)
   local name, file = read_words(words)
   if not name then
@@ -128,9 +141,10 @@ local function build(options, words)
   end
   local on_step, on_output, out = progress()
   local built, err = codecell.template.build(name, {
-    file = file, python = split(options.python), npm = split(options.npm), from = options.from,
-    envs = envs, run = options.run, network = options.network, timeout = options.timeout,
-    description = options.description, on_step = on_step, on_output = on_output,
+    file = file, python = split(options.python), npm = split(options.npm),
+    from = from_here(options.from), envs = envs, run = options.run, network = options.network,
+    timeout = options.timeout, description = options.description, on_step = on_step,
+    on_output = on_output,
   })
   if not built then
     return show_failure(err, out)

@@ -43,7 +43,7 @@ local function open(build)
     timeout = math.min(build.timeout + MARGIN, 86400), template = build.template, envs = envs,
     secrets = next(secrets) and secrets or nil, packages = true,
     limits = { disk = disk, memory = disk + 2048 * MIB, processes = 512, files = 4096 },
-  }, { policy = build.policy, source = build.source })
+  }, { policy = build.policy, source = build.source, most = build.disk })
 end
 
 local function give_files(sandbox, build)

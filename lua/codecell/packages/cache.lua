@@ -60,7 +60,7 @@ Writer.__index = Writer
 
 --- Begin something new.
 ---@param sort "files"|"layers"
----@param algorithm "sha256"|"sha512"|"sha1"|nil of its checksum; default "sha256"
+---@param algorithm "sha256"|"sha512"|"sha1"|nil of its checksum, if it is to have one
 ---@return codecell.CacheWriter? writer
 ---@return codecell.Error? err
 function cache.create(sort, algorithm)
@@ -78,7 +78,7 @@ function cache.create(sort, algorithm)
     return nil, err
   end
   return setmetatable({ path = path, name = name, target = target, size = 0,
-    digest = core.digest(algorithm or "sha256") }, Writer)
+    digest = algorithm and core.digest(algorithm) }, Writer)
 end
 
 --- Add bytes.
@@ -87,7 +87,9 @@ end
 ---@return codecell.Error? err kind "no_space", "system"
 function Writer:write(bytes)
   self.size = self.size + #bytes
-  self.digest:update(bytes)
+  if self.digest then
+    self.digest:update(bytes)
+  end
   return self.target:write(bytes)
 end
 

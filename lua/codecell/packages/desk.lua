@@ -17,12 +17,13 @@ Desk.__index = Desk
 
 --- The desk of a new sandbox.
 ---@param sandbox codecell.Sandbox
----@param offer {policy: codecell.PackagePolicy, source: table}
+---@param offer {policy: codecell.PackagePolicy, source: table, most: number?} most: bytes of a
+---file; default: of the disk of the sandbox
 ---@return codecell.PackageDesk
 function desk.new(sandbox, offer)
   return setmetatable({
     weak = setmetatable({ sandbox = sandbox }, { __mode = "v" }), policy = offer.policy,
-    source = offer.source, admitted = offer.policy:admit(), asked = {},
+    source = offer.source, most = offer.most, admitted = offer.policy:admit(), asked = {},
     record = { not_found = {}, denied = {}, refused = {}, failed = {} }, counts = {},
   }, Desk)
 end
@@ -41,11 +42,11 @@ local function tell(self, name, why, allow)
   end
 end
 
---- How much the sandbox can hold.
+--- How large a file may be.
 ---@return number bytes
 function Desk:disk()
   local sandbox = self.weak.sandbox
-  return sandbox and sandbox._limits.disk or 0
+  return self.most or sandbox and sandbox._limits.disk or 0
 end
 
 --- Whether a package may be had; a refusal is told.

@@ -9,12 +9,14 @@ local names = require "codecell.packages.names"
 local pypi = require "codecell.packages.pypi"
 local reactor = require "codecell.reactor"
 local registry = require "codecell.packages.registry"
+local wait = require "codecell.wait"
 local wheel = require "codecell.packages.wheel"
 
 local gateway = {}
 
 local CHUNK = 65536
-local PAGES_MOST = 500 -- that a sandbox keeps
+local KEPT_MOST = 64 * 2 ^ 20 -- bytes of pages that a sandbox keeps
+local AT_ONCE = 8 -- pages that are fetched for a sandbox
 local PAGE_AGE = 300 -- seconds
 
 local PLAIN = { { "Content-Type", "text/plain; charset=utf-8" } }
@@ -56,19 +58,54 @@ end
 -- ---- what an index has of a package ----
 
 local function known(desk, manager, name)
-  desk.pages = desk.pages or { count = 0 }
+  desk.pages = desk.pages or { size = 0 }
   local page = desk.pages[manager .. " " .. name]
   return page and reactor.now() - page.at < PAGE_AGE and page or nil
 end
 
 local function keep(desk, manager, name, page)
-  if desk.pages.count >= PAGES_MOST then
-    desk.pages = { count = 0 }
+  if desk.pages.size + page.size > KEPT_MOST then
+    desk.pages = { size = 0 }
   end
   page.at = reactor.now()
-  desk.pages.count = desk.pages.count + 1
+  desk.pages.size = desk.pages.size + page.size + 1024
   desk.pages[manager .. " " .. name] = page
   return page
+end
+
+-- Let only so many fetch at a time: code can ask for whatever it likes. False: given up.
+local function enter(desk)
+  while (desk.fetching or 0) >= AT_ONCE do
+    if not wait.key(desk, wait.deadline(PAGE_AGE)) then
+      return false
+    end
+  end
+  desk.fetching = (desk.fetching or 0) + 1
+  return true
+end
+
+local function leave(desk)
+  desk.fetching = desk.fetching - 1
+  reactor.wake(desk)
+end
+
+local function fetch_page(desk, manager, source, name, is_short)
+  if not source then
+    return nil, errors.new("invalid_argument", "the address of the index is none")
+  elseif not enter(desk) then
+    return nil, errors.new("cancelled", "the installer has gone")
+  end
+  local ok, page, err
+  if manager == "pip" then
+    ok, page, err = wait.call(pypi.page, source, name)
+  else
+    ok, page, err = wait.call(registry.document, source, name, is_short)
+  end
+  leave(desk)
+  if not ok then
+    error(page, 0)
+  end
+  return page, err
 end
 
 -- The page, or nil once the request was answered.
@@ -83,13 +120,7 @@ local function page_of(desk, request, manager, name, is_short)
     return page, source
   end
   local err
-  if not source then
-    err = errors.new("invalid_argument", "the address of the index is none")
-  elseif manager == "pip" then
-    page, err = pypi.page(source, name)
-  else
-    page, err = registry.document(source, name, is_short)
-  end
+  page, err = fetch_page(desk, manager, source, name, is_short)
   if page == false then
     missing(desk, request, manager, name)
     return nil
@@ -115,6 +146,7 @@ end
 -- A file that is kept.
 local function send_kept(request, file)
   local ok = request:start(200, BYTES, file:size())
+  file:seek(0)
   while ok do
     local chunk = file:read(CHUNK)
     if not chunk then
@@ -308,7 +340,10 @@ local function npm(desk, request, path)
   if not page then
     return
   end
-  desk:admit("npm", registry.needs(page))
+  if desk:has_list() and not page.is_admitted then
+    desk:admit("npm", registry.needs(page))
+    page.is_admitted = true
+  end
   if not name then
     return request:reply(200, { { "Content-Type", page.kind } }, page.text)
   end

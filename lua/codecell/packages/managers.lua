@@ -11,6 +11,7 @@ local HOME = "/home/user"
 local GIVEN = "/tmp/packages" -- where a builder has the files of a request
 local GATEWAY = "http://127.0.0.1:1008"
 local LOCK_MOST = 32 * 2 ^ 20 -- bytes
+local PACKAGES_MOST = 5000 -- that are told
 
 ---@class codecell.PackageManager
 ---@field name "pip"|"npm"
@@ -23,7 +24,8 @@ local LOCK_MOST = 32 * 2 ^ 20 -- bytes
 
 -- ---- pip ----
 
--- Of a virtual environment, which is read-only inside: "3.11", whose packages it has; or nil.
+-- Of a virtual environment, which is read-only inside: "3.11", whose packages it has, and its
+-- folder; or nil.
 local function virtual(way, root)
   local prefix = way.program:match("^(.*)/bin/[^/]+$") or ""
   local file = io.open((root or "") .. prefix .. "/pyvenv.cfg", "rb")
@@ -31,7 +33,7 @@ local function virtual(way, root)
   if file then
     file:close()
   end
-  return text:match("version[%w_]*%s*=%s*(%d+%.%d+)")
+  return text:match("version[%w_]*%s*=%s*(%d+%.%d+)"), prefix
 end
 
 -- What is there: names and versions of what lies in a folder, and of all that can be imported.
@@ -45,12 +47,12 @@ def told(places):
         if name and name not in found:
             found[name] = one.version
     return found
-own = sys.argv[1]
+own = sys.argv[1] + '/lib/python%d.%d/site-packages' % sys.version_info[:2]
 print(json.dumps([told([own]), told([own] + sys.path)]))
 ]]
 
-local function look(builder, way, place)
-  local result, err = builder.commands:run({ way.program, "-c", LOOK, place })
+local function look(builder, way)
+  local result, err = builder.commands:run({ way.program, "-c", LOOK, HOME .. "/.local" })
   local told = result and result.exit_code == 0 and json.decode(result.stdout)
   if not told or type(told[1]) ~= "table" or type(told[2]) ~= "table" then
     return nil, err or errors.new("system", "install: what was installed cannot be told: "
@@ -65,9 +67,10 @@ end
 
 -- {name, version} of each, by normal name.
 local function by_name(told)
-  local found = {}
+  local found, count = {}, 0
   for name, version in pairs(told) do
-    if is_text(name) and is_text(version) then
+    count = count + 1
+    if count <= PACKAGES_MOST and is_text(name) and is_text(version) then
       found[names.plain_python(name)] = { name = name, version = version }
     end
   end
@@ -83,8 +86,12 @@ function pip.needs(way, root)
     PIP_NO_WARN_SCRIPT_LOCATION = "1", PIP_ROOT_USER_ACTION = "ignore",
     UV_DEFAULT_INDEX = GATEWAY .. "/pypi/simple/", UV_NO_CACHE = "1",
   }
-  local version = way and virtual(way, root)
+  local version, folder
+  if way then
+    version, folder = virtual(way, root)
+  end
   if version then
+    needs.PATH = ("%s/.local/bin:%s/bin:/usr/local/bin:/usr/bin:/bin"):format(HOME, folder)
     needs.PIP_PREFIX = HOME .. "/.local"
     needs.PYTHONPATH = ("%s/.local/lib/python%s/site-packages"):format(HOME, version)
   end
@@ -116,14 +123,7 @@ function pip.list(request)
 end
 
 function pip.collect(builder, way)
-  local found, err = builder.commands:run({ way.program, "-c",
-    "import sys; print('python%d.%d' % sys.version_info[:2])" })
-  if not found then
-    return nil, err
-  end
-  local version = found.stdout:match("^python%d+%.%d+") or "python3"
-  local told
-  told, err = look(builder, way, ("%s/.local/lib/%s/site-packages"):format(HOME, version))
+  local told, err = look(builder, way)
   if not told then
     return nil, err
   end
@@ -178,10 +178,11 @@ end
 
 function npm.collect(builder)
   local lock = read_json(builder, "node_modules/.package-lock.json")
-  local found, own = { own = {}, dependencies = {} }, {}
+  local found, own, count = { own = {}, dependencies = {} }, {}, 0
   for path, entry in pairs(type(lock.packages) == "table" and lock.packages or {}) do
     local name = type(path) == "string" and path:match("^node_modules/(@?[%w._~-]+/?[%w._~-]*)$")
-    if name and type(entry) == "table" and is_text(entry.version) then
+    count = count + 1
+    if name and count <= PACKAGES_MOST and type(entry) == "table" and is_text(entry.version) then
       own[name:lower()] = { name = name, version = entry.version }
     end
   end

@@ -36,6 +36,17 @@ local function refuse_python(text, name, rest)
     describe(text), name)
 end
 
+-- ">=1.26, <2", with parentheses or without.
+local function is_versions(text)
+  text = text:match("^%s*%((.*)%)%s*$") or text
+  for clause in (text .. ","):gmatch("(.-),") do
+    if not clause:find("^%s*[<>=!~]=?=?%s*%w[%w.*+!_-]*%s*$") then
+      return false
+    end
+  end
+  return true
+end
+
 -- "name [extra, extra] (>=1, <2) ; condition --hash=sha256:..." -- PEP 508, without addresses.
 local function split_python(text)
   local name, rest = text:match("^%s*(%w[%w._-]*)(.*)$")
@@ -48,8 +59,7 @@ local function split_python(text)
   local after = rest:gsub("%s+%-%-hash=%w+:%x+", "")
   after = after:gsub("^%s*%[[%w%s,._-]*%]", "")
   local versions, condition = after:match("^%s*([^;]*)(.*)$")
-  local is_version = versions:find("^[<>=!~(]") and not versions:find("[^%w%s.,*+!<>=~()_-]")
-    or versions == ""
+  local is_version = versions == "" or is_versions(versions)
   local is_condition = condition == ""
     or not condition:sub(2):find("[^%w%s._'\"<>=!~(),*+-]") and condition:find("[<>=!~]")
       and condition:find("['\"]")

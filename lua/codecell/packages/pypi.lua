@@ -8,10 +8,13 @@ local names = require "codecell.packages.names"
 
 local pypi = {}
 
-local PAGE_MOST = 64 * 2 ^ 20 -- bytes
+local PAGE_MOST = 32 * 2 ^ 20 -- bytes
 local METADATA_MOST = 4 * 2 ^ 20
 local FILES_MOST = 50000
+local TAG_MOST = 4096 -- bytes
+local ATTRIBUTES_MOST = 20
 local VALUES_MOST = 4000000
+local SUFFIXES = { ".whl", ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz" }
 local ACCEPT = { { "Accept", "application/vnd.pypi.simple.v1+html, text/html;q=0.9, "
   .. "application/vnd.pypi.simple.v1+json;q=0.1" } }
 
@@ -45,7 +48,13 @@ end
 -- The name of the file that an address ends in, if it can be one.
 local function file_name(url)
   local name = decode(url:match("^[^?#]*"):match("[^/]*$"))
-  return name:find("^%w[%w._+!-]*$") and #name <= 255 and name or nil
+  if name:find("^%w[%w._+!-]*$") and #name <= 255 then
+    for _, suffix in ipairs(SUFFIXES) do
+      if name:sub(-#suffix) == suffix then
+        return name
+      end
+    end
+  end
 end
 
 local function add(page, entry)
@@ -66,8 +75,12 @@ end
 
 -- The attributes of a tag, by name in lower case.
 local function attributes(tag)
-  local found = {}
+  local found, count = {}, 0
   for name, quote, rest in tag:gmatch("([%w-]+)%s*=%s*([\"'])()") do
+    count = count + 1
+    if count > ATTRIBUTES_MOST then
+      break
+    end
     local last = tag:find(quote, rest, true)
     if last then
       found[name:lower()] = plain(tag:sub(rest, last - 1))
@@ -86,9 +99,15 @@ local function metadata_of(text)
   return digest(text:match("^sha256=(%x+)$")) or true
 end
 
+-- Each piece of the text is looked at once, whatever it is.
 local function read_html(page, text, base)
-  for tag in text:gmatch("<[aA](%s[^>]*)>") do
-    local found = attributes(tag .. ">")
+  local at = text:find("<[aA]%s")
+  while at do
+    local last = text:find(">", at, true)
+    if not last then
+      break
+    end
+    local found = last - at <= TAG_MOST and attributes(text:sub(at + 2, last)) or {}
     local href = found.href
     if href then
       add(page, {
@@ -98,6 +117,7 @@ local function read_html(page, text, base)
           or metadata_of(found["data-dist-info-metadata"]),
       })
     end
+    at = text:find("<[aA]%s", last)
   end
   return page
 end
@@ -146,6 +166,7 @@ function pypi.page(source, name)
   end
   local page = { list = {}, files = {} }
   local is_json = kind:find("json", 1, true)
+  page.size = #text
   page = (is_json and read_json or read_html)(page, text, base)
   if not page then
     return nil, errors.new("protocol",

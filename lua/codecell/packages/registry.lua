@@ -6,7 +6,9 @@ local fetch = require "codecell.packages.fetch"
 
 local registry = {}
 
-local DOCUMENT_MOST = 128 * 2 ^ 20 -- bytes
+local DOCUMENT_MOST = 32 * 2 ^ 20 -- bytes
+local OBJECT_MOST = 65536 -- bytes of one that is looked into
+local OBJECTS_MOST = 20000 -- that are
 local SHORT = "application/vnd.npm.install-v1+json"
 local GATEWAY = "http://127.0.0.1:1008"
 
@@ -59,13 +61,32 @@ local function take(document, part, base, name)
   end))
 end
 
-local NEEDS = { '"dependencies"%s*:%s*(%b{})', '"optionalDependencies"%s*:%s*(%b{})',
-  '"peerDependencies"%s*:%s*(%b{})' }
+-- The objects that are values of a key: where each begins and ends. The work is bounded, whatever
+-- the text is.
+local function objects(text, key)
+  local pattern, count, at = '"' .. key .. '"%s*:%s*()%{', 0, 1
+  return function()
+    while count < OBJECTS_MOST do
+      local _, last, from = text:find(pattern, at)
+      if not last then
+        return nil
+      end
+      count, at = count + 1, last
+      local part = text:sub(from, from + OBJECT_MOST):match("^%b{}")
+      if part then
+        at = from + #part
+        return from, part
+      end
+    end
+  end
+end
+
+local NEEDS = { "dependencies", "optionalDependencies", "peerDependencies" }
 
 local function needs_of(text)
   local list, seen = {}, {}
-  for _, pattern in ipairs(NEEDS) do
-    for part in text:gmatch(pattern) do
+  for _, key in ipairs(NEEDS) do
+    for _, part in objects(text, key) do
       for name in part:gmatch('"(@?[%w~-][%w._~/-]*)"%s*:%s*"') do
         name = name:lower()
         if not seen[name] then
@@ -93,10 +114,14 @@ function registry.document(source, name, is_short)
   end
   local document = { files = {} }
   document.kind = kind:find(SHORT, 1, true) and SHORT or "application/json"
-  document.text = text:gsub('("dist"%s*:%s*)(%b{})', function(key, part)
-    local taken = take(document, part, base, name)
-    return taken and key .. taken or nil
-  end)
+  local pieces, done = {}, 1
+  for from, part in objects(text, "dist") do
+    pieces[#pieces + 1] = text:sub(done, from - 1)
+    pieces[#pieces + 1] = take(document, part, base, name) or part
+    done = from + #part
+  end
+  pieces[#pieces + 1] = text:sub(done)
+  document.text, document.size = table.concat(pieces), #text
   return document
 end
 

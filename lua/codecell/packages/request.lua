@@ -81,7 +81,7 @@ local function is_file(manager, text)
       return true
     end
   end
-  return text:find("/", 1, true) ~= nil and text:sub(1, 1) ~= "@" and not text:find("[%s:]")
+  return text:find("/", 1, true) ~= nil and not text:find("^[@-]") and not text:find("[%s:]")
 end
 
 -- ---- lists ----

@@ -144,7 +144,9 @@ local function find_base(from)
   local folder, err = core.host_directory(from, false)
   if not folder then
     return nil, err.kind == "not_found" and errors.new("not_found",
-      ("build: there is no template %q and no such folder"):format(from)) or err
+      ("build: there is no template %q and no such folder"):format(from),
+      "an image is unpacked into a folder first, for instance by "
+        .. "'docker export $(docker create IMAGE) | tar -xC FOLDER'") or err
   end
   folder:close()
   if template.is_root(from) then
@@ -152,6 +154,7 @@ local function find_base(from)
       return nil, errors.new("invalid_argument",
         ("build: %s holds programs: name it by an absolute path"):format(from))
     end
+    from = template.plain(from)
     return { template = from, about = { root = from }, from = { kind = "root", path = from,
       digest = mark.of_root(from), text = "root " .. from } }
   end
@@ -317,6 +320,25 @@ local function work(state, base, list, given)
   return kept, err
 end
 
+-- One that comes with the library is built as it is described there, unless something else is asked
+-- for under its name.
+local function describe_included(name, given)
+  local description = template.included(name)
+  local complete = {}
+  for key, value in pairs(given) do
+    complete[key] = value
+  end
+  for _, key in ipairs({ "from", "python", "npm", "run", "file", "envs" }) do
+    if not description or given[key] ~= nil then
+      return complete
+    end
+  end
+  complete.python, complete.envs = description.python, description.envs
+  complete.imports = given.imports or description.imports
+  complete.description = given.description or description.description
+  return complete
+end
+
 --- See `codecell.template.build`.
 ---@param name string
 ---@param given table?
@@ -334,11 +356,7 @@ function build.build(name, given)
         ("build: imports: the name of a Python module expected, not %q"):format(module))
     end
   end
-  local description = template.included(name)
-  if description and next(given) == nil then
-    given = { python = description.python, description = description.description,
-      imports = description.imports, envs = description.envs }
-  end
+  given = describe_included(name, given)
   local list, from = plan(given)
   local base, err
   if list then

@@ -26,7 +26,8 @@ function keep.stream(name, about, source, most)
     store.abandon(draft)
     return nil, err
   end
-  about.files, about.size, about.created_at = laid.files, laid.size, os.time()
+  about.files, about.size, about.entries = laid.files, laid.size, laid.entries
+  about.created_at = os.time()
   local ok
   ok, err = store.commit(draft, about)
   return ok and about, err
@@ -39,8 +40,7 @@ end
 ---@return table? about complete
 ---@return codecell.Error? err
 function keep.home(sandbox, name, about)
-  local stood = pause.is_paused(sandbox)
-  local ok, err = pause.pause(sandbox)
+  local ok, err = pause.hold(sandbox)
   if not ok then
     return nil, err
   end
@@ -51,11 +51,9 @@ function keep.home(sandbox, name, about)
       sandbox._holds)
     archive:close()
   end
-  if not stood and not sandbox:_closed() then
-    local going, problem = pause.resume(sandbox)
-    if kept and not going then
-      return nil, problem
-    end
+  local going, problem = pause.release(sandbox)
+  if kept and not going then
+    return nil, problem
   end
   if not kept and err.kind == "permission_denied" and err.message:find("^archive ") then
     return nil, errors.new(err.kind, err.message, "give its owner the right to read it: chmod u+rX")

@@ -4,12 +4,17 @@ local errors = require "codecell.errors"
 local tar = require "codecell.template.tar"
 
 local MEMBERS_MOST = 1000000
+local DEPTH_MOST = 200 -- directories; removing it again holds one open for each
 
 local layout = {}
 
 local function no_room(most)
   return nil, errors.new("limit_exceeded",
     ("the files are more than %.0f bytes; raise limits.disk"):format(most))
+end
+
+local function is_too_deep(name)
+  return select(2, name:gsub("/", "")) >= DEPTH_MOST
 end
 
 -- Streams of others may leave out the directories above a file.
@@ -85,7 +90,7 @@ end
 ---@param root userdata the descriptor of an empty directory
 ---@param source fun(): string?, codecell.Error? the next piece of the stream
 ---@param most number bytes of all files
----@return {files: integer, size: number}? laid
+---@return {files: integer, size: number, entries: integer}? laid entries: with its directories
 ---@return codecell.Error? err kinds "invalid_argument", "limit_exceeded", "no_space", ...
 function layout.unpack(root, source, most)
   local reader = tar.reader(source)
@@ -102,7 +107,10 @@ function layout.unpack(root, source, most)
     if count.members > MEMBERS_MOST then
       return nil, errors.new("limit_exceeded", ("more than %d files"):format(MEMBERS_MOST))
     end
-    if member.name ~= "" then
+    if is_too_deep(member.name) then
+      return nil, errors.new("limit_exceeded",
+        ("%s...: nested deeper than %d directories"):format(member.name:sub(1, 40), DEPTH_MOST))
+    elseif member.name ~= "" then
       local ok
       ok, err = make_way(root, made, member.name)
       if ok then
@@ -120,7 +128,7 @@ function layout.unpack(root, source, most)
     end
   end
   local ok, err = describe_directories(root, directories)
-  return ok and { files = count.files, size = count.bytes }, err
+  return ok and { files = count.files, size = count.bytes, entries = count.members }, err
 end
 
 return layout

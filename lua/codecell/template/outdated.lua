@@ -147,7 +147,8 @@ function outdated.look(about, with_packages)
       return moved
     end
   end
-  local sandbox, err = create.create({ template = about.name, packages = with_packages and (about.indexes or true) })
+  local sandbox, err = create.create({ template = about.name,
+    packages = with_packages and (about.indexes or true) })
   if not sandbox then
     return nil, err
   end

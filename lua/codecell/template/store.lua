@@ -195,20 +195,31 @@ end
 
 -- ---- writing ----
 
+local function is_named(folder, name, id)
+  local about = read_about(folder, name)
+  return about ~= nil and about.id == id
+end
+
 -- Remove what is left of killed builds, and of what was replaced or removed and is not used any
 -- more.
 local function sweep_one(folder, name)
   local below = folder .. "/" .. name .. "/"
-  local about = read_about(folder, name)
-  for _, entry in ipairs(core.host_list(below) or {}) do
+  local entries, there = core.host_list(below) or {}, {}
+  for _, entry in ipairs(entries) do
+    there[entry.name] = true
+  end
+  for _, entry in ipairs(entries) do
     local id, ending = entry.name:match("^home%-(%w+)(.*)$")
-    local is_home = id and ending == "" and not (about and about.id == id)
-    local lock = is_home and core.host_lock(below .. entry.name, true)
-    if lock then
+    local lock = ending == "" and not is_named(folder, name, id)
+      and core.host_lock(below .. entry.name, true)
+    -- It may have been named since; its builder lets go of it only then, so no later.
+    if lock and not is_named(folder, name, id) then
       core.host_remove(below .. entry.name)
-      lock:close()
-    elseif ending == ".json" and not core.host_directory(below .. "home-" .. id, false) then
+    elseif ending == ".json" and not there["home-" .. id] then
       os.remove(below .. entry.name)
+    end
+    if lock then
+      lock:close()
     end
   end
   os.remove(folder .. "/" .. name) -- which fails while it holds something

@@ -1,0 +1,236 @@
+--- `codecell bench`: what sandboxes cost on this machine.
+local codecell = require "codecell"
+local command = require "codecell.command"
+local core = require "codecell.core"
+local weight = require "codecell.command.weight"
+
+local bench = {
+  summary = "measure what sandboxes cost on this machine",
+  usage = "codecell bench start | memory | parallel [OPTIONS]",
+  description = "Measures it here and now; other work of the machine is in the figures.\n\n"
+    .. "  start      milliseconds of create, and of create with the first cell: made when\n"
+    .. "             asked for, and from a pool of ready ones\n"
+    .. "  memory     megabytes of an idle sandbox, alone and with a session\n"
+    .. "  parallel   the same cell in so many sandboxes, one after the other and at once\n",
+  options = {
+    { name = "count", short = "n", value = "COUNT", kind = "count",
+      help = "rounds of start (20), sandboxes of memory (20) and parallel (8)" },
+    { name = "pool", value = "SIZE", kind = "count",
+      help = "start: ready sandboxes that are kept (2); 0: none" },
+    { name = "language", short = "l", value = "LANGUAGE", kind = "name",
+      help = "of the sessions (python)" },
+    { name = "json", help = "print the figures as JSON" },
+  },
+}
+
+local LIFETIME = 3600
+local CODE = "1" -- the same in every language of sessions
+local WORK = "sum(i * i for i in range(2000000))"
+
+local function must(value, err)
+  if value == nil then
+    command.abort("bench: " .. tostring(err))
+  end
+  return value
+end
+
+local function now()
+  return codecell.reactor():now()
+end
+
+-- Nothing of it is left when the next one is measured.
+local function finish(sandbox)
+  sandbox:close()
+  while sandbox:_state() ~= "gone" do
+    codecell.step(1)
+  end
+end
+
+local function percentile(sorted, share)
+  return sorted[math.max(1, math.ceil(#sorted * share))]
+end
+
+local function summary(seconds)
+  table.sort(seconds)
+  return { n = #seconds, p50 = percentile(seconds, 0.5), p95 = percentile(seconds, 0.95),
+    min = seconds[1], max = seconds[#seconds] }
+end
+
+-- ---- start ----
+
+local function once(options, language)
+  local began = now()
+  local sandbox = must(codecell.create(options))
+  local created = now()
+  must(sandbox:run_code(CODE, { language = language }))
+  local answered = now()
+  finish(sandbox)
+  return created - began, answered - began
+end
+
+local function measure_starts(figures, name, count, options, language, prepare)
+  local created, answered = {}, {}
+  for i = 0, count do -- the first one starts what all need, and is not counted
+    prepare()
+    local create, answer = once(options, language)
+    if i > 0 then
+      created[i], answered[i] = create, answer
+    end
+  end
+  figures[name] = { create = summary(created), first_cell = summary(answered) }
+end
+
+local function show_start(figures)
+  command.write("                                p50 ms    p95 ms    min ms\n")
+  for _, name in ipairs({ "cold", "pool" }) do
+    for _, what in ipairs({ "create", "first_cell" }) do
+      local one = figures[name] and figures[name][what]
+      if one then
+        command.write(("%-28s %9.3f %9.3f %9.3f\n"):format(
+          (what == "create" and "create, %s" or "create and first cell, %s"):format(name),
+          one.p50 * 1e3, one.p95 * 1e3, one.min * 1e3))
+      end
+    end
+  end
+  local used = figures.utilisation
+  if used then
+    command.write(("pool of %d: %d made, %d taken, %d missed, %d died\n"):format(used.size,
+      used.made, used.taken, used.missed, used.died))
+  end
+end
+
+local verbs = {}
+
+function verbs.start(options)
+  local count, size = options.count or 20, options.pool or 2
+  local language = options.language or "python"
+  local figures = { language = language, rounds = count }
+  measure_starts(figures, "cold", count, {}, language, function() end)
+  if size > 0 then
+    local pool = must(codecell.pool({ size = size, languages = { language } }))
+    measure_starts(figures, "pool", count, { warm = true }, language, function()
+      must(pool:wait(60))
+    end)
+    local stats = pool:stats()
+    figures.utilisation = { size = size, made = stats.made, taken = stats.taken,
+      missed = stats.missed, died = stats.died }
+    pool:close()
+  end
+  return figures, show_start
+end
+
+-- ---- memory ----
+
+local function pids()
+  local by_id = {}
+  for _, one in ipairs(must(core.sandboxes())) do
+    by_id[one.id] = one.pid
+  end
+  return by_id
+end
+
+local function average(sandboxes, kernel_before)
+  local by_id, total = pids(), { private = 0, pss = 0, processes = 0 }
+  for _, sandbox in ipairs(sandboxes) do
+    local memory = weight.of(by_id[sandbox.id])
+    for name in pairs({ private = 0, pss = 0, processes = 0 }) do
+      total[name] = total[name] and memory[name] and total[name] + memory[name]
+    end
+  end
+  local kernel = weight.kernel()
+  local count = #sandboxes
+  return { private = total.private / count, pss = total.pss and total.pss / count,
+    processes = total.processes / count,
+    kernel = kernel and kernel_before and math.max(0, kernel - kernel_before) / count }
+end
+
+local function megabytes(bytes)
+  return bytes and ("%10.2f"):format(bytes / 2 ^ 20) or "         -"
+end
+
+local function show_memory(figures)
+  command.write(("MB of one, of %d           private       PSS    kernel  processes\n"):format(
+    figures.count))
+  for _, name in ipairs({ "idle", "session" }) do
+    local one = figures[name]
+    command.write(("%-24s%s%s%s%11g\n"):format(
+      name == "idle" and "sandbox" or "with " .. figures.language, megabytes(one.private),
+      megabytes(one.pss), megabytes(one.kernel), one.processes))
+  end
+  if not figures.idle.pss then
+    command.write("PSS: only root may know it\n")
+  end
+end
+
+function verbs.memory(options)
+  local count, language = options.count or 20, options.language or "python"
+  local kernel, sandboxes = weight.kernel(), {}
+  for i = 1, count do
+    sandboxes[i] = must(codecell.create({ timeout = LIFETIME }))
+  end
+  local figures = { count = count, language = language, idle = average(sandboxes, kernel) }
+  for _, sandbox in ipairs(sandboxes) do
+    must(sandbox:run_code(CODE, { language = language }))
+  end
+  figures.session = average(sandboxes, kernel)
+  for _, sandbox in ipairs(sandboxes) do
+    finish(sandbox)
+  end
+  return figures, show_memory
+end
+
+-- ---- parallel ----
+
+local function work(sandbox)
+  local began = now()
+  local done = must(sandbox:run_code(WORK))
+  must(not done.error or nil, done.error and done.error.traceback)
+  return now() - began
+end
+
+local function show_parallel(figures)
+  command.write(("%d cells, one after the other: %.3f s; at once: %.3f s; %.1f times as fast\n")
+    :format(figures.count, figures.sum, figures.wall, figures.sum / figures.wall))
+end
+
+function verbs.parallel(options)
+  local count, sandboxes, tasks = options.count or 8, {}, {}
+  for i = 1, count do
+    sandboxes[i] = must(codecell.create({ timeout = LIFETIME }))
+    must(sandboxes[i]:run_code(CODE))
+  end
+  local sum = 0
+  for i = 1, count do
+    sum = sum + work(sandboxes[i])
+  end
+  local began = now()
+  for i = 1, count do
+    tasks[i] = codecell.async(work, sandboxes[i])
+  end
+  for i = 1, count do
+    must(tasks[i]:wait())
+  end
+  local figures = { count = count, sum = sum, wall = now() - began }
+  for i = 1, count do
+    finish(sandboxes[i])
+  end
+  return figures, show_parallel
+end
+
+function bench.run(options, arguments)
+  local verb = verbs[arguments[1]]
+  if not verb or arguments[2] then
+    return nil, "give one of start, memory and parallel"
+  elseif options.count == 0 then
+    return nil, "--count needs at least 1"
+  end
+  local figures, show = verb(options)
+  if options.json then
+    command.print_json(figures)
+  else
+    show(figures)
+  end
+  return command.status.success
+end
+
+return bench
