@@ -38,6 +38,7 @@ create.options = {
   languages = { type = "strings" },
   limits = { type = "table", fields = LIMITS },
   metadata = { type = "metadata" },
+  mock = require("codecell.mock.answers").rule,
   mounts = mounts.rule,
   name = { type = "name" },
   network = network.rule,
@@ -45,6 +46,7 @@ create.options = {
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   packages = require "codecell.packages.rule",
   read_only = { type = "boolean" },
+  record = { type = "text" },
   root_view = { type = "boolean" },
   secrets = secrets.rule,
   template = { type = "name" },
@@ -213,30 +215,7 @@ function create.unlisted(options, offer)
   return sandbox.begin(made, given)
 end
 
---- Make a sandbox.
----@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
----path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
----rules = {}}`),
----`on_event` (called with a codecell.Event for what is refused), `limits`,
----`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
----`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
----what comes out), `warm`: all of them under codecell.CreateOptions
----@return codecell.Sandbox? sandbox
----@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
----machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
-function create.create(options)
-  options = check.check("create", options, create.options)
-  local found, problem = backends.find(options.backend or "local")
-  if not found then
-    return nil, problem
-  elseif found.make then
-    return found.make(options)
-  end
-  local given, backend = create.complete(options)
-  if not given then
-    return nil, backend
-  end
+local function make_here(options, given, backend)
   local made, stem, ok, err
   if options.warm then
     made, stem = require("codecell.pool").take(given)
@@ -258,6 +237,39 @@ function create.create(options)
     end
   end
   return start_languages(made, options.languages)
+end
+
+--- Make a sandbox.
+---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
+---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
+---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
+---rules = {}}`),
+---`on_event` (called with a codecell.Event for what is refused), `limits`,
+---`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
+---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
+---what comes out), `warm`: all of them under codecell.CreateOptions
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
+---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
+function create.create(options)
+  options = check.check("create", options, create.options)
+  local backend, err = backends.find(options.backend or "local")
+  if not backend then
+    return nil, err
+  end
+  local made, given
+  if backend.make then
+    made, err = backend.make(options)
+  else
+    given, err = create.complete(options)
+    if given then
+      made, err = make_here(options, given, backend)
+    end
+  end
+  if made and options.record then
+    return require("codecell.cassette").record(made, options.record)
+  end
+  return made, err
 end
 
 -- The function of a backend whose sandboxes are not this Lua state's; nil, err: there is none.

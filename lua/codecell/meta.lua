@@ -41,7 +41,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field now fun(self): number seconds of the clock that deadlines are of
 
 ---@class codecell.CreateOptions
----@field backend ("local"|"e2b")? default "local"
+---@field backend ("local"|"e2b"|"mock")? default "local"
 ---@field template string? what it begins with: the name of a template, the id of a snapshot, or the
 ---absolute path of a folder with programs (an unpacked image); default: the programs of this
 ---machine and an empty home
@@ -65,6 +65,28 @@ error("codecell.meta is for language servers; it is never required")
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
 ---@field on_timeout ("kill"|"pause")? what happens at its deadline, default "kill"; a paused one
 ---keeps its memory until it is resumed, or ended
+---@field record string? path of a cassette: what the sandbox is asked and answers, for the mock
+---@field mock codecell.MockOptions? for `backend = "mock"`: what it answers
+
+--- What `backend = "mock"` answers; nothing is executed. Each answer to code has `mock`, and without
+--- a script says so as its text.
+---@class codecell.MockOptions
+---@field answers (codecell.MockAnswer[]|fun(kind: "code"|"command", text: string): table?)? the
+---first that fits answers
+---@field files table<string, string>? by path
+---@field cassette string? path of what was recorded; what it does not hold is "not_found"
+
+---@class codecell.MockAnswer
+---@field code string? the whole code, or a pattern of Lua
+---@field command string? of a command
+---@field plain boolean? only the whole text, no pattern
+---@field times integer? how often it answers
+---@field text string? of the main result
+---@field stdout string?
+---@field stderr string?
+---@field results table[]? formats by name, and `is_main_result`
+---@field error (string|table)? "ValueError: no", or `name value traceback`
+---@field exit_code integer? of a command
 
 --- Besides, for `backend = "e2b"`: where it is, and what only E2B has. See docs/e2b.md.
 ---@class codecell.E2bOptions: codecell.CreateOptions
@@ -205,6 +227,7 @@ error("codecell.meta is for language servers; it is never required")
 ---1000 results); `files_changed` counts those past 1000 or 64 KiB of names, and its `unknown` is
 ---true where nobody can tell, as with more than 65536 files or 8192 directories below /home/user
 ---@field refused codecell.Refusal[] what its sandbox was refused meanwhile
+---@field mock boolean? it was made up, or recorded before: nothing was executed
 ---@field files_changed codecell.FileChange[] below /home/user, by path; of cells of several
 ---contexts that run at the same time, the first one to end tells it
 

@@ -276,6 +276,9 @@ end
 function Process:close()
   local token = self:_token()
   local owner = self._processes
+  if self._recorded and not self:_closed() then
+    self._recorded(self) -- by a cassette
+  end
   self:_release()
   if owner and not self._origin then
     owner[self] = nil

@@ -21,7 +21,11 @@ local errors = require "codecell.errors"
 
 local backend = {}
 
-local modules = { e2b = "codecell.backend.e2b", ["local"] = "codecell.backend.local" }
+local modules = {
+  e2b = "codecell.backend.e2b",
+  ["local"] = "codecell.backend.local",
+  mock = "codecell.backend.mock",
+}
 
 --- The backend of that name.
 ---@param name string
@@ -31,7 +35,7 @@ function backend.find(name)
   local module = modules[name]
   if not module then
     return nil, errors.new("invalid_argument",
-      ("unknown backend %q; known are \"local\" and \"e2b\""):format(name))
+      ("unknown backend %q; known are \"local\", \"e2b\" and \"mock\""):format(name))
   end
   return require(module)
 end

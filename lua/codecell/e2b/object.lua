@@ -19,7 +19,7 @@ local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
 local signature = require "codecell.e2b.signature"
 local transport = require "codecell.e2b.transport"
-local verbs = require "codecell.e2b.verbs"
+local verbs = require "codecell.verbs"
 local wait = require "codecell.wait"
 
 local object = {}

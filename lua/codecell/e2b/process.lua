@@ -5,13 +5,13 @@ local ends = require "codecell.e2b.ends"
 local errors = require "codecell.errors"
 local failure = require "codecell.e2b.failure"
 local json = require "codecell.json"
-local output = require "codecell.e2b.output"
+local output = require "codecell.output"
 local reactor = require "codecell.reactor"
 local rpc = require "codecell.e2b.rpc"
 local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
 local transport = require "codecell.e2b.transport"
-local verbs = require "codecell.e2b.verbs"
+local verbs = require "codecell.verbs"
 local wait = require "codecell.wait"
 
 local process = {}
@@ -29,7 +29,7 @@ local WORDS = { -- of Go, for signals that end a program
 local NAMES = { [9] = "SIGNAL_SIGKILL", [15] = "SIGNAL_SIGTERM" }
 
 ---@class codecell.E2bRun what is known of a process; it is the key that those who wait are woken by
----@field package outputs table<integer, codecell.E2bOutput> 0 stdout or terminal, 1 stderr
+---@field package outputs table<integer, codecell.Output> 0 stdout or terminal, 1 stderr
 ---@field state "starting"|"running"|"exited"|"failed"
 ---@field pid integer?
 ---@field status table? as of `_exit`

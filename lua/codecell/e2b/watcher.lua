@@ -5,7 +5,7 @@ local reactor = require "codecell.reactor"
 local rpc = require "codecell.e2b.rpc"
 local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
-local verbs = require "codecell.e2b.verbs"
+local verbs = require "codecell.verbs"
 local wait = require "codecell.wait"
 require "codecell.watcher" -- the verbs
 

@@ -8,7 +8,7 @@ local output = {}
 
 local HELD_MOST = 65536 -- bytes unread of a held one, until what comes waits
 
----@class codecell.E2bOutput
+---@class codecell.Output
 ---@field total integer bytes that came
 ---@field is_over boolean? nothing more will come
 ---@field package position integer of the reader
@@ -20,7 +20,7 @@ Output.__index = Output
 --- An empty one.
 ---@param limit integer bytes that are kept, half of them first ones
 ---@param mask userdata? of secrets, which do not stand in it
----@return codecell.E2bOutput
+---@return codecell.Output
 function output.new(limit, mask)
   return setmetatable({
     masking = mask and errors.assert(mask:stream()),
