@@ -68,8 +68,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field record string? path of a cassette: what the sandbox is asked and answers, for the mock
 ---@field mock codecell.MockOptions? for `backend = "mock"`: what it answers
 
---- What `backend = "mock"` answers; nothing is executed. Each answer to code has `mock`, and without
---- a script says so as its text.
+--- What `backend = "mock"` answers; nothing is executed. Each answer to code has `mock`; without
+--- a script it says so as its text.
 ---@class codecell.MockOptions
 ---@field answers (codecell.MockAnswer[]|fun(kind: "code"|"command", text: string): table?)? the
 ---first that fits answers

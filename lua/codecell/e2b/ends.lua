@@ -42,8 +42,8 @@ local function forget(one)
   end
 end
 
--- The state ends, and nobody steps any more.
-local function hurry()
+--- Give what is on its way a second: nobody steps any more, since the program is about to end.
+function ends.hurry()
   local loop = reactor.get()
   local till = loop and reactor.now() + LAST
   while loop and count > 0 and reactor.now() < till do
@@ -65,7 +65,7 @@ local function new_guard()
   local guard = {}
   guard.proxy = with_finalizer(function()
     if not guard.is_over then
-      hurry()
+      ends.hurry()
     end
   end)
   return guard
@@ -105,7 +105,7 @@ End.__index = End
 ---@param called fun(): codecell.E2bRequest? must not hold the object, nor wait; nil: none is sent
 ---@return codecell.E2bEnd
 function ends.watch(called)
-  last = last or with_finalizer(hurry)
+  last = last or with_finalizer(ends.hurry)
   local self = setmetatable({ called = called, owner = core.getpid() }, End)
   self.proxy = with_finalizer(function() self:fire() end)
   return self
