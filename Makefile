@@ -344,6 +344,7 @@ lint-format:
 	@$(SUITE) step clang-format clang-format --dry-run -Werror $(C_FILES)
 lint-tidy: $(FILTERS)
 	@$(SUITE) step clang-tidy sh -c 'printf "%s\n" $(ENGINE_SOURCES) $(BINDING_SOURCES) $(WARDEN_SOURCES) \
+	  $(NAMES_SOURCES) $(CURL_SOURCES) $(MICROHTTPD_SOURCES) \
 	  $(ZYGOTE_SOURCES) src/warden/filter_generator.c | \
 	  sort -u | xargs -P $(JOBS) -n 1 sh -c '\''clang-tidy --quiet "$$@" -- $(DIALECT) -Isrc \
 	  -I$(BUILD)/warden $(LUA_CFLAGS) 2>/dev/null'\'' tidy'
@@ -410,7 +411,9 @@ fuzz: all
 
 $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
-	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS)
+	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) $(LINK_FUZZ)
+$(BUILD)/tests/handover_fuzz: LINK_FUZZ = src/microhttpd/call.c src/microhttpd/daemon.c \
+	$(MICROHTTPD_LIBS)
 
 # ---- figures, manual, installation ----
 

@@ -90,6 +90,8 @@ class Pool:
         row = self.bench.row
         row(12, "private memory of a pandas session", private, "10 MB allowed", None, 10, 5, "MiB", 1)
         row(12, "PSS of a pandas session", shared, "nothing", None, None, None, "MiB", 1)
+        row(12, "PSS of %d pandas sessions together" % SESSIONS, [sum(shared)], "their RSS", [sum(resident)], None, None,
+            "MiB", 1)
         row(12, "RSS of a pandas session", resident, "its private memory", private, 5, None, "MiB", 1, more=True)
 
     def zygote(self, cell, frame):

@@ -37,6 +37,7 @@ while True:
         with open("/tmp/bench", "rb") as file: sys.stdout.buffer.write(file.read())
     sys.stdout.buffer.flush()
 '''
+CROWD = 1000  # idle sandboxes
 now = time.perf_counter
 
 
@@ -195,18 +196,32 @@ class Bench:
                 self.row(9, "made and ended, %d at once" % width, got["ours"], "bwrap", got["bwrap"], None, 2,
                          "a second", 1, True)
 
-    def row_11(self):
-        count = 200
-        before = kernel_kib()
-        self.lua.ask("idle %d" % count)
+    def row_10_11(self):
+        """One more among none and among a thousand, by us and by the floor; and what the thousand weigh."""
+        def costs():
+            ours, floor = [], []
+            self.interleave(self.options.rounds, ours=lambda: ours.append(self.lua.numbers("create")[0]) or 0,
+                            floor=lambda: floor.append(self.floor.numbers("run")[0]) or 0)
+            return ours[1:], floor[1:]
+        before, alone = kernel_kib(), costs()
+        started = now()
+        self.lua.ask("idle %d" % CROWD)
+        made = (now() - started) / CROWD
         time.sleep(1)
-        own = pss_kib("codecell-sandbox")
-        kernel = (kernel_kib() - before) / count
+        wardens, reapers = sum(pss_kib("codecell-sandbox")) / CROWD, sum(pss_kib("codecell-reaper")) / CROWD
+        kernel = (kernel_kib() - before) / CROWD
+        among = costs()
+        started = now()
         self.lua.ask("drop")
-        total = [(sum(own) / count + kernel) / 1024]
-        self.row(11, "memory of an idle sandbox", total, "600 KiB allowed", None, 600 / 1024, 450 / 1024, "MiB", 1)
-        self.row(11, "PSS of its warden and reaper", [sum(own) / count / 1024], "64 KiB allowed", None, 64 / 1024,
-                 None, "MiB", 1)
+        ended = (now() - started) / CROWD
+        self.row(10, "create() among %d idle ones" % CROWD, among[0], "the same among none", alone[0], 2.5, 1.3)
+        self.row(10, "create() among %d idle ones" % CROWD, among[0], "floor among them", among[1], None, None)
+        self.row(10, "each of %d in a row" % CROWD, [made], "one alone", alone[0], None, None)
+        self.row(10, "end of each of them", [ended], "one of them made", [made], None, None)
+        self.row(11, "memory of each of %d idle ones" % CROWD, [wardens + reapers + kernel], "600 KiB allowed", None,
+                 600, 450, "KiB", 1)
+        self.row(11, "PSS of its warden", [wardens], "64 KiB allowed", None, 64, None, "KiB", 1)
+        self.row(11, "PSS of its reaper", [reapers], "nothing", None, None, None, "KiB", 1)
 
     def row_13_14(self):
         helper = Lines(self.bwrap + [self.python, "-I", "-S", "-c", HELPER])
@@ -320,7 +335,7 @@ def main():
     options = parser.parse_args()
     bench = Bench(options)
     groups = {"1,16": bench.row_1_16, "2,4,6,12": bench.row_2_4_12, "3,5,6": bench.row_3_5_6, "7,8": bench.row_7_8, "9": bench.row_9,
-              "11": bench.row_11, "13,14": bench.row_13_14, "15": bench.row_15, "17,18": bench.row_17_18,
+              "10,11": bench.row_10_11, "13,14": bench.row_13_14, "15": bench.row_15, "17,18": bench.row_17_18,
               "20": bench.row_20}
     wanted, failed = set(options.only.split(",")) - {""}, []
     print("%d processors, load %.1f; gates and goals are ratios to the peer of the same row\n" % (

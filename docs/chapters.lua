@@ -51,7 +51,8 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       .. " -xC FOLDER` has unpacked, or a debootstrap tree. They are kept in"
       .. " `$CODECELL_HOME/templates` (`/var/lib/codecell` for root, else `$XDG_DATA_HOME/codecell`"
       .. " or `~/.local/share/codecell`), for their owner alone; who has one keeps it while it is"
-      .. " replaced or removed.",
+      .. " replaced or removed. A file of a template that is written to is copied first; renaming a"
+      .. " directory of it is EXDEV for `rename`, as under every overlay, and `mv` copies.",
     receivers = { template = "codecell.template", snapshot = "codecell.snapshot" },
     except = set("included", "is_root", "find", "apply", "plain", "take"),
   },

@@ -117,6 +117,17 @@ describe("create #user", function()
     end
   end)
 
+  it("says what it looked for where there is no GPU, and never goes on without one #H13", function()
+    local sandbox, err = codecell.create({ gpu = true })
+    assert.is_nil(sandbox)
+    assert.equal("unsupported", err.kind)
+    assert.matches("^create: gpu: .*/proc/driver/nvidia/version", tostring(err))
+    assert.is_true(#err.hint > 0)
+    local plain = codecell.assert(codecell.create({ gpu = false }))
+    assert.is_false(plain:supports("gpu"))
+    plain:close()
+  end)
+
   it("does not know a backend that runs code unisolated #I28", function()
     local sandbox, err = codecell.create({ backend = "host" })
     assert.is_nil(sandbox)

@@ -1,6 +1,7 @@
 -- Names, as code in a sandbox with a network asks for them.
 local codecell = require "codecell"
 local inside = require "spec.support.inside"
+local outside = require "spec.support.outside"
 local world = require "spec.support.world"
 
 local STREAM = [[
@@ -107,6 +108,40 @@ peer = caller()
 peer.sendall(wire("good.example"))
 print(answer(peer))]])
     assert.equal("0 1\n", text)
+    assert.is_number(earth.names)
+  end)
+end)
+
+describe("a name that has an IPv6 address alone #user", function()
+  local earth = world.new(setup, teardown)
+
+  it("is reached by programs that know of none, and by the address where it is named", function()
+    local port, wait = outside.server([[
+import socket
+try:
+    server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+except OSError:
+    print("none", flush=True)
+    raise SystemExit
+print(server.getsockname()[1], flush=True)
+for _ in range(2):
+    peer, _ = server.accept()
+    peer.sendall(b"six\n")
+    peer.close()]])
+    if not port then
+      wait()
+      return pending "this machine has no IPv6"
+    end
+    local sandbox = codecell.assert(codecell.create({ network = { allow = {
+      "six.example:" .. port, "[::1]:" .. port } } }))
+    local text = inside.runner(sandbox)([[
+peer = socket.create_connection(("six.example", %d), 20)
+print(peer.getpeername()[0][:7], peer.recv(4))
+print(outcome(lambda: socket.getaddrinfo("six.example", 1, socket.AF_INET6))[:8])
+print(proxy("CONNECT [::1]:%d HTTP/1.1\r\n\r\n", 9)[-4:].strip())]], port, port)
+    assert.equal("198.18. b'six\\n'\ngaierror\nsix\n", text)
+    sandbox:close()
+    wait()
     assert.is_number(earth.names)
   end)
 end)

@@ -140,6 +140,17 @@ print(answer.status, answer.read()[:200])
     assert.equal("1", execution.text)
   end)
 
+  it("can be installed in a sandbox of a pool too", function()
+    if needs_pip() then return end
+    local offered = { allow = { "beta" }, index = index.url, registry = index.registry }
+    local pool = codecell.assert(codecell.pool({ size = 1, packages = offered }))
+    codecell.assert(pool:wait(20))
+    local sandbox = create({ warm = true, packages = { allow = { "beta" } } })
+    assert.equal(1, pool:stats().taken)
+    assert.equal("20", run(sandbox, PIP:format("'beta'") .. "import beta\nbeta.value").text)
+    pool:close()
+  end)
+
   it("come to a fork of the sandbox as files do", function()
     if needs_pip() then return end
     local sandbox = create()

@@ -410,6 +410,19 @@ describe("packages", function()
       assert.equal("", wrong)
     end)
 
+    it("comes of several programs at once, and of none that was killed #L04", function()
+      if needs_pip() then return end
+      local one = ("XDG_CACHE_HOME=%s PIP_INDEX_URL=%s %s run --install large -c "
+        .. "'import large.f0001 as m; m.value'"):format(folder, index.url, shell.codecell)
+      os.execute("rm -rf " .. folder .. "/codecell/packages")
+      local result = shell.run(one .. " > first & " .. one .. " > second & ("
+        .. one .. " & sleep 0.8; kill -9 $!) > /dev/null 2>&1; wait; cat first second")
+      assert.equal("1\n1\n", result.stdout)
+      index.log()
+      assert.equal("1\n", shell.run(one).stdout)
+      assert.equal("", index.log())
+    end)
+
     it("stays below its bound: what was not used for longest goes first", function()
       if needs_pip() then return end
       local before = cache.usage()
@@ -430,5 +443,27 @@ describe("packages", function()
       assert.is_nil(none)
       assert.equal("permission_denied", err.kind)
     end)
+  end)
+end)
+
+describe("packages, whoever the user is #user", function()
+  local index
+
+  setup(function()
+    index = package_index.start()
+  end)
+
+  teardown(function()
+    index.close()
+  end)
+
+  it("are installed, kept, and installed again #E32 #D31", function()
+    if package_index.needs_pip() then return end
+    for i = 1, 2 do
+      local result = codecell.assert(index.create():install("beta"))
+      assert.equal(i == 2, result.cached)
+    end
+    assert.equal("20", index.create():run_code("import beta; beta.value",
+      { packages = { "beta" } }).text)
   end)
 end)

@@ -204,6 +204,31 @@ print(raw("GET " + BASE + "/head#x HTTP/1.1\r\nHost: x\r\n\r\n")[:12])]]
     assert.falsy(text:find("Upgrade", 1, true))
   end)
 
+  it("answers what cannot be passed on, and raises nothing outside", function()
+    local text = run [[
+for request in (
+    "GET " + BASE + "/\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET " + BASE + "/head HTTP/1.1\r\nHost: x\r\n" + "a: b\r\n" * 300 + "\r\n",
+    "GET " + BASE + "/head HTTP/1.1\r\nHost: x\r\nX-\xff: b\r\n\r\n",
+    "GE-T " + BASE + "/head HTTP/1.1\r\nHost: x\r\nX-A: \xff\r\n\r\n",
+    "POST " + BASE + "/size HTTP/1.1\r\nContent-Length: 10\r\n\r\n" + "x" * 100000,
+    "POST " + BASE + "/early HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + "x" * 1000000,
+):
+    print(raw(request)[:12])]]
+    assert.equal("HTTP/1.1 400\nHTTP/1.1 400\nHTTP/1.1 400\nHTTP/1.1 200\nHTTP/1.1 200\n"
+      .. "HTTP/1.1 413\n", text)
+    run [[
+peers = []
+for i in range(100):
+    peer = socket.create_connection(("127.0.0.1", 1008), 20)
+    peer.sendall(("GET " + BASE + "/silent HTTP/1.1\r\nHost: x\r\n\r\n").encode())
+    peers.append(peer)
+del peer, peers]]
+    wait_until(function()
+      return sandbox:get_metrics().network.open == 0
+    end)
+  end)
+
   it("tells the code what went wrong outside, without a word of the header #S116", function()
     local text = run [[
 for path in ("/short", "/cut-chunk", "/bomb", "/no-answer", "/reset", "/garbage", "/long-head"):

@@ -2,6 +2,7 @@
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local inside = require "spec.support.inside"
+local shell = require "spec.support.shell"
 local world = require "spec.support.world"
 
 describe("a hostile user of a network #user", function()
@@ -201,6 +202,42 @@ for head in (b"", b"GET ", b"CONNECT good.example:%d HTTP/1.1\r\n\r\n", b"\x05",
             end(peer)]], earth.echo, earth.quiet, earth.echo)
     assert.is_true(settled(before))
     assert.equal(0, sandbox:get_metrics().network.open)
+  end)
+
+  it("leaves descriptors to the host for other things #S109", function()
+    local folder = shell.folder()
+    shell.write(folder .. "/host.lua", ([[
+local codecell = require "codecell"
+codecell.setup({ name_servers = { "127.0.0.1:%d" } })
+local sandbox = codecell.assert(codecell.create({ network = {
+  allow = { "good.example:%d", "127.0.0.1:%d" } } }))
+local greedy = codecell.assert(sandbox.commands:run({ "python3", "-c", [=[
+import socket
+peers = []
+for _ in range(200):
+    peers.append(socket.create_connection(("good.example", %d), 20))
+print("all", flush=True)
+for peer in peers:
+    peer.settimeout(0.5)
+    try:
+        peer.recv(6)
+    except OSError:
+        print("waits", flush=True)
+        break
+input()]=] }, { background = true, stdin = true }))
+local said = ""
+repeat
+  said = said .. codecell.assert(greedy:read(20))
+until said == "all\nwaits\n"
+local other = codecell.assert(codecell.create())
+print(codecell.assert(other:run_code("6 * 7")).text)
+codecell.assert(greedy:write("\n"))
+greedy:wait(20)
+print(codecell.assert(sandbox:run_code("1 + 1")).text)
+]]):format(earth.names, earth.echo, earth.echo, earth.echo))
+    local result = shell.run(("ulimit -S -n 160; %s %s/host.lua"):format(shell.lua, folder))
+    assert.equal("42\n2\n", result.stdout, result.stderr)
+    shell.remove(folder)
   end)
 
   it("has as many names as it may, and those it knows go on #S109", function()

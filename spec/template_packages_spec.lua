@@ -56,6 +56,7 @@ describe("a template with packages", function()
     assert.is_nil(built)
     assert.equal(1, err.step)
     assert.matches("step 1 of 1, python wrong-sum: ", err.message, 1, true)
+    assert.matches("wrong", err.output, 1, true)
     assert.is_nil((codecell.template.show("wrong")))
   end)
 

@@ -553,6 +553,20 @@ describe("a pool with a zygote #user", function()
     end
   end)
 
+  it("gives each session a loop of its own when asyncio is there", function()
+    local pool = codecell.assert(codecell.pool({ size = 1, imports = { "asyncio" } }))
+    codecell.assert(pool:wait(LONG))
+    assert.equal("ready", pool:stats().zygote)
+    take(nil, function(sandbox)
+      assert.equal("(0, False, True)", ask(sandbox, "import asyncio, os\nawait asyncio.sleep(0)\n"
+        .. "(os.getppid(), asyncio.get_event_loop().is_closed(), "
+        .. "asyncio.get_running_loop() is asyncio.get_event_loop())").text)
+      assert.equal("7", ask(sandbox, "async def f():\n    return 7\n"
+        .. "task = asyncio.create_task(f())\nawait task").text)
+    end)
+    pool:close()
+  end)
+
   it("shares what pandas takes: a session has 10 MB of its own at most", function()
     if not is_there("pandas") then
       return pending("pandas is not installed")

@@ -256,19 +256,25 @@ static const char **check_texts(lua_State *L, int index, size_t count)
   return texts;
 }
 
-/* _answer(status, names, values, length): negative if it is not known; true, or
-** nil, err.
+/* _answer(status, names, values, length, body): negative if it is not known, or
+** nil where the whole body is given; true, or nil, err.
 */
 static int call_answer(lua_State *L)
 {
   struct cell_call *call = check_call(L);
   struct cell_server_answer answer = {0};
   struct cell_error error = {0};
+  size_t length;
 
   answer.status = (int)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
   luaL_checktype(L, 4, LUA_TTABLE);
-  answer.length = (int64_t)luaL_checknumber(L, 5);
+  if (lua_isnoneornil(L, 6)) {
+    answer.length = (int64_t)luaL_checknumber(L, 5);
+  } else {
+    answer.body = luaL_checklstring(L, 6, &length);
+    answer.length = (int64_t)length;
+  }
   answer.count = lua_rawlen(L, 3);
   luaL_argcheck(L, answer.count <= FIELDS_MAX, 3, "at most 256 fields");
   answer.names = check_texts(L, 3, answer.count);

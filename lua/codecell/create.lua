@@ -96,10 +96,27 @@ local function unsupported(what, hint)
   return nil, errors.unsupported("create: " .. what, "local", hint)
 end
 
+-- What a driver shows of a GPU that it has found.
+local DRIVERS = { "/proc/driver/nvidia/version", "/sys/module/amdgpu/version",
+  "/sys/class/kfd/kfd/topology/generation_id" }
+
+local function refuse_gpu()
+  for _, path in ipairs(DRIVERS) do
+    local file = io.open(path, "rb")
+    if file then
+      file:close()
+      return unsupported(("gpu: this machine has one (%s), but gives none to code"):format(path),
+        "leave `gpu` out")
+    end
+  end
+  return unsupported(("gpu: no driver shows one on this machine: there is no %s"):format(
+    table.concat(DRIVERS, ", no ")), "install its driver, or leave `gpu` out")
+end
+
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
   if given.gpu then
-    return unsupported("gpu", "leave it out")
+    return refuse_gpu()
   elseif given.user and given.user ~= "user" and not (given.user == "root" and given.root_view) then
     return unsupported(("user %q"):format(given.user), "leave it at \"user\"")
   end
@@ -150,8 +167,8 @@ function create.complete(options)
   given.timeout = options.timeout or 300
   given.limits = complete_limits(options.limits)
   given.metadata = copy(options.metadata)
-  if options.template then
-    ok, err = require("codecell.template").apply(given)
+  if options.template and backend.apply_template then
+    ok, err = backend.apply_template(given)
     if not ok then
       return nil, err
     end

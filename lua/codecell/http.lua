@@ -122,10 +122,11 @@ local function send_piece(exchange, piece, outcome)
     end
     local went_to = exchange:try_write(piece, at)
     if went_to == #piece then
+      outcome.moved_at = reactor.now()
       return true
     end
     if went_to > at or not outcome.deadline then
-      outcome.deadline = wait.deadline(outcome.idle)
+      outcome.deadline, outcome.moved_at = wait.deadline(outcome.idle), reactor.now()
     end
     at = went_to
     if not wait.wait(exchange, outcome.deadline) then
@@ -135,7 +136,7 @@ local function send_piece(exchange, piece, outcome)
   end
 end
 
--- The whole body. An error of the function's is that of the request.
+-- The whole body. An error of the function's is that of the request, unless its answer has come.
 local function send(exchange, body, outcome)
   local piece, err = body()
   while piece do
@@ -146,7 +147,7 @@ local function send(exchange, body, outcome)
     piece, err = body()
   end
   outcome.err = outcome.err or err
-  if exchange:_closed() then
+  if exchange:_closed() or outcome.err and exchange:_head() then
     return
   elseif outcome.err then
     exchange:close()
@@ -189,7 +190,8 @@ local function start_sending(exchange, target, outcome)
 end
 
 local function wait_for_head(exchange, target, outcome, timeout)
-  local deadline = wait.deadline(timeout)
+  wait.deadline(timeout)
+  outcome.moved_at = outcome.moved_at or reactor.now()
   while true do
     if exchange:_closed() then
       if outcome.problem then
@@ -204,9 +206,12 @@ local function wait_for_head(exchange, target, outcome, timeout)
     local done, err = exchange:_outcome()
     if done == nil then
       return nil, explain(err, target)
-    elseif not wait.wait(exchange, deadline) then
-      exchange:close()
-      return nil, wait.failure(("%s %s"):format(target.method, target.origin), timeout)
+    elseif not wait.wait(exchange, outcome.moved_at + timeout) then
+      err = wait.failure(("%s %s"):format(target.method, target.origin), timeout)
+      if err.kind ~= "timeout" or reactor.now() >= outcome.moved_at + timeout then
+        exchange:close()
+        return nil, err
+      end
     end
   end
 end

@@ -112,9 +112,10 @@ error("codecell.meta is for language servers; it is never required")
 ---@field path string? inside: /home/user or below it, below /tmp, or at or below /data, /media,
 ---/mnt, /srv, /work or /workspace; default: its name in /home/user. No mount lies in another one
 ---@field mode ("read"|"overlay"|"write")? default "read". overlay: what is written stays in the
----sandbox, for `changes` and `apply`, and counts as its disk (Linux 5.11, for a program of root
----5.19; before 6.6 a directory that was removed cannot be made again). write: the folder itself;
----refused where it belongs to root, since code could leave programs there that run as root
+---sandbox, for `changes` and `apply`, and counts as its disk; files of another owner or group than
+---the folder's can be read, not changed (Linux 5.11, for a program of root 5.19; before 6.6 a
+---directory that was removed cannot be made again). write: the folder itself; refused where it
+---belongs to root, since code could leave programs there that run as root
 ---@field sockets boolean? sockets and pipes that lie in it are meant to be reached, default false:
 ---it is searched for them, up to 100 000 files, and refused. Those made later are not seen. Under
 ---an overlay none is reached
@@ -131,6 +132,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field host string? where it would be applied; nil: in the home of a template, which stays
 ---@field diff string? with `diff = true`: unified, of a text that is written, created or removed
 ---@field omitted ("binary"|"too large"|"unreadable")? why it has none; texts have at most 1 MiB
+---and 50 000 lines
 
 ---@class codecell.Event: codecell.Refusal
 ---@field type "refused"|"paused" paused: its deadline has come, and it has only `sandbox`
@@ -173,6 +175,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field limits table<string, {value: number, by: string}> value and mechanism of each
 ---@field network "none"|"open"|codecell.Network
 ---@field languages string[]
+---@field mounts {host: string, path: string, mode: string}[]
 
 ---@class codecell.Sandbox
 ---@field id string "i" and 20 letters or digits

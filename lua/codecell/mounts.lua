@@ -173,6 +173,19 @@ local function open_all(opened, mount, hosts)
   return true
 end
 
+--- What users are told of the mounts of a sandbox.
+---@param sandbox codecell.Sandbox
+---@return {host: string, path: string, mode: string}[] list
+function mounts.list(sandbox)
+  local list = {}
+  for _, mount in ipairs(sandbox._mounts or {}) do
+    if mount.host then
+      list[#list + 1] = { host = mount.host, path = mount.path, mode = mount.mode }
+    end
+  end
+  return list
+end
+
 --- The mount of a sandbox that a path is at or below.
 ---@param sandbox codecell.Sandbox
 ---@param path string absolute, inside

@@ -271,13 +271,26 @@ local function check_room(sandbox, about)
   return true
 end
 
+local IN_THE_WAY = { [20] = true, [21] = true, [40] = true } -- ENOTDIR, EISDIR, ELOOP
+
+-- Nothing is written through a link that code has made.
+local function unpack_layer(sandbox, manager, stream)
+  local ok, err = sandbox._backend.ask(sandbox, "install", "unpack", HOME, stream)
+  if not ok and IN_THE_WAY[err.errno] then
+    err.message = ("install: %s; a link or a file of the sandbox is where a directory below "
+      .. "%s/%s belongs: remove it"):format((err.message:gsub("^install: ", "")), HOME,
+        manager.folder)
+  end
+  return ok, err
+end
+
 local function lay_out(sandbox, manager, about, stream)
   local ok, err = check_room(sandbox, about)
   if ok then
     ok, err = remove_replaced(sandbox, manager, about)
   end
   if ok then
-    ok, err = sandbox._backend.ask(sandbox, "install", "unpack", HOME, stream)
+    ok, err = unpack_layer(sandbox, manager, stream)
   end
   if ok and about.dependencies then
     ok, err = require("codecell.packages.replaced").note_npm(sandbox, about.dependencies)

@@ -327,8 +327,8 @@ local RULES = {
   languages = { type = "strings" },
   size = { type = "integer", least = 1, most = 1000 },
 }
-for _, name in ipairs({ "backend", "cwd", "envs", "limits", "mounts", "network", "read_only",
-  "root_view", "template", "user" }) do
+for _, name in ipairs({ "backend", "cwd", "envs", "limits", "mounts", "network", "packages",
+  "read_only", "root_view", "template", "user" }) do
   RULES[name] = create.options[name]
 end
 
@@ -358,8 +358,8 @@ end
 --- is stepped; none of a pool keeps the program or its loop alive.
 ---@param given table? `size` (2), `languages` ({"python"}: their kernels are started and have
 ---rehearsed), `imports` (Python modules that are imported, and used once where they are known),
----and of create: `backend cwd envs limits mounts network read_only root_view template user`; create
----is given a ready sandbox when it has the same ones
+---and of create: `backend cwd envs limits mounts network packages read_only root_view template
+---user`; create is given a ready sandbox when it has the same ones
 ---@return codecell.Pool? pool
 ---@return codecell.Error? err kinds "unsupported" (a language or an option that is not here),
 ---"invalid_argument", "system"
@@ -368,8 +368,9 @@ function pool.pool(given)
   check_imports(given.imports or {})
   local complete, backend = create.complete({
     backend = given.backend, cwd = given.cwd, envs = given.envs, limits = given.limits,
-    mounts = given.mounts, network = given.network, read_only = given.read_only,
-    root_view = given.root_view, template = given.template, user = given.user,
+    mounts = given.mounts, network = given.network, packages = given.packages,
+    read_only = given.read_only, root_view = given.root_view, template = given.template,
+    user = given.user,
   })
   if not complete then
     return nil, backend

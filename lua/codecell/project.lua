@@ -8,8 +8,9 @@ local errors = require "codecell.errors"
 local options = require "codecell.options"
 local wait = require "codecell.wait"
 
-local MOST = 100000 -- differences of one overlay
+local MOST = 50000 -- differences of one overlay
 local TEXT_MOST = 1024 * 1024 -- bytes of a file that is shown as a diff
+local LINES_MOST = 50000 -- of what was and what is
 local TEXTS_MOST = 16 * 1024 * 1024 -- of all that are
 local DIGEST_MOST = 64 * 1024 * 1024 -- of a file that is compared with what was shown
 local PIECE = 1024 * 1024
@@ -170,9 +171,16 @@ local function read_new(sandbox, change, most)
   return table.concat(pieces), nil, digest:finish()
 end
 
+local function count_lines(text)
+  return select(2, text:gsub("\n", "\n"))
+end
+
 local function show_text(change, old, new)
   if not diff.is_text(old or "") or not diff.is_text(new or "") then
     change.omitted = "binary"
+    return
+  elseif count_lines(old or "") + count_lines(new or "") > LINES_MOST then
+    change.omitted = "too large"
     return
   end
   change.diff = diff.unified(old, new, change.name) -- nothing is masked: it is what is applied

@@ -17,6 +17,7 @@ local RULE = {
 -- Whoever decides these could make one request two, or send it to another server.
 local FORBIDDEN = { host = true, ["content-length"] = true, expect = true }
 
+local HEADERS_MOST = 200 -- of a request and of an answer
 local TIMEOUT = 300 -- for the head of an answer: models think long
 local IDLE = 300
 
@@ -207,8 +208,10 @@ function rules.answer(request, sandbox, place)
   local rule = sandbox._rules[place]
   if not rule then
     return fail(request, errors.new("denied_by_policy", place .. " refused: it has no rule now"))
-  elseif REFUSED[request.method] or request.path:sub(1, 1) ~= "/" then
+  elseif REFUSED[request.method] or not fields.is_token(request.method) then
     return request:reply(405, TEXT, "This method is not passed on.\n")
+  elseif not request.target:find("^/[!\"$-~]*$") or #request.headers > HEADERS_MOST then
+    return request:reply(400, TEXT, "This request is not passed on.\n")
   end
   local client, err = client_of(sandbox, rule)
   sandbox = nil -- luacheck: ignore
@@ -223,6 +226,10 @@ function rules.answer(request, sandbox, place)
     method = request.method, headers = headers_of(request, rule), body = body, length = length,
     timeout = TIMEOUT, idle = IDLE,
   })
+  if response and #response.headers > HEADERS_MOST then
+    response:close()
+    response, err = nil, errors.new("protocol", "its answer has too many fields")
+  end
   if not response then
     return fail(request, err)
   end

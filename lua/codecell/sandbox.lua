@@ -251,7 +251,7 @@ function Sandbox:get_info()
     started_at = about.started_at,
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
     isolation = self._backend.isolation, network = network.shown(about.network),
-    languages = languages.available(self._root),
+    languages = languages.available(self._root), mounts = mounts.list(self),
   }
 end
 

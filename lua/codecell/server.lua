@@ -33,6 +33,7 @@ local OPTIONS = {
   idle = { type = "integer", above = 0, most = 86400 },
 }
 local CONNECTIONS, IDLE = 1024, 60
+local WHOLE_MOST = 262144 -- bytes of a body that are given at once
 
 -- ---- a request ----
 
@@ -74,15 +75,18 @@ end
 --- was started nothing of it can be read any more.
 ---@param timeout number? seconds; default: `idle` of the server
 ---@return string? chunk nil at the end of the body, and on failure
----@return codecell.Error? err kind "timeout", "unavailable" (the client has gone), "cancelled"
+---@return codecell.Error? err kind "timeout", "unavailable" (the client has gone), "cancelled" (the
+---answer was started)
 function Request:read(timeout)
   check_open(self, "read")
-  if self.has_started then
-    error("read: the answer has been started", 2)
-  end
   timeout = timeout or self.idle
   local deadline = wait.deadline(timeout)
   while true do
+    if self.has_started then
+      return nil, errors.new("cancelled", "read: the answer has been started")
+    elseif self.call:_closed() then
+      return nil, errors.new("cancelled", "read: the request has ended")
+    end
     local chunk = self.call:try_read()
     if chunk then
       return chunk
@@ -122,6 +126,31 @@ end
 -- What the library decides by the length of the body.
 local OURS = { ["content-length"] = true, ["transfer-encoding"] = true }
 
+-- level: 1 is this function.
+local function begin(self, verb, status, headers, length, body, level)
+  if self.has_started then
+    error(verb .. ": the answer has been started", level + 1)
+  elseif type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 999 then
+    error(verb .. ": status: a whole number from 200 to 999 expected", level + 1)
+  end
+  local names, values = {}, {}
+  local list = fields.check(verb .. ": headers", headers, level + 1)
+  for i = 1, #list do
+    local name, value = list[i][1], list[i][2]
+    if OURS[name:lower()] then
+      error(("%s: headers: %s is set by the library"):format(verb, name), level + 1)
+    elseif value:find("%S") then -- the C library takes no empty ones, and no tabs
+      names[#names + 1], values[#values + 1] = name, (value:gsub("\t", " "))
+    end
+  end
+  self.has_started = true
+  reactor.wake(self.call:_token()) -- who still reads the body
+  if self.call:_state() ~= "open" then
+    return nil, gone(self, verb)
+  end
+  return self.call:_answer(status, names, values, length, body)
+end
+
 --- Begin the answer. Its length is said when it is known: then exactly that many bytes must follow.
 ---@param status integer
 ---@param headers (string[][]|table<string, string>)? {{name, value}, ...} or by name, without
@@ -131,26 +160,8 @@ local OURS = { ["content-length"] = true, ["transfer-encoding"] = true }
 ---@return codecell.Error? err kind "unavailable": the client has gone
 function Request:start(status, headers, length)
   check_open(self, "start")
-  if self.has_started then
-    error("start: the answer has been started", 2)
-  elseif type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 999 then
-    error("start: status: a whole number from 200 to 999 expected", 2)
-  end
-  local names, values = {}, {}
-  local list = fields.check("start: headers", headers, 2)
-  for i = 1, #list do
-    local name, value = list[i][1], list[i][2]
-    if OURS[name:lower()] then
-      error(("start: headers: %s is set by the library"):format(name), 2)
-    elseif value:find("%S") then -- the C library takes no empty ones, and no tabs
-      names[#names + 1], values[#values + 1] = name, (value:gsub("\t", " "))
-    end
-  end
-  self.has_started = true
-  if self.call:_state() ~= "open" then
-    return nil, gone(self, "start")
-  end
-  return self.call:_answer(status, names, values, length or -1)
+  local ok, err = begin(self, "start", status, headers, length or -1, nil, 2)
+  return ok, err
 end
 
 --- Send a piece of the answer's body; waits while the client does not take it.
@@ -210,8 +221,14 @@ end
 ---@return true? ok
 ---@return codecell.Error? err as of `write`
 function Request:reply(status, headers, body)
+  check_open(self, "reply")
   body = body or ""
-  local ok, err = self:start(status, headers, #body)
+  if #body <= WHOLE_MOST then
+    local ok, err = begin(self, "reply", status, headers, nil, body, 2)
+    self.has_finished = true
+    return ok, err
+  end
+  local ok, err = begin(self, "reply", status, headers, #body, nil, 2)
   if ok and self.method ~= "HEAD" then
     ok, err = self:write(body)
   end
@@ -246,8 +263,10 @@ local function serve(handler, request)
   elseif not request.has_finished then
     request:abort()
   end
-  reactor.listen(request.call:_token(), nil)
+  local token = request.call:_token()
+  reactor.listen(token, nil)
   request.call:close()
+  reactor.wake(token) -- who still waits for it
 end
 
 -- Each call in a coroutine of its own; inside a step, so nothing waits here.
@@ -280,6 +299,14 @@ local function load_library()
   return nil, errors.unsupported("a server of HTTP", "local",
     "the module codecell.microhttpd cannot be loaded: install libmicrohttpd (Debian: "
       .. "libmicrohttpd12)")
+end
+
+--- Whether servers can be made here.
+---@return true? ok
+---@return codecell.Error? err kind "unsupported"
+function server.prepare()
+  local library, err = load_library()
+  return library and true, err
 end
 
 --- A server that has no connection yet.

@@ -97,11 +97,13 @@ static void wrong_sockets(void)
 
   check(verdict(CELL_SOCKET_PORT, 80, listener, 1) == CELL_OK &&
           verdict(CELL_SOCKET_PROXY, CELL_PROXY_PORT, listener, 1) == CELL_OK &&
-          verdict(CELL_SOCKET_NAMES, 53, datagrams, 1) == CELL_OK,
+          verdict(CELL_SOCKET_NAMES, 53, datagrams, 1) == CELL_OK &&
+          verdict(CELL_SOCKET_NAMES_STREAM, 53, listener, 1) == CELL_OK,
         "listeners and a socket for names are taken");
   check(verdict(CELL_SOCKET_PORT, 80, stream, 1) == CELL_PROTOCOL &&
           verdict(CELL_SOCKET_PORT, 80, datagrams, 1) == CELL_PROTOCOL &&
-          verdict(CELL_SOCKET_NAMES, 53, listener, 1) == CELL_PROTOCOL,
+          verdict(CELL_SOCKET_NAMES, 53, listener, 1) == CELL_PROTOCOL &&
+          verdict(CELL_SOCKET_NAMES_STREAM, 53, datagrams, 1) == CELL_PROTOCOL,
         "another socket than is meant breaks the protocol #S056");
   check(verdict(CELL_SOCKET_PORT, 80, local, 1) == CELL_PROTOCOL &&
           verdict(CELL_SOCKET_PORT, 80, folder, 1) == CELL_PROTOCOL,

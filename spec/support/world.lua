@@ -15,7 +15,8 @@ NAMES = {
     "carrier.example": ["100.100.100.200"], "both.example": ["10.0.0.5", "127.0.0.1"],
     "mapped.example": ["::ffff:10.0.0.5"], "nat64.example": ["64:ff9b::a00:5"],
     "local6.example": ["fd00:ec2::254"], "sixtofour.example": ["2002:a00:5::1"],
-    "loop.example": ["127.0.0.2"], "public.example": ["93.184.215.14"], # never connected to
+    "loop.example": ["127.0.0.2"], "six.example": ["::1"],
+    "public.example": ["93.184.215.14"], # never connected to
 }
 asked = []
 flips = [0]

@@ -191,8 +191,8 @@ void cell_curl_finish(void *data)
 /* One line that is too long for libcurl is no lack of memory. */
 static int is_head_too_long(const struct exchange *exchange)
 {
-  return exchange->is_too_long || (exchange->code == CURLE_OUT_OF_MEMORY &&
-                                   !exchange->head_is_there);
+  return exchange->is_too_long ||
+         (exchange->code == CURLE_OUT_OF_MEMORY && !exchange->head_is_there);
 }
 
 static enum cell_kind kind_of(const struct exchange *exchange)

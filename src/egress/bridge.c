@@ -228,8 +228,7 @@ static int copy(struct cell_bridge_side *from)
     return -1;
   if (flushed > 0 && from->ended && !from->passed) {
     from->passed = 1;
-    if (from->bridge->answered == NULL || is_answer(from))
-      shutdown(other(from)->fd, SHUT_WR);
+    shutdown(other(from)->fd, SHUT_WR);
   }
   return 1;
 }

@@ -49,9 +49,9 @@ struct cell_bridge {
                 size_t size);
   /* Bytes were passed on; may be NULL. Answers 0 to have both reset. */
   int (*counted)(struct cell_bridge *bridge, int side, size_t size);
-  /* Side 1 gives one answer: an end of side 0, which may be that of its request
-  ** alone, is not passed on, and with the end of side 1 all is over. Then this
-  ** is called, and takes side 0. NULL: two equal sides. */
+  /* Side 1 gives one answer: with its end, once all of it was passed on, all is
+  ** over. Then this is called, and takes side 0. NULL: two equal sides.
+  */
   void (*answered)(struct cell_bridge *bridge);
   /* Both ends have come, or an error: it is closed. Once; may free it. */
   void (*done)(struct cell_bridge *bridge);

@@ -9,12 +9,15 @@
 #include "../descriptor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define ACCEPTS 16  /* at one door in one turn of the reactor */
 #define REST_MS 100 /* when nobody can be accepted */
+#define RESERVE 128
 
 static int is_full(const struct cell_egress *egress,
                    const struct cell_door *door)
@@ -42,13 +45,32 @@ void cell_egress_look(struct cell_egress *egress)
   }
 }
 
+/* The host's descriptors are for other things first: the last quarter of what
+** it may have, or RESERVE of them, is not for visitors.
+*/
+static int has_descriptors(const struct cell_door *door)
+{
+  struct rlimit limit;
+  rlim_t most;
+  int fd = fcntl(door->fd, F_DUPFD_CLOEXEC, 0); /* the lowest that is free */
+  int result;
+
+  if (fd < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    return 0;
+  most = limit.rlim_cur;
+  most -= most / 4 < RESERVE ? most / 4 : RESERVE;
+  result = (rlim_t)fd < most;
+  cell_fd_close(&fd);
+  return result;
+}
+
 static void rested(struct cell_timer *timer)
 {
   cell_egress_look(CELL_CONTAINER(timer, struct cell_egress, rest));
 }
 
-/* The host has no descriptor left: a door that stays open would have it turn in
-** circles.
+/* The host has no descriptor to spare: a door that stays open would have it
+** turn in circles.
 */
 static void rest(struct cell_egress *egress)
 {
@@ -67,6 +89,10 @@ static void knocked(struct cell_source *source, uint32_t events)
   (void)events;
   if (door->kind == CELL_SOCKET_NAMES) {
     cell_asked_receive(door);
+    return;
+  }
+  if (!has_descriptors(door)) {
+    rest(door->egress);
     return;
   }
   for (i = 0; i < ACCEPTS && !door->is_closed; i++) {

@@ -16,7 +16,7 @@
 #define HEAD_MS 30000    /* for a proxy's client to say what it wants */
 #define FIRST_MS 10000   /* for the first bytes, where a client speaks first */
 #define CONNECT_MS 30000 /* for the last address */
-#define NEXT_MS 3000     /* for one, where there are others */
+#define NEXT_MS 1000     /* for one, where there are others */
 
 static void visit_free(struct cell_visit *visit)
 {

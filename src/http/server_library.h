@@ -56,7 +56,8 @@ struct cell_server_answer {
   int status;
   const char *const *names, *const *values; /* of its fields */
   size_t count;
-  int64_t length; /* of its body; -1: not known */
+  int64_t length;   /* of its body; -1: not known */
+  const void *body; /* all of it, copied: it is finished; NULL: it is written */
 };
 
 enum cell_server_state {

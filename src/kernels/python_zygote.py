@@ -28,6 +28,7 @@ def serve(request, values):
             raise Unfit('this interpreter takes no library ahead of its own')
         for name, code in values:
             rehearse(code)
+        had_loop = kernel.loop is not None
         clean()
         check()
     except BaseException as error:
@@ -37,6 +38,8 @@ def serve(request, values):
     posix.fork()
     kernel.request = 0
     fork['speak']()
+    if had_loop:
+        part('python_async')['loop']()
     kernel.send(kernel.greeting)
 
 

@@ -127,7 +127,7 @@ static enum MHD_Result add_field(void *data, enum MHD_ValueKind kind,
                                  const char *name, const char *value)
 {
   struct cell_queue *fields = data;
-  size_t most = 2 * CELL_SERVER_HEAD_MAX;
+  size_t most = (size_t)2 * CELL_SERVER_HEAD_MAX;
 
   (void)kind;
   if (value == NULL)
@@ -293,19 +293,29 @@ int cell_mhd_has_all(void *data)
   return call->has_all && call->in.size == 0;
 }
 
+static struct MHD_Response *
+new_response(struct call *call, const struct cell_server_answer *answer)
+{
+  if (answer->body != NULL)
+    return MHD_create_response_from_buffer(
+      (size_t)answer->length, (void *)answer->body, MHD_RESPMEM_MUST_COPY);
+  return MHD_create_response_from_callback(
+    answer->length >= 0 ? (uint64_t)answer->length : MHD_SIZE_UNKNOWN, BLOCK,
+    give, call, NULL);
+}
+
 int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
                     struct cell_error *error)
 {
   struct call *call = data;
   size_t i;
 
-  call->response = MHD_create_response_from_callback(
-    answer->length >= 0 ? (uint64_t)answer->length : MHD_SIZE_UNKNOWN, BLOCK,
-    give, call, NULL);
+  call->response = new_response(call, answer);
   if (call->response == NULL)
     return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "answer");
   call->status = answer->status;
-  call->left = answer->length;
+  call->left = answer->body != NULL ? 0 : answer->length;
+  call->is_finished = answer->body != NULL;
   for (i = 0; i < answer->count; i++)
     if (MHD_add_response_header(call->response, answer->names[i],
                                 answer->values[i]) != MHD_YES) {

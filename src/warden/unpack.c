@@ -37,6 +37,7 @@ static long next_bytes(struct unpacking *unpacking, uint64_t most,
   size_t count;
   ssize_t got;
 
+  *bytes = unpacking->buffer;
   if (unpacking->at == unpacking->filled && left > 0) {
     do
       got =

@@ -16,6 +16,8 @@
 ---@field host fun(sandbox, port: integer): string?, codecell.Error?
 ---@field traffic fun(sandbox): table?
 ---@field update_network fun(sandbox, policy: userdata): true?, codecell.Error?
+---@field apply_template (fun(given: table): true?, codecell.Error?)? completes what a sandbox is
+---asked for by its template; nil: the other side knows what the name means
 ---@field limits fun(sandbox): table<string, {value: number, by: string}>
 local errors = require "codecell.errors"
 

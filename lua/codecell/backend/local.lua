@@ -72,6 +72,14 @@ local function started(sandbox)
   end
 end
 
+--- Complete what a sandbox is asked for by its template.
+---@param given table options of create
+---@return true? done
+---@return codecell.Error? err
+function backend.apply_template(given)
+  return require("codecell.template").apply(given)
+end
+
 --- Make a sandbox.
 ---@param options table checked and complete
 ---@param stem userdata? that is to make it, with a zygote for its first kernel

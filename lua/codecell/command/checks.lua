@@ -5,6 +5,7 @@
 --- Whether a sandbox can be made is found by making one: settings and version
 --- numbers only explain a failure.
 local core = require "codecell.core"
+local create = require "codecell.create"
 local languages = require "codecell.languages"
 
 local checks = {}
@@ -174,6 +175,36 @@ end
 function checks.walls(sandbox)
   local hello = sandbox:_hello()
   return { landlock(hello.landlock_abi), groups(hello.groups_kept) }
+end
+
+-- Makes the folder; temporary ones of others may be on a file system that cannot.
+local function try_overlay(folder)
+  local made, err = core.host_directory(folder, true)
+  local sandbox
+  if made then
+    made:close()
+    sandbox, err = create.create {
+      mounts = { { host = folder, path = "/work", mode = "overlay" } },
+    }
+    os.remove(folder)
+  end
+  if sandbox then
+    sandbox:close()
+  end
+  return sandbox ~= nil, err
+end
+
+--- Whether a folder of this machine can be given under an overlay.
+---@return table check
+function checks.overlay()
+  local folder = os.tmpname()
+  os.remove(folder)
+  local ok, err = try_overlay(folder)
+  if ok then
+    return { name = "overlay", status = "ok",
+      detail = "code can change a folder of yours without touching it (mounts)" }
+  end
+  return { name = "overlay", status = "optional", detail = tostring(err), remedy = err.hint }
 end
 
 -- Without importing anything: an import of pandas would take a second.

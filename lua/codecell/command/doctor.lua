@@ -61,6 +61,7 @@ function doctor.examine(backend, asks_cloud)
     report.isolation, report.limits = info.isolation, info.limits
     append(report.checks, checks.walls(sandbox))
     append(report.checks, checks.limits(sandbox))
+    append(report.checks, { checks.overlay() })
     append(report.checks, checks.inside(sandbox))
     append(report.checks, checks.languages())
     sandbox:close()

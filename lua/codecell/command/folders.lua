@@ -1,6 +1,7 @@
 --- Folders of this machine on the command line: --mount, and what becomes of changes to them.
 local command = require "codecell.command"
 local json = require "codecell.json"
+local mounts = require "codecell.mounts"
 
 local folders = {}
 
@@ -28,6 +29,10 @@ function folders.mounts(options)
   if wants_changes and overlays == 0 then
     return nil, (options.changes and "--changes" or "--apply")
       .. " needs a folder: --mount HOST, or --mount HOST:PATH:overlay"
+  end
+  local ok, problem = pcall(mounts.check, list, 1)
+  if not ok then
+    return nil, (problem:gsub("^.-create: mounts%[%d+%]%.?", "--mount: "))
   end
   return list
 end

@@ -28,7 +28,8 @@ local OURS = { host = true, ["content-length"] = true, expect = true }
 ---@field body (string|fun(): string?, codecell.Error?)? what is sent; a function returns the next
 ---piece, nil at the end, or nil and an error; it may wait
 ---@field length integer? bytes that a function returns in all; default: not known, sent chunked
----@field timeout number? seconds until the head of the answer has come; default 60
+---@field timeout number? seconds until the head of the answer has come, after the server has taken
+---the last piece of the body; default 60
 ---@field idle number? seconds that its body may be silent; default 60
 ---@field redirects integer? how many are followed; default 0: the answer is the redirect
 

@@ -260,6 +260,7 @@ function builder.run(build)
   local began = reactor.now()
   local sandbox, err = open(build)
   if not sandbox then
+    err.message = "install: " .. err.message
     return nil, err
   end
   local about, writer = build_in(sandbox, build)

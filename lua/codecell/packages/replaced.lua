@@ -7,17 +7,17 @@ local replaced = {}
 
 local RECORD_MOST = 16 * 2 ^ 20 -- bytes of a list of files
 local MANIFEST_MOST = 2 ^ 20
-local FILES_MOST = 100000
+local FILES_MOST = 50000 -- that are removed in all: who wrote those lists is not known
 
 -- The files that a package says it has: "path,sha256=...,size" a line. They are removed by the
 -- warden, in the sandbox whose code could remove them too.
-local function remove_files(sandbox, place, record)
-  local folders, count = {}, 0
+local function remove_files(sandbox, place, record, budget)
+  local folders = {}
   for line in record:gmatch("[^\r\n]+") do
     local path = line:match('^"(.-)",') or line:match("^([^,]+)")
-    if path and count < FILES_MOST and not ("/" .. path .. "/"):find("/../", 1, true)
+    if path and budget.left > 0 and not ("/" .. path .. "/"):find("/../", 1, true)
       and path:sub(1, 1) ~= "/" then
-      count = count + 1
+      budget.left = budget.left - 1
       local _, err = sandbox.files:remove(place .. "/" .. path)
       if err and err.kind ~= "not_found" then
         return nil, err
@@ -37,9 +37,9 @@ local function remove_compiled(sandbox, place, folders)
   end
 end
 
-local function remove_one(sandbox, place, folder)
+local function remove_one(sandbox, place, folder, budget)
   local record = sandbox.files:read(place .. "/" .. folder .. "/RECORD", { length = RECORD_MOST })
-  local folders, err = remove_files(sandbox, place, record or "")
+  local folders, err = remove_files(sandbox, place, record or "", budget)
   if not folders then
     return nil, err
   end
@@ -48,12 +48,12 @@ local function remove_one(sandbox, place, folder)
   return ok or problem.kind == "not_found" or nil, problem
 end
 
-local function remove_in(sandbox, place, versions)
+local function remove_in(sandbox, place, versions, budget)
   for _, entry in ipairs(sandbox.files:list(place) or {}) do
     local name, version = entry.name:match("^(.+)%-([^-]+)%.dist%-info$")
     local new = name and versions[names.plain_python(name)]
     if new and names.plain_python(new) ~= names.plain_python(version) then
-      local ok, err = remove_one(sandbox, place, entry.name)
+      local ok, err = remove_one(sandbox, place, entry.name, budget)
       if not ok then
         return nil, err
       end
@@ -72,9 +72,10 @@ function replaced.remove(sandbox, installed)
   for _, one in ipairs(installed) do
     versions[names.plain_python(one.name)] = one.version
   end
+  local budget = { left = FILES_MOST }
   for _, entry in ipairs(sandbox.files:list(".local/lib") or {}) do
     if entry.name:find("^python3") and entry.type == "dir" then
-      local ok, err = remove_in(sandbox, entry.path .. "/site-packages", versions)
+      local ok, err = remove_in(sandbox, entry.path .. "/site-packages", versions, budget)
       if not ok then
         return nil, err
       end

@@ -229,6 +229,7 @@ end
 local function install(language)
   return function(state, step)
     local done, err = state.sandbox:install(step.packages, { language = language })
+    state.said(done and done.log or err.log or "")
     if not done then
       return nil, err
     end

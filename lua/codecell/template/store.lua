@@ -93,9 +93,13 @@ local function is_about(about, name)
     and (about.indexes == nil or type(about.indexes) == "table")
 end
 
-local function read_about(folder, name)
-  local path = ("%s/%s/template.json"):format(folder, name)
-  local file, err = core.host_file(path)
+local function path_of(folder, name)
+  return ("%s/%s/template.json"):format(folder, name)
+end
+
+-- The text of a description; "" when it is longer than any is.
+local function read_text(folder, name)
+  local file, err = core.host_file(path_of(folder, name))
   if not file then
     return nil, err
   end
@@ -105,13 +109,26 @@ local function read_about(folder, name)
     pieces[#pieces + 1], length = piece, length + #(piece or "")
   until not piece or length > ABOUT_MOST
   file:close()
-  local about = length <= ABOUT_MOST and json.decode(table.concat(pieces)) or nil
+  return length <= ABOUT_MOST and table.concat(pieces) or ""
+end
+
+local function understand(folder, name, text)
+  local about = json.decode(text)
   if not is_about(about, name) then
-    return nil, errors.new("invalid_argument", path .. " is no description of a template",
+    return nil, errors.new("invalid_argument",
+      path_of(folder, name) .. " is no description of a template",
       "remove it: codecell template rm " .. name)
   end
   about.home = ("%s/%s/home-%s"):format(folder, name, about.id)
   return about
+end
+
+local function read_about(folder, name)
+  local text, err = read_text(folder, name)
+  if not text then
+    return nil, err
+  end
+  return understand(folder, name, text)
 end
 
 --- The names of all that are there.
@@ -157,23 +174,40 @@ function store.read(name)
   return about, err
 end
 
+-- One whose home is locked; false when it was replaced meanwhile.
+local function try_hold(folder, name)
+  local text, err = read_text(folder, name)
+  if not text then
+    return nil, err.kind ~= "not_found" and err or nil
+  end
+  local about
+  about, err = understand(folder, name, text)
+  if not about then
+    return nil, err
+  end
+  about.lock = core.host_lock(about.home, false)
+  if about.lock and read_text(folder, name) == text then
+    return about
+  elseif about.lock then -- its home might be gone
+    about.lock:close()
+  end
+  return false
+end
+
 --- The same, with a lock that keeps its home where it is until it is closed or collected.
 ---@param name string
 ---@return table? about with `lock`; nil without an error: there is none
 ---@return codecell.Error? err
 function store.hold(name)
+  local folder, err = open(false)
+  if not folder or not store.is_name(name) then
+    return nil, err
+  end
   for _ = 1, ATTEMPTS do
-    local about, err = store.read(name)
-    if not about then
-      return nil, err
-    end
-    about.lock = core.host_lock(about.home, false)
-    -- Had it been replaced meanwhile, its home might be gone.
-    local again = about.lock and store.read(name)
-    if again and again.id == about.id then
-      return about
-    elseif about.lock then
-      about.lock:close()
+    local about
+    about, err = try_hold(folder, name)
+    if about ~= false then
+      return about, err
     end
   end
   return nil, errors.new("unavailable", ("template %s: its home is not there"):format(name),
