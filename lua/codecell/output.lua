@@ -7,6 +7,8 @@ local wait = require "codecell.wait"
 local output = {}
 
 local HELD_MOST = 65536 -- bytes unread of a held one, until what comes waits
+local PIECE = 1024 -- bytes up to which pieces are joined: tables of single bytes take much more
+local LOOK = 1 -- seconds between two looks at whether there is room
 
 ---@class codecell.Output
 ---@field total integer bytes that came
@@ -43,18 +45,27 @@ local function drop(self)
   end
 end
 
+local function append(list, last, at, text)
+  local piece = list[last]
+  if piece and #piece.text + #text <= PIECE then
+    piece.text = piece.text .. text
+    return last
+  end
+  list[last + 1] = { at = at, text = text }
+  return last + 1
+end
+
 -- Add what may be shown.
 local function add(self, text)
   local room = self.head_limit - self.head_size
   local kept = room > 0 and text:sub(1, room) or ""
   if kept ~= "" then
-    self.head[#self.head + 1] = { at = self.total, text = kept }
+    append(self.head, #self.head, self.total, kept)
     self.head_size = self.head_size + #kept
   end
   local rest = text:sub(#kept + 1)
   if rest ~= "" then
-    self.last = self.last + 1
-    self.tail[self.last] = { at = self.total + #kept, text = rest }
+    self.last = append(self.tail, self.last, self.total + #kept, rest)
     self.tail_size = self.tail_size + #rest
     drop(self)
   end
@@ -80,7 +91,8 @@ end
 ---@return boolean room false: who waits was cancelled
 function Output:wait_for_room()
   while self.held and not self.is_over and self.total - self.position >= HELD_MOST do
-    if not wait.key(self) then
+    local look = reactor.now() + LOOK
+    if not wait.key(self, look) and reactor.now() < look then
       return false
     end
   end

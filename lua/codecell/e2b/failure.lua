@@ -81,6 +81,7 @@ end
 ---@param body string
 ---@param hidden string[]?
 ---@return codecell.Error err with `status`, and `retry_after` where it was said
+---@return string? code of Connect
 function failure.of_answer(what, status, headers, body, hidden)
   local said, code = said_by(body, hidden)
   local kind = code and BY_CODE[code] or BY_STATUS[status]
@@ -89,7 +90,7 @@ function failure.of_answer(what, status, headers, body, hidden)
     or ("%s (%d)"):format(said, status)
   local err = new(kind, what, detail, status, HINTS[status])
   err.retry_after = failure.retry_after(headers)
-  return err
+  return err, code
 end
 
 --- The error that ends a stream, or stands in one element of a list.

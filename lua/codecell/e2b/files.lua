@@ -17,6 +17,7 @@ local CHUNK = 262144
 local ANSWER_MOST = 1048576
 local OCTETS = "0.5.7" -- of envd, from which on a body is a file
 local METADATA = "0.6.2"
+local PROGRAM = 60 -- seconds
 local DEFAULT_MODE = 420 -- 0644
 
 -- ---- entries ----
@@ -241,23 +242,31 @@ local function content_of(there, path, source)
   return body, #body, kind
 end
 
-local function chmod(there, what, path, mode, user)
+-- A program for what envd has no call for.
+local function run_program(there, what, argv, user)
   local stream, err = rpc.open(there, what, "process.Process/Start", {
-    process = { cmd = "chmod", args = { ("%04o"):format(mode), path } }, stdin = false,
-  }, { user = user, deadline = 60 })
+    process = { cmd = argv[1], args = json.list({ argv[2], argv[3], argv[4], argv[5] }) },
+    stdin = false,
+  }, { user = user, deadline = PROGRAM })
   while stream do
     local message
     message, err = stream:next()
     local ended = message and shape.table((shape.table(message.event) or {})["end"])
     if ended then
       stream:close()
-      return (shape.number(ended.exitCode) or 0) == 0 or nil,
-        errors.new("permission_denied", what .. ": its mode could not be set")
+      if (shape.number(ended.exitCode) or 0) ~= 0 then
+        return nil, errors.new("permission_denied", ("%s: %s failed"):format(what, argv[1]))
+      end
+      return true
     elseif not message then
       break
     end
   end
-  return nil, err or failure.protocol(what, "no end of chmod")
+  return nil, err or failure.protocol(what, "no end of " .. argv[1])
+end
+
+function asked.link(there, what, path, target)
+  return run_program(there, what, { "ln", "-sfn", "--", target, path }, there:user())
 end
 
 local function read_answer(what, response)
@@ -288,7 +297,7 @@ function asked.write(there, what, path, source, mode, _, given)
   response, err = there:open(what, ENVD, {
     method = "POST", headers = headers, body = body, length = length,
     path = "/files" .. transport.query({ n = 4, "path", path, "username", user }),
-    timeout = given.timeout or 3600,
+    timeout = given.timeout,
   })
   if not response then
     return nil, err
@@ -298,7 +307,7 @@ function asked.write(there, what, path, source, mode, _, given)
     return nil, first
   end
   if mode ~= 0 and mode ~= DEFAULT_MODE then
-    ok, err = chmod(there, what, written, mode, user)
+    ok, err = run_program(there, what, { "chmod", ("%04o"):format(mode), "--", written }, user)
     if not ok then
       return nil, err
     end

@@ -6,6 +6,7 @@ local errors = require "codecell.errors"
 local failure = require "codecell.e2b.failure"
 local json = require "codecell.json"
 local output = require "codecell.output"
+local plane = require "codecell.e2b.plane"
 local reactor = require "codecell.reactor"
 local rpc = require "codecell.e2b.rpc"
 local shape = require "codecell.e2b.shape"
@@ -107,7 +108,9 @@ local function follow(run, stream)
   while run.state == "starting" or run.state == "running" do
     local message, err = stream:next()
     local ok = message ~= nil
-    if message then
+    if run.is_let_go then
+      break
+    elseif message then
       ok, err = hear(run, message)
     elseif err and err.kind == "timeout" then
       return hear_deadline(run)
@@ -144,16 +147,23 @@ local function new_run(sandbox, what)
     outputs = { [0] = output.new(limit, mask), output.new(limit, mask) } }
 end
 
-local function new_process(sandbox, run, owns)
-  local self = setmetatable({ _run = run, _sandbox = sandbox, _owns = owns }, Process)
-  if owns then
-    self._end = ends.watch(function()
-      if run.state == "running" and not run.was_killed then
-        return run.there:request("kill", 49983, process.signal_request(run, 9))
-      end
-    end)
+-- One object less. The last one, and the one that started it, let go of its stream, which notices
+-- with its next message: a finalizer may not wake anybody. The latter ends the process as well.
+local function leave(run, owns)
+  run.holders = run.holders - 1
+  run.is_let_go = run.is_let_go or owns or run.holders == 0
+  if run.is_let_go then
+    run.outputs[0].is_over, run.outputs[1].is_over = true, true
   end
-  return self
+  if owns and run.state == "running" and not run.was_killed then
+    return run.there:request("kill", plane.ENVD, process.signal_request(run, 9))
+  end
+end
+
+local function new_process(sandbox, run, owns)
+  run.holders = (run.holders or 0) + 1
+  return setmetatable({ _run = run, _sandbox = sandbox,
+    _end = ends.watch(function() return leave(run, owns) end) }, Process)
 end
 
 -- ---- start ----
@@ -428,19 +438,15 @@ function Process:_connect()
   return new_process(self._sandbox, self._run, false)
 end
 
--- Its owner kills it; others only let go. The last who lets go ends the stream.
+-- Its owner kills it; others only let go.
 function Process:_release()
   local run = self._run
   self._run = nil
-  if self._end then
+  if run then
     self._end:fire()
-    self._end = nil
   end
-  if run and self._owns then
-    run.is_let_go = true
-    if run.stream then
-      run.stream:close()
-    end
+  if run and run.is_let_go and run.stream then
+    run.stream:close()
   end
 end
 

@@ -50,13 +50,14 @@ function transport.query(list)
   return #pieces > 0 and "?" .. table.concat(pieces, "&") or ""
 end
 
--- Whether the server has refused it before it could do anything, or does not mind it twice.
-local function may_repeat(request, status, err)
+-- Whether the server has refused it before it could do anything, or does not mind it twice. An
+-- error with a code of its own comes from inside a sandbox, where it may have begun.
+local function may_repeat(request, status, code, err)
   if err then
     return err.stage == "connect" and (err.kind == "unavailable")
       or request.is_safe and err.kind == "unavailable"
   end
-  return status == 429 or status == 503
+  return status == 429 or status == 503 and not code
     or request.is_safe and (status == 502 or status == 504)
 end
 
@@ -89,15 +90,15 @@ local function try(request, left)
     length = request.length, timeout = left, idle = request.idle,
   })
   if not response then
-    return nil, say(request, err), may_repeat(request, nil, err)
+    return nil, say(request, err), may_repeat(request, nil, nil, err)
   elseif response.status >= 200 and response.status < 300 then
     return response
   end
   local body = response:all(PROBLEM_MOST)
   response:close()
-  local answer = failure.of_answer(request.what, response.status, response.headers, body or "",
-    request.hidden)
-  return nil, answer, may_repeat(request, response.status)
+  local answer, code = failure.of_answer(request.what, response.status, response.headers,
+    body or "", request.hidden)
+  return nil, answer, may_repeat(request, response.status, code)
 end
 
 --- Make a request and wait for the head of its answer, which is a success.
@@ -125,6 +126,33 @@ function transport.open(request)
   end
 end
 
+-- All of an answer, which may not trickle for ever.
+local function read_all(request, response, deadline)
+  local chunks, size = {}, 0
+  while true do
+    local left = deadline - reactor.now()
+    local chunk, err
+    if left > 0 then
+      chunk, err = response:read(left)
+    else
+      err = wait.failure(request.what, request.timeout)
+    end
+    if err then
+      response:close()
+      return nil, err
+    elseif not chunk then
+      return table.concat(chunks)
+    end
+    size = size + #chunk
+    if size > ANSWER_MOST then
+      response:close()
+      return nil, errors.new("limit_exceeded",
+        ("the answer is longer than %d bytes"):format(ANSWER_MOST))
+    end
+    chunks[#chunks + 1] = chunk
+  end
+end
+
 --- Make a request and read its answer as JSON, whatever type it says it has.
 ---@param request codecell.E2bRequest
 ---@return any value true where the answer has no body
@@ -135,7 +163,7 @@ function transport.json(request)
     return nil, err
   end
   local body
-  body, err = response:all(ANSWER_MOST)
+  body, err = read_all(request, response, wait.deadline(request.timeout))
   if not body then
     return nil, say(request, err)
   elseif not body:find("%S") then

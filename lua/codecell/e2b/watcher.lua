@@ -1,5 +1,6 @@
 --- What happens in a directory of a sandbox of E2B, as it happens.
 local core = require "codecell.core"
+local ends = require "codecell.e2b.ends"
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 local rpc = require "codecell.e2b.rpc"
@@ -38,11 +39,12 @@ end
 
 local function follow(state, stream)
   local message, err = stream:next()
-  while message do
+  while message and not state.is_let_go do
     hear(state, message)
     reactor.wake(state)
     message, err = stream:next()
   end
+  stream:close()
   state.is_over, state.err = true, err
   reactor.wake(state)
 end
@@ -76,7 +78,9 @@ function watcher.start(sandbox, path, recursive)
   if not state.is_started then
     return nil, state.err or errors.new("unavailable", what .. ": it ended at once")
   end
-  return setmetatable({ _state_of = state, _stream = stream }, Watcher)
+  -- Collected, it is noticed with the next message.
+  return setmetatable({ _state_of = state, _stream = stream,
+    _end = ends.watch(function() state.is_let_go = true end) }, Watcher)
 end
 
 --- The next event, without waiting.
