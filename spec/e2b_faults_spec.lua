@@ -135,6 +135,17 @@ describe("kept output", function()
     assert.equal(text, table.concat(read))
   end)
 
+  it("takes no more memory for single bytes than for blocks", function()
+    local kept = output.new(200000)
+    for _ = 1, 400000 do
+      kept:add("x")
+    end
+    local head, tail, total = kept:kept()
+    assert.equal(200000, #head + #tail)
+    assert.equal(400000, total)
+    assert.truthy(#kept.head < 200 and kept.last - kept.first < 200)
+  end)
+
   it("passes over what was dropped unread", function()
     local kept = output.new(8)
     kept:add("abcdefghijklmnop")
@@ -268,6 +279,17 @@ describe("a server that does not do what it should", function()
     assert.truthy(#err.message < 600)
     assert.falsy(err.message:find("%c"))
     assert.falsy(err.message:find(e2b.token, 1, true))
+  end)
+
+  it("lets an answer trickle: the wait has an end", function()
+    server:script(e2b.rules())
+    local hasty = codecell.assert(codecell.create(server:options { request_timeout = 0.3,
+      max_retries = 0 }))
+    hasty:detach()
+    answer { method = "POST", path = "Stat$", body = "{", endless = " ", pause = 0.02 }
+    local entry, err = hasty.files:get_info("a")
+    assert.is_nil(entry)
+    assert.equal("timeout", err.kind)
   end)
 
   it("says nothing: the wait has an end", function()

@@ -183,6 +183,27 @@ describe("files in a sandbox of E2B", function()
     shell.remove(folder)
   end)
 
+  it("are uploaded with their modes and links, by programs where envd has no call", function()
+    local folder = shell.folder()
+    shell.run(("mkdir %s/d && echo x > %s/d/run && chmod 755 %s/d/run && ln -s run %s/d/link")
+      :format(folder, folder, folder, folder))
+    server:script(e2b.rules(
+      { method = "POST", path = "MakeDir$", json = { entry = entry("/home/user/d") } },
+      { method = "POST", path = "Start$", body = e2b.process(e2b.exit0) },
+      { method = "POST", path = "Stat$", json = { entry = entry("/home/user/d") } },
+      { method = "POST", path = FILES, json = json.list {
+        { path = "/home/user/d/run", name = "run", type = "file" } } }))
+    codecell.assert(sandbox.files:upload(folder .. "/d", "d"))
+    local programs = {}
+    for i, request in ipairs(server:asked("POST", "Start$")) do
+      local process = json.decode(request.body:sub(6)).process
+      programs[i] = process.cmd .. " " .. table.concat(process.args, " ")
+    end
+    table.sort(programs)
+    assert.same({ "chmod 0755 -- /home/user/d/run", "ln -sfn -- run d/link" }, programs)
+    shell.remove(folder)
+  end)
+
   it("answer while a server inside is waited for", function()
     server:script(e2b.rules({ method = "GET", path = "^/$", times = 1, status = 502, json = {
       code = 502, port = 8000, message = "The sandbox is running but port is not open" } },

@@ -278,6 +278,24 @@ describe("commands in a sandbox of E2B", function()
     wait_for("SendSignal")
   end)
 
+  it("are let go when an object that was connected is collected, and not killed", function()
+    server:script(e2b.rules({ method = "POST", path = "Connect$", pause = 0.01,
+      body = envelope { event = { start = { pid = 6 } } },
+      endless = envelope { event = { keepalive = {} } } },
+      { method = "POST", path = "SendSignal$", json = {} }))
+    local process = codecell.assert(sandbox.commands:connect(6))
+    local run = process._run
+    process = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    local patience = os.time() + 5
+    while not run.stream.is_over and os.time() < patience do
+      codecell.step(0.02)
+    end
+    assert.is_true(run.stream.is_over)
+    assert.equal(0, #server:asked("POST", "SendSignal"))
+  end)
+
   it("say that the sandbox is gone, when it is #J20 #J21", function()
     local rules = { { method = "POST", path = START, status = 502, json = {
       sandboxId = e2b.id, message = "The sandbox was not found", code = 502 } },
