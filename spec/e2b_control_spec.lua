@@ -381,6 +381,28 @@ describe("the control plane of E2B", function()
     assert.truthy(result.stderr:find("No E2B_API_KEY provided", 1, true))
   end)
 
+  it("tells of its requests whoever looks for a fault, without keys and secrets #K22", function()
+    server:script(e2b.rules({ method = "POST", path = "Stat$", status = 404,
+      json = { code = "not_found", message = "no, hunter2hunter2" } }))
+    local told = {}
+    local sandbox = codecell.assert(codecell.create(server:options {
+      secrets = { TOKEN = "hunter2hunter2" },
+      on_request = function(event) told[#told + 1] = event end }))
+    sandbox:detach()
+    local _, err = sandbox.files:get_info("a")
+    assert.falsy(err.message:find("hunter2", 1, true))
+    assert.equal("POST", told[1].method)
+    assert.equal(server.url .. "/sandboxes", told[1].url)
+    assert.equal(201, told[1].status)
+    assert.equal("***", json.decode(told[1].body).envVars.TOKEN)
+    assert.equal(404, told[2].status)
+    local text = json.encode(told)
+    for _, secret in ipairs { e2b.key, e2b.token, "hunter2" } do
+      assert.falsy(text:find(secret, 1, true))
+    end
+    assert.truthy(text:find('["X-API-KEY","***"]', 1, true))
+  end)
+
   it("signs URLs of files, and needs a token for one that expires #F22", function()
     local sandbox = with_sandbox {}
     local url = codecell.assert(sandbox:download_url("a b", { user = "root" }))

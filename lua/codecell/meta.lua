@@ -97,6 +97,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field request_timeout number? seconds of one request, default 60
 ---@field max_retries integer? of a request that cannot have run; default: E2B_MAX_RETRIES, else 3
 ---@field validate_api_key boolean? default true
+---@field on_request (fun(event: codecell.E2bRequestEvent))? hears of each request, to find faults
 ---@field debug boolean? use what runs on this machine; default: E2B_DEBUG
 ---@field secure boolean? only who has its token may speak to it; default true
 ---@field auto_resume boolean? with on_timeout = "pause": whoever asks it for something wakes it
@@ -133,6 +134,17 @@ error("codecell.meta is for language servers; it is never required")
 ---@field diff string? with `diff = true`: unified, of a text that is written, created or removed
 ---@field omitted ("binary"|"too large"|"unreadable")? why it has none; texts have at most 1 MiB
 ---and 50 000 lines
+
+--- One request to E2B and the head of its answer. No key, token or secret stands in it.
+---@class codecell.E2bRequestEvent
+---@field what string what was tried
+---@field method string
+---@field url string
+---@field headers string[][] {name, value}
+---@field body string? at most 4 KiB of it
+---@field status integer? of the answer
+---@field error string? why there was none
+---@field seconds number until then
 
 ---@class codecell.Event: codecell.Refusal
 ---@field type "refused"|"paused" paused: its deadline has come, and it has only `sandbox`

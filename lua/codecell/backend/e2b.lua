@@ -105,18 +105,25 @@ local function debug_record(given)
     token = none, traffic = none }
 end
 
-local function finish(found, record, given)
-  local mask, err
+local function make(found, given, body)
+  local mask, record, err
   if given.secrets and next(given.secrets) ~= nil then
     mask, err = secrets.mask(given.secrets)
+    if not mask then
+      return nil, err
+    end
+  end
+  if found.debug then
+    record = debug_record(given)
+  else
+    record, err = control.create(found, body, mask)
+  end
+  if not record then
+    return nil, err
   end
   given.api_key, given.secrets = nil, nil -- where nobody prints them
   local sandbox = object.new(backend, found, record, given, true)
-  sandbox._mask = mask
-  if err then
-    sandbox:close()
-    return nil, err
-  end
+  sandbox._mask, sandbox._plane.mask = mask, mask
   return sandbox
 end
 
@@ -141,16 +148,10 @@ function backend.make(options)
     return nil, err
   end
   ok, err = reactor.get()
-  local record
-  if ok and found.debug then
-    record = debug_record(given)
-  elseif ok then
-    record, err = control.create(found, body)
-  end
-  if not record then
+  if not ok then
     return nil, err
   end
-  return finish(found, record, given)
+  return make(found, given, body)
 end
 
 -- ---- those that are there ----

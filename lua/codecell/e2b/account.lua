@@ -14,7 +14,7 @@ Account.__index = Account
 
 --- An account, so that its key and its place are said once.
 ---@param given table? `api_key domain api_url sandbox_url debug request_timeout max_retries
----validate_api_key`; default: what the environment says
+---on_request validate_api_key`; default: what the environment says
 ---@return codecell.E2bAccount
 function account.account(given)
   options.check("account", given, settings.options)

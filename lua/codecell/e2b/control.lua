@@ -37,7 +37,7 @@ function control.request(settings, what, method, path, body)
     what = what, method = method, url = settings.api_url .. path,
     headers = headers_of(settings, body ~= nil),
     body = body and transport.body(body), timeout = settings.request_timeout,
-    retries = settings.max_retries, hidden = { settings.key() },
+    retries = settings.max_retries, hidden = { settings.key() }, on_request = settings.on_request,
     is_safe = method ~= "POST",
   }
 end
@@ -139,11 +139,14 @@ end
 --- Make a sandbox.
 ---@param settings codecell.E2bSettings
 ---@param body table
+---@param mask userdata? what hides the secrets in it
 ---@return codecell.E2bRecord? record
 ---@return codecell.Error? err
-function control.create(settings, body)
+function control.create(settings, body, mask)
   local what = "Sandbox creation failed"
-  local answer, err = call(settings, what, "POST", "/sandboxes", body)
+  local request = control.request(settings, what, "POST", "/sandboxes", body)
+  request.hidden.mask = mask
+  local answer, err = transport.json(request)
   local record
   if answer then
     record, err = control.record(what, answer)

@@ -33,17 +33,26 @@ local BY_CODE = {
   unavailable = "unavailable", unimplemented = "unsupported", unknown = "system",
 }
 
+--- A text without keys, tokens and secrets.
+---@param text string
+---@param hidden {[integer]: string, mask: userdata?}? keys and tokens, and what hides secrets
+---@return string
+function failure.hide(text, hidden)
+  for _, secret in ipairs(hidden or {}) do
+    text = text:gsub(secret:gsub("%p", "%%%0"), "***")
+  end
+  return hidden and hidden.mask and hidden.mask:hide(text) or text
+end
+
 --- One line of what a server has said, of bounded length.
 ---@param text any
----@param hidden string[]? what must not stand in it
+---@param hidden table? what must not stand in it, as of `failure.hide`
 ---@return string
 function failure.line(text, hidden)
   if type(text) ~= "string" then
     return ""
   end
-  for _, secret in ipairs(hidden or {}) do
-    text = text:gsub(secret:gsub("%p", "%%%0"), "***")
-  end
+  text = failure.hide(text, hidden)
   text = json.repair(text:sub(1, TEXT_MOST)):gsub("[%c%s]+", " ")
   return (text:gsub("^ ", ""):gsub(" $", ""))
 end
@@ -79,7 +88,7 @@ end
 ---@param status integer
 ---@param headers codecell.Fields
 ---@param body string
----@param hidden string[]?
+---@param hidden table?
 ---@return codecell.Error err with `status`, and `retry_after` where it was said
 ---@return string? code of Connect
 function failure.of_answer(what, status, headers, body, hidden)
@@ -96,7 +105,7 @@ end
 --- The error that ends a stream, or stands in one element of a list.
 ---@param what string was tried
 ---@param given any {code, message}: of Connect a name, of the control plane a status
----@param hidden string[]?
+---@param hidden table?
 ---@return codecell.Error err
 function failure.of_error(what, given, hidden)
   if type(given) ~= "table" then

@@ -19,6 +19,7 @@ local SILENCE = 120 -- seconds without a byte, not even a keepalive: the connect
 ---@field settings codecell.E2bSettings
 ---@field record codecell.E2bRecord
 ---@field default_user string? who is meant where no user is named
+---@field mask userdata? what hides the secrets that it was given
 ---@field ends_at number? of `reactor.now`, when its time is over, as far as is known here
 local Plane = {}
 Plane.__index = Plane
@@ -149,6 +150,13 @@ end
 
 -- ---- requests ----
 
+--- What no message of it may show, as of `failure.hide`.
+---@return table
+function Plane:hidden()
+  local token, traffic = self.record.token(), self.record.traffic()
+  return { token or traffic, token and traffic, mask = self.mask }
+end
+
 ---@param what string
 ---@param port integer
 ---@param given table `method path headers body length is_safe timeout idle`
@@ -159,7 +167,7 @@ function Plane:request(what, port, given)
     headers = self:headers(port, given.headers), body = given.body, length = given.length,
     timeout = given.timeout or self.settings.request_timeout, idle = given.idle or SILENCE,
     retries = self.settings.max_retries, is_safe = given.is_safe,
-    hidden = { self.record.token(), self.record.traffic() },
+    hidden = self:hidden(), on_request = self.settings.on_request,
   }
 end
 

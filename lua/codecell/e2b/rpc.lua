@@ -98,7 +98,7 @@ function Stream:next()
     elseif message and last then
       self:close()
       if message.error ~= nil then
-        return nil, failure.of_error(self.what, message.error, { self.there.record.token() })
+        return nil, failure.of_error(self.what, message.error, self.there:hidden())
       end
     elseif message then
       return message

@@ -18,6 +18,7 @@ settings.options = {
   debug = { type = "boolean" },
   domain = { type = "name" },
   max_retries = { type = "integer", most = 10 },
+  on_request = { type = "function" },
   request_timeout = { type = "number", above = 0, most = 86400 },
   sandbox_url = { type = "name" },
   validate_api_key = { type = "boolean" },
@@ -41,6 +42,7 @@ settings.create_options = {
 ---@field max_retries integer
 ---@field request_timeout number seconds
 ---@field sandbox_url string?
+---@field on_request (fun(event: codecell.E2bRequestEvent))?
 ---@field key fun(): string? kept in a function: whoever prints the table does not see it
 
 -- An empty string says nothing.
@@ -123,7 +125,7 @@ function settings.resolve(verb, given)
     api_url = api_url, debug = debug, domain = domain, sandbox_url = sandbox_url,
     request_timeout = given.request_timeout or TIMEOUT,
     max_retries = whole(given.max_retries, "E2B_MAX_RETRIES", RETRIES, 10),
-    key = function() return key end,
+    key = function() return key end, on_request = given.on_request,
   }
 end
 

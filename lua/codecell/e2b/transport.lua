@@ -25,7 +25,8 @@ local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which
 ---@field idle number? seconds that the answer may be silent
 ---@field retries integer
 ---@field is_safe boolean? it may be repeated although it may have run
----@field hidden string[]? what no message may show
+---@field hidden table? what no message may show, as of `failure.hide`
+---@field on_request (fun(event: codecell.E2bRequestEvent))?
 
 --- Percent-encode what stands in a path or a query.
 ---@param text string
@@ -83,12 +84,36 @@ local function say(request, err)
   return said
 end
 
+local BODY_MOST = 4096 -- bytes of a body that are told
+local PRIVATE = { authorization = true, ["x-api-key"] = true, ["x-access-token"] = true,
+  ["e2b-traffic-access-token"] = true }
+
+-- For whoever looks for a fault: what went out and what came back, without keys and secrets.
+local function tell(request, began, response, err)
+  local headers = {}
+  for i, pair in ipairs(request.headers) do
+    local is_private = PRIVATE[pair[1]:lower()]
+    headers[i] = { pair[1], is_private and "***" or failure.hide(pair[2], request.hidden) }
+  end
+  local body = request.body
+  request.on_request({
+    what = request.what, method = request.method, url = failure.hide(request.url, request.hidden),
+    headers = headers, seconds = reactor.now() - began,
+    body = type(body) == "string" and failure.hide(body, request.hidden):sub(1, BODY_MOST) or nil,
+    status = response and response.status, error = err and err.message,
+  })
+end
+
 -- One try: the response, or nil and an error, and whether another one is worth it.
 local function try(request, left)
+  local began = reactor.now()
   local response, err = http.request({
     url = request.url, method = request.method, headers = request.headers, body = request.body,
     length = request.length, timeout = left, idle = request.idle,
   })
+  if request.on_request then
+    tell(request, began, response, err)
+  end
   if not response then
     return nil, say(request, err), may_repeat(request, nil, nil, err)
   elseif response.status >= 200 and response.status < 300 then
