@@ -38,7 +38,8 @@ describe("codecell", function()
     local cases = {
       [""] = "give a command",
       ["rum"] = "unknown command rum; did you mean run?",
-      ["serve"] = "unknown command",
+      ["serve"] = "give --unix PATH",
+      ["bench"] = "give one of start",
       ["--json run"] = "before a command",
       ["run --timout 3 -c 1"] = "unknown option --timout; did you mean --timeout?",
       ["run -x"] = "unknown option -x",

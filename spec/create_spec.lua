@@ -95,6 +95,7 @@ describe("create #user", function()
       end
       assert.same({
         HOME = "/home/user", USER = "user", LOGNAME = "user", LANG = "C.UTF-8", TMPDIR = "/tmp",
+        PIP_BREAK_SYSTEM_PACKAGES = "1",
         PATH = "/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin", TZ = "UTC", CODECELL = "1",
         GREETING = "hello",
       }, seen)

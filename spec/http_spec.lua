@@ -140,15 +140,26 @@ describe("http.request", function()
 
   it("uses a connection again, and only those of its own client", function()
     local other = codecell.assert(http.client())
-    get "/size"
-    local before = tonumber((get "/open"))
+    local before = get "/peer"
     for _ = 1, 5 do
       get "/size"
     end
-    assert.equal(before, tonumber((get "/open")))
-    local response = codecell.assert(other:request({ url = base .. "/open" }))
-    assert.equal(before + 1, tonumber(response:all(10)))
+    assert.equal(before, (get "/peer"))
+    local response = codecell.assert(other:request({ url = base .. "/peer" }))
+    assert.not_equal(before, response:all(10))
     other:close()
+  end)
+
+  it("asks again where a kept connection is closed, but never what could run twice", function()
+    get "/last"
+    assert.equal("GET /size 0", get "/size")
+    get "/last"
+    local err = failure("/twice", { method = "POST", body = "abc" })
+    assert.equal("unavailable", err.kind)
+    assert.equal(1, select(2, (get "/seen"):gsub("POST /twice", "")))
+    get "/last"
+    assert.equal("POST /once 0", get("/once", { method = "POST" }))
+    assert.equal(1, select(2, (get "/seen"):gsub("POST /once", "")))
   end)
 
   it("follows no redirect unless told to, and takes no secret along to another server", function()

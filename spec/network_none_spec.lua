@@ -52,11 +52,24 @@ for name in ("localhost", "x.localhost"):
       run('echo "$(getent hosts other.example)" # https://other.example/', "bash").refused[1].what)
   end)
 
+  it("looks for the port of a name in so much of the code, and no more", function()
+    local code = "import socket\ntry:\n    socket.gethostbyname('far.' + 'example')\n"
+      .. "except OSError:\n    pass\n%s# https://far.example/\n"
+    assert.equal("far.example:443", run(code:format("")).refused[1].what)
+    assert.equal("far.example", run(code:format(("#\n"):rep(40000))).refused[1].what)
+  end)
+
   it("says it of an address too, which its own kernel refuses #S091 #H12", function()
     local execution = run("import socket\nsocket.create_connection(('192.0.2.1', 80))")
     assert.equal("OSError", execution.error.name)
     assert.equal("[Errno 101] Network is unreachable", execution.error.value)
-    assert.truthy(execution.refused[1].message:find("^an address refused: network is none"))
+    assert.equal('192.0.2.1:80 refused: network is none; allow it with '
+      .. 'network = {allow = {"192.0.2.1"}}', execution.refused[1].message)
+    execution = run([[
+import socket
+socket.create_connection((".".join(["192", "0", "2", "1"]), 8080))]])
+    assert.equal("an address refused: network is none", execution.refused[1].message)
+    assert.is_nil(execution.refused[1].allow)
   end)
 
   it("answers any number of names and any bytes, and tells so many #S109", function()

@@ -425,14 +425,26 @@ describe("packages", function()
 
     it("stays below its bound: what was not used for longest goes first", function()
       if needs_pip() then return end
-      local before = cache.usage()
-      assert.is_true(before > 0)
+      assert.is_true(cache.usage().bytes > 0)
       codecell.setup({ package_cache = 100000 })
       codecell.assert(create():install("dotted-name"))
-      local used = cache.usage()
+      local used = cache.usage().bytes
       codecell.setup({ package_cache = 8 * 2 ^ 30 })
       assert.is_true(used <= 100000)
       assert.is_true(codecell.assert(create():install("dotted-name")).cached)
+    end)
+
+    it("is told and removed by the command", function()
+      if needs_pip() then return end
+      codecell.assert(create():install("alpha"))
+      local told = shell.run(("XDG_CACHE_HOME=%s %s packages"):format(folder, shell.codecell))
+      assert.matches("MB in %d+ files below " .. folder:gsub("%p", "%%%0")
+        .. "/codecell/packages; at most 8589.9 MB\n$", told.stdout)
+      told = shell.run(("XDG_CACHE_HOME=%s %s packages --clear --json"):format(folder,
+        shell.codecell))
+      assert.equal(0, codecell.json.decode(told.stdout).bytes)
+      assert.equal("", shell.run("find " .. folder .. " -type f").stdout)
+      assert.equal(2, shell.run(shell.codecell .. " packages extra").status)
     end)
 
     it("is refused where others could write", function()

@@ -304,6 +304,55 @@ for path in glob.glob("/proc/*/environ") + glob.glob("/proc/*/cmdline"):
     mine:close()
   end)
 
+  it("says where a name leads to that may not be reached outside either", function()
+    local given = options()
+    table.remove(given.allow, 2) -- the address
+    local mine = codecell.assert(codecell.create({ network = given }))
+    local execution = codecell.assert(mine:run_code(INSIDE:format(server.http, server.https)
+      .. 'print(get(BASE + "/head"))'))
+    assert.truthy(execution.logs.stdout[1]:find("^403 .*127.0.0.1 is not allowed: loopback"))
+    assert.equal(place, execution.refused[1].what)
+    assert.equal(('network = {allow = {%q, "127.0.0.1:%d"}}'):format(place, server.https),
+      execution.refused[1].allow)
+    mine:close()
+  end)
+
+  it("goes with a copy of the sandbox, and with one of a pool that was made for it", function()
+    local function head(mine)
+      local execution = codecell.assert(mine:run_code(INSIDE:format(server.http, server.https)
+        .. 'print(get(BASE + "/head"))'))
+      return execution.logs.stdout[1]
+    end
+    local pool = codecell.assert(codecell.pool({ network = options(), size = 1 }))
+    assert(pool:wait(30))
+    local warm = codecell.assert(codecell.create({ network = options(), warm = true }))
+    assert.equal(1, pool:stats().taken)
+    local copy = codecell.assert(warm:fork())
+    assert.truthy(head(warm):find(KEY, 1, true))
+    assert.truthy(head(copy):find(KEY, 1, true))
+    pool:close()
+    warm:close()
+    copy:close()
+  end)
+
+  it("cannot be kept where a library is missing, and says which", function()
+    local found = package.loaded["codecell.microhttpd"]
+    package.loaded["codecell.microhttpd"] = nil
+    package.preload["codecell.microhttpd"] = function()
+      error("libmicrohttpd.so.12: cannot open shared object file")
+    end
+    local made, err = codecell.create({ network = options() })
+    local without = options()
+    without.rules = nil
+    local other = codecell.create({ network = without })
+    package.preload["codecell.microhttpd"] = nil
+    package.loaded["codecell.microhttpd"] = found
+    assert.is_nil(made)
+    assert.equal("unsupported", err.kind)
+    assert.truthy(err.hint:find("libmicrohttpd12", 1, true))
+    other:close() -- which needs none
+  end)
+
   it("is what an example shows", function()
     local line = ("API_KEY=k3y %s examples/secret.lua https://%s/head 127.0.0.1:%d 127.0.0.1:%d %s")
       :format(shell.lua, place, earth.names, server.https, server.ca)

@@ -321,6 +321,8 @@ print(all_of(peer).endswith(b"hello"))]])
     assert.same({ unix = path }, codecell.assert(one:listen({ unix = path })))
     local _, err = one:listen({ unix = path })
     assert.truthy(err)
+    _, err = one:listen({ host = "localhost" })
+    assert.equal("invalid_argument", err.kind)
     local text = outside.python(([[
 import os, socket
 peer = socket.socket(socket.AF_UNIX)

@@ -199,7 +199,7 @@ describe("a tar stream of anybody #user", function()
     refused(member("a", "x", { size_field = "zzzzzzzzzzz\0" }) .. END, "a broken size")
     refused(member("a", "x", { size_field = "\255" .. ("\255"):rep(11) }) .. END, "a broken size")
     refused(member("p", "99 path=a\n", { type = "x" }) .. END, "a broken header of pax")
-    refused(member("p", "", { type = "x", size = 2 ^ 32 }) .. END, "a header of")
+    refused(member("p", "", { type = "x", size = 2 ^ 32 }) .. END, "a header that is too long")
   end)
 
   it("is nested no deeper than it can be removed again", function()

@@ -62,10 +62,14 @@ struct start {
   struct kernel_action default_action;
   uint64_t no_signals;
   char role[ROLE_SIZE + 1];
-  char *argv[2];
-  char *envp[1];
-  int given[7]; /* descriptors that become 0, 1, ... */
-  long count;   /* of them */
+  char *names[2]; /* argv and envp of the embedded program */
+  char *nothing[1];
+  char *const *argv;
+  char *const *envp;
+  const char *folder; /* where it begins; NULL: where the host is */
+  int given[7];       /* descriptors that become 0, 1, ... */
+  long count;         /* of them */
+  long kept;          /* so many, but for PROGRAM, are open after the exec */
   int pidfd;
   volatile long pid;    /* of the program, or -errno of its clone */
   volatile long failed; /* -errno of a step before the exec, or 0 */
@@ -125,7 +129,8 @@ CELL_UNINSTRUMENTED static long place_descriptors(struct start *start)
       return high[i] == -EINVAL ? -EMFILE : high[i];
   }
   for (i = 0; i < start->count; i++) {
-    result = cell_call3(SYS_dup3, high[i], i, i == PROGRAM ? O_CLOEXEC : 0);
+    result = cell_call3(SYS_dup3, high[i], i,
+                        i == PROGRAM || i >= start->kept ? O_CLOEXEC : 0);
     if (result < 0)
       return result;
   }
@@ -141,6 +146,8 @@ CELL_UNINSTRUMENTED static int run_program(void *argument)
 
   cell_call0(SYS_setsid); /* the host's terminal interrupts the host alone */
   result = place_descriptors(start);
+  if (result >= 0 && start->folder != NULL)
+    result = cell_call1(SYS_chdir, (long)start->folder);
   for (i = 1; i <= SIGNALS && result >= 0; i++)
     cell_call4(SYS_rt_sigaction, i, (long)&start->default_action, 0,
                SIGNAL_SET);
@@ -233,11 +240,13 @@ static void prepare(struct start *start, const char *role, int null,
   memset(start->role, ' ', ROLE_SIZE);
   memcpy(start->role, role, length < ROLE_SIZE ? length : ROLE_SIZE);
   start->role[ROLE_SIZE] = '\0';
-  start->argv[0] = start->role;
-  start->argv[1] = NULL;
-  start->envp[0] = NULL;
+  start->names[0] = start->role;
+  start->names[1] = start->nothing[0] = NULL;
+  start->argv = start->names;
+  start->envp = start->nothing;
+  start->folder = NULL;
   memcpy(start->given, given, sizeof given);
-  start->count = extra[0] < 0 ? 5 : extra[1] < 0 ? 6 : 7;
+  start->kept = start->count = extra[0] < 0 ? 5 : extra[1] < 0 ? 6 : 7;
   start->pidfd = -1;
   start->pid = 0;
   start->failed = 0;
@@ -319,6 +328,39 @@ done:
   if (result < 0 && ends[0] >= 0)
     cell_fd_close(&ends[0]);
   cell_fd_close(&ends[1]);
+  cell_fd_close(&null);
+  cell_fd_close(&program);
+  return result;
+}
+
+int cell_launch_again(char *const argv[], struct cell_error *error)
+{
+  const int extra[2] = {-1, -1};
+  struct start start;
+  int program =
+    cell_fd_above_stdio(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  int null = cell_fd_above_stdio(open("/dev/null", O_RDWR | O_CLOEXEC));
+  int result = -1;
+
+  if (program < 0 || null < 0) {
+    cell_fail(error, CELL_SYSTEM, errno, "start a program in the background");
+    goto done;
+  }
+  prepare(&start, "", null, null, program, extra);
+  start.argv = argv;
+  start.envp = environ;
+  start.folder = "/";
+  start.kept = 3;
+  result = start_program(&start);
+  if (result == 0)
+    result = (int)start.failed;
+  if (result < 0)
+    result = cell_fail(error, CELL_SYSTEM, -result,
+                       "start a program in the background");
+  cell_launch_reap(start.pidfd);
+  cell_fd_close(&start.pidfd);
+
+done:
   cell_fd_close(&null);
   cell_fd_close(&program);
   return result;

@@ -23,6 +23,12 @@ struct cell_launched {
 int cell_launch(struct cell_launched *launched, const char *role,
                 const int extra[2], struct cell_error *error);
 
+/* The program of this very process once more, with other arguments and the same
+** environment: a session of its own in /, nobody's child, with /dev/null as
+** its input and output, and nothing else open.
+*/
+int cell_launch_again(char *const argv[], struct cell_error *error);
+
 /* To be called once a pidfd is readable. A host that is PID 1 or a subreaper
 ** inherits what we orphan and owes the reaping; for any other it is nothing.
 */

@@ -96,7 +96,8 @@ static const char **check_headers(lua_State *L)
 }
 
 /* _begin{tls=, authority=, path=, method=, headers={"name: value"}, ca_file=,
-** length=}: `length` of the body, negative if it is not known, nil for none.
+** socket=, length=}: `length` of the body, negative if it is not known, nil for
+*none.
 */
 static int client_begin(lua_State *L)
 {
@@ -119,6 +120,8 @@ static int client_begin(lua_State *L)
   request.method = luaL_checkstring(L, -1);
   lua_getfield(L, 2, "ca_file");
   request.ca_file = luaL_optstring(L, -1, "");
+  lua_getfield(L, 2, "socket");
+  request.socket = luaL_optstring(L, -1, "");
   lua_getfield(L, 2, "length");
   request.has_body = !lua_isnil(L, -1);
   request.length = (int64_t)luaL_optnumber(L, -1, -1);

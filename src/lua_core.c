@@ -4,6 +4,7 @@
 */
 #include "lua_core.h"
 #include "embedded.h"
+#include "launch.h"
 #include "random.h"
 #include "utf8.h"
 
@@ -184,6 +185,30 @@ static int core_terminal_size(lua_State *L)
   return 2;
 }
 
+/* launch_again(words): this interpreter once more, in the background. */
+static int core_launch_again(lua_State *L)
+{
+  struct cell_error error = {0};
+  size_t count, i;
+  char **argv;
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  count = lua_rawlen(L, 1);
+  luaL_argcheck(L, count > 0 && count <= 64, 1, "1 to 64 words expected");
+  argv = lua_newuserdata(L, (count + 1) * sizeof *argv);
+  for (i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, (int)i + 1);
+    argv[i] = (char *)luaL_checkstring(L, -1); /* the list holds it */
+    lua_pop(L, 1);
+  }
+  argv[count] = NULL;
+  if (cell_launch_again(argv, &error) < 0)
+    return lcell_fail(L, &error);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static int core_getpid(lua_State *L)
 {
   lua_pushinteger(L, getpid());
@@ -225,6 +250,7 @@ static const luaL_Reg functions[] = {
   {"getpid", core_getpid},
   {"isatty", core_isatty},
   {"kernel", core_kernel},
+  {"launch_again", core_launch_again},
   {"random", core_random},
   {"random_id", core_random_id},
   {"repair", core_repair},
@@ -261,6 +287,7 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_project(L);
   lcell_open_store(L);
   lcell_open_base64(L);
+  lcell_open_tar(L);
   lcell_open_digest(L);
   lcell_open_census(L);
   lcell_open_bell(L);

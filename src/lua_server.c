@@ -117,8 +117,9 @@ static int server_listen_at(lua_State *L)
   const char *text = luaL_checklstring(L, 2, &length);
   uint64_t port = lcell_check_size(L, 3);
 
-  luaL_argcheck(L, cell_address_parse(&there, text, length) == 0, 2,
-                "not an address");
+  if (cell_address_parse(&there, text, length) < 0)
+    return lcell_failed(L, CELL_INVALID_ARGUMENT, 0,
+                        "listen: %.80s is not an address", text);
   luaL_argcheck(L, port < 65536, 3, "not a port");
   return listen_at(L, &address,
                    cell_address_to_socket(&there, (uint16_t)port, &address));

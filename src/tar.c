@@ -20,12 +20,22 @@ enum field {
   PREFIX_SIZE = 155
 };
 
-/* Octal digits, with spaces or NUL around them. */
-static int read_octal(const unsigned char *at, size_t size, uint64_t *value)
+/* Octal digits, with spaces or NUL around them; or, where those do not suffice,
+** GNU's bytes after one of 128.
+*/
+static int read_number(const unsigned char *at, size_t size, uint64_t *value)
 {
   size_t i = 0;
 
   *value = 0;
+  if (at[0] == 128) {
+    for (i = 1; i < size; i++) {
+      if (*value > (UINT64_MAX >> 8))
+        return -1;
+      *value = *value << 8 | at[i];
+    }
+    return 0;
+  }
   while (i < size && at[i] == ' ')
     i++;
   if (i == size || at[i] < '0' || at[i] > '7')
@@ -55,27 +65,37 @@ static int has_sum(const unsigned char *block)
 
   for (i = 0; i < CELL_TAR_BLOCK; i++)
     sum += i >= SUM_AT && i < SUM_AT + NUMBER_SIZE ? ' ' : block[i];
-  return read_octal(block + SUM_AT, NUMBER_SIZE, &said) == 0 && said == sum;
+  return read_number(block + SUM_AT, NUMBER_SIZE, &said) == 0 && said == sum;
 }
 
-/* Takes the slashes off its end: a directory's name has one. */
+/* Leaves out what means nothing: "./a//b/" is "a/b". 0 when it leads out. */
 static int leads_down(char *path)
 {
-  size_t length = strlen(path), from = 0, i;
+  char *from = path, *to = path;
 
-  while (length > 0 && path[length - 1] == '/')
-    path[--length] = '\0';
-  if (length == 0)
+  if (path[0] == '/')
     return 0;
-  for (i = 0; i <= length; i++) {
-    if (path[i] != '/' && path[i] != '\0')
-      continue;
-    if (i == from || (i - from == 1 && path[from] == '.') ||
-        (i - from == 2 && path[from] == '.' && path[from + 1] == '.'))
+  while (*from != '\0') {
+    size_t length = strcspn(from, "/");
+
+    if (length == 2 && from[0] == '.' && from[1] == '.')
       return 0;
-    from = i + 1;
+    if (length > 0 && !(length == 1 && from[0] == '.')) {
+      if (to > path)
+        *to++ = '/';
+      memmove(to, from, length);
+      to += length;
+    }
+    from += length + (from[length] == '/');
   }
+  *to = '\0';
   return 1;
+}
+
+static int fail(struct cell_tar *tar, const char *why)
+{
+  tar->wrong = why;
+  return -1;
 }
 
 static void take_text(char *to, const unsigned char *from, size_t size)
@@ -96,7 +116,9 @@ static void take_path(struct cell_tar *tar, const unsigned char *block)
     memcpy(tar->path, tar->next_path, sizeof tar->path);
     return;
   }
-  take_text(to, block + PREFIX_AT, PREFIX_SIZE);
+  to[0] = '\0';
+  if (block[MAGIC_AT + 5] == '\0') /* GNU has other things there */
+    take_text(to, block + PREFIX_AT, PREFIX_SIZE);
   if (to[0] != '\0') {
     to += strlen(to);
     *to++ = '/';
@@ -111,6 +133,9 @@ static int take_type(struct cell_tar *tar, unsigned char letter)
   case '\0':
     tar->type = CELL_TAR_FILE;
     return 0;
+  case '1':
+    tar->type = CELL_TAR_HARD_LINK;
+    return 0;
   case '2':
     tar->type = CELL_TAR_LINK;
     return 0;
@@ -118,30 +143,50 @@ static int take_type(struct cell_tar *tar, unsigned char letter)
     tar->type = CELL_TAR_DIRECTORY;
     return 0;
   default:
-    return -1;
+    return fail(tar, "only files, directories and links are taken");
   }
+}
+
+static void take_target(struct cell_tar *tar, const unsigned char *block)
+{
+  if (tar->next_target[0] != '\0')
+    memcpy(tar->target, tar->next_target, sizeof tar->target);
+  else
+    take_text(tar->target, block + TARGET_AT, NAME_SIZE);
+}
+
+/* What only the fields together say. */
+static int check_member(struct cell_tar *tar)
+{
+  int is_link = tar->type == CELL_TAR_LINK || tar->type == CELL_TAR_HARD_LINK;
+
+  if (!leads_down(tar->path))
+    return fail(tar, "a name that leads out of it");
+  if (tar->path[0] == '\0' && tar->type != CELL_TAR_DIRECTORY)
+    return fail(tar, "a member without a name");
+  if (tar->size > INT64_MAX - CELL_TAR_BLOCK ||
+      (tar->type != CELL_TAR_FILE && tar->size != 0))
+    return fail(tar, "a broken size");
+  if (tar->type == CELL_TAR_HARD_LINK && !leads_down(tar->target))
+    return fail(tar, "a link that leads out of it");
+  if (is_link && tar->target[0] == '\0')
+    return fail(tar, "a broken link");
+  return 0;
 }
 
 static enum cell_tar_step
 take_member(struct cell_tar *tar, const unsigned char *block, uint64_t modified)
 {
   take_path(tar, block);
-  if (take_type(tar, block[TYPE_AT]) < 0 || !leads_down(tar->path))
+  if (take_type(tar, block[TYPE_AT]) < 0)
     return CELL_TAR_WRONG;
-  if (tar->next_target[0] != '\0')
-    memcpy(tar->target, tar->next_target, sizeof tar->target);
-  else
-    take_text(tar->target, block + TARGET_AT, NAME_SIZE);
+  take_target(tar, block);
   if (tar->has_size)
     tar->size = tar->next_size;
   tar->modified = tar->has_modified ? tar->next_modified : (int64_t)modified;
   tar->next_path[0] = tar->next_target[0] = '\0';
   tar->has_size = tar->has_modified = 0;
-  if (tar->size > INT64_MAX - CELL_TAR_BLOCK ||
-      (tar->type != CELL_TAR_FILE && tar->size != 0) ||
-      (tar->type == CELL_TAR_LINK && tar->target[0] == '\0'))
-    return CELL_TAR_WRONG;
-  return CELL_TAR_MEMBER;
+  return check_member(tar) == 0 ? CELL_TAR_MEMBER : CELL_TAR_WRONG;
 }
 
 enum cell_tar_step cell_tar_header(struct cell_tar *tar,
@@ -151,16 +196,23 @@ enum cell_tar_step cell_tar_header(struct cell_tar *tar,
 
   if (is_zero(block))
     return CELL_TAR_END;
-  if (!has_sum(block) || memcmp(block + MAGIC_AT, "ustar", 5) != 0 ||
-      read_octal(block + MODE_AT, NUMBER_SIZE, &mode) < 0 ||
-      read_octal(block + SIZE_AT, LONG_SIZE, &tar->size) < 0 ||
-      read_octal(block + TIME_AT, LONG_SIZE, &modified) < 0)
+  tar->wrong = "what comes is no header: it is broken, or compressed";
+  if (!has_sum(block) || memcmp(block + MAGIC_AT, "ustar", 5) != 0)
+    return CELL_TAR_WRONG;
+  tar->wrong = "a broken size";
+  if (read_number(block + SIZE_AT, LONG_SIZE, &tar->size) < 0)
+    return CELL_TAR_WRONG;
+  tar->wrong = "a broken header";
+  if (read_number(block + MODE_AT, NUMBER_SIZE, &mode) < 0 ||
+      read_number(block + TIME_AT, LONG_SIZE, &modified) < 0)
     return CELL_TAR_WRONG;
   tar->mode = (uint32_t)(mode & 0777);
-  if (block[TYPE_AT] == 'x')
-    return tar->size <= CELL_TAR_EXTENSION_MAX ? CELL_TAR_EXTENSION
-                                               : CELL_TAR_WRONG;
-  return take_member(tar, block, modified);
+  tar->extension = block[TYPE_AT];
+  if (strchr("xgLK", tar->extension) == NULL || tar->extension == '\0')
+    return take_member(tar, block, modified);
+  tar->wrong = "a header that is too long";
+  return tar->size <= CELL_TAR_EXTENSION_MAX ? CELL_TAR_EXTENSION
+                                             : CELL_TAR_WRONG;
 }
 
 /* ---- extensions ---- */
@@ -203,18 +255,19 @@ static int take_record(struct cell_tar *tar, const unsigned char *key,
                        size_t key_length, const unsigned char *value,
                        size_t length)
 {
+  int is_one = tar->extension == 'x'; /* for the next member */
   int64_t number;
 
   if (is_key(key, key_length, "path"))
-    return take_value(tar->next_path, value, length);
+    return is_one ? take_value(tar->next_path, value, length) : -1;
   if (is_key(key, key_length, "linkpath"))
-    return take_value(tar->next_target, value, length);
-  if (is_key(key, key_length, "mtime")) {
+    return is_one ? take_value(tar->next_target, value, length) : -1;
+  if (is_key(key, key_length, "mtime") && is_one) {
     tar->has_modified = 1;
     return take_number(value, length, &tar->next_modified);
   }
   if (is_key(key, key_length, "size")) {
-    if (take_number(value, length, &number) < 0 || number < 0)
+    if (!is_one || take_number(value, length, &number) < 0 || number < 0)
       return -1;
     tar->has_size = 1;
     tar->next_size = (uint64_t)number;
@@ -222,9 +275,11 @@ static int take_record(struct cell_tar *tar, const unsigned char *key,
   return 0;
 }
 
-/* "LENGTH key=value\n", where the length counts itself. */
-int cell_tar_extend(struct cell_tar *tar, const unsigned char *bytes,
-                    size_t size)
+/* "LENGTH key=value\n", where the length counts itself. Of those that are for
+** all members (g) none decides anything here.
+*/
+static int take_records(struct cell_tar *tar, const unsigned char *bytes,
+                        size_t size)
 {
   while (size > 0) {
     size_t length = 0, digits = 0, end;
@@ -247,4 +302,26 @@ int cell_tar_extend(struct cell_tar *tar, const unsigned char *bytes,
     size -= length;
   }
   return 0;
+}
+
+/* GNU's long names end in a NUL. */
+static int take_long(char *to, const unsigned char *bytes, size_t size)
+{
+  const unsigned char *end = memchr(bytes, 0, size);
+
+  return take_value(to, bytes, end != NULL ? (size_t)(end - bytes) : size);
+}
+
+int cell_tar_extend(struct cell_tar *tar, const unsigned char *bytes,
+                    size_t size)
+{
+  int result;
+
+  if (tar->extension == 'L')
+    result = take_long(tar->next_path, bytes, size);
+  else if (tar->extension == 'K')
+    result = take_long(tar->next_target, bytes, size);
+  else
+    result = take_records(tar, bytes, size);
+  return result == 0 ? 0 : fail(tar, "a broken header of pax or GNU");
 }

@@ -5,6 +5,7 @@ local BASE = {
   "HOME=/home/user", "USER=user", "LOGNAME=user",
   "PATH=/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "TMPDIR=/tmp",
   "TZ=UTC", "CODECELL=1",
+  "PIP_BREAK_SYSTEM_PACKAGES=1", -- there is no system to break: it is read-only
 }
 
 -- The proxy of a sandbox with a network; programs that know none need none.
@@ -14,6 +15,9 @@ local NETWORK = {
   http_proxy = PROXY, https_proxy = PROXY, all_proxy = PROXY, no_proxy = DIRECT,
   HTTP_PROXY = PROXY, HTTPS_PROXY = PROXY, ALL_PROXY = PROXY, NO_PROXY = DIRECT,
 }
+
+--- Where programs keep what they keep for themselves, if the home cannot be written to.
+environment.elsewhere = { MPLCONFIGDIR = "/tmp/.matplotlib", XDG_CACHE_HOME = "/tmp/.cache" }
 
 ---@class codecell.Environment
 ---@field added table<string, string> what create and set_envs gave

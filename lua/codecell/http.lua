@@ -33,6 +33,7 @@ local CLIENT = {
   public = { type = "boolean" },
   name_servers = { type = "name" },
   ca_file = { type = "text" },
+  socket = { type = "text" },
 }
 
 -- ---- a client ----
@@ -84,10 +85,11 @@ local function make(settings)
 end
 
 --- What makes requests: it keeps its connections for later ones, and shares nothing with others.
----@param settings? {public: boolean?, policy: userdata?, name_servers: string?, ca_file: string?}
+---@param settings? {public: boolean?, policy: userdata?, name_servers: string?, ca_file: string?, socket: string?}
 ---`public` (false): refuse every address that is not the public internet's; `policy`: what may be
 ---reached (`network.policy`); `name_servers`: "127.0.0.1:53,..." instead of the system's;
----`ca_file`: whom to trust instead of the system's authorities
+---`ca_file`: whom to trust instead of the system's authorities; `socket`: path of the socket that
+---all of it goes to, for a URL with an address
 ---@return codecell.HttpClient? client
 ---@return codecell.Error? err kind "unsupported": libcurl is not installed; "out_of_memory"
 function http.client(settings)
@@ -220,6 +222,7 @@ local function begin(client, target)
   local exchange, err = client.made:_begin({
     tls = target.tls, authority = target.authority, path = target.path, method = target.method,
     headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
+    socket = client.settings.socket,
   })
   if not exchange then
     return nil, explain(err, target)

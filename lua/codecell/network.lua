@@ -8,6 +8,9 @@ local wait = require "codecell.wait"
 
 local KEPT = 1000 -- refusals of a sandbox that its executions can still tell
 local TOLD = 100 -- by one execution
+-- Code may be large, and made to be searched for long.
+local SEARCHED = 65536 -- bytes of a text
+local LOOKS = 100 -- places of a name in it
 
 local network = {}
 
@@ -184,6 +187,10 @@ local REASONS = {
   package = "%s",
 }
 
+-- What installers ask for, who are better served by a gateway.
+local INDEXES = { ["files.pythonhosted.org"] = true, ["pypi.org"] = true,
+  ["registry.npmjs.org"] = true }
+
 ---@class codecell.RefusalRecord a refusal as the engine tells it
 ---@field why string
 ---@field host string a name or an address
@@ -191,6 +198,7 @@ local REASONS = {
 ---@field detail string
 ---@field times integer
 ---@field allow string? of a package: what would allow it
+---@field is_unknown boolean? the host is a word for it
 
 -- What is told of it.
 ---@param sandbox codecell.Sandbox
@@ -206,7 +214,11 @@ local function tell(sandbox, record)
   end
   local refusal = { what = what(record), why = REASONS[why]:format(record.detail),
     times = record.times }
-  if why == "not_allowed" or why == "port" or why == "no_network" or why == "literal" then
+  if record.is_unknown then
+    refusal.allow = nil
+  elseif INDEXES[record.host] and (why == "not_allowed" or why == "no_network") then
+    refusal.allow = "packages = true"
+  elseif why == "not_allowed" or why == "port" or why == "no_network" or why == "literal" then
     refusal.allow = ("network = {allow = {%q}}"):format(entry(record.host, record.port))
   elseif why == "address" then
     refusal.allow = ("network = {allow = {%q, %q}}"):format(entry(record.host, record.port),
@@ -330,23 +342,22 @@ end
 -- The port that a name was asked for, as far as the code and what it said tell: a question for a
 -- name has none.
 local function port_of(host, texts)
-  local name = host:gsub("%p", "%%%0")
   local after = { "^:(%d+)", "^['\"]?%]?,%s*port=(%d+)", "^['\"],%s*(%d+)" }
   for _, text in ipairs(texts) do
-    local from = 1
-    while true do
-      local first, last = text:find(name, from)
+    local last = 0
+    for _ = 1, LOOKS do
+      local first
+      first, last = text:find(host, last + 1, true)
       if not first then
         break
       end
       local rest = text:sub(last + 1, last + 32)
       local scheme = text:sub(math.max(1, first - 8), first - 1):match("(%a+)://$")
-      local port = rest:match(after[1]) or rest:match(after[2]) or rest:match(after[3])
-        or scheme == "https" and "443" or scheme == "http" and "80"
-      if port and tonumber(port) <= 65535 and tonumber(port) > 0 then
-        return tonumber(port)
+      local port = tonumber(rest:match(after[1]) or rest:match(after[2]) or rest:match(after[3])
+        or scheme == "https" and 443 or scheme == "http" and 80)
+      if port and port > 0 and port <= 65535 then
+        return port
       end
-      from = last + 1
     end
   end
   return nil
@@ -355,14 +366,24 @@ end
 -- An address where there is no network at all: its own kernel says so to the code.
 local UNREACHABLE = { "Network is unreachable", "ENETUNREACH" }
 
-local function unreachable(texts)
+-- The one that was meant, as far as the code and what it said tell.
+local function address_of(texts)
+  for i = #texts, 1, -1 do
+    local address = texts[i]:match("%f[%w.](%d+%.%d+%.%d+%.%d+)%f[^%w.]")
+    if address and address ~= "127.0.0.1" and address ~= "0.0.0.0" then
+      return address
+    end
+  end
+  return nil
+end
+
+local function unreachable(sandbox, texts)
   for i = 2, #texts do
     for _, pattern in ipairs(UNREACHABLE) do
       if texts[i]:find(pattern, 1, true) then
-        return { { what = "an address", why = REASONS.no_network, times = 1,
-          message = 'an address refused: network is none; allow its host with '
-            .. 'network = {allow = {"api.example.com"}}',
-          allow = 'network = {allow = {"api.example.com"}}' } }
+        local address = address_of(texts)
+        return { tell(sandbox, { why = "no_network", host = address or "an address", detail = "",
+          port = address and port_of(address, texts) or 0, times = 1, is_unknown = not address }) }
       end
     end
   end
@@ -381,9 +402,12 @@ function network.since(sandbox, mark, execution, code)
     sandbox:_hear()
   end
   local kept, list, seen = collect(sandbox), {}, {}
-  local failure = execution.error
-  local texts = { code, table.concat(execution.logs.stderr):sub(-65536),
-    failure and failure.value .. "\n" .. failure.traceback or "" }
+  local failure, said = execution.error, execution.logs.stderr
+  if kept.count == mark and not (is_none and (failure or #said > 0)) then
+    return list
+  end
+  local texts = { code:sub(1, SEARCHED), table.concat(said):sub(-SEARCHED),
+    failure and (failure.value .. "\n" .. failure.traceback):sub(-SEARCHED) or "" }
   for i = math.max(mark + 1, kept.count - KEPT + 1), kept.count do
     local record = kept[i]
     local port = record.port ~= 0 and record.port
@@ -402,7 +426,7 @@ function network.since(sandbox, mark, execution, code)
     list[i] = tell(sandbox, list[i])
   end
   if #list == 0 and is_none then
-    return unreachable(texts)
+    return unreachable(sandbox, texts)
   end
   return list
 end

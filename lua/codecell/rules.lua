@@ -196,6 +196,16 @@ local function client_of(sandbox, rule)
   return made, err
 end
 
+-- Where the name has led to is told as the egress tells it.
+local function tell(request, rule, err)
+  local address, why = err.message:match("its address (%S+) is not allowed: (.+)$")
+  local sandbox = request.about.sandbox
+  if address and sandbox then
+    require("codecell.network").refuse(sandbox, { why = "address", host = rule.name,
+      port = rule.secure, detail = address .. ", " .. why, times = 1 })
+  end
+end
+
 local function fail(request, err)
   return request:reply(STATUS[err.kind] or 502, TEXT, err.message .. "\n")
 end
@@ -231,6 +241,7 @@ function rules.answer(request, sandbox, place)
     response, err = nil, errors.new("protocol", "its answer has too many fields")
   end
   if not response then
+    tell(request, rule, err)
     return fail(request, err)
   end
   return pass_back(request, response)

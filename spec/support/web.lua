@@ -7,7 +7,6 @@ local PROGRAM = [==[
 import asyncio, gzip, json, ssl, sys
 
 seen = []    # heads of the requests, as text
-open_now = [0]
 
 def fields_of(head):
     return {key.lower(): value for key, value in
@@ -47,8 +46,8 @@ async def answer(reader, writer, head, path):
         say("200 OK", head)
     elif path == "/seen":
         say("200 OK", json.dumps(seen))
-    elif path == "/open":
-        say("200 OK", str(open_now[0]))
+    elif path == "/peer":
+        say("200 OK", str(writer.get_extra_info("peername")[1]))
     elif path.startswith("/redirect/"):
         say("302 Found", "", "Location: %s\r\n" % path[10:])
     elif path == "/moved":
@@ -145,18 +144,20 @@ async def answer(reader, writer, head, path):
     return True
 
 async def serve(reader, writer):
-    open_now[0] += 1
+    is_last = False # the next request is not answered
     try:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             seen.append(head)
             del seen[:-20]
+            if is_last:
+                break
+            is_last = head.split(" ")[1] == "/last"
             if not await answer(reader, writer, head, head.split(" ")[1].split("?")[0]):
                 break
     except (OSError, asyncio.IncompleteReadError, ValueError):
         pass
     finally:
-        open_now[0] -= 1
         writer.close()
 
 async def main():

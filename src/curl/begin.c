@@ -55,8 +55,26 @@ static void set_protocols(CURL *easy)
 #endif
 }
 
+/* On a connection that was kept, and is closed as the request comes, libcurl
+** asks again by itself, if it can begin with the body anew: it cannot, unless
+** there is none.
+*/
+static int could_run_twice(const struct cell_client_request *request)
+{
+  static const char *const harmless[] = {"GET", "HEAD", "OPTIONS", "PUT",
+                                         "DELETE"};
+  size_t i;
+
+  for (i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+    if (strcmp(request->method, harmless[i]) == 0)
+      return 0;
+  return !request->has_body || request->length == 0;
+}
+
 static void set_method(CURL *easy, const struct cell_client_request *request)
 {
+  if (could_run_twice(request))
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (request->has_body) {
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
@@ -86,6 +104,8 @@ static void set_transport(struct exchange *exchange, const char *url,
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   if (request->ca_file[0] != '\0')
     curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+  if (request->socket[0] != '\0')
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, cell_curl_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, cell_curl_close_socket);

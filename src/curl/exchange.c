@@ -208,7 +208,7 @@ static enum cell_kind kind_of(const struct exchange *exchange)
   case CURLE_PARTIAL_FILE:
   case CURLE_RECV_ERROR:
   case CURLE_SEND_ERROR:
-  case CURLE_SEND_FAIL_REWIND: /* a kept connection broke off after the body */
+  case CURLE_SEND_FAIL_REWIND:
   case CURLE_SSL_CONNECT_ERROR:
     return CELL_UNAVAILABLE;
   case CURLE_SSL_CACERT_BADFILE:
@@ -226,6 +226,8 @@ static const char *text_of(const struct exchange *exchange)
     return "the answer has a transfer coding that nobody asked for";
   if (exchange->was_refused && exchange->code == CURLE_COULDNT_CONNECT)
     return "its address may not be connected to";
+  if (exchange->code == CURLE_SEND_FAIL_REWIND)
+    return "the server closed the connection as the request came";
   return exchange->text[0] != '\0' ? exchange->text
                                    : curl_easy_strerror(exchange->code);
 }

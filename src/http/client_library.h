@@ -40,6 +40,7 @@ struct cell_client_request {
   const char *method;         /* a token of HTTP */
   const char *const *headers; /* "Name: value", NULL at the end */
   const char *ca_file;        /* "": those of the system */
+  const char *socket;         /* path of the one to connect to; "": by TCP */
   int has_body;
   int64_t length; /* of the body; -1: not known */
 };

@@ -99,6 +99,19 @@ static void rested(struct cell_timer *timer)
   look(CELL_CONTAINER(timer, struct cell_server, rest));
 }
 
+/* Of a socket of the file system: it is for this user alone, whatever rights
+** the file has by now.
+*/
+static int is_own(const struct listener *listener, int fd)
+{
+  struct ucred peer = {0, (uid_t)-1, (gid_t)-1};
+  socklen_t size = sizeof peer;
+
+  return listener->address.sun_family != AF_UNIX ||
+         (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+          peer.uid == geteuid());
+}
+
 static void knocked(struct cell_source *source, uint32_t events)
 {
   struct listener *listener = CELL_CONTAINER(source, struct listener, source);
@@ -110,6 +123,10 @@ static void knocked(struct cell_source *source, uint32_t events)
        i++) {
     fd = cell_fd_above_stdio(
       accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd >= 0 && !is_own(listener, fd)) {
+      cell_fd_close(&fd);
+      continue;
+    }
     if (fd >= 0) {
       cell_server_adopt(server, &fd, 0, NULL);
       continue;

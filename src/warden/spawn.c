@@ -293,13 +293,20 @@ void spawn_session_started(struct warden *warden, struct job *job, pid_t pid,
 void spawn_session_ended(struct warden *warden, struct job *job,
                          const struct session_report *report)
 {
+  int status = report->status;
+
   warden->cpu_reaped_us += report->cpu_us;
-  if (job->pid == 0)
+  if (job->pid == 0) {
     answer(warden, job->request, report->number != 0 ? report->number : ECHILD,
            report->stage, 0, -1);
-  else
-    send_exited(warden, job, report->status, report->cpu_us,
-                report->memory_peak);
+  } else {
+    if (report->news ==
+        SESSION_FAILED) { /* its zygote ended, and said nothing */
+      kill(job->pid, SIGKILL);
+      status = SIGKILL;
+    }
+    send_exited(warden, job, status, report->cpu_us, report->memory_peak);
+  }
   forget(warden, job);
 }
 

@@ -151,7 +151,7 @@ static int enter_parent(struct unpacking *unpacking, const char **name)
     }
     if (number == 0 && unpacking->parent < 0)
       number = errno;
-    strcpy(unpacking->parent_path, path);
+    memcpy(unpacking->parent_path, path, strlen(path) + 1);
   }
   return number;
 }
@@ -236,8 +236,13 @@ static int make_file(struct unpacking *unpacking, const char *name)
 static int make_member(struct unpacking *unpacking)
 {
   const char *name;
-  int number = enter_parent(unpacking, &name);
+  int number;
 
+  if (unpacking->tar.type == CELL_TAR_HARD_LINK)
+    return EPROTO; /* what comes here has none */
+  if (unpacking->tar.path[0] == '\0')
+    return 0; /* the directory itself */
+  number = enter_parent(unpacking, &name);
   if (number != 0)
     return number;
   switch (unpacking->tar.type) {

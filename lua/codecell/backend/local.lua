@@ -145,7 +145,8 @@ function backend.create(options, stem)
   sandbox._zygote = stem and "python"
   sandbox._limits = limits
   sandbox._environment = environment.new(options.envs, options.policy ~= nil,
-    options.offer and require("codecell.packages").needs(options.root))
+    options.read_only and environment.elsewhere
+      or options.offer and require("codecell.packages").needs(options.root))
   ok, err = secrets.give(sandbox, options.secrets)
   if not ok then
     sandbox:close()

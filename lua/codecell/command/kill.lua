@@ -2,10 +2,11 @@
 local codecell = require "codecell"
 local core = require "codecell.core"
 local command = require "codecell.command"
+local keeper = require "codecell.command.keeper"
 
 local kill = {
-  summary = "end sandboxes by their ids",
-  usage = "codecell kill ID... | --all",
+  summary = "end sandboxes by their ids or names",
+  usage = "codecell kill ID|NAME... | --all",
   description = "Ends your sandboxes at once, whichever program made them, and waits until\n"
     .. "nothing of them is left. Status 1 if one of the ids is no sandbox of yours.\n",
   options = {
@@ -33,6 +34,20 @@ local function wait_until_gone(ids)
   return not lives(ids)
 end
 
+local ID = "^i" .. ("[a-z0-9]"):rep(20) .. "$"
+
+-- One that `codecell run --name` has made: whether there was one.
+local function kill_named(name)
+  local client = keeper.find()
+  if not client then
+    return false
+  end
+  local encoded = name:gsub("[^%w]", function(byte) return ("%%%02X"):format(byte:byte()) end)
+  local killed = keeper.ask(client, "DELETE", "sandboxes/" .. encoded)
+  client:close()
+  return killed == true
+end
+
 local function wanted(options, arguments)
   if options.all and arguments[1] then
     return nil, "give ids or --all, not both"
@@ -56,13 +71,17 @@ function kill.run(options, arguments)
   end
   local status, killed = command.status.success, {}
   for _, id in ipairs(ids) do
-    local done, err = core.kill_sandbox(id)
-    if done then
-      killed[id] = true
-    elseif err then
+    local done, err
+    if id:find(ID) then
+      done, err = core.kill_sandbox(id)
+      killed[id] = done
+    else
+      done = kill_named(id)
+    end
+    if err then
       io.stderr:write("codecell kill: ", tostring(err), "\n")
       status = command.status.failed
-    elseif not options.all then
+    elseif not done and not options.all then
       io.stderr:write("codecell kill: no sandbox ", id, " of yours\n")
       status = math.max(status, command.status.code_failed)
     end

@@ -2,11 +2,13 @@
 local core = require "codecell.core"
 local command = require "codecell.command"
 local json = require "codecell.json"
+local keeper = require "codecell.command.keeper"
 
 local ls = {
   summary = "list the sandboxes that live on this machine",
   usage = "codecell ls [--all] [--json]",
-  description = "Lists your sandboxes, whichever program made them: id, process number, age.\n",
+  description = "Lists your sandboxes, whichever program made them: id, process number, age, and\n"
+    .. "the name of those that 'codecell run --name' keeps.\n",
   options = {
     { name = "all", help = "those of other users too" },
     { name = "json", help = "print them as JSON" },
@@ -24,6 +26,22 @@ local function age(seconds)
   return ("%ds"):format(math.max(0, math.floor(seconds)))
 end
 
+-- Those that stay between commands have names.
+local function add_names(found)
+  local client = keeper.find()
+  local named = client and keeper.ask(client, "GET", "sandboxes") or {}
+  local names = {}
+  for _, one in ipairs(named) do
+    names[one.id] = one.name
+  end
+  for _, one in ipairs(found) do
+    one.name = names[one.id]
+  end
+  if client then
+    client:close()
+  end
+end
+
 function ls.run(options, arguments)
   if arguments[1] then
     return nil, "takes no arguments"
@@ -33,17 +51,18 @@ function ls.run(options, arguments)
     io.stderr:write("codecell ls: ", tostring(err), "\n")
     return command.status.failed
   end
+  add_names(found)
   if options.json then
     command.print_json(json.list(found))
     return command.status.success
   end
   -- A pipe gets rows alone, so that the first column can be cut out of it.
   if core.isatty(1) then
-    command.write(#found > 0 and "ID                    PID      AGE\n" or "no sandboxes\n")
+    command.write(#found > 0 and "ID                    PID      AGE  NAME\n" or "no sandboxes\n")
   end
   for _, sandbox in ipairs(found) do
-    command.write(("%s %-8d %s\n"):format(sandbox.id, sandbox.pid,
-      age(os.time() - sandbox.started)))
+    command.write(("%s %-8d %s%s\n"):format(sandbox.id, sandbox.pid,
+      age(os.time() - sandbox.started), sandbox.name and "  " .. sandbox.name or ""))
   end
   return command.status.success
 end

@@ -10,7 +10,8 @@ local run = {
   usage = "codecell run [OPTIONS] [FILE | -c CODE | -]",
   description = "Runs code in a sandbox of its own: no network, nothing of this machine but its\n"
     .. "programs. Output comes as it is written, then displays, then the value of the\n"
-    .. "last expression.\n",
+    .. "last expression. With --name the sandbox stays, with its variables, for half an\n"
+    .. "hour after the last time; 'codecell ls' shows it, 'codecell kill NAME' ends it.\n",
   options = {
     { name = "code", short = "c", value = "CODE", help = "the code itself" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
@@ -23,7 +24,9 @@ local run = {
   },
 }
 for _, option in ipairs(launch.options) do
-  run.options[#run.options + 1] = option
+  run.options[#run.options + 1] = option.name ~= "name" and option
+    or { name = "name", value = "NAME", kind = "name",
+      help = "in a sandbox of that name, which stays for the next time" }
 end
 
 --- The whole of a file, or of standard input for "-".
@@ -110,6 +113,9 @@ end
 local function tell_refused(execution)
   for _, refusal in ipairs(execution.refused) do
     local option, entry = (refusal.allow or ""):match('^(%l+) = {allow = {"([^"]+)"}}$')
+    if refusal.allow == "packages = true" then
+      option, entry = "packages", "all"
+    end
     io.stderr:write("codecell: ", refusal.what, " refused: ", refusal.why,
       entry and ("; allow it with --%s %s"):format(option, entry) or "", "\n")
   end
@@ -120,13 +126,17 @@ function run.run(options, arguments)
   if not given then
     return nil, message
   end
+  local language = language_of(options, arguments[1], given.code)
+  if options.name then
+    return require("codecell.command.named").run(options, given, language, run.status)
+  end
   local sandbox, status, why = launch.create("run", options)
   if not sandbox then
     return status, why
   end
   local view = show.open(sandbox, options.save)
   local how = options.json and {} or show.stream(view)
-  how.language = language_of(options, arguments[1], given.code)
+  how.language = language
   how.timeout, how.stdin, how.packages = options.timeout, given.input, options.install
   local execution, err = sandbox:run_code(given.code, how)
   if not execution then

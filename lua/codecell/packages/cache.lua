@@ -244,22 +244,23 @@ function cache.keep_layer(writer, key, about)
   return ok, err
 end
 
---- How many bytes are kept, and may be.
----@return number bytes
----@return number most
+--- What is kept, and may be.
+---@return {folder: string, bytes: number, files: integer, most: number}? usage
+---@return codecell.Error? err kind "unavailable": there is no folder for it
 function cache.usage()
-  local _, total = survey()
-  return total, settings.most
+  local path, err = folder()
+  if not path then
+    return nil, err
+  end
+  local list, total = survey()
+  return { folder = path, bytes = total, files = #list, most = settings.most }
 end
 
---- Remove all that is kept.
----@return number bytes that it was
+--- Remove all that is kept. Who has some of it open goes on.
 function cache.clear()
-  local list, total = survey()
-  for _, entry in ipairs(list) do
+  for _, entry in ipairs((survey())) do
     os.remove(entry.path)
   end
-  return total
 end
 
 return cache

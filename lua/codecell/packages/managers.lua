@@ -81,7 +81,7 @@ local pip = { name = "pip", language = "python", folder = ".local" }
 
 function pip.needs(way, root)
   local needs = {
-    PIP_INDEX_URL = GATEWAY .. "/pypi/simple/", PIP_BREAK_SYSTEM_PACKAGES = "1",
+    PIP_INDEX_URL = GATEWAY .. "/pypi/simple/", PIP_DEFAULT_TIMEOUT = "60",
     PIP_DISABLE_PIP_VERSION_CHECK = "1", PIP_NO_INPUT = "1", PIP_NO_CACHE_DIR = "1",
     PIP_NO_WARN_SCRIPT_LOCATION = "1", PIP_ROOT_USER_ACTION = "ignore",
     UV_DEFAULT_INDEX = GATEWAY .. "/pypi/simple/", UV_NO_CACHE = "1",

@@ -1,0 +1,147 @@
+--- The keeper: the background program (`codecell serve --unix`) that keeps named sandboxes of one
+--- user between commands. Here is how commands find it, start it and ask it.
+local codecell = require "codecell"
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local http = require "codecell.http"
+local json = require "codecell.json"
+
+local START = 20 -- seconds until it answers
+local POLL = 0.02
+local ORIGIN = "http://127.0.0.1" -- of what goes through its socket
+local ANSWER_MOST = 1048576 -- bytes of an answer that is read at once
+local DAY = 86400
+
+local keeper = {
+  prefix = "/codecell/", -- of its paths
+}
+
+--- Where its socket is: in a folder of this user alone.
+---@return string path
+function keeper.socket()
+  local folder = os.getenv "XDG_RUNTIME_DIR"
+  if not folder or folder == "" then
+    return ("/tmp/codecell-%d/serve.sock"):format(core.uid())
+  end
+  return folder .. "/codecell/serve.sock"
+end
+
+local function open()
+  return http.client({ socket = keeper.socket() })
+end
+
+local function request(client, method, path, body, timeout)
+  return client:request({ url = ORIGIN .. keeper.prefix .. path, method = method, body = body,
+    timeout = timeout, idle = DAY })
+end
+
+--- Whether it runs.
+---@return codecell.HttpClient? client to ask it by
+---@return codecell.Error? err kind "unavailable": it does not run
+function keeper.find()
+  local client, err = open()
+  if not client then
+    return nil, err
+  end
+  local answer
+  answer, err = request(client, "GET", "", nil, START)
+  if not answer then
+    client:close()
+    return nil, err
+  end
+  answer:close()
+  return client
+end
+
+--- A path from the root, as who runs elsewhere needs it.
+---@param path string
+---@return string
+function keeper.absolute(path)
+  if path:sub(1, 1) == "/" then
+    return path
+  end
+  return (os.getenv "PWD" or "") .. "/" .. path
+end
+
+--- Have it run.
+---@return codecell.HttpClient? client
+---@return codecell.Error? err
+function keeper.start()
+  local client, err = keeper.find()
+  if client or err.kind == "unsupported" then
+    return client, err
+  end
+  local started
+  started, err = core.launch_again({ "codecell", keeper.absolute(arg[0]), "serve", "--unix",
+    keeper.socket() })
+  if not started then
+    return nil, err
+  end
+  local deadline = codecell.reactor():now() + START
+  repeat
+    codecell.step(POLL)
+    client = keeper.find()
+  until client or codecell.reactor():now() >= deadline
+  if client then
+    return client
+  end
+  return nil, errors.new("unavailable", ("the program that keeps named sandboxes does not start; "
+    .. "'codecell serve --unix %s' says why"):format(keeper.socket()))
+end
+
+--- Ask for something that is answered at once.
+---@param client codecell.HttpClient
+---@param method string
+---@param path string below the prefix
+---@return any value of its JSON; nil when there is none of that name
+---@return codecell.Error? err
+function keeper.ask(client, method, path)
+  local answer, err = request(client, method, path, nil, START)
+  local body
+  if answer then
+    body, err = answer:all(ANSWER_MOST)
+  end
+  if not body then
+    return nil, err
+  elseif answer.status ~= 200 then
+    return nil, errors.new("not_found", "there is no such sandbox")
+  end
+  return json.decode(body)
+end
+
+-- Calls with each line of JSON that a text has, and returns what comes behind the last.
+local function take_lines(text, heard)
+  local from = 1
+  while true do
+    local till = text:find("\n", from, true)
+    if not till then
+      return text:sub(from)
+    end
+    heard(json.decode(text:sub(from, till - 1)))
+    from = till + 1
+  end
+end
+
+--- Send an order, and hear what becomes of it as it comes.
+---@param client codecell.HttpClient
+---@param order table
+---@param heard fun(line: table)
+---@return true? done
+---@return codecell.Error? err
+function keeper.order(client, order, heard)
+  local text, problem = json.encode(order)
+  if not text then
+    return nil, problem
+  end
+  local answer, err = request(client, "POST", "run", text, DAY)
+  local rest, chunk = "", nil
+  repeat
+    if answer then
+      chunk, err = answer:read()
+    end
+    rest = take_lines(rest .. (chunk or ""), heard)
+  until not chunk
+  return not err or nil, err
+end
+
+return keeper

@@ -1,0 +1,87 @@
+--- `codecell serve`: a background program that others ask by HTTP.
+local codecell = require "codecell"
+local command = require "codecell.command"
+local core = require "codecell.core"
+local named = require "codecell.command.serve.named"
+local server = require "codecell.server"
+
+local IDLE = 1800 -- seconds
+local DAY = 86400
+local LOOK = 5 -- seconds between two looks at how long nobody has asked for anything
+
+local serve = {
+  summary = "keep named sandboxes for 'codecell run --name'",
+  usage = "codecell serve --unix PATH [--idle SECONDS]",
+  description = "Keeps the sandboxes that 'codecell run --name NAME' makes, and ends with all of\n"
+    .. "them when nobody has asked for anything for a while. 'run --name' starts it. The\n"
+    .. "socket and its folder are for this user alone.\n",
+  options = {
+    { name = "unix", value = "PATH", kind = "name", help = "of the socket that it is asked by" },
+    { name = "idle", value = "SECONDS", kind = "seconds",
+      help = "it ends when nobody has asked for so long (default 1800)" },
+  },
+}
+
+-- What answers paths that begin so.
+local PARTS = { [named.prefix] = named.answer }
+
+local function answer(request)
+  for prefix, called in pairs(PARTS) do
+    if request.path:sub(1, #prefix) == prefix then
+      return called(request, request.path:sub(#prefix + 1))
+    end
+  end
+  request:reply(404, { { "Content-Type", "text/plain" } }, "There is nothing at this path.\n")
+end
+
+local function fail(err)
+  io.stderr:write("codecell serve: ", tostring(err), "\n")
+  return command.status.failed
+end
+
+-- The folder is locked for as long as this runs: what lies there from before is nobody's.
+local function listen(made, path)
+  local folder = path:match("^(.*)/[^/]+$") or "."
+  local ok, err = core.host_store(folder, true)
+  local lock
+  if ok then
+    lock, err = core.host_lock(folder, true)
+  end
+  if not lock then
+    return nil, err
+  end
+  os.remove(path)
+  local place
+  place, err = made:listen({ unix = path })
+  return place and lock, err
+end
+
+function serve.run(options, arguments)
+  if arguments[1] then
+    return nil, "takes no arguments"
+  elseif not options.unix then
+    return nil, "give --unix PATH"
+  end
+  local made, err = server.new(answer, { idle = DAY })
+  if not made then
+    return fail(err)
+  end
+  local lock
+  lock, err = listen(made, options.unix)
+  if not lock then
+    return fail(err)
+  end
+  command.write("listening on unix:", options.unix, "\n")
+  io.stdout:flush()
+  local idle = options.idle or IDLE
+  while named.idle() < idle do
+    codecell.step(math.min(LOOK, idle - named.idle()))
+  end
+  os.remove(options.unix)
+  made:close()
+  named.close()
+  lock:close()
+  return command.status.success
+end
+
+return serve

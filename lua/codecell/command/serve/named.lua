@@ -1,0 +1,174 @@
+--- Named sandboxes: what `codecell serve` keeps for `codecell run --name`, `ls` and `kill`.
+local base64 = require "codecell.base64"
+local codecell = require "codecell"
+local json = require "codecell.json"
+local show = require "codecell.command.show"
+local wait = require "codecell.wait"
+
+local LIFETIME = 86400
+local ORDER_MOST = 268435456 -- bytes of a request
+local NDJSON = { { "Content-Type", "application/x-ndjson" } }
+local JSON = { { "Content-Type", "application/json" } }
+
+local named = { prefix = "/codecell/" }
+
+local kept = {} -- by name: { sandbox =, options = as they were given }
+local making = {} -- by name: what waits for it
+local busy, last = 0, nil
+
+local function now()
+  return codecell.reactor():now()
+end
+
+--- How long nobody has asked for anything.
+---@return number seconds
+function named.idle()
+  last = busy > 0 and now() or last or now()
+  return now() - last
+end
+
+--- End all of them.
+function named.close()
+  for name, one in pairs(kept) do
+    one.sandbox:close()
+    kept[name] = nil
+  end
+end
+
+local function living(name)
+  local one = kept[name]
+  if one and not one.sandbox:is_running() then
+    one.sandbox:close()
+    kept[name] = nil
+    one = nil
+  end
+  return one
+end
+
+local function make(order)
+  local options = order.options
+  local sandbox, err = codecell.create({
+    name = order.name, timeout = LIFETIME, network = options.network, template = options.template,
+    mounts = options.mounts, backend = options.backend, packages = options.packages,
+  })
+  if sandbox then
+    kept[order.name] = { sandbox = sandbox, options = json.encode(options) }
+  end
+  return sandbox, err
+end
+
+-- The one of that name, made if there is none; nobody makes it twice.
+local function find(order)
+  while making[order.name] do
+    wait.key(making[order.name])
+  end
+  local one = living(order.name)
+  if not one then
+    local key = {}
+    making[order.name] = key
+    local sandbox, err = make(order)
+    making[order.name] = nil
+    require("codecell.reactor").wake(key)
+    return sandbox, err
+  elseif next(order.options) ~= nil and one.options ~= json.encode(order.options) then
+    return nil, codecell.errors.new("invalid_argument", ("the sandbox %q was made with other "
+      .. "options; 'codecell kill %s' ends it"):format(order.name, order.name))
+  end
+  return one.sandbox
+end
+
+local function copy_in(sandbox, files)
+  for _, file in ipairs(files or {}) do
+    local ok, err = sandbox.files:upload(file.path, file.name)
+    if not ok then
+      return nil, err
+    end
+  end
+  return true
+end
+
+local function tell(request, line)
+  return request:write(json.encode(line) .. "\n")
+end
+
+local function run(request, order)
+  local sandbox, err = find(order)
+  local ok
+  if sandbox then
+    ok, err = copy_in(sandbox, order.files)
+  end
+  local execution
+  if ok then
+    local function teller(stream)
+      return function(text)
+        tell(request, { stream = stream, data = base64.encode(text) })
+      end
+    end
+    execution, err = sandbox:run_code(base64.decode(order.code), {
+      language = order.language, timeout = order.timeout, envs = order.envs,
+      stdin = order.stdin and base64.decode(order.stdin), packages = order.install,
+      on_stdout = teller "stdout", on_stderr = teller "stderr",
+    })
+  end
+  if execution then
+    return tell(request, { execution = show.as_table(execution) })
+  end
+  tell(request, { problem = { kind = err.kind, message = err.message, hint = err.hint } })
+end
+
+local answers = {}
+
+function answers.POST(request, path)
+  local text = path == "run" and request:all(ORDER_MOST)
+  local order = text and json.decode(text)
+  if type(order) ~= "table" or type(order.name) ~= "string" then
+    return request:reply(400)
+  end
+  request:end_with_client() -- who is not there any more interrupts the code
+  if request:start(200, NDJSON) then
+    run(request, order)
+    if not request:is_left() then
+      request:finish()
+    end
+  end
+end
+
+function answers.GET(request, path)
+  local list = {}
+  for name in pairs(path == "sandboxes" and kept or {}) do
+    local one = living(name)
+    list[#list + 1] = one and { name = name, id = one.sandbox.id } or nil
+  end
+  request:reply(200, JSON, json.encode(json.list(list)))
+end
+
+function answers.DELETE(request, path)
+  local name = path:match("^sandboxes/(.+)$")
+  name = name and name:gsub("%%(%x%x)", function(digits)
+    return string.char(tonumber(digits, 16))
+  end)
+  local one = name and living(name)
+  if not one then
+    return request:reply(404)
+  end
+  one.sandbox:kill()
+  one.sandbox:close()
+  kept[name] = nil
+  request:reply(200, JSON, "true")
+end
+
+--- Answer a request.
+---@param request codecell.IncomingRequest
+---@param path string below the prefix
+function named.answer(request, path)
+  busy = busy + 1
+  local called = answers[request.method]
+  if called then
+    called(request, path)
+  else
+    request:reply(405)
+  end
+  busy, last = busy - 1, now()
+end
+
+return named

@@ -1,0 +1,142 @@
+-- Sandboxes that stay between commands: `codecell run --name`, and the program that keeps them.
+local json = require "cjson"
+local shell = require "spec.support.shell"
+
+describe("codecell run --name #user #D26", function()
+  local folder, socket
+
+  setup(function()
+    folder = shell.folder()
+    socket = folder .. "/codecell/serve.sock"
+  end)
+
+  local function line(words)
+    return ("XDG_RUNTIME_DIR=%s %s %s"):format(folder, shell.codecell, words)
+  end
+
+  local function run(words, options)
+    return shell.run(line(words), options)
+  end
+
+  local function keepers()
+    local pids = {}
+    for pid in shell.run("pgrep -f '[s]erve --unix " .. socket .. "'").stdout:gmatch("%d+") do
+      pids[#pids + 1] = pid
+    end
+    return pids
+  end
+
+  local function end_keeper()
+    for _, pid in ipairs(keepers()) do
+      shell.run("kill -KILL " .. pid .. "; while kill -0 " .. pid .. " 2>/dev/null; do :; done")
+    end
+  end
+
+  teardown(function()
+    end_keeper()
+    shell.remove(folder)
+  end)
+
+  it("keeps variables and files from one command to the next", function()
+    local result = run "run --name a -c 'x = 1; open(\"kept\", \"w\").write(\"text\")'"
+    assert.equal(0, result.status, result.stderr)
+    result = run "run --name a -c 'print(x)'"
+    assert.same({ 0, "1\n", "" }, { result.status, result.stdout, result.stderr })
+    assert.equal("text\n", run("run --name a -l bash -c 'cat kept; echo'").stdout)
+    assert.equal(1, run("run --name other -c 'x'").status)
+    assert.equal(1, #keepers())
+  end)
+
+  it("streams output as it comes, and answers with the same statuses", function()
+    local result = run("run --name a -c 'import sys, time\nprint(\"out\", flush=True)\n"
+      .. "print(\"err\", file=sys.stderr, flush=True)\n1 / 0'")
+    assert.equal(1, result.status)
+    assert.equal("out\n", result.stdout)
+    assert.matches("^err\n.*ZeroDivisionError", result.stderr)
+    result = run "run --name a --timeout 0.3 -c 'while True: pass'"
+    assert.equal(124, result.status)
+    assert.matches("TimeoutError", result.stderr)
+    assert.equal(2, run("run --name a --changes -c 1").status)
+  end)
+
+  it("interrupts code whose command has gone, and keeps its variables", function()
+    run "run --name a -c 'y = 5'"
+    local result = shell.run("timeout -s INT 0.5 env "
+      .. line "run --name a -c 'import time\nprint(1, flush=True)\ntime.sleep(100)'")
+    assert.equal("1\n", result.stdout) -- long before the end
+    assert.equal("5\n", run("run --name a -c 'y'", { time = 20 }).stdout)
+  end)
+
+  it("takes input, files, variables and options", function()
+    shell.write(folder .. "/data.txt", "some data")
+    local result = run(("run --name b --env A=1 --file %s/data.txt --stdin %s/data.txt -c %s")
+      :format(folder, folder, shell.quote(
+        "import os\nprint(os.environ['A'], open('data.txt').read(), input())")))
+    assert.equal("1 some data some data\n", result.stdout, result.stderr)
+    result = run "run --name b --network open -c 1"
+    assert.equal(2, result.status)
+    assert.matches("made with other options", result.stderr)
+    local execution = json.decode(run("run --name b --json -c 'print(1)\n2'").stdout)
+    assert.same({ "1\n" }, execution.logs.stdout)
+    assert.equal("2", execution.results[1].text)
+  end)
+
+  it("shows them in ls, and kill ends them by their names", function()
+    run "run --name c -c 1"
+    local id = run("ls").stdout:match("(i%w+) %d+ +%w+  c\n")
+    assert.truthy(id)
+    local found
+    for _, one in ipairs(json.decode(run("ls --json").stdout)) do
+      found = found or one.id == id and one.name
+    end
+    assert.equal("c", found)
+    assert.equal(0, run("kill c").status)
+    local result = run "kill c"
+    assert.equal(1, result.status)
+    assert.matches("no sandbox c of yours", result.stderr)
+    assert.equal("no\n", run("run --name c -c 'print(\"x\" in globals() or \"no\")'").stdout)
+  end)
+
+  it("is one for all commands that begin at once", function()
+    end_keeper() -- and what its socket was is in the way no more
+    local result = shell.run("for i in 1 2 3 4; do " .. line "run --name d -c %s & done; wait"
+      :format(shell.quote "n = globals().get('n', 0) + 1; print(n)") .. " 2>&1", { time = 30 })
+    local sum = 0
+    for digit in result.stdout:gmatch("%d") do
+      sum = sum + digit
+    end
+    assert.equal(10, sum, result.stdout)
+    assert.equal(1, #keepers())
+  end)
+
+  it("has nothing of who started it", function()
+    run "run --name a -c 1"
+    local pid = keepers()[1]
+    assert.equal("/\n", shell.run(("readlink /proc/%s/cwd"):format(pid)).stdout)
+    assert.equal("/dev/null\n/dev/null\n/dev/null\n",
+      shell.run(("for i in 0 1 2; do readlink /proc/%s/fd/$i; done"):format(pid)).stdout)
+    assert.equal("600 700\n", shell.run(("echo $(stat -c %%a %s %s)"):format(socket,
+      folder .. "/codecell")).stdout)
+    local stat = shell.read(("/proc/%s/stat"):format(pid))
+    assert.equal(pid, stat:match("%) %a %-?%d+ %d+ (%d+)")) -- it leads its session
+  end)
+
+  it("ends by itself when nobody asks for anything, with all that it keeps", function()
+    local place = folder .. "/other/serve.sock"
+    local result = run("serve --idle 0.3 --unix " .. place, { time = 20 })
+    assert.same({ 0, "listening on unix:" .. place .. "\n" }, { result.status, result.stdout })
+    assert.is_nil(shell.read(place))
+  end)
+
+  it("refuses a folder that others can write to, and a second program at one socket", function()
+    local open = folder .. "/open"
+    shell.run("mkdir -m 777 " .. open)
+    local result = run("serve --unix " .. open .. "/serve.sock", { time = 20 })
+    assert.equal(125, result.status)
+    run "run --name a -c 1"
+    result = run("serve --unix " .. socket, { time = 20 })
+    assert.equal(125, result.status)
+    assert.matches("is in use", result.stderr)
+    assert.equal(2, run("serve").status)
+  end)
+end)
