@@ -29,8 +29,9 @@ void cell_base64_encode(const void *bytes, size_t size, char *text)
       (uint32_t)from[0] << 16 | (size > 1 ? (uint32_t)from[1] << 8 : 0);
     *text++ = letters[group >> 18];
     *text++ = letters[group >> 12 & 63];
-    *text++ = size > 1 ? letters[group >> 6 & 63] : '=';
-    *text++ = '=';
+    text[0] = text[1] = '=';
+    if (size > 1)
+      text[0] = letters[group >> 6 & 63];
   }
 }
 
