@@ -195,6 +195,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field files codecell.Files
 ---@field commands codecell.Commands
 ---@field pty codecell.Pty
+---@field git codecell.Git
 
 --- A language, and whether this machine has it.
 ---@class codecell.Language

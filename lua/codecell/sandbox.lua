@@ -3,6 +3,7 @@ local commands = require "codecell.commands"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
+local git = require "codecell.git"
 local languages = require "codecell.languages"
 local living = require "codecell.living"
 local mounts = require "codecell.mounts"
@@ -37,6 +38,7 @@ function sandbox.equip(self, backend, given)
   self._contexts = { kernels = {}, defaults = {} }
   self._processes, self._pause = {}, pause.new()
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
+  self.git = git.new(self)
 end
 
 --- Let it begin as what its user asked for: itself, or nil, err.

@@ -19,8 +19,8 @@ local backend = {
   isolation = "microvm",
   contexts = interpreter.contexts,
   features = {
-    commands = true, files = true, fork = true, host = true, install = true, metrics = true,
-    network = true, network_update = true, pause = true, pty = true, root = true,
+    commands = true, files = true, fork = true, git = true, host = true, install = true,
+    metrics = true, network = true, network_update = true, pause = true, pty = true, root = true,
     run_code = true, snapshot = true, templates = true, urls = true, watch = true,
   },
   hints = {},

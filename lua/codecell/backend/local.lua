@@ -22,9 +22,10 @@ local backend = {
   isolation = "kernel",
   contexts = context,
   features = {
-    changes = true, commands = true, files = true, fork = true, host = true, install = true,
-    metrics = true, mounts = true, network = true, network_update = true, pause = true, pty = true,
-    root = true, run_code = true, snapshot = true, templates = true, warm = true, watch = true,
+    changes = true, commands = true, files = true, fork = true, git = true, host = true,
+    install = true, metrics = true, mounts = true, network = true, network_update = true,
+    pause = true, pty = true, root = true, run_code = true, snapshot = true, templates = true,
+    warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",

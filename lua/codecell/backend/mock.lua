@@ -6,6 +6,7 @@ local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
+local git = require "codecell.git"
 local json = require "codecell.json"
 local mock_files = require "codecell.mock.files"
 local pause = require "codecell.pause"
@@ -20,7 +21,7 @@ local MIB = 1048576
 local backend = {
   name = "mock",
   isolation = "none",
-  features = { commands = true, files = true, run_code = true },
+  features = { commands = true, files = true, git = true, run_code = true },
   hints = {},
 }
 
@@ -122,6 +123,7 @@ function backend.make(options)
   }, Sandbox)
   self._owner = self
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
+  self.git = git.new(self)
   return self
 end
 

@@ -9,6 +9,7 @@ local ends = require "codecell.e2b.ends"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
+local git = require "codecell.git"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local pause = require "codecell.pause"
@@ -73,6 +74,7 @@ function object.new(backend, settings, record, given, owns)
   }, Sandbox)
   self._owner = self
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
+  self.git = git.new(self)
   if owns then
     self._end = ends.watch(function() return end_of(there) end)
   end
