@@ -55,7 +55,7 @@ static unsigned count_hosts(const struct cell_server_head *head)
 
 static int arrived(struct cell_server_owner *owner, void *call)
 {
-  static const struct cell_server_answer answer = {200, NULL, NULL, 0, 0};
+  static const struct cell_server_answer answer = {200, NULL, NULL, 0, 0, NULL};
   struct cell_server_head head;
 
   (void)owner;

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define QUESTIONS (CELL_GOODBYE - CELL_SPAWN)
+#define MESSAGES (CELL_PAUSED - CELL_HELLO + 1)
 #define ASKED_MAX 32
 #define PROCESSES_MAX 4
 
@@ -167,7 +168,7 @@ static void say(struct play *play, unsigned type)
     fds[i] = a_descriptor(passed + (unsigned)i);
   /* Sometimes a length that is not the message's. */
   cell_frame_header(header, (uint32_t)length + (passed == 200),
-                    CELL_HELLO + (type - 96) % 11, request);
+                    CELL_HELLO + (type - 96) % MESSAGES, request);
   cell_fd_send(play->end, header, sizeof header, play->bytes, length, fds,
                count);
   play->bytes += length;

@@ -1,5 +1,6 @@
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
+local shell = require "spec.support.shell"
 
 local function with_sandbox(options, body)
   local sandbox = codecell.assert(codecell.create(options))
@@ -110,7 +111,7 @@ describe("create #user", function()
   end)
 
   it("says unsupported, with what to do instead, for what this backend lacks #I28", function()
-    for _, options in ipairs({ { gpu = true }, { user = "nobody" } }) do
+    for _, options in ipairs({ { user = "nobody" } }) do
       local sandbox, err = codecell.create(options)
       assert.is_nil(sandbox)
       assert.equal("unsupported", err.kind)
@@ -118,15 +119,40 @@ describe("create #user", function()
     end
   end)
 
-  it("says what it looked for where there is no GPU, and never goes on without one #H13", function()
-    local sandbox, err = codecell.create({ gpu = true })
-    assert.is_nil(sandbox)
-    assert.equal("unsupported", err.kind)
-    assert.matches("^create: gpu: .*/proc/driver/nvidia/version", tostring(err))
-    assert.is_true(#err.hint > 0)
-    local plain = codecell.assert(codecell.create({ gpu = false }))
-    assert.is_false(plain:supports("gpu"))
-    plain:close()
+  it("says what it looked for where there is no GPU, and does not go on without one #H13",
+    function()
+      if attack.host("ls -d /dev/nvidia* /dev/kfd /dev/dri/renderD* 2>/dev/null") ~= "" then
+        return pending("this machine has a GPU")
+      end
+      local sandbox, err = codecell.create({ gpu = true })
+      assert.is_nil(sandbox)
+      assert.equal("unsupported", err.kind)
+      assert.equal("gpu", err.stage)
+      assert.matches("/dev/nvidia", err.hint, 1, true)
+    end)
+
+  -- A /dev of its own, with other devices in the places of a GPU's: more than that they are there,
+  -- and others not, cannot be shown where there is none.
+  it("gives the devices of a GPU to who asks for it, and to nobody else #H13", function()
+    if attack.host("unshare -m true 2>&1") ~= "" or not attack.root() then
+      return pending("a /dev of one's own needs root")
+    end
+    local text = attack.host(("unshare -m sh -c %s 2>&1"):format(shell.quote([[
+      set -e
+      d=$(mktemp -d); mount -t tmpfs none $d; mkdir $d/pts $d/shm $d/dri
+      for n in null zero full random urandom tty; do touch $d/$n; mount --bind /dev/$n $d/$n; done
+      for n in nvidia0 dri/renderD128; do touch $d/$n; mount --bind /dev/zero $d/$n; done
+      touch $d/nvidia-notes $d/other; mount --bind /dev/zero $d/other; mount --rbind $d /dev
+      exec ]] .. attack.interpreter() .. " -e " .. shell.quote([[
+        local codecell = require "codecell"
+        for _, gpu in ipairs({ true, false, true }) do
+          local sandbox = codecell.assert(codecell.create({ gpu = gpu }))
+          io.write(sandbox.commands:run("cd /dev; ls -d nv* dri/* other 2>/dev/null; "
+            .. "head -c 1 nvidia0 2>/dev/null | wc -c").stdout)
+          assert(sandbox:run_code("6 * 7").text == "42")
+          sandbox:close()
+        end]])))):gsub("%s+", " ")
+    assert.equal("dri/renderD128 nvidia0 1 0 dri/renderD128 nvidia0 1 ", text)
   end)
 
   it("does not know a backend that runs code unisolated #I28", function()

@@ -266,8 +266,9 @@ describe("packages", function()
       result = codecell.assert(create():install({ "needs-pad", "@scope/one" },
         { language = "typescript" }))
       assert.is_true(result.cached)
-      codecell.assert(sandbox:install(index.folder .. "/pad-1.0.0.tgz",
+      codecell.assert(sandbox:install({ index.folder .. "/pad-1.0.0.tgz", "OldName" },
         { language = "javascript" }))
+      assert.equal("7", value(sandbox, "require('OldName').value", "javascript"))
       assert.equal('{"dependencies":', sandbox.files:read("package.json"):sub(1, 16))
     end)
 
@@ -368,8 +369,12 @@ describe("packages", function()
       assert.is_false(sandbox.files:exists("ran.txt"))
     end)
 
-    it("installs for the language of the code", function()
+    it("installs for the language of the code, wherever that runs", function()
       if needs_npm() then return end
+      local elsewhere = create({ cwd = "/tmp" })
+      assert.equal("8", elsewhere:run_code("require('pad').value",
+        { language = "javascript", packages = { "pad" } }).text)
+      assert.equal("8", value(elsewhere, "import pad from 'pad'; pad.value", "javascript"))
       assert.equal("8", create():run_code("require('pad').value",
         { language = "javascript", packages = { "pad" } }).text)
     end)

@@ -281,6 +281,51 @@ describe("a pool #user", function()
 end)
 
 describe("the sandboxes of a pool under load #user", function()
+  it("are not reached by what the user of another one does #S119 #S120", function()
+    local pool = codecell.assert(codecell.pool({ size = 2 }))
+    codecell.assert(pool:wait(LONG))
+    local waiting = {}
+    for i, member in ipairs(pool.stock) do
+      waiting[i] = process_of(member.sandbox.id)
+    end
+    take({}, function(first)
+      local text = table.concat(ask(first, ([[
+import builtins, json, os, pathlib, signal, socket, subprocess, sys
+home = pathlib.Path.home()
+site = pathlib.Path(subprocess.run([sys.executable, "-m", "site", "--user-site"],
+                                   capture_output=True, text=True).stdout.strip())
+site.mkdir(parents=True, exist_ok=True)
+(site / "sitecustomize.py").write_text("import builtins; builtins.len = None")
+for rc in ".bashrc", ".profile", ".pythonrc":
+    (home / rc).write_text("exit 1")
+pathlib.Path("/tmp/mark").write_text("x")
+listener = socket.create_server(("127.0.0.1", 7777))
+sleeper = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+os.environ["PYTHONSTARTUP"] = os.environ["POISON"] = "/tmp/mark"
+for pid in %s:
+    for attack in (lambda: os.kill(pid, signal.SIGKILL), lambda: open("/proc/%%d/mem" %% pid)):
+        try:
+            attack()
+            print("reached", pid)
+        except OSError:
+            pass
+builtins.len = json.dumps = lambda *_: "poisoned"
+print(len([]))]]):format(("[%s]"):format(table.concat(waiting, ", ")))).logs.stdout)
+      assert.equal("poisoned\n", text)
+    end)
+    assert.equal(1, pool:stats().ready)
+    take({}, function(second)
+      local found = ask(second, [[
+import json, os, pathlib, socket
+print(len([]), json.dumps([1]), os.environ.get("POISON"), os.path.exists("/tmp/mark"),
+      sorted(os.listdir(pathlib.Path.home())), socket.socket().connect_ex(("127.0.0.1", 7777)) != 0,
+      sorted(pid for pid in os.listdir("/proc") if pid.isdigit()))]])
+      assert.equal("0 [1] None False [] True ['1', '2']\n", found.logs.stdout[1])
+    end)
+    assert.equal(0, pool:stats().died)
+    pool:close()
+  end)
+
   it("are each of one user alone #S119 #I03", function()
     local pool = codecell.assert(codecell.pool({ size = 3, languages = { "bash" } }))
     local seen = {}

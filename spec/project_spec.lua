@@ -2,8 +2,10 @@
 local codecell = require "codecell"
 local shell = require "spec.support.shell"
 
+-- Of the machine, not of a user namespace.
 local function is_root()
-  return shell.run("id -u").stdout == "0\n"
+  return shell.run([[test "$(id -u)" = 0 && grep -q ' 0  *0  *4294967295$' /proc/self/uid_map]])
+    .status == 0
 end
 
 describe("a project #user", function()
@@ -398,6 +400,25 @@ open(b"\xff\xfe", "w").write("bytes")
       assert.same({}, apply().failed)
       assert.equal("n", shell.read(top .. "/moved/n"))
       assert.equal("", outside("ls"))
+    end)
+
+    it("ends with the sandbox that another coroutine closes, and tells how far it came", function()
+      inside("for i in range(200): open('%03d' % i, 'wb').write(bytes(100000))")
+      local one = codecell.async(function() return sandbox:apply({ all = true }) end)
+      local two = codecell.async(function() return sandbox:changes({ diff = true }) end)
+      require("spec.support.wait_until")(function()
+        return outside("ls | wc -l") ~= outside("ls -d a.txt link mode same sub | wc -l")
+      end)
+      sandbox:close()
+      local outcome = codecell.assert(one:wait())
+      assert.equal(200, #outcome.applied + #outcome.failed)
+      for _, failed in ipairs(outcome.failed) do
+        assert.equal("cancelled", failed.err.kind)
+      end
+      local none, err = two:wait()
+      assert.is_true(none ~= nil or err.kind == "cancelled")
+      assert.equal("", outside("find . -name '.codecell*'"))
+      assert.equal("", outside("find . -name '[0-9]*' ! -size 100000c"))
     end)
 
     it("never leads out, whatever is swapped here meanwhile #S059", function()

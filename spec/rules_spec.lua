@@ -154,7 +154,7 @@ for direct in (False, True):
     get("http://127.0.0.1:%%d/elsewhere" %% HTTP, direct)
     get(BASE + "@other.example:%%d/elsewhere" %% HTTP, direct)
 raw("CONNECT good.example:%%d HTTP/1.1\r\n\r\n" %% HTTP
-    + "GET /elsewhere HTTP/1.1\r\nHost: good.example\r\n\r\n", wait=2)
+    + "GET /elsewhere HTTP/1.1\r\nHost: good.example\r\n\r\n", wait=0.3)
 ]]
     local text = seen()
     assert.truthy(text:find("elsewhere", 1, true))

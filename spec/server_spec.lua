@@ -230,6 +230,10 @@ for request in (
     "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\nabc",
+    "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 2\r\n\r\nabc",
+    "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+    "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "GET /a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
     "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\nabc",
     "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\nabc",
     "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
@@ -238,7 +242,7 @@ for request in (
 ):
     answer = raw(request, True)
     print("no" if " 200 " not in answer else answer)]]
-    assert.equal(("no\n"):rep(8), text)
+    assert.equal(("no\n"):rep(11), text)
   end)
 
   it("bounds the head of a request, and how long it may take", function()

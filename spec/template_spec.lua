@@ -239,13 +239,15 @@ describe("the folder of templates #user", function()
   it("is not trusted when others could change it", function()
     local path = home.path
     home.path = path .. "/open"
-    shell.run(("mkdir -p -m 777 %s && chmod 777 %s"):format(shell.quote(home.path),
-      shell.quote(home.path)))
+    shell.run(("mkdir -p %s/templates && chmod 777 %s/templates"):format(home.path, home.path))
     local built, err = codecell.template.build("x", {})
     assert.is_nil(built)
     assert.equal("permission_denied", err.kind)
     assert.matches("CODECELL_HOME", err.message, 1, true)
     assert.is_nil((codecell.templates()))
+    shell.run(("chmod 755 %s/templates && chmod 777 %s && chmod 700 %s"):format(home.path,
+      home.path, path))
+    codecell.assert(codecell.templates()) -- nobody else can come near it
     home.path = "relative"
     built, err = codecell.template.build("x", {})
     assert.is_nil(built)
@@ -263,7 +265,8 @@ describe("the folder of templates #user", function()
       return
     end
     local path = home.path
-    shell.run(("mkdir -p %s/theirs/mine/templates && chown 65534 %s/theirs"):format(path, path))
+    shell.run(("mkdir -p %s/theirs/mine/templates && chown 65534 %s/theirs && chmod 755 %s")
+      :format(path, path, path))
     for _, place in ipairs({ "/theirs", "/theirs/mine" }) do
       home.path = path .. place
       local list, err = codecell.templates()
@@ -291,7 +294,13 @@ describe("the folder of templates #user", function()
 
   it("says that a description is broken, and can remove it", function()
     codecell.assert(codecell.template.build("broken", {}))
-    for _, text in ipairs({ "", "[]", "{", '{"format":1}', ("x"):rep(2000000) }) do
+    local whole = shell.read(home.path .. "/templates/broken/template.json")
+    local wrong = { "", "[]", "{", '{"format":1}', ("x"):rep(2000000) }
+    for _, field in ipairs({ '"envs":[1]', '"root":"relative"', '"from":{"kind":"else"}',
+      '"steps":[{}]', '"packages":1', '"kind":"other"', '"id":"../x"', '"size":-1' }) do
+      wrong[#wrong + 1] = whole:gsub("}%s*$", "," .. field .. "}") -- the last one counts
+    end
+    for _, text in ipairs(wrong) do
       shell.write(home.path .. "/templates/broken/template.json", text)
       local sandbox, err = codecell.create({ template = "broken" })
       assert.is_nil(sandbox)

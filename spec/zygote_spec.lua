@@ -476,8 +476,28 @@ time.sleep(60)
     end)
   end)
 
+  it("is not missed by a create that has just found it", function()
+    local its = pool()
+    local first = codecell.assert(codecell.create(with({ warm = true }, LIKE)))
+    local zygote = processes(pool())
+    local second = codecell.assert(codecell.create(with({ warm = true }, LIKE)))
+    attack.host("kill -9 " .. zygote) -- which nobody here knows yet
+    assert.equal("ready", its:stats().zygote)
+    local third = codecell.assert(codecell.create(with({ warm = true }, LIKE)))
+    assert.equal("2", ask(third, "1+1").text)
+    assert.is_false(ask(third, "1").state_lost)
+    assert.equal("2", ask(second, "1+1").text)
+    first:close()
+    second:close()
+    third:close()
+  end)
+
   it("is made again when it has ended", function()
     local its = pool()
+    take(LIKE, function() end) -- what was ready may have been of the one before
+    wait_until(function()
+      return its:stats().zygote == "ready" and its:stats().ready == 1
+    end)
     attack.host("kill -9 " .. processes(its))
     wait_until(function()
       return its:stats().zygote == "failed"

@@ -86,6 +86,23 @@ static int fail_open(const char *path, struct cell_error *error)
   return cell_fail(error, cell_kind_of(number), number, "open %s", path);
 }
 
+/* Not root of a user namespace, which is one user as others are. */
+static int is_root(void)
+{
+  unsigned inside, outside, count;
+  char text[64] = "";
+  int fd;
+
+  if (geteuid() != 0)
+    return 0;
+  fd = cell_fd_above_stdio(open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC));
+  if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+    text[0] = '\0';
+  cell_fd_close(&fd);
+  return sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 &&
+         inside == 0 && outside == 0 && count == UINT32_MAX;
+}
+
 int cell_host_folder_open(struct cell_host_folder *folder, const char *path,
                           struct cell_error *error)
 {
@@ -110,7 +127,8 @@ int cell_host_folder_open(struct cell_host_folder *folder, const char *path,
   folder->opened_at = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
   folder->uid = status.st_uid;
   folder->gid = status.st_gid;
-  folder->is_ours = geteuid() == 0 ||
+  folder->for_root = is_root();
+  folder->is_ours = folder->for_root ||
                     (status.st_uid == geteuid() && status.st_gid == getegid());
   return 0;
 }

@@ -13,6 +13,7 @@ struct cell_host_folder {
   uid_t uid;
   gid_t gid;
   double opened_at; /* seconds since 1970, as the time of files is kept */
+  int for_root;     /* this program has the rights of root */
   int is_ours;      /* the code of a sandbox is its owner, or is made so */
 };
 

@@ -107,18 +107,45 @@ static int make_folders(const char *path)
   return 0;
 }
 
-/* Of somebody who may change what is below it. */
-static int check_owner(const char *path, struct cell_error *error)
+/* Root's files are those of whoever has /: in a user namespace by another
+** number.
+*/
+static int is_trusted(uid_t owner)
+{
+  struct stat root;
+
+  return owner == geteuid() || owner == 0 ||
+         (stat("/", &root) == 0 && owner == root.st_uid);
+}
+
+/* Whether others may add to the directory, or rename what is in it. Many users
+** have a group of their own, by the same number, and leave all to it.
+*/
+static int is_open(const struct stat *status)
+{
+  int is_own_group =
+    status->st_gid == getegid() && (uid_t)status->st_gid == geteuid();
+
+  return !(status->st_mode & S_ISVTX) &&
+         (status->st_mode & (is_own_group ? S_IWOTH : S_IWGRP | S_IWOTH));
+}
+
+/* 1 when nobody else can go through the directory at all, 0 when nobody else
+** can change what is in it, or -1. is_last: it must be so whatever is above it.
+*/
+static int check_folder(const char *path, int is_last, struct cell_error *error)
 {
   struct stat status;
 
   if (stat(path, &status) < 0)
     return fail_path(error, "look at", path);
-  if (status.st_uid != geteuid() && status.st_uid != 0)
+  if (!is_trusted(status.st_uid))
     return cell_fail(error, CELL_PERMISSION_DENIED, 0,
                      "%s belongs to user %u, who could change what is in it",
                      path, (unsigned)status.st_uid);
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) && !(status.st_mode & S_ISVTX))
+  if (!is_last && !(status.st_mode & (S_IXGRP | S_IXOTH)))
+    return 1;
+  if (is_open(&status))
     return cell_fail(error, CELL_PERMISSION_DENIED, 0,
                      "others may write to %s: chmod go-w it", path);
   return 0;
@@ -128,25 +155,24 @@ int cell_store_check(const char *path, int make, struct cell_error *error)
 {
   char real[PATH_MAX];
   size_t i, length;
-  int writable;
+  int is_closed = 0;
 
   if (make && make_folders(path) < 0)
     return fail_path(error, "make the directory", path);
   if (realpath(path, real) == NULL)
     return fail_path(error, "look at", path);
   length = strlen(real);
-  for (i = 1; i <= length; i++) {
-    char end = real[i];
-
-    if (end != '/' && end != '\0')
+  for (i = 1; i < length && is_closed == 0; i++) {
+    if (real[i] != '/')
       continue;
     real[i] = '\0';
-    if (check_owner(real, error) < 0)
-      return -1;
-    real[i] = end;
+    is_closed = check_folder(real, 0, error);
+    real[i] = '/';
   }
-  writable = access(real, W_OK) == 0;
-  return writable || !make ? 0 : fail_path(error, "write to", path);
+  if (is_closed < 0 || check_folder(real, 1, error) < 0)
+    return -1;
+  return !make || access(real, W_OK) == 0 ? 0
+                                          : fail_path(error, "write to", path);
 }
 
 int cell_store_lock(const char *path, int alone, struct cell_error *error)

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/* host_folder(path): Descriptor, {path, uid, gid, opened_at, is_ours}: its
-** canonical path, its owner, when that was, and whether that is who the code of
-** a sandbox is outside (of a root host anybody is).
+/* host_folder(path): Descriptor, {path, uid, gid, opened_at, for_root,
+*is_ours}:
+** its canonical path, its owner, when that was, whether this program is root,
+** and whether the owner is who the code of a sandbox is outside (of a root host
+** anybody is).
 */
 static int host_folder(lua_State *L)
 {
@@ -28,6 +30,8 @@ static int host_folder(lua_State *L)
   lua_setfield(L, -2, "gid");
   lua_pushnumber(L, folder.opened_at);
   lua_setfield(L, -2, "opened_at");
+  lua_pushboolean(L, folder.for_root);
+  lua_setfield(L, -2, "for_root");
   lua_pushboolean(L, folder.is_ours);
   lua_setfield(L, -2, "is_ours");
   return 2;

@@ -34,7 +34,7 @@ struct cell_stems *lcell_check_stems(lua_State *L, int index)
 /* That of the host's programs, which is always there. */
 static struct cell_stem *check_stem(lua_State *L)
 {
-  return cell_stems_find(check_open(L, 1)->stems, "", NULL);
+  return cell_stems_find(check_open(L, 1)->stems, "", 0, NULL);
 }
 
 /* Waking the step is all that an alarm is for. */

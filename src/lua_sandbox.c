@@ -120,8 +120,9 @@ static struct cell_stem *find_stem(lua_State *L, struct cell_error *error)
   if (!lua_isnil(L, -1))
     return lcell_check_stem(L, -1);
   lua_getfield(L, 2, "root");
-  return cell_stems_find(lcell_check_stems(L, 1), luaL_optstring(L, -1, ""),
-                         error);
+  lua_getfield(L, 2, "gpu");
+  return cell_stems_find(lcell_check_stems(L, 1), luaL_optstring(L, -2, ""),
+                         lua_toboolean(L, -1), error);
 }
 
 static int sandbox_new(lua_State *L)

@@ -41,6 +41,9 @@ static const struct remedy remedies[] = {
    "/proc is partly covered, as containers do: run the container with "
    "unmasked paths (--security-opt systempaths=unconfined), or use the docker "
    "backend"},
+  {"gpu", ENODEV, CELL_UNSUPPORTED,
+   "this machine shows no GPU: there is no /dev/nvidia*, /dev/kfd or "
+   "/dev/dri/renderD*; load its driver, or leave `gpu` out"},
   {"template", ENOENT, CELL_NOT_FOUND, "the folder must exist"},
   {"template", ENOTDIR, CELL_INVALID_ARGUMENT, "name a folder, not a link"},
   {"template", EACCES, CELL_PERMISSION_DENIED,
@@ -57,7 +60,8 @@ static const struct remedy remedies[] = {
    "files:upload"},
   {"mount owner", EINVAL, CELL_UNSUPPORTED,
    "the file system of the folder cannot show its files as another user's: run "
-   "the program as their owner, or copy the folder with files:upload"},
+   "the program as their owner, give them to 200000:200000 (who code is of a "
+   "program of root), or copy the folder with files:upload"},
   {"mount owner", ENOSYS, CELL_UNSUPPORTED,
    "for a program of root this needs Linux 5.12 or later: run it as the owner "
    "of the folder, or copy the folder with files:upload"},

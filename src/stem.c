@@ -411,6 +411,36 @@ void cell_stem_want_mounts(struct cell_stem *stem)
   set_flag(stem, CELL_SETUP_MOUNTS);
 }
 
+void cell_stem_want_gpu(struct cell_stem *stem)
+{
+  set_flag(stem, CELL_SETUP_GPU);
+}
+
+int cell_stem_has_gpu(const struct cell_stem *stem)
+{
+  return (stem->flags & CELL_SETUP_GPU) != 0;
+}
+
+int cell_stem_bind_as(struct cell_stem *stem, const struct cell_stem *other,
+                      struct cell_error *error)
+{
+  unsigned char *setup = malloc(other->setup_length);
+  struct cell_packer packer;
+
+  if (setup == NULL)
+    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "set binds");
+  memcpy(setup, other->setup, other->setup_length);
+  cell_pack_start(&packer, setup, other->setup_length);
+  cell_pack_u32(&packer, stem->flags); /* the first of it */
+  if (stem->setup_length != other->setup_length ||
+      memcmp(setup, stem->setup, stem->setup_length) != 0)
+    retire(stem);
+  free(stem->setup);
+  stem->setup = setup;
+  stem->setup_length = other->setup_length;
+  return 0;
+}
+
 void cell_stem_plant(struct cell_stem *stem, struct cell_seed *seed)
 {
   stem->seed = seed;

@@ -38,6 +38,13 @@ int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
 ** that can open them. Makes a new stem at the next create, once.
 */
 void cell_stem_want_mounts(struct cell_stem *stem);
+/* Its sandboxes have the devices of the machine's GPUs. Before its first start.
+ */
+void cell_stem_want_gpu(struct cell_stem *stem);
+int cell_stem_has_gpu(const struct cell_stem *stem);
+/* Have the binds of another one, which has the same root. */
+int cell_stem_bind_as(struct cell_stem *stem, const struct cell_stem *other,
+                      struct cell_error *error);
 /* Start it now, so that the first create is fast. */
 int cell_stem_start(struct cell_stem *stem, struct cell_error *error);
 /* Keep it although there is no sandbox. */

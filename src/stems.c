@@ -79,15 +79,32 @@ static void forget_idle(struct cell_stems *stems)
       place = &(*place)->next;
 }
 
-struct cell_stem *cell_stems_find(struct cell_stems *stems, const char *root,
-                                  struct cell_error *error)
+static struct member *find(struct cell_stems *stems, const char *root, int gpu)
 {
   struct member *member = stems->members;
 
-  while (member != NULL && strcmp(cell_stem_root(member->stem), root) != 0)
+  while (member != NULL && (strcmp(cell_stem_root(member->stem), root) != 0 ||
+                            cell_stem_has_gpu(member->stem) != gpu))
     member = member->next;
-  if (member != NULL)
-    return member->stem;
-  forget_idle(stems);
-  return add(stems, root, error) == 0 ? stems->members->stem : NULL;
+  return member;
+}
+
+struct cell_stem *cell_stems_find(struct cell_stems *stems, const char *root,
+                                  int gpu, struct cell_error *error)
+{
+  struct member *member = find(stems, root, gpu);
+  struct member *like = gpu ? find(stems, root, 0) : NULL;
+
+  if (member == NULL) {
+    forget_idle(stems);
+    if (add(stems, root, error) < 0)
+      return NULL;
+    member = stems->members;
+    if (gpu)
+      cell_stem_want_gpu(member->stem);
+    like = gpu ? find(stems, root, 0) : NULL;
+  }
+  if (like != NULL && cell_stem_bind_as(member->stem, like->stem, error) < 0)
+    return NULL;
+  return member->stem;
 }

@@ -11,10 +11,11 @@ struct cell_stems;
 struct cell_stems *cell_stems_new(struct cell_reactor *reactor,
                                   struct cell_error *error);
 void cell_stems_free(struct cell_stems *stems);
-/* That of the folder `root`, as of cell_stem_new; made when it is asked for
-** first. Borrowed until it is idle and another one is asked for.
+/* That of the folder `root`, as of cell_stem_new, whose sandboxes have GPUs or
+** not; made when it is asked for first. Borrowed until it is idle and another
+*one is asked for.
 */
 struct cell_stem *cell_stems_find(struct cell_stems *stems, const char *root,
-                                  struct cell_error *error);
+                                  int gpu, struct cell_error *error);
 
 #endif

@@ -5,6 +5,7 @@
 --- written beside its place and moved there; what fails is told, and everything else is done.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local mounts = require "codecell.mounts"
 local options = require "codecell.options"
 local project = require "codecell.project"
 
@@ -337,16 +338,7 @@ end
 local APPLY = { all = { type = "boolean" }, force = { type = "boolean" },
   paths = { type = "strings" } }
 
---- See `Sandbox:apply`.
----@param sandbox codecell.Sandbox
----@param given table?
----@return table? outcome
----@return codecell.Error? err
-function apply.apply(sandbox, given)
-  given = options.check("apply", given, APPLY, 4)
-  if (given.paths ~= nil) == (given.all == true) then
-    error("apply: give paths = {...}, or all = true", 3)
-  end
+local function apply_all(sandbox, given)
   local all, err = project.read(sandbox, "apply")
   if not all then
     return nil, err
@@ -367,6 +359,19 @@ function apply.apply(sandbox, given)
   table.sort(work.applied, by_path)
   table.sort(work.failed, by_path)
   return { applied = work.applied, failed = work.failed, truncated = all.truncated }
+end
+
+--- See `Sandbox:apply`.
+---@param sandbox codecell.Sandbox
+---@param given table?
+---@return table? outcome
+---@return codecell.Error? err
+function apply.apply(sandbox, given)
+  given = options.check("apply", given, APPLY, 4)
+  if (given.paths ~= nil) == (given.all == true) then
+    error("apply: give paths = {...}, or all = true", 3)
+  end
+  return mounts.keep(sandbox, apply_all, given)
 end
 
 return apply

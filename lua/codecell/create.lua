@@ -96,28 +96,9 @@ local function unsupported(what, hint)
   return nil, errors.unsupported("create: " .. what, "local", hint)
 end
 
--- What a driver shows of a GPU that it has found.
-local DRIVERS = { "/proc/driver/nvidia/version", "/sys/module/amdgpu/version",
-  "/sys/class/kfd/kfd/topology/generation_id" }
-
-local function refuse_gpu()
-  for _, path in ipairs(DRIVERS) do
-    local file = io.open(path, "rb")
-    if file then
-      file:close()
-      return unsupported(("gpu: this machine has one (%s), but gives none to code"):format(path),
-        "leave `gpu` out")
-    end
-  end
-  return unsupported(("gpu: no driver shows one on this machine: there is no %s"):format(
-    table.concat(DRIVERS, ", no ")), "install its driver, or leave `gpu` out")
-end
-
 -- Options that are understood and that the local backend does not have.
 local function check_supported(given)
-  if given.gpu then
-    return refuse_gpu()
-  elseif given.user and given.user ~= "user" and not (given.user == "root" and given.root_view) then
+  if given.user and given.user ~= "user" and not (given.user == "root" and given.root_view) then
     return unsupported(("user %q"):format(given.user), "leave it at \"user\"")
   end
   return true
@@ -186,7 +167,7 @@ function create.complete(options)
   end
   given.name_servers = settings.name_servers
   given.read_only = options.read_only == true
-  given.root_view = options.root_view == true
+  given.root_view, given.gpu = options.root_view == true, options.gpu == true
   return given, backend
 end
 

@@ -12,6 +12,13 @@ local wait = require "codecell.wait"
 
 local http = {}
 
+---@class codecell.HttpSettings
+---@field public boolean? refuse every address that is not the public internet's; default false
+---@field policy userdata? what may be reached (`network.policy`)
+---@field name_servers string? "127.0.0.1:53,..." instead of the system's
+---@field ca_file string? whom to trust instead of the system's authorities
+---@field socket string? path of the socket that all of it goes to, for a URL with an address
+
 ---@class codecell.HttpClient
 ---@field package made userdata
 ---@field package settings table
@@ -85,11 +92,7 @@ local function make(settings)
 end
 
 --- What makes requests: it keeps its connections for later ones, and shares nothing with others.
----@param settings? {public: boolean?, policy: userdata?, name_servers: string?, ca_file: string?, socket: string?}
----`public` (false): refuse every address that is not the public internet's; `policy`: what may be
----reached (`network.policy`); `name_servers`: "127.0.0.1:53,..." instead of the system's;
----`ca_file`: whom to trust instead of the system's authorities; `socket`: path of the socket that
----all of it goes to, for a URL with an address
+---@param settings? codecell.HttpSettings
 ---@return codecell.HttpClient? client
 ---@return codecell.Error? err kind "unsupported": libcurl is not installed; "out_of_memory"
 function http.client(settings)

@@ -88,7 +88,7 @@ function Kernel:start()
   end
   -- A session has the environment of its zygote: what was added comes with the first cell.
   self.process, self.version = process, is_session and 0 or sandbox._environment.version
-  self.ready, self.prepare = false, way.language.prepare
+  self.ready, self.prepare, self.is_session = false, way.language.prepare, is_session
   return true
 end
 
@@ -365,6 +365,12 @@ function Kernel:settle()
   return ensure(self)
 end
 
+-- Its zygote has ended just before: it never was.
+local function was_not_forked(self)
+  return self.is_session and self.process ~= nil and self.process:_state() == "failed"
+    and self.sandbox:_state() == "running"
+end
+
 local function run_cell(self, job, began, deadline)
   local locked = reactor.now()
   local ok, err = ensure(self, deadline)
@@ -391,6 +397,13 @@ local function run_cell(self, job, began, deadline)
   self.run = run
   local ended
   ended, err = follow(self, run, deadline)
+  if not ended and not job.is_rehearsal and was_not_forked(self) then
+    ok, err = replace(self, run)
+    self.lost = nil -- there was nothing yet
+    if ok then
+      ended, err = follow(self, run, deadline)
+    end
+  end
   if not ended then
     self:stop()
     return nil, err

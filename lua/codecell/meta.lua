@@ -63,6 +63,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field languages string[]? kernels to start at once
 ---@field name string? for people
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
+---@field gpu boolean? the devices of the machine's GPUs, NVIDIA's or AMD's; their libraries are
+---those in /usr; default false
 ---@field on_timeout ("kill"|"pause")? what happens at its deadline, default "kill"; a paused one
 ---keeps its memory until it is resumed, or ended
 ---@field record string? path of a cassette: what the sandbox is asked and answers, for the mock

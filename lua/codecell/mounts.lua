@@ -139,7 +139,7 @@ local function check_owner(mount, about)
   if mount.mode == "overlay" and not about.is_ours then
     return nil, errors.new("permission_denied", ("create: " .. NOT_OURS):format(mount.host,
       about.uid, about.gid), "use mode = \"read\", or copy it with files:upload")
-  elseif mount.mode == "write" and (about.uid == 0 or about.gid == 0) then
+  elseif mount.mode == "write" and about.for_root and (about.uid == 0 or about.gid == 0) then
     return nil, errors.new("denied_by_policy", ("create: " .. OF_ROOT):format(mount.host),
       "give the folder to another user, or use mode = \"overlay\"")
   end
@@ -214,14 +214,39 @@ function mounts.lies_below(sandbox, path)
   return false
 end
 
---- Let go of the folders.
----@param opened table[]?
-function mounts.close(opened)
-  for _, mount in ipairs(opened or {}) do
+local function close_all(opened)
+  for _, mount in ipairs(opened) do
     for _, folder in ipairs(mount.folders) do
       folder.folder:close()
     end
   end
+end
+
+--- Let go of the folders, once nobody holds them.
+---@param opened table[]?
+function mounts.close(opened)
+  if opened and (opened.held or 0) > 0 then
+    opened.is_closing = true
+  elseif opened then
+    close_all(opened)
+  end
+end
+
+--- Call a function that needs the folders and waits: another coroutine may close the sandbox.
+---@param sandbox codecell.Sandbox
+---@param body fun(sandbox: codecell.Sandbox, given: table): any, codecell.Error?
+---@param given table
+---@return any? value
+---@return codecell.Error? err
+function mounts.keep(sandbox, body, given)
+  local opened = sandbox._mounts or {}
+  opened.held = (opened.held or 0) + 1
+  local value, err = body(sandbox, given)
+  opened.held = opened.held - 1
+  if opened.held == 0 and opened.is_closing then
+    close_all(opened)
+  end
+  return value, err
 end
 
 --- Say of a failed start which folder it was about.

@@ -45,13 +45,13 @@ local function still_wanted(self, round)
 end
 
 -- A sandbox with kernels that have rehearsed.
-local function make(self)
+local function make(self, stem)
   local given = {}
   for name, value in pairs(self.given) do
     given[name] = value
   end
   given.id, given.timeout = "i" .. core.random_id(20), LIFETIME
-  local made, err = self.backend.create(given, self.zygote and self.zygote:wait(self.loop))
+  local made, err = self.backend.create(given, stem)
   if not made then
     return nil, err
   end
@@ -146,7 +146,11 @@ end
 local function refill(self)
   local round = self.round
   local generation, began = languages.generation(), reactor.now()
-  local made, err = make(self)
+  local stem = self.zygote and self.zygote:wait(self.loop)
+  local made, err = make(self, stem)
+  if not made and stem and still_wanted(self, round) and self.zygote:ready() ~= stem then
+    made, err = make(self, self.zygote:wait(self.loop)) -- it has ended meanwhile
+  end
   if not still_wanted(self, round) then
     if made then
       made:close()

@@ -5,6 +5,7 @@
 local core = require "codecell.core"
 local diff = require "codecell.diff"
 local errors = require "codecell.errors"
+local mounts = require "codecell.mounts"
 local options = require "codecell.options"
 local wait = require "codecell.wait"
 
@@ -259,13 +260,7 @@ end
 
 local CHANGES = { diff = { type = "boolean" }, paths = { type = "strings" } }
 
---- See `Sandbox:changes`.
----@param sandbox codecell.Sandbox
----@param given table?
----@return codecell.Change[]? changes
----@return codecell.Error? err
-function project.changes(sandbox, given)
-  given = options.check("changes", given, CHANGES, 4)
+local function list_changes(sandbox, given)
   local all, err = project.read(sandbox, "changes")
   if not all then
     return nil, err
@@ -281,7 +276,20 @@ function project.changes(sandbox, given)
       list[#list + 1] = project.public(change)
     end
   end
+  if sandbox:_closed() then
+    return nil, errors.new("cancelled", "changes: the sandbox was closed")
+  end
   return list
+end
+
+--- See `Sandbox:changes`.
+---@param sandbox codecell.Sandbox
+---@param given table?
+---@return codecell.Change[]? changes
+---@return codecell.Error? err
+function project.changes(sandbox, given)
+  given = options.check("changes", given, CHANGES, 4)
+  return mounts.keep(sandbox, list_changes, given)
 end
 
 return project

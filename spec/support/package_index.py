@@ -134,6 +134,7 @@ NPM = {
                               text='exports.value = require("pad").value + 1;\n')],
     '@scope/one': [npm_package('@scope/one', '1.0.0', text='exports.value = "scoped";\n')],
     'wrong-sum': [npm_package('wrong-sum', '1.0.0')],
+    'OldName': [npm_package('OldName', '1.0.0')],
     'script': [npm_package('script', '1.0.0', more={'scripts': {
         'postinstall': 'echo ran > made-by-script.txt'}})],
 }
@@ -200,6 +201,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if name == 'wrong-sum':
                 sum = '0' * 64
             url = '/files/%s/%s' % (name, file)
+            if name == 'dotted-name':  # as servers in companies write it
+                url = '../.././files/%s/%s' % (name, file)
             if name == 'private-file':
                 url = 'http://10.1.2.3/' + file
             list.append((file, url, sum))

@@ -74,22 +74,29 @@ function followTimers() {
 
 // Node before 22 never looks again for a package.json that was not there: one that is installed
 // after it was missed would not be found for as long as this runs. So node is not asked for what
-// is nowhere.
+// is nowhere. What was installed is in the home, wherever the code runs.
 function openRequire() {
   const { require: native } = globalThis;
-  const { isBuiltin } = require('module');
+  const { isBuiltin, createRequire } = require('module');
   const { existsSync } = require('fs');
   const { resolve } = native;
   const filename = `${process.cwd()}/[eval]`;
   const suffixes = ['', '.js', '.json', '.node', '.cjs'];
 
-  function check(specifier) {
+  const home = process.env.HOME || '/';
+  const ofHome = createRequire(`${home}/[eval]`);
+
+  // The function that finds it.
+  function choose(specifier) {
     if (typeof specifier !== 'string' || specifier === '' || /^[./#]/.test(specifier) ||
-        isBuiltin(specifier)) return;
+        isBuiltin(specifier)) return native;
     const parts = specifier.split('/');
     const name = specifier[0] === '@' ? `${parts[0]}/${parts[1]}` : parts[0];
     for (const folder of resolve.paths(specifier)) {
-      for (const suffix of suffixes) if (existsSync(`${folder}/${name}${suffix}`)) return;
+      for (const suffix of suffixes) if (existsSync(`${folder}/${name}${suffix}`)) return native;
+    }
+    for (const suffix of suffixes) {
+      if (existsSync(`${home}/node_modules/${name}${suffix}`)) return ofHome;
     }
     const error = new Error(`Cannot find module '${specifier}'\nRequire stack:\n- ${filename}`);
     error.code = 'MODULE_NOT_FOUND';
@@ -98,11 +105,10 @@ function openRequire() {
   }
 
   function checked(specifier) {
-    check(specifier);
-    return native(specifier);
+    return choose(specifier)(specifier);
   }
   checked.resolve = function (specifier, options) {
-    if (options === undefined) check(specifier);
+    if (options === undefined) return choose(specifier).resolve(specifier);
     return resolve(specifier, options);
   };
   Object.assign(checked.resolve, resolve);

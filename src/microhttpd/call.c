@@ -123,33 +123,58 @@ static enum MHD_Result refuse(struct call *call, unsigned status,
   return result;
 }
 
-static enum MHD_Result add_field(void *data, enum MHD_ValueKind kind,
-                                 const char *name, const char *value)
+/* What two readers could take for two things is no request. */
+struct reading {
+  struct cell_queue *fields;
+  unsigned hosts, lengths, codings;
+  int is_wrong;
+};
+
+static int is_name(const char *name)
 {
-  struct cell_queue *fields = data;
+  const char *at = name;
+
+  while (*at > ' ' && *at < 127 && *at != ':')
+    at++;
+  return at > name && *at == '\0';
+}
+
+static enum MHD_Result read_field(void *data, enum MHD_ValueKind kind,
+                                  const char *name, const char *value)
+{
+  struct reading *reading = data;
+  struct cell_queue *fields = reading->fields;
   size_t most = (size_t)2 * CELL_SERVER_HEAD_MAX;
 
   (void)kind;
   if (value == NULL)
     value = "";
-  return cell_queue_put(fields, name, strlen(name), most) == 0 &&
-             cell_queue_put(fields, ": ", 2, most) == 0 &&
-             cell_queue_put(fields, value, strlen(value), most) == 0 &&
-             cell_queue_put(fields, "\r\n", 2, most) == 0
-           ? MHD_YES
-           : MHD_NO;
+  reading->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+  reading->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+  if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+    reading->codings++;
+    reading->is_wrong |= strcasecmp(value, "chunked") != 0;
+  }
+  if (is_name(name) && strpbrk(value, "\r\n") == NULL &&
+      cell_queue_put(fields, name, strlen(name), most) == 0 &&
+      cell_queue_put(fields, ": ", 2, most) == 0 &&
+      cell_queue_put(fields, value, strlen(value), most) == 0 &&
+      cell_queue_put(fields, "\r\n", 2, most) == 0)
+    return MHD_YES;
+  reading->is_wrong = 1;
+  return MHD_NO;
 }
 
-/* Two ways to say where a body ends: another reader could choose the other. */
-static int is_ambiguous(struct MHD_Connection *connection)
+static int read_fields(struct call *call)
 {
-  const char *coding = MHD_lookup_connection_value(
-    connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+  struct reading reading = {&call->fields, 0, 0, 0, 0};
 
-  return coding != NULL &&
-         (strcasecmp(coding, "chunked") != 0 ||
-          MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-                                      MHD_HTTP_HEADER_CONTENT_LENGTH) != NULL);
+  MHD_get_connection_values(call->connection, MHD_HEADER_KIND, read_field,
+                            &reading);
+  return reading.is_wrong || reading.hosts > 1 ||
+             reading.lengths + reading.codings > 1
+           ? -1
+           : 0;
 }
 
 static enum MHD_Result begin(struct call *call, const char *method)
@@ -158,12 +183,10 @@ static enum MHD_Result begin(struct call *call, const char *method)
 
   call->has_begun = 1;
   call->method = strdup(method);
-  if (is_ambiguous(call->connection))
-    return refuse(call, 400, "The length of the body is ambiguous.\n");
   if (call->method == NULL || call->target == NULL)
     return MHD_NO;
-  MHD_get_connection_values(call->connection, MHD_HEADER_KIND, add_field,
-                            &call->fields);
+  if (read_fields(call) < 0)
+    return refuse(call, 400, "This request can be read in two ways.\n");
   call->is_owned = 1;
   if (owner->arrived(owner, call))
     return MHD_YES;

@@ -153,6 +153,12 @@ static int open_folder(const struct opener_wish *wish, struct stat *status)
   return -1;
 }
 
+/* Whether it is the sandbox's user's already. */
+static int is_plain(const struct stat *status)
+{
+  return status->st_uid == CELL_PLAIN_UID && status->st_gid == CELL_PLAIN_UID;
+}
+
 /* Of a folder whose file system knows no other owners, what everybody may read
 ** is left to read, and nothing to write.
 */
@@ -165,7 +171,8 @@ static int prepare(struct opener *opener, const struct opener_wish *wish,
 
   if (wish->mode == CELL_MOUNT_READ)
     change.set |= MOUNT_READ_ONLY;
-  if (opener->is_root && give_away(opener, tree, status) < 0 &&
+  if (opener->is_root && !is_plain(status) &&
+      give_away(opener, tree, status) < 0 &&
       (wish->mode != CELL_MOUNT_READ || errno != EINVAL))
     return fail(failure, "mount owner");
   if (call_mount_setattr(tree, 0, &change) < 0)

@@ -3,6 +3,7 @@
 
 #include "calls.h"
 #include "etc.h"
+#include "gpu.h"
 #include "mount.h"
 
 #include <sched.h>
@@ -236,7 +237,7 @@ static int attach_root(int root)
   return -1;
 }
 
-static int fill(int source, int root, struct failure *failure)
+static int fill(int source, int root, int gpu, struct failure *failure)
 {
   int i;
 
@@ -246,7 +247,8 @@ static int fill(int source, int root, struct failure *failure)
   for (i = 0; links[i][0] != NULL; i++)
     if (symlinkat(links[i][1], root, links[i][0]) < 0)
       return fail_at(failure, "root", links[i][0]);
-  if (copy_top(source, root, failure) < 0 || copy_nodes(root, failure) < 0)
+  if (copy_top(source, root, failure) < 0 || copy_nodes(root, failure) < 0 ||
+      (gpu && gpu_bind(root, failure) < 0))
     return -1;
   if (etc_build(source, root) < 0)
     return fail_at(failure, "root", "/etc");
@@ -270,14 +272,14 @@ static int open_source(struct skeleton_bind *source, int root)
 }
 
 /* Fill the root from where the programs are. It is the working directory. */
-static int fill_from(struct skeleton_bind *source, int root,
+static int fill_from(struct skeleton_bind *source, int root, int gpu,
                      struct failure *failure)
 {
   int from = open_source(source, root), result;
 
   if (from < 0)
     return fail_at(failure, "template", source->path);
-  result = fill(from, root, failure);
+  result = fill(from, root, gpu, failure);
   if (result == 0 && source->path[0] != '\0') {
     if (share_directory(from, root, "opt") < 0 && errno != ENOTDIR)
       result = fail_at(failure, "root", "/opt");
@@ -290,7 +292,7 @@ static int fill_from(struct skeleton_bind *source, int root,
 }
 
 int skeleton_build(struct skeleton_bind *source, struct skeleton_bind *binds,
-                   size_t count, struct failure *failure)
+                   size_t count, int gpu, struct failure *failure)
 {
   static const struct mount_option options[] = {
     {"size", "16m"}, {"nr_inodes", "4096"}, {"mode", "0755"}, {NULL, NULL}};
@@ -308,7 +310,7 @@ int skeleton_build(struct skeleton_bind *source, struct skeleton_bind *binds,
     fail(failure, "root");
     goto done;
   }
-  if (fill_from(source, root, failure) < 0 ||
+  if (fill_from(source, root, gpu, failure) < 0 ||
       attach_binds(root, binds, count, failure) < 0)
     goto done;
   if (call_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||

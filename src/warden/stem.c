@@ -148,7 +148,8 @@ static int prepare(struct stem *stem, struct failure *failure)
     return fail(failure, "start");
   if (take_identity(stem, failure) < 0 ||
       skeleton_build(&stem->setup.source, stem->setup.binds,
-                     stem->setup.bind_count, failure) < 0)
+                     stem->setup.bind_count,
+                     (stem->setup.flags & CELL_SETUP_GPU) != 0, failure) < 0)
     return -1;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return fail(failure, "lock-down");

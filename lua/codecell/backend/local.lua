@@ -22,10 +22,10 @@ local backend = {
   isolation = "kernel",
   contexts = context,
   features = {
-    changes = true, commands = true, files = true, fork = true, git = true, host = true,
-    install = true, metrics = true, mounts = true, network = true, network_update = true,
-    pause = true, pty = true, root = true, run_code = true, snapshot = true, templates = true,
-    warm = true, watch = true,
+    changes = true, commands = true, files = true, fork = true, git = true, gpu = true,
+    host = true, install = true, metrics = true, mounts = true, network = true,
+    network_update = true, pause = true, pty = true, root = true, run_code = true,
+    snapshot = true, templates = true, warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -136,6 +136,7 @@ function backend.create(options, stem)
     serves = options.gateway ~= nil,
     mounts = payload,
     root = options.root,
+    gpu = options.gpu,
     stem = stem,
   })
   if not sandbox then

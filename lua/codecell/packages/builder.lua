@@ -208,6 +208,10 @@ local function pack(sandbox, build)
         break
       end
       ok, err = writer:write(piece)
+      if ok and writer.size > build.disk then
+        ok, err = nil, errors.new("no_space", ("install: the packages take more than the disk of "
+          .. "the sandbox (%.0f MB); raise limits.disk"):format(build.disk / 1e6))
+      end
     end
     if stream then
       stream:close()

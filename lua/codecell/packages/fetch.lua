@@ -21,6 +21,23 @@ local function public_client()
   return public
 end
 
+-- A path without "." and "..", which lead to where they say and not above the root.
+local function plain_path(path)
+  local before, rest = path:match("^([^?]*)(.*)$")
+  local parts = {}
+  for part in (before:sub(2) .. "/"):gmatch("(.-)/") do
+    if part == ".." then
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  if before:find("/%.%.?$") then
+    parts[#parts + 1] = ""
+  end
+  return "/" .. table.concat(parts, "/") .. rest
+end
+
 --- An address that a document at `base` names, without its fragment; nil: none that can be asked.
 ---@param base string address of the document
 ---@param text string
@@ -37,10 +54,12 @@ function fetch.resolve(base, text)
   else
     path = origin .. (path:match("^(.*/)") or "/") .. text
   end
-  if not path:lower():find("^https?://[^/?#@%s]+") or path:find("[%c%s\127-\255]") then
+  local authority = path:lower():match("^https?://([^/?#]+)")
+  if not authority or authority:find("@", 1, true) or path:find("[%c%s\127-\255]") then
     return nil
   end
-  return path
+  local where, rest = path:match("^(%a+://[^/?]+)(.*)$")
+  return where .. (rest:sub(1, 1) == "/" and plain_path(rest) or "/" .. rest)
 end
 
 local function origin_of(url)

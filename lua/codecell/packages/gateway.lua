@@ -40,15 +40,16 @@ local function say_failed(desk, request, manager, what, err)
 end
 
 local function missing(desk, request, manager, name)
-  local near = names.nearest(manager, name)
+  local near = names.nearest(manager, name:lower())
   local why = "the index has no such package"
     .. (near and ("; did you mean %q?"):format(near) or "")
-  desk:missing(name, why)
+  desk:missing(name:lower(), why)
   return say(request, manager, 404, name .. ": " .. why)
 end
 
+-- Old packages of npm have capital letters in their names, which count for the registry alone.
 local function is_refused(desk, request, manager, name)
-  local why = desk:refusal(manager, name)
+  local why = desk:refusal(manager, name:lower())
   if why then
     say(request, manager, 403, ("%s: %s"):format(name, why))
   end
@@ -330,13 +331,14 @@ end
 local function npm(desk, request, path)
   path = path:gsub("%%2[fF]", "/"):gsub("%%40", "@")
   local name, file = path:match("^/%-/files/(.+)/([^/]+)$")
-  local spec = names.npm(name or path:sub(2))
-  if not spec or spec.name ~= (name or path:sub(2)):lower() then
+  local wanted = name or path:sub(2)
+  local spec = names.npm(wanted)
+  if not spec or spec.name ~= wanted:lower() then
     return say(request, "npm", 404, "there is nothing here but /npm/NAME")
   end
   local is_short = name ~= nil
     or (request.headers.accept or ""):find("install-v1", 1, true) ~= nil
-  local page, source = page_of(desk, request, "npm", spec.name, is_short)
+  local page, source = page_of(desk, request, "npm", wanted, is_short)
   if not page then
     return
   end

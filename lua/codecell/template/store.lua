@@ -83,14 +83,60 @@ local function is_texts(value)
   return true
 end
 
+local function is_list(value)
+  if value ~= nil and type(value) ~= "table" then
+    return false
+  end
+  for _, text in ipairs(value or {}) do
+    if type(text) ~= "string" then
+      return false
+    end
+  end
+  return true
+end
+
+local KINDS = { folder = "path", root = "path", template = "name" }
+
+local function is_origin(from)
+  return from == nil or type(from) == "table" and KINDS[from.kind] ~= nil
+    and type(from[KINDS[from.kind]]) == "string" and type(from.text) == "string"
+    and (from.kind == "template" or type(from.digest) == "string")
+end
+
+local function is_number(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 53
+end
+
+-- What each field may be, where it may be missing.
+local FIELDS = {
+  cwd = function(value) return type(value) == "string" end,
+  description = function(value) return type(value) == "string" end,
+  envs = is_texts,
+  from = is_origin,
+  imports = is_list,
+  indexes = function(value) return type(value) == "table" end,
+  interpreters = is_texts,
+  packages = function(value)
+    return type(value) == "table" and is_list(value.python) and is_list(value.javascript)
+  end,
+  root = function(value) return type(value) == "string" and value:sub(1, 1) == "/" end,
+  steps = is_list,
+  title = function(value) return type(value) == "string" end,
+}
+
 local function is_about(about, name)
-  return type(about) == "table" and about.format == FORMAT and about.name == name
-    and type(about.id) == "string" and about.id:find("^%w+$") ~= nil
-    and (about.kind == "template" or about.kind == "snapshot")
-    and (about.root == nil or type(about.root) == "string" and about.root:sub(1, 1) == "/")
-    and (about.cwd == nil or type(about.cwd) == "string")
-    and (about.envs == nil or is_texts(about.envs))
-    and (about.indexes == nil or type(about.indexes) == "table")
+  if type(about) ~= "table" or about.format ~= FORMAT or about.name ~= name
+    or type(about.id) ~= "string" or not about.id:find("^%w+$")
+    or about.kind ~= "template" and about.kind ~= "snapshot"
+    or not (is_number(about.files) and is_number(about.size) and is_number(about.created_at)) then
+    return false
+  end
+  for field, is_right in pairs(FIELDS) do
+    if about[field] ~= nil and not is_right(about[field]) then
+      return false
+    end
+  end
+  return true
 end
 
 local function path_of(folder, name)
