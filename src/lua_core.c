@@ -245,12 +245,35 @@ static int core_repair(lua_State *L)
   return 1;
 }
 
+/* plain(text, at): what stands from there to the next quote, and the place of
+** that quote; nil where JSON has anything but printable ASCII in between.
+*/
+static int core_plain(lua_State *L)
+{
+  size_t length, i;
+  const char *text = luaL_checklstring(L, 1, &length);
+  size_t start = (size_t)luaL_checkinteger(L, 2) - 1;
+
+  for (i = start; i < length; i++) {
+    unsigned char byte = (unsigned char)text[i];
+    if (byte == '"') {
+      lua_pushlstring(L, text + start, i - start);
+      lua_pushinteger(L, (lua_Integer)i + 1);
+      return 2;
+    }
+    if (byte < 0x20 || byte >= 0x7f || byte == '\\')
+      return 0;
+  }
+  return 0;
+}
+
 static const luaL_Reg functions[] = {
   {"cpu_count", core_cpu_count},
   {"getpid", core_getpid},
   {"isatty", core_isatty},
   {"kernel", core_kernel},
   {"launch_again", core_launch_again},
+  {"plain", core_plain},
   {"random", core_random},
   {"random_id", core_random_id},
   {"repair", core_repair},

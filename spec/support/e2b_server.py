@@ -18,12 +18,22 @@ import time
 FOLDER = sys.argv[1]
 LOCK = threading.Lock()
 USED = {}
+CURRENT = {"mark": None, "script": None}
+
+
+def read_script():
+    """The script as it is now; it is replaced, and never written again."""
+    with open(os.path.join(FOLDER, "script.json")) as file:
+        about = os.fstat(file.fileno())
+        mark = (about.st_ino, about.st_mtime_ns, about.st_size)
+        if CURRENT["mark"] != mark:
+            CURRENT.update(mark=mark, script=json.load(file))
+    return CURRENT["script"]
 
 
 def find_rule(method, path):
     with LOCK:
-        with open(os.path.join(FOLDER, "script.json")) as file:
-            script = json.load(file)
+        script = read_script()
         for i, rule in enumerate(script["rules"]):
             key = (script["serial"], i)
             if rule.get("method", method) != method or not re.search(rule["path"], path):
