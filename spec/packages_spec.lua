@@ -454,9 +454,11 @@ describe("packages", function()
 
     it("is refused where others could write", function()
       if needs_pip() then return end
-      shell.run("chmod 0777 " .. folder .. "/codecell/packages/layers")
+      local kept = folder .. "/codecell"
+      shell.run(("chmod 0755 %s %s %s/packages; chmod 0777 %s/packages/layers"):format(folder,
+        kept, kept, kept))
       local none, err = create():install("alpha", { fresh = true })
-      shell.run("chmod 0700 " .. folder .. "/codecell/packages/layers")
+      shell.run(("chmod 0700 %s %s/packages/layers"):format(folder, kept))
       assert.is_nil(none)
       assert.equal("permission_denied", err.kind)
     end)

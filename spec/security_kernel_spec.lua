@@ -26,6 +26,14 @@ for bit in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x
     assert.is_nil(attack.unexpected(found, set("EPERM")))
   end))
 
+  it("gives no child to our own processes #S021 #S120", numbered(function(sandbox)
+    local found = outcomes(sandbox, [[
+report("parent", call(56, 0x8000 | 17, 0, 0, 0, 0))
+report("parent high", call(56, 0x8000 | 17 | (0x7fff << 32), 0, 0, 0, 0))
+]])
+    assert.is_nil(attack.unexpected(found, set("EPERM")))
+  end))
+
   it("does not know clone3, so that libc falls back to clone #S022", numbered(function(sandbox)
     local found = outcomes(sandbox, [[
 import threading

@@ -127,6 +127,26 @@ static int move(int parent, const char *from, const char *to, int is_new)
            : renameat(parent, from, parent, to);
 }
 
+/* By what is opened: fchmodat would follow a link, which somebody who writes to
+** the folder too may have put there meanwhile.
+*/
+static int set_mode(int parent, const char *last, uint32_t mode)
+{
+  int fd =
+    cell_fd_above_stdio(openat(parent, last, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  char path[32];
+  int result, number;
+
+  if (fd < 0)
+    return -1;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  result = chmod(path, (mode_t)mode & PERMISSIONS);
+  number = errno;
+  cell_fd_close(&fd);
+  errno = number;
+  return result;
+}
+
 int cell_project_place(int root, const char *made, const char *name, int mode,
                        int is_new, struct cell_error *error)
 {
@@ -142,8 +162,7 @@ int cell_project_place(int root, const char *made, const char *name, int mode,
     fail_at(error, "look at", name);
   /* The mode last: a new owner takes bits away. */
   else if (give(parent, from, &like) < 0 ||
-           (mode >= 0 &&
-            fchmodat(parent, from, (mode_t)mode & PERMISSIONS, 0) < 0) ||
+           (mode >= 0 && set_mode(parent, from, (uint32_t)mode) < 0) ||
            move(parent, from, to, is_new) < 0)
     fail_at(error, "put in its place", name);
   else
@@ -171,20 +190,12 @@ int cell_project_permit(int root, const char *name, uint32_t mode,
                         struct cell_error *error)
 {
   const char *last;
-  char path[32];
-  int parent = cell_tree_parent(root, name, &last, error), fd, result = -1;
+  int parent = cell_tree_parent(root, name, &last, error), result = 0;
 
   if (parent < 0)
     return -1;
-  /* By what was opened, since fchmodat would follow a link. */
-  fd =
-    cell_fd_above_stdio(openat(parent, last, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  if (fd < 0 || chmod(path, (mode_t)mode & PERMISSIONS) < 0)
-    fail_at(error, "change the mode of", name);
-  else
-    result = 0;
-  cell_fd_close(&fd);
+  if (set_mode(parent, last, mode) < 0)
+    result = fail_at(error, "change the mode of", name);
   cell_fd_close(&parent);
   return result;
 }

@@ -9,6 +9,7 @@
 #include "utf8.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -267,6 +268,17 @@ static int core_plain(lua_State *L)
   return 0;
 }
 
+/* working_folder(): its path; a shell's PWD may be that of another program. */
+static int core_working_folder(lua_State *L)
+{
+  char path[PATH_MAX];
+
+  if (getcwd(path, sizeof path) == NULL)
+    return lcell_failed(L, cell_kind_of(errno), errno, "working folder");
+  lua_pushstring(L, path);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
   {"cpu_count", core_cpu_count},
   {"getpid", core_getpid},
@@ -279,6 +291,7 @@ static const luaL_Reg functions[] = {
   {"repair", core_repair},
   {"terminal_size", core_terminal_size},
   {"uid", core_uid},
+  {"working_folder", core_working_folder},
   {NULL, NULL},
 };
 

@@ -155,7 +155,7 @@ static int add_refused_arguments(scmp_filter_ctx filter)
       SCMP_A1(SCMP_CMP_MASKED_EQ, drivers[i % 2], drivers[i % 2]));
 
   for (i = 0; i < 32; i++)
-    if ((0x7e020080u >> i & 1) != 0)
+    if ((0x7e028080u >> i & 1) != 0)
       failed |=
         seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                          SCMP_A0(SCMP_CMP_MASKED_EQ, 1u << i, 1u << i));

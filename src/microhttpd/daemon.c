@@ -80,12 +80,12 @@ static int adopt(void *data, int *fd, uint32_t about, struct cell_error *error)
     guest->next->previous = guest;
   server->guests = server->adopted = guest;
   if (MHD_add_connection(server->daemon, taken, (void *)&there, size) ==
-      MHD_YES) {
+        MHD_YES ||
+      server->adopted == NULL) { /* it came, and was told to have left */
     server->adopted = NULL;
     return 0;
   }
-  if (server->adopted != NULL)
-    forget(server, guest); /* and the socket was closed */
+  forget(server, guest); /* and the socket was closed */
   return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
                    "adopt a connection: the server has too many");
 }

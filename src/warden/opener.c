@@ -261,7 +261,7 @@ int opener_start(int is_root, const struct self_title *title)
   pid_t pid;
 
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-    return -1;
+    return -errno;
   pid = (pid_t)syscall(SYS_clone, (is_root ? 0 : CLONE_NEWNS) | SIGCHLD, 0, 0,
                        0, 0);
   if (pid == 0) {
@@ -278,8 +278,7 @@ int opener_start(int is_root, const struct self_title *title)
   if (pid > 0)
     return ends[0];
   close(ends[0]);
-  errno = number;
-  return -1;
+  return -number;
 }
 
 /* What the opener said. Without one a stem is of no use: it ends, as if it had
@@ -318,8 +317,8 @@ int opener_open(int opener, const struct opener_wish *wish,
   cell_pack_u64(&packer, wish->device);
   cell_pack_u64(&packer, wish->inode);
   cell_pack_string(&packer, wish->path);
-  if (opener < 0 || packer.failed) { /* a stem that was not told to have one */
-    errno = EPROTO;
+  if (opener < 0 || packer.failed) {
+    errno = opener < 0 ? -opener : ENAMETOOLONG;
     return fail(failure, "mount");
   }
   wire_send(opener, 0, 0, &packer, -1);

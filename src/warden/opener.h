@@ -23,11 +23,12 @@ struct opener_wish {
 };
 
 /* As root before the rights are dropped, else in the user namespace, before the
-** root is left. Returns a socket, or -1 and errno.
+** root is left. Returns a socket, or less than 0: an errno why there is none.
 */
 int opener_start(int is_root, const struct self_title *title);
-/* A mount of that folder, attached nowhere, or -1. What is mounted below it is
-** not in it. A folder of a root host has its owner made the sandbox's user.
+/* A mount of that folder, attached nowhere, or -1; of `opener` as it came from
+** opener_start. What is mounted below the folder is not in it. Of a root host
+** its owner is made the sandbox's user.
 */
 int opener_open(int opener, const struct opener_wish *wish,
                 struct failure *failure);

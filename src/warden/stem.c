@@ -52,7 +52,7 @@ struct stem {
   struct cgroup cgroup;
   struct child *children;
   size_t count, size;
-  int opener;           /* -1: there is none */
+  int opener;           /* less than 0: there is none, an errno why */
   struct mounts mounts; /* of the create at hand */
   struct self_title title;
   struct setup setup;
@@ -77,12 +77,11 @@ static int make_fresh(struct stem *stem)
   return sethostname("sandbox", 7);
 }
 
-static int start_opener(struct stem *stem, int is_root, struct failure *failure)
+/* Without one only sandboxes that have mounts cannot be made. */
+static void start_opener(struct stem *stem, int is_root)
 {
-  if (!(stem->setup.flags & CELL_SETUP_MOUNTS))
-    return 0;
-  stem->opener = opener_start(is_root, &stem->title);
-  return stem->opener < 0 ? fail(failure, "mount") : 0;
+  if (stem->setup.flags & CELL_SETUP_MOUNTS)
+    stem->opener = opener_start(is_root, &stem->title);
 }
 
 static int take_identity(struct stem *stem, struct failure *failure)
@@ -92,8 +91,8 @@ static int take_identity(struct stem *stem, struct failure *failure)
   gid_t gid;
 
   if (is_root) {
-    if (start_opener(stem, is_root, failure) < 0 ||
-        skeleton_open(&stem->setup.source, stem->setup.binds,
+    start_opener(stem, is_root);
+    if (skeleton_open(&stem->setup.source, stem->setup.binds,
                       stem->setup.bind_count, failure) < 0)
       return -1;
     cgroup_open(&stem->cgroup, CELL_PLAIN_UID, &stem->title);
@@ -112,8 +111,8 @@ static int take_identity(struct stem *stem, struct failure *failure)
   if (stem->process < 0 || identity_deny_groups(stem->process) < 0 ||
       identity_map(stem->process, CELL_INSIDE_UID, uid, gid) < 0)
     return fail(failure, "maps");
-  if (!is_root && start_opener(stem, is_root, failure) < 0)
-    return -1;
+  if (!is_root)
+    start_opener(stem, is_root);
   stem->home = openat(stem->process, "ns/net", O_RDONLY | O_CLOEXEC);
   if (stem->home < 0)
     return fail(failure, "namespaces");
@@ -484,7 +483,8 @@ int stem_run(char *title, size_t title_size)
   int result;
 
   stem.channel = CELL_CHANNEL;
-  stem.networks.maker = stem.cgroup.steward = stem.opener = -1;
+  stem.networks.maker = stem.cgroup.steward = -1;
+  stem.opener = -EPROTO;
   zygote_clear(&stem.zygote);
   stem.title.text = title;
   stem.title.size = title_size;

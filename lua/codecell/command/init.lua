@@ -1,5 +1,6 @@
 --- The `codecell` command: finds the command that is asked for, reads its
 --- options, and answers with an exit status.
+local core = require "codecell.core"
 local nearest = require "codecell.nearest"
 local options = require "codecell.command.options"
 
@@ -26,6 +27,20 @@ local HELP = { name = "help", short = "h", help = "show this help" }
 ---@param message string
 function command.abort(message)
   error({ abort = message }, 0)
+end
+
+--- A path from the root, for a program that runs in another folder, or later.
+---@param path string
+---@return string
+function command.absolute(path)
+  if path:sub(1, 1) == "/" then
+    return path
+  end
+  local folder, err = core.working_folder()
+  if not folder then
+    command.abort(tostring(err))
+  end
+  return folder:gsub("/$", "") .. "/" .. path
 end
 
 --- One line of JSON on standard output.

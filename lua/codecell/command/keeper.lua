@@ -1,6 +1,7 @@
 --- The keeper: the background program (`codecell serve --unix`) that keeps named sandboxes of one
 --- user between commands. Here is how commands find it, start it and ask it.
 local codecell = require "codecell"
+local command = require "codecell.command"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local http = require "codecell.http"
@@ -26,8 +27,16 @@ function keeper.socket()
   return folder .. "/codecell/serve.sock"
 end
 
+-- Whoever could put another socket there would get the code, and what it is given.
 local function open()
-  return http.client({ socket = keeper.socket() })
+  local path = keeper.socket()
+  local ok, err = core.host_store(path:match("^(.*)/"), false)
+  if ok then
+    return http.client({ socket = path })
+  elseif err.kind == "not_found" then
+    return nil, errors.new("unavailable", "no program keeps named sandboxes")
+  end
+  return nil, err
 end
 
 local function request(client, method, path, body, timeout)
@@ -37,7 +46,8 @@ end
 
 --- Whether it runs.
 ---@return codecell.HttpClient? client to ask it by
----@return codecell.Error? err kind "unavailable": it does not run
+---@return codecell.Error? err kind "unavailable": it does not run; "permission_denied": the folder
+---of its socket is not of this user alone
 function keeper.find()
   local client, err = open()
   if not client then
@@ -53,26 +63,16 @@ function keeper.find()
   return client
 end
 
---- A path from the root, as who runs elsewhere needs it.
----@param path string
----@return string
-function keeper.absolute(path)
-  if path:sub(1, 1) == "/" then
-    return path
-  end
-  return (os.getenv "PWD" or "") .. "/" .. path
-end
-
 --- Have it run.
 ---@return codecell.HttpClient? client
 ---@return codecell.Error? err
 function keeper.start()
   local client, err = keeper.find()
-  if client or err.kind == "unsupported" then
+  if client or err.kind == "unsupported" or err.kind == "permission_denied" then
     return client, err
   end
   local started
-  started, err = core.launch_again({ "codecell", keeper.absolute(arg[0]), "serve", "--unix",
+  started, err = core.launch_again({ "codecell", command.absolute(arg[0]), "serve", "--unix",
     keeper.socket() })
   if not started then
     return nil, err
@@ -134,12 +134,15 @@ function keeper.order(client, order, heard)
     return nil, problem
   end
   local answer, err = request(client, "POST", "run", text, DAY)
-  local rest, chunk = "", nil
+  local rest, chunk = {}, nil -- pieces of a line that may be long
   repeat
     if answer then
       chunk, err = answer:read()
     end
-    rest = take_lines(rest .. (chunk or ""), heard)
+    rest[#rest + 1] = chunk
+    if chunk and chunk:find("\n", 1, true) then
+      rest = { take_lines(table.concat(rest), heard) }
+    end
   until not chunk
   return not err or nil, err
 end

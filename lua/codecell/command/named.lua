@@ -18,7 +18,7 @@ local function options_of(options)
     return nil, message
   end
   for _, mount in ipairs(mounts) do
-    mount.host = keeper.absolute(mount.host)
+    mount.host = command.absolute(mount.host)
   end
   return { network = options.network, template = options.template, packages = options.packages,
     mounts = mounts[1] and mounts or nil }
@@ -31,7 +31,7 @@ local function files_of(options)
     if not name or name == "." or name == ".." then
       return nil, ("--file %s: name the folder, so that it has a name inside"):format(path)
     end
-    files[i] = { path = keeper.absolute(path), name = name }
+    files[i] = { path = command.absolute(path), name = name }
   end
   return files
 end

@@ -116,15 +116,13 @@ local function show_failure(err, out)
   return err.step and command.status.code_failed or status
 end
 
--- A folder as the shell that called us names it.
+-- A folder by its path from the root: a template keeps what it was made from.
 local function from_here(from)
-  local folder = os.getenv "PWD"
-  if from and folder and from:find "[./]" and from:sub(1, 1) ~= "/" then
-    local there = core.host_directory(folder .. "/" .. from, false)
-    if there then
-      there:close()
-      return folder .. "/" .. from
-    end
+  local path = from and from:find "[./]" and command.absolute(from)
+  local there = path and core.host_directory(path, false)
+  if there then
+    there:close()
+    return path
   end
   return from
 end
