@@ -223,7 +223,7 @@ describe("commands in a sandbox of E2B", function()
         config = { cmd = "/bin/bash", args = json.list { "-c", "x" }, envs = {} } } } } },
       { method = "POST", path = "Connect$", body = e2b.process(out "later", e2b.exit0) },
       { method = "POST", path = "SendInput$", json = {} },
-      { method = "POST", path = "SendSignal$", times = 1, json = {} },
+      { method = "POST", path = "SendSignal$", contains = "SIGTERM", json = {} },
       { method = "POST", path = "SendSignal$", status = 404,
         json = { code = "not_found", message = "process with pid 5 not found" } }))
     local list = codecell.assert(sandbox.commands:list())
@@ -276,6 +276,19 @@ describe("commands in a sandbox of E2B", function()
     collectgarbage()
     collectgarbage()
     wait_for("SendSignal")
+  end)
+
+  it("are killed though they were let go before they had begun", function()
+    server:script(e2b.rules({ method = "POST", path = START, hang = true, pieces = 4, pause = 0.05,
+      body = envelope { event = { start = { pid = 11 } } } },
+      { method = "POST", path = "SendSignal$", json = {} }))
+    local task = codecell.async(function()
+      return sandbox.commands:run("sleep 100", { timeout = 0.1 })
+    end)
+    assert.is_true(codecell.assert(task:wait(10)).timed_out)
+    wait_for("SendSignal")
+    assert.same({ process = { pid = 11 }, signal = "SIGNAL_SIGKILL" },
+      json.decode(server:asked("POST", "SendSignal")[1].body))
   end)
 
   it("are let go when an object that was connected is collected, and not killed", function()

@@ -1,7 +1,7 @@
 """A server that answers as a script says: for what a cloud does that cannot be had otherwise.
 
 Its folder holds script.json, a list of rules, which may change at any time: {"serial", "rules":
-[{"method", "path", "times", "status", "headers", "body" (base64), "cut", "pieces", "pause",
+[{"method", "path", "contains", "times", "status", "headers", "body" (base64), "cut", "pieces", "pause",
 "endless", "length", "drop"}]}. The first rule that fits and is not used up answers. Each request is
 a line of JSON in the file log.
 """
@@ -31,12 +31,14 @@ def read_script():
     return CURRENT["script"]
 
 
-def find_rule(method, path):
+def find_rule(method, path, body):
     with LOCK:
         script = read_script()
         for i, rule in enumerate(script["rules"]):
             key = (script["serial"], i)
             if rule.get("method", method) != method or not re.search(rule["path"], path):
+                continue
+            if rule.get("contains", "").encode() not in body:
                 continue
             if USED.get(key, 0) >= rule.get("times", 1 << 30):
                 continue
@@ -105,7 +107,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "headers": {name.lower(): value for name, value in self.headers.items()},
             "body": base64.b64encode(body).decode(), "at": time.time(),
         })
-        rule = find_rule(self.command, path)
+        rule = find_rule(self.command, path, body)
         if rule.get("drop"):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

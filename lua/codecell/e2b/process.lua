@@ -104,11 +104,19 @@ local function hear_deadline(run)
   finish(run, "exited")
 end
 
+-- Its owner has let go of it before it had a number to be killed by.
+local function end_unwanted(run, message)
+  if run.is_unwanted and message and hear(run, message) and run.pid then
+    process.signal(run.there, run.pid, 9)
+  end
+end
+
 local function follow(run, stream)
   while run.state == "starting" or run.state == "running" do
     local message, err = stream:next()
     local ok = message ~= nil
     if run.is_let_go then
+      end_unwanted(run, message)
       break
     elseif message then
       ok, err = hear(run, message)
@@ -127,7 +135,7 @@ end
 local function begin(run, open)
   task.background(function()
     local stream, err = open()
-    if stream and run.is_let_go then
+    if stream and run.is_let_go and not run.is_unwanted then
       stream:close()
     elseif stream then
       run.stream = stream
@@ -152,6 +160,7 @@ end
 local function leave(run, owns)
   run.holders = run.holders - 1
   run.is_let_go = run.is_let_go or owns or run.holders == 0
+  run.is_unwanted = owns and run.state == "starting"
   if run.is_let_go then
     run.outputs[0].is_over, run.outputs[1].is_over = true, true
   end
@@ -445,7 +454,7 @@ function Process:_release()
   if run then
     self._end:fire()
   end
-  if run and run.is_let_go and run.stream then
+  if run and run.is_let_go and run.stream and not run.is_unwanted then
     run.stream:close()
   end
 end
