@@ -20,7 +20,7 @@ end
 describe("codecell bench", function()
   it("start tells p50 and p95 of create and first cell, cold and from a pool #D20 #D22 #L12",
     function()
-      local figures = figures_of "bench start -n 5"
+      local figures = figures_of "bench start --mode local -n 5"
       for _, name in ipairs({ "cold", "pool" }) do
         assert_summary(figures[name].create, 5)
         assert_summary(figures[name].first_cell, 5)

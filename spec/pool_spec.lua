@@ -313,7 +313,7 @@ builtins.len = json.dumps = lambda *_: "poisoned"
 print(len([]))]]):format(("[%s]"):format(table.concat(waiting, ", ")))).logs.stdout)
       assert.equal("poisoned\n", text)
     end)
-    assert.equal(1, pool:stats().ready)
+    assert.is_true(pool:stats().ready >= 1) -- which is older than what was made since
     take({}, function(second)
       local found = ask(second, [[
 import json, os, pathlib, socket

@@ -1,4 +1,5 @@
 -- Attacks on folders of this machine that sandboxes are given.
+local codecell = require "codecell"
 local core = require "codecell.core"
 local shell = require "spec.support.shell"
 
@@ -23,5 +24,21 @@ describe("a folder of this machine #user", function()
     assert.is_string(err.kind)
     assert.equal("600\n", shell.run("stat -c %a canary", { folder = top }).stdout)
     assert.equal("old\n", shell.run("cat p/a", { folder = top }).stdout)
+  end)
+
+  it("under an overlay takes no more of the host for each name that was ever told #S067", function()
+    local sandbox = codecell.assert(codecell.create({
+      mounts = { { host = top .. "/p", mode = "overlay" } } }))
+    for i = 1, 3 do
+      codecell.assert(sandbox.commands:run(("cd p && rm -rf n && mkdir n && touch n/%d-{1..9}")
+        :format(i)))
+      codecell.assert(sandbox:changes())
+    end
+    local told = 0
+    for _ in pairs(sandbox._told) do
+      told = told + 1
+    end
+    sandbox:close()
+    assert.equal(10, told)
   end)
 end)

@@ -132,12 +132,13 @@ describe("codecell run --name #user #D26", function()
   end)
 
   it("refuses a folder that others can write to, and a second program at one socket", function()
-    local open = folder .. "/open"
-    shell.run("mkdir -m 777 " .. open)
-    local result = run("serve --unix " .. open .. "/serve.sock", { time = 20 })
+    local place = shell.folder()
+    shell.run(("chmod 755 %s; mkdir -m 777 %s/open"):format(place, place))
+    local result = run("serve --unix " .. place .. "/open/serve.sock", { time = 20 })
     assert.equal(125, result.status)
-    shell.run(("mkdir -p %s/codecell && chmod 777 %s/codecell"):format(open, open))
-    result = shell.run(("XDG_RUNTIME_DIR=%s %s run --name a -c 1"):format(open, shell.codecell))
+    shell.run(("mkdir %s/codecell && chmod 777 %s/codecell"):format(place, place))
+    result = shell.run(("XDG_RUNTIME_DIR=%s %s run --name a -c 1"):format(place, shell.codecell))
+    shell.remove(place)
     assert.equal(125, result.status)
     assert.matches("others may write to", result.stderr)
     run "run --name a -c 1"

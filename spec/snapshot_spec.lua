@@ -212,6 +212,20 @@ describe("a tar stream of anybody #user", function()
       "nested deeper than 200")
   end)
 
+  it("implies no more directories than are counted, nor more of their paths #S066", function()
+    local count, deep = 0, {}
+    for i = 1, 190 do
+      deep[i] = ("d"):rep(18)
+    end
+    local err = select(2, codecell.snapshot.import(function()
+      count = count + 1
+      return member("l", ("%06d/"):format(count) .. table.concat(deep, "/") .. "/f\0",
+        { type = "L" }) .. member("f", "")
+    end))
+    assert.equal("limit_exceeded", err.kind)
+    assert.is_true(count < 1000)
+  end)
+
   it("may hold no more than the caller allows", function()
     local made, err = codecell.snapshot.import(pieces_of(member("a", ("x"):rep(5000)) .. END, 512),
       { most = 4999 })

@@ -256,7 +256,7 @@ static unsigned char *let_out(struct cell_masking *masking, uint64_t till,
 
     if (span != NULL && span->from <= masking->from) {
       if (!masking->hidden) {
-        memcpy(to, "***", 3);
+        memset(to, '*', 3);
         to += 3;
       }
       masking->hidden = 1;

@@ -117,7 +117,8 @@ local function list(from, place, closed, entries, depth)
     local _, above = entry.path:gsub("/", "")
     if mounts.holding(from, path) then
       entry.type = "mount" -- the other one has it
-    elseif entry.type == "dir" and depth + above + 1 >= DEPTH_MOST then -- what it holds was not listed
+    elseif entry.type == "dir" and depth + above + 1 >= DEPTH_MOST then
+      -- What it holds was not listed.
       return nil, errors.new("invalid_argument",
         ("fork: %s is nested deeper than %d directories"):format(place, DEPTH_MOST))
     end

@@ -37,7 +37,9 @@ end
 function fields.parse(text)
   local list = {}
   for line in text:gmatch("[^\r\n]+") do
-    local name, value = line:match("^([^:%s]+):[ \t]*(.-)[ \t]*$")
+    -- Greedy: blanks within a value are looked at once, however many they are.
+    local name, rest = line:match("^([^:%s]+):[ \t]*(.*)$")
+    local value = rest and (rest:match("^.*[^ \t]") or "")
     if fields.is_token(name) and fields.is_value(value) then
       fields.add(list, name, value)
     end

@@ -251,6 +251,15 @@ function project.public(change)
     diff = change.diff, omitted = change.omitted }
 end
 
+-- What is about to be told anew, or is no change any more: code could make names without end.
+local function forget(sandbox, chosen)
+  for path in pairs(sandbox._told or {}) do
+    if not chosen or project.chosen_by(chosen, path) then
+      sandbox._told[path] = nil
+    end
+  end
+end
+
 -- Remember what was told, to see at `apply` whether it is still so.
 local function remember(sandbox, change)
   sandbox._told = sandbox._told or {}
@@ -267,6 +276,7 @@ local function list_changes(sandbox, given)
   end
   local chosen = given.paths and project.select(given.paths)
   local list, budget = { truncated = all.truncated }, { left = TEXTS_MOST }
+  forget(sandbox, chosen)
   for _, change in ipairs(all) do
     if not chosen or project.chosen_by(chosen, change.path) then
       if given.diff then

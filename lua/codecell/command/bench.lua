@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
+local launch = require "codecell.command.launch"
 local weight = require "codecell.command.weight"
 
 local bench = {
@@ -19,6 +20,8 @@ local bench = {
       help = "start: ready sandboxes that are kept (2); 0: none" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
       help = "of the sessions (python)" },
+    { name = "backend", value = "BACKEND", help = "where they run (default local)" },
+    { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
     { name = "json", help = "print the figures as JSON" },
   },
 }
@@ -101,14 +104,15 @@ end
 
 local verbs = {}
 
-function verbs.start(options)
+function verbs.start(options, backend)
   local count, size = options.count or 20, options.pool or 2
   local language = options.language or "python"
   local figures = { language = language, rounds = count }
-  measure_starts(figures, "cold", count, {}, language, function() end)
+  measure_starts(figures, "cold", count, { backend = backend }, language, function() end)
   if size > 0 then
-    local pool = must(codecell.pool({ size = size, languages = { language } }))
-    measure_starts(figures, "pool", count, { warm = true }, language, function()
+    local pool = must(codecell.pool({ size = size, languages = { language },
+      backend = backend }))
+    measure_starts(figures, "pool", count, { warm = true, backend = backend }, language, function()
       must(pool:wait(60))
     end)
     local stats = pool:stats()
@@ -162,11 +166,11 @@ local function show_memory(figures)
   end
 end
 
-function verbs.memory(options)
+function verbs.memory(options, backend)
   local count, language = options.count or 20, options.language or "python"
   local kernel, sandboxes = weight.kernel(), {}
   for i = 1, count do
-    sandboxes[i] = must(codecell.create({ timeout = LIFETIME }))
+    sandboxes[i] = must(codecell.create({ timeout = LIFETIME, backend = backend }))
   end
   local figures = { count = count, language = language, idle = average(sandboxes, kernel) }
   for _, sandbox in ipairs(sandboxes) do
@@ -193,10 +197,10 @@ local function show_parallel(figures)
     :format(figures.count, figures.sum, figures.wall, figures.sum / figures.wall))
 end
 
-function verbs.parallel(options)
+function verbs.parallel(options, backend)
   local count, sandboxes, tasks = options.count or 8, {}, {}
   for i = 1, count do
-    sandboxes[i] = must(codecell.create({ timeout = LIFETIME }))
+    sandboxes[i] = must(codecell.create({ timeout = LIFETIME, backend = backend }))
     must(sandboxes[i]:run_code(CODE))
   end
   local sum = 0
@@ -224,7 +228,11 @@ function bench.run(options, arguments)
   elseif options.count == 0 then
     return nil, "--count needs at least 1"
   end
-  local figures, show = verb(options)
+  local backend, message = launch.backend(options)
+  if not backend then
+    return nil, message
+  end
+  local figures, show = verb(options, backend)
   if options.json then
     command.print_json(figures)
   else

@@ -10,6 +10,7 @@ local KEPT = 1000 -- names in each list
 ---@field source table
 ---@field admitted table<string, table<string, true>> by manager: what allowed packages need
 ---@field asked table<string, codecell.PackageRequest> by manager: all that was installed by verb
+---@field unfinished number bytes of files that are being fetched
 ---@field record table what the gateway said: `not_found` and `denied` (sets of names), `refused`
 ---and `failed` (lists)
 local Desk = {}
@@ -25,6 +26,7 @@ function desk.new(sandbox, offer)
     weak = setmetatable({ sandbox = sandbox }, { __mode = "v" }), policy = offer.policy,
     source = offer.source, most = offer.most, admitted = offer.policy:admit(), asked = {},
     record = { not_found = {}, denied = {}, refused = {}, failed = {} }, counts = {},
+    unfinished = 0,
   }, Desk)
 end
 

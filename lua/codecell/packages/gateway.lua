@@ -18,6 +18,7 @@ local CHUNK = 65536
 local KEPT_MOST = 64 * 2 ^ 20 -- bytes of pages that a sandbox keeps
 local AT_ONCE = 8 -- pages that are fetched for a sandbox
 local PAGE_AGE = 300 -- seconds
+local NAME_MOST = 214 -- letters, as npm has it
 
 local PLAIN = { { "Content-Type", "text/plain; charset=utf-8" } }
 local JSON = { { "Content-Type", "application/json" } }
@@ -169,21 +170,23 @@ local function length_of(response)
 end
 
 local function too_large(entry, most)
-  return errors.new("no_space", ("%s is larger than the disk of the sandbox (%.0f bytes)"):format(
-    entry.name, most))
+  return errors.new("no_space", ("%s is larger than the disk of the sandbox (%.0f bytes), alone or "
+    .. "with what is fetched beside it"):format(entry.name, most))
 end
 
--- The last piece goes when all of it is known to be right: nobody has a whole wrong file.
-local function copy(request, response, writer, most, entry)
+-- The last piece goes when all of it is known to be right: nobody has a whole wrong file. What is
+-- not whole yet takes no more of this machine's disk, in sum, than the sandbox has itself.
+local function copy(desk, request, response, writer, most, entry)
   local held, err
   while true do
     local chunk
     chunk, err = response:read()
     if not chunk then
       break
-    elseif writer.size + #chunk > most then
+    elseif desk.unfinished + #chunk > most then
       return nil, too_large(entry, most)
     end
+    desk.unfinished = desk.unfinished + #chunk
     local ok
     ok, err = writer:write(chunk)
     if ok and held then
@@ -225,9 +228,10 @@ local function send_fetched(desk, request, manager, source, entry)
   ok, err = request:start(200, BYTES, length)
   local last
   if ok then
-    last, err = copy(request, response, writer, most, entry)
+    last, err = copy(desk, request, response, writer, most, entry)
   end
   response:close()
+  desk.unfinished = desk.unfinished - writer.size
   if last and not is_right(writer, entry) then
     last, err = nil, errors.new("protocol", "it is not what the index promised: its checksum "
       .. "is wrong")
@@ -311,16 +315,22 @@ end
 
 local function python(desk, request, path)
   local name, rest = path:match("^/simple/(%w[%w._-]*)(/?)$")
-  if name and (rest == "" or name ~= names.plain_python(name)) then
+  if name and #name > NAME_MOST then
+    return say(request, "pip", 404, "no package has a name that is longer than 214 letters")
+  elseif name and (rest == "" or name ~= names.plain_python(name)) then
     local place = "/pypi/simple/" .. names.plain_python(name) .. "/"
     return request:reply(301, { { "Location", place } })
   elseif name then
     local page = page_of(desk, request, "pip", name, true)
-    return page and request:reply(200, { { "Content-Type", "text/html" } }, pypi.html(name, page))
+    if page then
+      page.html = page.html or pypi.html(name, page)
+      request:reply(200, { { "Content-Type", "text/html" } }, page.html)
+    end
+    return
   end
   local file
   name, file = path:match("^/files/(%w[%w.-]*)/(%w[%w._+!-]*)$")
-  if not name then
+  if not name or #name > NAME_MOST then
     return say(request, "pip", 404, "there is nothing here but /pypi/simple/NAME/")
   end
   return python_file(desk, request, names.plain_python(name), file)

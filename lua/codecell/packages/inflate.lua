@@ -12,6 +12,7 @@ local DISTANCE_BITS = { 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8,
 -- The order in which the lengths of the codes of lengths come.
 local ORDER = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15 }
 local CODE_MOST = 15 -- bits
+local BLOCKS_MOST = 1000 -- that may be empty, and cost more than their few bits
 
 -- The next bits as a number, the first of them lowest; nil at the end of the stream.
 local function bits(stream, count)
@@ -194,14 +195,15 @@ local KINDS = { [0] = stored, fixed, dynamic }
 ---@return string? text nil: the stream is wrong
 return function(data, most)
   local stream = { data = data, at = 1, bits = 0, count = 0, out = {}, most = most }
-  local is_last
-  repeat
-    is_last = bits(stream, 1)
+  for _ = 1, BLOCKS_MOST do
+    local is_last = bits(stream, 1)
     local kind = bits(stream, 2)
     local read = kind and KINDS[kind]
     if not read or not read(stream) then
       return nil
+    elseif is_last == 1 or #stream.out >= most then
+      return table.concat(stream.out):sub(1, most)
     end
-  until is_last == 1 or #stream.out >= most
-  return table.concat(stream.out):sub(1, most)
+  end
+  return nil
 end

@@ -130,16 +130,19 @@ function pip.collect(builder, way)
   return { own = by_name(told[1]), all = by_name(told[2]) }
 end
 
+local MISSING = "Could not find a version that satisfies the requirement "
+
 -- What pip says of each package that it cannot get. It does not tell a package that is not there
--- from one that it was refused.
+-- from one that it was refused. The packages themselves write to the log too, while they are built:
+-- each line is looked at once.
 function pip.missing(log)
   local found = {}
-  local pattern = "Could not find a version that satisfies the requirement ([^\n]-) "
-    .. "%(from versions: ([^)\n]*)%)"
-  for text, versions in log:gmatch(pattern) do
-    local name = text:match("^%w[%w._-]*")
-    if name then
-      found[names.plain_python(name)] = versions == "none" and "no_file" or "no_version"
+  for line in log:gmatch("[^\n]+") do
+    local _, last = line:find(MISSING, 1, true)
+    local name = last and line:match("^%w[%w._-]*", last + 1)
+    if name and line:find(" (from versions: ", last, true) then
+      found[names.plain_python(name)] = line:find(" (from versions: none)", last, true)
+        and "no_file" or "no_version"
     end
   end
   return found

@@ -14,6 +14,7 @@ local FILES_MOST = 50000
 local TAG_MOST = 4096 -- bytes
 local ATTRIBUTES_MOST = 20
 local VALUES_MOST = 4000000
+local FILE_COST = 512 -- bytes of memory that a file takes beside its text
 local SUFFIXES = { ".whl", ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz" }
 local ACCEPT = { { "Accept", "application/vnd.pypi.simple.v1+html, text/html;q=0.9, "
   .. "application/vnd.pypi.simple.v1+json;q=0.1" } }
@@ -34,7 +35,7 @@ local function plain(text)
       return ENTITIES[word]
     end
     local code = tonumber(word, hexadecimal ~= "" and 16 or 10)
-    return code and code < 128 and string.char(code) or ""
+    return code and code >= 0 and code < 128 and string.char(code) or ""
   end)
   return text
 end
@@ -73,21 +74,23 @@ end
 
 -- ---- HTML ----
 
--- The attributes of a tag, by name in lower case.
+-- The attributes of a tag, by name in lower case. One word after the other, so that none is looked
+-- at from each of its letters.
 local function attributes(tag)
-  local found, count = {}, 0
-  for name, quote, rest in tag:gmatch("([%w-]+)%s*=%s*([\"'])()") do
-    count = count + 1
-    if count > ATTRIBUTES_MOST then
+  local found, at = {}, 1
+  for _ = 1, ATTRIBUTES_MOST do
+    local _, name_end, name = tag:find("([%w-]+)", at)
+    if not name then
       break
     end
-    local last = tag:find(quote, rest, true)
+    local _, from, quote = tag:find("^%s*=%s*([\"'])", name_end + 1)
+    local last = quote and tag:find(quote, from + 1, true)
     if last then
-      found[name:lower()] = plain(tag:sub(rest, last - 1))
+      found[name:lower()] = plain(tag:sub(from + 1, last - 1))
+    elseif name == "data-yanked" then
+      found[name] = ""
     end
-  end
-  for name in tag:gmatch("%s(data%-yanked)[%s>]") do
-    found[name] = found[name] or ""
+    at = (last or name_end) + 1
   end
   return found
 end
@@ -166,12 +169,12 @@ function pypi.page(source, name)
   end
   local page = { list = {}, files = {} }
   local is_json = kind:find("json", 1, true)
-  page.size = #text
   page = (is_json and read_json or read_html)(page, text, base)
   if not page then
     return nil, errors.new("protocol",
       ("%s: its page of %s is no index"):format(source.origin, name))
   end
+  page.size = 2 * #text + #page.list * FILE_COST -- it is told again as HTML
   return page
 end
 

@@ -9,6 +9,7 @@ local registry = {}
 local DOCUMENT_MOST = 32 * 2 ^ 20 -- bytes
 local OBJECT_MOST = 65536 -- bytes of one that is looked into
 local OBJECTS_MOST = 20000 -- that are
+local HALVES_MOST = 100 -- that have no end within that length
 local SHORT = "application/vnd.npm.install-v1+json"
 local GATEWAY = "http://127.0.0.1:1008"
 
@@ -41,16 +42,20 @@ local function checksum(part)
   end
 end
 
-local function file_name(url)
+-- A package's own files alone: publishers can write objects of any shape into what the registry
+-- tells of their package, and could name another's files there.
+local function file_name(url, package)
   local name = url:match("^[^?#]*"):match("[^/]*$")
-  return name:find("^%w[%w._+~-]*%.t%w+$") and #name <= 255 and name or nil
+  local begins = package:match("[^/]*$"):lower() .. "-"
+  return name:find("^%w[%w._+~-]*%.t%w+$") and #name <= 255
+    and name:sub(1, #begins):lower() == begins and name or nil
 end
 
 -- One "dist" object: its file, and the text with the address at which we have it.
 local function take(document, part, base, name)
   local address = part:match('"tarball"%s*:%s*"([^"]*)"')
   local url = address and fetch.resolve(base, (address:gsub("\\/", "/")))
-  local file = url and file_name(url)
+  local file = url and file_name(url, name)
   if not file then
     return nil
   end
@@ -64,9 +69,9 @@ end
 -- The objects that are values of a key: where each begins and ends. The work is bounded, whatever
 -- the text is.
 local function objects(text, key)
-  local pattern, count, at = '"' .. key .. '"%s*:%s*()%{', 0, 1
+  local pattern, count, halves, at = '"' .. key .. '"%s*:%s*()%{', 0, 0, 1
   return function()
-    while count < OBJECTS_MOST do
+    while count < OBJECTS_MOST and halves < HALVES_MOST do
       local _, last, from = text:find(pattern, at)
       if not last then
         return nil
@@ -77,6 +82,7 @@ local function objects(text, key)
         at = from + #part
         return from, part
       end
+      halves = halves + 1
     end
   end
 end

@@ -4,7 +4,7 @@ local inflate = require "codecell.packages.inflate"
 local wheel = {}
 
 local END_MOST = 65557 -- bytes: the last record of an archive, with its comment
-local DIRECTORY_MOST = 32 * 2 ^ 20
+local DIRECTORY_MOST = 8 * 2 ^ 20
 local PACKED_MOST = 2 ^ 20
 local TEXT_MOST = 256 * 1024 -- what a package needs stands before its description
 local PIECE = 2 ^ 20

@@ -5,6 +5,7 @@ local tar = require "codecell.template.tar"
 
 local MEMBERS_MOST = 1000000
 local DEPTH_MOST = 200 -- directories; removing it again holds one open for each
+local NAMES_MOST = 64 * 1024 * 1024 -- bytes of the paths of directories, which are kept to the end
 
 local layout = {}
 
@@ -17,12 +18,28 @@ local function is_too_deep(name)
   return select(2, name:gsub("/", "")) >= DEPTH_MOST
 end
 
+-- Everything that is made is counted, also what the stream only implies.
+local function count_one(count, directory)
+  count.members = count.members + 1
+  count.names = count.names + #(directory or "")
+  if count.members > MEMBERS_MOST then
+    return nil, errors.new("limit_exceeded", ("more than %d files"):format(MEMBERS_MOST))
+  elseif count.names > NAMES_MOST then
+    return nil, errors.new("limit_exceeded",
+      ("the paths of its directories are more than %d bytes"):format(NAMES_MOST))
+  end
+  return true
+end
+
 -- Streams of others may leave out the directories above a file.
-local function make_way(root, made, name)
+local function make_way(root, made, name, count)
   for at in name:gmatch("()/") do
     local above = name:sub(1, at - 1)
     if not made[above] then
-      local ok, err = root:make_directory(above, 493) -- 0755
+      local ok, err = count_one(count, above)
+      if ok then
+        ok, err = root:make_directory(above, 493) -- 0755
+      end
       if not ok then
         return nil, err
       end
@@ -94,7 +111,7 @@ end
 ---@return codecell.Error? err kinds "invalid_argument", "limit_exceeded", "no_space", ...
 function layout.unpack(root, source, most)
   local reader = tar.reader(source)
-  local count = { bytes = 0, files = 0, members = 0, most = most }
+  local count = { bytes = 0, files = 0, members = 0, names = 0, most = most }
   local directories, made = {}, { [""] = true }
   while true do
     local member, err = reader:next_member()
@@ -103,16 +120,15 @@ function layout.unpack(root, source, most)
     elseif not member then
       break
     end
-    count.members = count.members + 1
-    if count.members > MEMBERS_MOST then
-      return nil, errors.new("limit_exceeded", ("more than %d files"):format(MEMBERS_MOST))
-    end
-    if is_too_deep(member.name) then
+    local ok
+    ok, err = count_one(count, member.type == "dir" and member.name)
+    if not ok then
+      return nil, err
+    elseif is_too_deep(member.name) then
       return nil, errors.new("limit_exceeded",
         ("%s...: nested deeper than %d directories"):format(member.name:sub(1, 40), DEPTH_MOST))
     elseif member.name ~= "" then
-      local ok
-      ok, err = make_way(root, made, member.name)
+      ok, err = make_way(root, made, member.name, count)
       if ok then
         ok, err = lay(root, reader, member, count)
       end
