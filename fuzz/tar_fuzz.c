@@ -2,8 +2,7 @@
 **
 ** What is done with a stream before its files are laid out: each member that is
 ** taken has a name that leads down, and a size that ends. Sums are mended
-*first,
-** so that what is behind them is met.
+** first, so that what is behind them is met.
 */
 #include "tar.h"
 

@@ -64,7 +64,7 @@ describe("programs in a sandbox with a network #user", function()
   end)
 
   it("pip", function()
-    both("python3", "rm -rf target && python3 -m pip install -q --no-cache-dir --target target "
+    both("pip", "rm -rf target && python3 -m pip install -q --no-cache-dir --target target "
       .. "--disable-pip-version-check --trusted-host good.example "
       .. "-i http://good.example:PLAIN/simple/ tiny && PYTHONPATH=target "
       .. "python3 -c 'import tiny; print(tiny.value)'", "42\n",

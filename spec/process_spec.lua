@@ -1,6 +1,7 @@
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
+local wait_until = require "spec.support.wait_until"
 
 describe("Process #user", function()
   local sandbox = one_sandbox(teardown)
@@ -9,6 +10,13 @@ describe("Process #user", function()
     options = options or {}
     options.background = true
     return codecell.assert(sandbox().commands:run(cmd, options))
+  end
+
+  -- What was killed is seen until it is reaped.
+  local function ends(pattern)
+    wait_until(function()
+      return codecell.assert(sandbox().commands:run({ "pgrep", "-f", pattern })).stdout == ""
+    end)
   end
 
   it("reads chunks with the name of their stream, and nil at the end", function()
@@ -93,8 +101,7 @@ describe("Process #user", function()
     codecell.step(0.05)
     assert.is_true(codecell.assert(process:kill("SIGKILL", { group = true })))
     codecell.assert(process:wait(10))
-    local left = codecell.assert(sandbox().commands:run("pgrep -f 'sleep 6[1]' || true")).stdout
-    assert.equal("", left)
+    ends("sleep 6[1]")
     process:close()
   end)
 
@@ -106,8 +113,7 @@ describe("Process #user", function()
     assert.has_error(function() process:wait() end)
     assert.has_error(function() process:kill() end)
     assert.has_error(function() process:write("x") end)
-    local left = codecell.assert(sandbox().commands:run("pgrep -f 'sleep 6[2]' || true")).stdout
-    assert.equal("", left)
+    ends("sleep 6[2]")
   end)
 
   it("ends with an error when its sandbox ends", function()

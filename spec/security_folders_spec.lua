@@ -41,4 +41,18 @@ describe("a folder of this machine #user", function()
     sandbox:close()
     assert.equal(10, told)
   end)
+
+  it("is not read longer than the sandbox is large, whatever size its files say #S066", function()
+    local sandbox = codecell.assert(codecell.create({ limits = { disk = 20 * 1024 * 1024 },
+      mounts = { { host = top .. "/p", mode = "overlay" } } }))
+    codecell.assert(sandbox.commands:run(
+      "cd p && truncate -s 15M x && for i in $(seq 30); do ln x x$i; done"))
+    local digests = 0
+    for i, change in ipairs(codecell.assert(sandbox:changes({ diff = true }))) do
+      assert.equal("too large", change.omitted)
+      digests = digests + (sandbox._told[change.path].digest and i or 0)
+    end
+    sandbox:close()
+    assert.equal(1, digests)
+  end)
 end)

@@ -14,7 +14,7 @@ for pid in [p for p in os.listdir("/proc") if p.isdigit()]:
         pass
 ]])
       local allowed = attack.set("HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR", "TZ",
-        "PIP_BREAK_SYSTEM_PACKAGES",
+        "PIP_BREAK_SYSTEM_PACKAGES", "PIP_RETRIES", "npm_config_fetch_retries",
         "CODECELL", "PWD", "SHLVL", "_", "TERM", "LC_CTYPE", "MPLBACKEND", "MPLCONFIGDIR")
       local seen = 0
       for name in result.stdout:gmatch("\n?([%w_]+)=[^\n]*") do

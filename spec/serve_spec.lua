@@ -61,8 +61,11 @@ describe("codecell run --name #user #D26", function()
 
   it("interrupts code whose command has gone, and keeps its variables", function()
     run "run --name a -c 'y = 5'"
-    local result = shell.run("timeout -s INT 0.5 env "
-      .. line "run --name a -c 'import time\nprint(1, flush=True)\ntime.sleep(100)'")
+    local command = "env "
+      .. line "run --name a -c 'import time\nprint(1, flush=True)\ntime.sleep(100)'"
+    local result = shell.run(([[%s > %s/out & for i in $(seq 1000); do
+      grep -q 1 %s/out && break; sleep 0.02; done; cat %s/out; kill -KILL $!]]):format(
+      command, folder, folder, folder), { time = 40 })
     assert.equal("1\n", result.stdout) -- long before the end
     assert.equal("5\n", run("run --name a -c 'y'", { time = 20 }).stdout)
   end)
@@ -146,5 +149,14 @@ describe("codecell run --name #user #D26", function()
     assert.equal(125, result.status)
     assert.matches("is in use", result.stderr)
     assert.equal(2, run("serve").status)
+  end)
+
+  it("leaves what is no socket where it is", function()
+    local place = folder .. "/kept/notes.txt"
+    shell.run(("mkdir -m 700 %s/kept && echo text > %s"):format(folder, place))
+    local result = run("serve --unix " .. place, { time = 20 })
+    assert.equal(125, result.status)
+    assert.matches("is there, and no socket", result.stderr)
+    assert.equal("text\n", shell.read(place))
   end)
 end)

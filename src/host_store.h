@@ -12,11 +12,11 @@
 ** owner has no rights; 0 too when it is not there.
 */
 int cell_store_remove(const char *path, struct cell_error *error);
+
 /* See that nobody but our user and root can change what the folder holds: they
 ** own it, and no others can write there; and so are those above it (but for
-*what
-** is sticky, like /tmp), down to one that no others can go through. make: make
-** it where it is missing, with those above it, for our user alone.
+** what is sticky, like /tmp), down to one that no others can go through. make:
+** make it where it is missing, with those above it, for our user alone.
 ** CELL_NOT_FOUND, CELL_PERMISSION_DENIED, ...
 */
 int cell_store_check(const char *path, int make, struct cell_error *error);

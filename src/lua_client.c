@@ -96,8 +96,8 @@ static const char **check_headers(lua_State *L)
 }
 
 /* _begin{tls=, authority=, path=, method=, headers={"name: value"}, ca_file=,
-** socket=, length=}: `length` of the body, negative if it is not known, nil for
-*none.
+** socket=, length=}: `length` of the body, negative if it is not known, nil if
+** there is none.
 */
 static int client_begin(lua_State *L)
 {

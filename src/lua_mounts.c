@@ -7,10 +7,9 @@
 #include <sys/stat.h>
 
 /* host_folder(path): Descriptor, {path, uid, gid, opened_at, for_root,
-*is_ours}:
-** its canonical path, its owner, when that was, whether this program is root,
-** and whether the owner is who the code of a sandbox is outside (of a root host
-** anybody is).
+** is_ours}: its canonical path, its owner, when that was, whether this program
+** is root, and whether the owner is who the code of a sandbox is outside (of a
+** root host anybody is).
 */
 static int host_folder(lua_State *L)
 {

@@ -224,10 +224,9 @@ enum cell_message {
 enum cell_deadline { CELL_DEADLINE_ENDS, CELL_DEADLINE_PAUSES };
 
 enum cell_setup_flag {
-  CELL_SETUP_MOUNTS =
-    1,                  /* keep what mounts need: the host's view, its rights */
+  CELL_SETUP_MOUNTS = 1, /* keep what they need: the host's view, its rights */
   CELL_SETUP_SEEDED = 2, /* keep a zygote: SEED comes next */
-  CELL_SETUP_GPU = 4 /* show the devices of GPUs; ENODEV, "gpu": there is none */
+  CELL_SETUP_GPU = 4     /* show those of the host; ENODEV, "gpu": none */
 };
 enum cell_mount_mode {
   CELL_MOUNT_READ,

@@ -2,8 +2,8 @@
 **
 ** A stem's process may be replaced while sandboxes of it live: by another set
 ** of binds, by another folder at the path of its programs, or because it was
-** killed. So there can be several processes, of
-** which `current` makes the next sandbox; the others only tell how theirs end.
+** killed. So there can be several processes, of which `current` makes the next
+** sandbox; the others only tell how theirs end.
 */
 #include "stem.h"
 

@@ -167,7 +167,7 @@ local function write_file(work, change)
   ok, err = copy(work, change, target)
   target:close()
   ok, err = place(change, made, change.mode, ok, err)
-  work.left = work.left - (ok and change.size or 0)
+  work.left = work.left - change.size -- also of what the code has changed while it was read
   return ok, err
 end
 

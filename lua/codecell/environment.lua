@@ -16,6 +16,9 @@ local NETWORK = {
   HTTP_PROXY = PROXY, HTTPS_PROXY = PROXY, ALL_PROXY = PROXY, NO_PROXY = DIRECT,
 }
 
+-- Where nothing answers, installers do not ask again: npm's default takes 70 s to say so.
+local NO_NETWORK = { PIP_RETRIES = "0", npm_config_fetch_retries = "0" }
+
 --- Where programs keep what they keep for themselves, if the home cannot be written to.
 environment.elsewhere = { MPLCONFIGDIR = "/tmp/.matplotlib", XDG_CACHE_HOME = "/tmp/.cache" }
 
@@ -27,14 +30,12 @@ Environment.__index = Environment
 
 --- The environment that every sandbox starts with, and what is added to it.
 ---@param envs table<string, string>?
----@param has_network boolean? whether to name its proxy
+---@param has_network boolean? whether to name its proxy; with none, installers try once
 ---@param more table<string, string>? that come before those of its user
 ---@return codecell.Environment
 function environment.new(envs, has_network, more)
   local self = setmetatable({ added = {}, version = 0 }, Environment)
-  if has_network then
-    self:add(NETWORK)
-  end
+  self:add(has_network and NETWORK or NO_NETWORK)
   self:add(more or {})
   self:add(envs or {})
   return self

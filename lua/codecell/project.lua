@@ -153,11 +153,14 @@ local function read_old(change, most)
 end
 
 -- The bytes of the file as it is now, or nil and why not; and their digest.
-local function read_new(sandbox, change, most)
+local function read_new(sandbox, change, budget)
   local digest, pieces, size = core.digest("sha256"), {}, 0
+  local most = math.min(TEXT_MOST, budget.left)
+  local longest = math.min(DIGEST_MOST, budget.bytes)
   local ok, err = project.read_pieces(sandbox, "changes", change, function(piece)
     size = size + #piece
-    if size > DIGEST_MOST then
+    budget.bytes = budget.bytes - #piece
+    if size > longest then
       return nil, errors.new("limit_exceeded", "changes: too large")
     end
     digest:update(piece)
@@ -189,17 +192,16 @@ end
 
 -- Adds `diff`, or `omitted`: why there is none.
 local function show(sandbox, change, budget)
-  local most = math.min(TEXT_MOST, budget.left)
   local is_file, was_file = change.type == "file", change.was == "file"
   if change.op == "chmod" or not (is_file or was_file) then
     return
   end
   local old, new, why
   if is_file then
-    new, why, change.digest = read_new(sandbox, change, most)
+    new, why, change.digest = read_new(sandbox, change, budget)
   end
   if was_file and not why then
-    old, why = read_old(change, most)
+    old, why = read_old(change, math.min(TEXT_MOST, budget.left))
   end
   if why then
     change.omitted = why
@@ -275,7 +277,8 @@ local function list_changes(sandbox, given)
     return nil, err
   end
   local chosen = given.paths and project.select(given.paths)
-  local list, budget = { truncated = all.truncated }, { left = TEXTS_MOST }
+  local list = { truncated = all.truncated }
+  local budget = { left = TEXTS_MOST, bytes = sandbox._limits.disk } -- holes can say any size
   forget(sandbox, chosen)
   for _, change in ipairs(all) do
     if not chosen or project.chosen_by(chosen, change.path) then

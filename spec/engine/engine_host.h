@@ -106,7 +106,7 @@ UNUSED static struct cell_process *shell(struct cell_sandbox *sandbox,
 {
   const char *const argv[] = {"sh", "-c", script, NULL};
   const struct cell_process_options options = {kind, argv, usual_envs, "", 1,
-                                               24,   80,   1u << 20};
+                                               24,   80,   1u << 20,   0};
   struct cell_error error;
   struct cell_process *process = cell_process_spawn(sandbox, &options, &error);
 

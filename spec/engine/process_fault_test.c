@@ -118,8 +118,8 @@ static void run_to_end(struct world *world, struct cell_process *process,
 static void live(struct world *world, enum cell_spawn_kind kind,
                  struct attempt *attempt)
 {
-  struct cell_process_options options = {kind, command, environment, "",
-                                         1,    24,      80,          65536};
+  struct cell_process_options options = {kind, command, environment, "", 1,
+                                         24,   80,      65536,       0};
   struct cell_process *process;
 
   memset(attempt, 0, sizeof *attempt);

@@ -58,7 +58,7 @@ static void check_failure(const char *const *argv, const char *cwd,
                           enum cell_kind kind, const char *what)
 {
   const struct cell_process_options options = {
-    CELL_COMMAND, argv, usual_envs, cwd, 0, 0, 0, 1000};
+    CELL_COMMAND, argv, usual_envs, cwd, 0, 0, 0, 1000, 0};
   struct cell_process *process = cell_process_spawn(sandbox, &options, NULL);
 
   check(finish(process) && cell_process_state(process) == CELL_PROCESS_FAILED &&

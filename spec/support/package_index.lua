@@ -86,12 +86,13 @@ function package_index.value(sandbox, code, language)
   return execution.text or execution.error and execution.error.value
 end
 
-function package_index.needs_pip()
+--- Whether a test cannot be made, and its file's `pending` has been told why.
+function package_index.needs_pip(pending)
   local ok = os.execute("/usr/bin/python3 -m pip --version > /dev/null 2>&1")
   return not (ok == true or ok == 0) and (pending("python3-pip is not installed") or true)
 end
 
-function package_index.needs_npm()
+function package_index.needs_npm(pending)
   return not shell.read("/usr/bin/npm") and (pending("npm is not installed") or true)
 end
 

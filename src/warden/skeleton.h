@@ -26,8 +26,7 @@ int skeleton_open(struct skeleton_bind *source, struct skeleton_bind *binds,
 /* Build it and make it the root of the calling process, whose mount namespace
 ** is its own and private. Takes the trees of source and binds. Of a folder it
 ** takes the same parts as of the host, and /opt; it follows no link of it. gpu:
-*with
-** the devices of GPUs.
+** with the devices of GPUs.
 */
 int skeleton_build(struct skeleton_bind *source, struct skeleton_bind *binds,
                    size_t count, int gpu, struct failure *failure);

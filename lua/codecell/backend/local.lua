@@ -81,6 +81,63 @@ function backend.apply_template(given)
   return require("codecell.template").apply(given)
 end
 
+-- What resolves names, where there is a network; and whether its rules can be kept.
+local function prepare_network(options)
+  if not options.policy then
+    return true
+  end
+  local names, err = network.names()
+  local ok = names
+  if ok then
+    ok, err = network.prepare(options.rules)
+  end
+  return ok, err, names
+end
+
+local function begin(loop, options, names, payload, stem)
+  local limits = options.limits
+  return core.sandbox(loop, {
+    id = options.id,
+    timeout = options.timeout,
+    memory = limits.memory,
+    disk = limits.disk,
+    processes = limits.processes,
+    files = limits.files,
+    cpu = limits.cpu,
+    read_only = options.read_only,
+    root_view = options.root_view,
+    policy = options.policy,
+    names = names,
+    name_servers = options.name_servers,
+    connections = limits.connections,
+    traffic = limits.traffic,
+    serves = options.gateway ~= nil,
+    mounts = payload,
+    root = options.root,
+    gpu = options.gpu,
+    stem = stem,
+  })
+end
+
+-- What the library knows of it.
+local function equip(sandbox, options, opened, stem)
+  sandbox._mounts = opened or nil
+  sandbox._zygote = stem and "python"
+  sandbox._limits = options.limits
+  sandbox._environment = environment.new(options.envs, options.policy ~= nil,
+    options.read_only and environment.elsewhere
+      or options.offer and require("codecell.packages").needs(options.root))
+  local ok, err = secrets.give(sandbox, options.secrets)
+  if not ok then
+    return nil, with_text(err, "create")
+  end
+  sandbox._policy, sandbox._rules = options.policy, options.rules
+  sandbox._gateway = options.gateway
+  sandbox._name_servers = options.name_servers
+  network.attach(sandbox, options.on_event)
+  return true
+end
+
 --- Make a sandbox.
 ---@param options table checked and complete
 ---@param stem userdata? that is to make it, with a zygote for its first kernel
@@ -103,68 +160,32 @@ function backend.create(options, stem)
     return nil, with_text(err, "create")
   end
   local names
-  if options.policy then
-    names, err = network.names()
-    if names then
-      ok, err = network.prepare(options.rules)
-    end
-    if not names or not ok then
-      return nil, err
-    end
+  ok, err, names = prepare_network(options)
+  if not ok then
+    return nil, err
   end
   local opened, payload = mounts.open(options.mounts, options.home)
   if opened == nil then
     return nil, payload
   end
-  local limits = options.limits
   local sandbox
-  sandbox, err = core.sandbox(loop, {
-    id = options.id,
-    timeout = options.timeout,
-    memory = limits.memory,
-    disk = limits.disk,
-    processes = limits.processes,
-    files = limits.files,
-    cpu = limits.cpu,
-    read_only = options.read_only,
-    root_view = options.root_view,
-    policy = options.policy,
-    names = names,
-    name_servers = options.name_servers,
-    connections = limits.connections,
-    traffic = limits.traffic,
-    serves = options.gateway ~= nil,
-    mounts = payload,
-    root = options.root,
-    gpu = options.gpu,
-    stem = stem,
-  })
+  sandbox, err = begin(loop, options, names, payload, stem)
   if not sandbox then
     mounts.close(opened or nil)
     return nil, with_text(err, "create")
   end
-  sandbox._mounts = opened or nil
-  sandbox._zygote = stem and "python"
-  sandbox._limits = limits
-  sandbox._environment = environment.new(options.envs, options.policy ~= nil,
-    options.read_only and environment.elsewhere
-      or options.offer and require("codecell.packages").needs(options.root))
-  ok, err = secrets.give(sandbox, options.secrets)
+  ok, err = equip(sandbox, options, opened, stem)
   if not ok then
     sandbox:close()
-    return nil, with_text(err, "create")
+    mounts.close(opened or nil)
+    return nil, err
   end
-  sandbox._policy, sandbox._rules = options.policy, options.rules
-  sandbox._gateway = options.gateway
-  sandbox._name_servers = options.name_servers
-  network.attach(sandbox, options.on_event)
-  local made
-  made, err = started(sandbox)
-  if not made then
+  ok, err = started(sandbox)
+  if not ok then
     mounts.close(opened or nil)
     return nil, mounts.explain(opened or {}, err)
   end
-  return made
+  return sandbox
 end
 
 ---@return string state

@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
+local errors = require "codecell.errors"
 local named = require "codecell.command.serve.named"
 local server = require "codecell.server"
 
@@ -39,7 +40,18 @@ local function fail(err)
   return command.status.failed
 end
 
--- The folder is locked for as long as this runs: what lies there from before is nobody's.
+-- What is at the path is only removed if it is a socket: such a list has none.
+local function is_taken(folder, path)
+  local name = path:match("[^/]*$")
+  for _, entry in ipairs(core.host_list(folder) or {}) do
+    if entry.name == name then
+      return true
+    end
+  end
+  return false
+end
+
+-- The folder is locked for as long as this runs: a socket that lies there from before is nobody's.
 local function listen(made, path)
   local folder = path:match("^(.*)/[^/]+$") or "."
   local ok, err = core.host_store(folder, true)
@@ -49,6 +61,9 @@ local function listen(made, path)
   end
   if not lock then
     return nil, err
+  elseif is_taken(folder, path) then
+    lock:close()
+    return nil, errors.new("already_exists", path .. " is there, and no socket; name another path")
   end
   os.remove(path)
   local place

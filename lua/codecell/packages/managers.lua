@@ -1,6 +1,6 @@
 --- The installers: how each is told what to install, and what its answer means.
+local core = require "codecell.core"
 local errors = require "codecell.errors"
-local interpreters = require "codecell.languages.interpreters"
 local json = require "codecell.json"
 local languages = require "codecell.languages"
 local names = require "codecell.packages.names"
@@ -28,7 +28,7 @@ local PACKAGES_MOST = 5000 -- that are told
 -- folder; or nil.
 local function virtual(way, root)
   local prefix = way.program:match("^(.*)/bin/[^/]+$") or ""
-  local file = io.open((root or "") .. prefix .. "/pyvenv.cfg", "rb")
+  local file = core.host_file((root or "") .. prefix .. "/pyvenv.cfg") -- never a pipe of an image's
   local text = file and file:read(65536) or ""
   if file then
     file:close()
@@ -247,14 +247,6 @@ function managers.needs(root)
     needs[name] = value
   end
   return needs
-end
-
---- Whether there is a file, for those who see `root` as their root.
----@param path string
----@param root string?
----@return boolean
-function managers.exists(path, root)
-  return interpreters.exists((root or "") .. path)
 end
 
 return managers
