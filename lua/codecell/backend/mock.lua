@@ -117,7 +117,7 @@ function backend.make(options)
     _processes = {}, _pause = pause.new(), _started = reactor.now(), _key = {},
     _limits = { code = limits.code or 8 * MIB, output = limits.output or 8 * MIB,
       disk = 1024 * MIB },
-    _environment = environment.new(),
+    _environment = environment.empty(),
     _about = { name = options.name, metadata = options.metadata or {}, started_at = os.time(),
       timeout = options.timeout or 300 },
   }, Sandbox)

@@ -69,7 +69,7 @@ function object.new(backend, settings, record, given, owns)
     _holds = COPY_MOST, _contexts = { kernels = {}, defaults = {} }, _processes = {},
     _limits = { code = limits.code or CODE_MOST, output = limits.output or OUTPUT_MOST,
       disk = READ_MOST },
-    _environment = environment.new(), _pause = pause.new(), _started = reactor.now(),
+    _environment = environment.empty(), _pause = pause.new(), _started = reactor.now(),
     _about = { name = given.name, started_at = os.time(), timeout = given.timeout or 0 },
   }, Sandbox)
   self._owner = self
