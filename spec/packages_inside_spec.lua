@@ -30,7 +30,7 @@ describe("packages that code installs itself", function()
 
   it("by pip, without any network: imported in the same cell, the next, and elsewhere #E23",
     function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local sandbox = create()
       local execution = run(sandbox, PIP:format("'beta'") .. "import beta\nbeta.value")
       assert.equal("20", execution.text)
@@ -42,7 +42,7 @@ describe("packages that code installs itself", function()
     end)
 
   it("by !pip, by %pip, and by pip in bash #E23", function()
-    if needs_pip() then return end
+    if needs_pip(pending) then return end
     local sandbox = create()
     assert.equal("3", run(sandbox, "!pip install -q extra-one\nimport extra_one\n"
       .. "extra_one.value").text)
@@ -54,7 +54,7 @@ describe("packages that code installs itself", function()
   end)
 
   it("by npm, there at once in a session that had missed it #E23", function()
-    if needs_npm() then return end
+    if needs_npm(pending) then return end
     local sandbox = create()
     assert.matches("Cannot find module 'needs%-pad'",
       run(sandbox, "require('needs-pad')", "javascript").error.value)
@@ -68,7 +68,7 @@ describe("packages that code installs itself", function()
   end)
 
   it("stay with what the verb has installed", function()
-    if needs_npm() then return end
+    if needs_npm(pending) then return end
     local sandbox = create()
     codecell.assert(sandbox:install("pad@1.0.0", { language = "javascript" }))
     assert.equal(0, sandbox.commands:run("npm install @scope/one").exit_code)
@@ -77,7 +77,7 @@ describe("packages that code installs itself", function()
 
   it("are refused if they are not on the list, with what would allow them #H09 #E23 #I19",
     function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local events = {}
       local sandbox = create({ packages = { allow = { "beta" } },
         on_event = function(event) events[#events + 1] = event end })
@@ -96,7 +96,7 @@ describe("packages that code installs itself", function()
     end)
 
   it("are explained where they are not there #N06 #E23", function()
-    if needs_pip() then return end
+    if needs_pip(pending) then return end
     local sandbox = create()
     local execution = run(sandbox, PIP:format("'panda'") .. "done.returncode")
     assert.equal("1", execution.text)
@@ -134,7 +134,7 @@ print(answer.status, answer.read()[:200])
   end)
 
   it("are not to be had where the option is not given #E23", function()
-    if needs_pip() then return end
+    if needs_pip(pending) then return end
     local sandbox = create({ packages = false })
     local execution = run(sandbox, PIP:format("'--retries=0', 'alpha'") .. "done.returncode")
     assert.equal("1", execution.text)
@@ -143,7 +143,7 @@ print(answer.status, answer.read()[:200])
   end)
 
   it("can be installed in a sandbox of a pool too", function()
-    if needs_pip() then return end
+    if needs_pip(pending) then return end
     local offered = { allow = { "beta" }, index = index.url, registry = index.registry }
     local pool = codecell.assert(codecell.pool({ size = 1, packages = offered }))
     codecell.assert(pool:wait(20))
@@ -154,7 +154,7 @@ print(answer.status, answer.read()[:200])
   end)
 
   it("come to a fork of the sandbox as files do", function()
-    if needs_pip() then return end
+    if needs_pip(pending) then return end
     local sandbox = create()
     codecell.assert(sandbox:install("alpha"))
     local copy = codecell.assert(sandbox:fork())

@@ -29,7 +29,7 @@ describe("packages", function()
   describe("install", function()
     it("brings a package with what it needs, importable in a session that lives #E32 #F25",
       function()
-        if needs_pip() then return end
+        if needs_pip(pending) then return end
         local sandbox = create()
         assert.equal("No module named 'beta'", value(sandbox, "import beta"))
         local result = codecell.assert(sandbox:install("beta"))
@@ -45,7 +45,7 @@ describe("packages", function()
       end)
 
     it("asks nobody for what was installed once on this machine #D31 #L04", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       codecell.assert(create():install({ "alpha", "extra_one==1.0" }))
       index.log()
       local sandbox = create()
@@ -56,7 +56,7 @@ describe("packages", function()
     end)
 
     it("builds once what two ask for at the same time #L04", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local one, other = create(), create()
       index.log()
       local tasks = {}
@@ -73,7 +73,7 @@ describe("packages", function()
     end)
 
     it("gives another request another layer: variables count #L04", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       codecell.assert(create():install("grown", { envs = { CHOSEN = "first" } }))
       local sandbox = create()
       assert.is_false(codecell.assert(sandbox:install("grown",
@@ -101,7 +101,7 @@ describe("packages", function()
       end)
 
     it("takes wheels and sources of this machine #F25", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local sandbox = create()
       local result = codecell.assert(sandbox:install({
         index.folder .. "/alpha-1.0-py3-none-any.whl", index.folder .. "/grown-1.0.tar.gz" }))
@@ -111,7 +111,7 @@ describe("packages", function()
     end)
 
     it("takes a list of requirements, and says which line is none", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       shell.write(index.folder .. "/good.txt",
         "# what we need\nalpha==1.0 # the old one\r\n\nextra-one \\\n  >=1.0\n")
       local sandbox = create()
@@ -132,7 +132,7 @@ describe("packages", function()
     end)
 
     it("keeps what was installed before, and replaces another version of it", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local sandbox = create()
       codecell.assert(sandbox:install("alpha==1.0"))
       codecell.assert(sandbox:install("beta")) -- which alpha 1.0 is enough for
@@ -150,13 +150,13 @@ describe("packages", function()
     end)
 
     it("is for one sandbox alone, and gone with it #I20", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       codecell.assert(create():install("alpha"))
       assert.equal("No module named 'alpha'", value(create(), "import alpha"))
     end)
 
     it("says of a package that is not there what was meant #J09 #N06", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local none, err = create():install({ "alpha", "panda" })
       assert.is_nil(none)
       assert.equal("not_found", err.kind)
@@ -171,7 +171,7 @@ describe("packages", function()
     end)
 
     it("tells of each install by on_event: command, versions, seconds, log #K07", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local events = {}
       local sandbox = create({ on_event = function(event) events[#events + 1] = event end })
       codecell.assert(sandbox:install("alpha"))
@@ -219,7 +219,7 @@ describe("packages", function()
       end)
 
     it("has what allowed packages need, as their index or their file tells #H09", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       for _, url in ipairs({ index.url, index.json }) do -- the second tells nothing beside files
         local sandbox = create({ packages = { allow = { "beta" }, index = url } })
         codecell.assert(sandbox:install("beta"))
@@ -233,7 +233,7 @@ describe("packages", function()
     end)
 
     it("ends at its timeout, and leaves nothing half", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local sandbox = create()
       local none, err = sandbox:install("hangs", { timeout = 1.5 })
       assert.is_nil(none)
@@ -244,7 +244,7 @@ describe("packages", function()
     end)
 
     it("says what does not fit #I18", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local small = create({ limits = { disk = 2 ^ 20 } })
       local none, err = small:install("large")
       assert.is_nil(none)
@@ -253,7 +253,7 @@ describe("packages", function()
     end)
 
     it("brings packages of npm, in JavaScript and TypeScript #E32 #F20 #F25", function()
-      if needs_npm() then return end
+      if needs_npm(pending) then return end
       local sandbox = create()
       assert.matches("Cannot find module 'pad'", value(sandbox, "require('pad')", "javascript"))
       local result = codecell.assert(sandbox:install({ "needs-pad", "@scope/one" },
@@ -273,7 +273,7 @@ describe("packages", function()
     end)
 
     it("says what npm's registry does not have #J09", function()
-      if needs_npm() then return end
+      if needs_npm(pending) then return end
       local none, err = create():install({ "lodahs" }, { language = "javascript" })
       assert.is_nil(none)
       assert.equal("not_found", err.kind)
@@ -284,7 +284,7 @@ describe("packages", function()
     end)
 
     it("adds to the package.json that is there, and spoils none", function()
-      if needs_npm() then return end
+      if needs_npm(pending) then return end
       local sandbox = create()
       sandbox.files:write("package.json", '{"name":"mine","dependencies":{"other":"1.0.0"}}')
       codecell.assert(sandbox:install("pad", { language = "javascript" }))
@@ -299,7 +299,7 @@ describe("packages", function()
     end)
 
     it("runs what packages run at their installation in the builder alone #I18", function()
-      if needs_npm() then return end
+      if needs_npm(pending) then return end
       local sandbox = create()
       codecell.assert(sandbox:install("script", { language = "javascript" }))
       assert.is_false(sandbox.files:exists("made-by-script.txt"))
@@ -323,7 +323,7 @@ describe("packages", function()
     end)
 
     it("asks a private index by who asks, and nothing inside sees that #F21 #S116", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local secret = "http://reader:open%20sesame@" .. index.private
       local sandbox = create()
       index.log()
@@ -349,7 +349,7 @@ describe("packages", function()
 
   describe("run_code", function()
     it("installs what it is told to, in one batch, before the code #G09 #G14", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local execution = codecell.assert(create():run_code("import beta, extra_one; beta.value",
         { packages = { "beta", "extra-one" } }))
       assert.equal("20", execution.text)
@@ -359,7 +359,7 @@ describe("packages", function()
     end)
 
     it("does not run the code if that fails #G09", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local sandbox = create()
       local none, err = sandbox:run_code("open('ran.txt', 'w')",
         { packages = { "alpha", "panda" } })
@@ -370,7 +370,7 @@ describe("packages", function()
     end)
 
     it("installs for the language of the code, wherever that runs", function()
-      if needs_npm() then return end
+      if needs_npm(pending) then return end
       local elsewhere = create({ cwd = "/tmp" })
       assert.equal("8", elsewhere:run_code("require('pad').value",
         { language = "javascript", packages = { "pad" } }).text)
@@ -382,7 +382,7 @@ describe("packages", function()
 
   describe("create", function()
     it("installs what it is told to before it returns #H08", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local sandbox = create({ packages = { install = { "alpha", "extra-one" } } })
       assert.equal("(2, 3)", value(sandbox, BOTH))
       local none, err = codecell.create({ packages = { index = index.url, install = { "panda" } } })
@@ -391,7 +391,7 @@ describe("packages", function()
     end)
 
     it("takes lists by language #H08", function()
-      if needs_pip() or needs_npm() then return end
+      if needs_pip(pending) or needs_npm(pending) then return end
       local sandbox = create({ packages = { install = { python = { "alpha" },
         javascript = { "pad" } } } })
       assert.equal("2", value(sandbox, "import alpha; alpha.value"))
@@ -408,7 +408,7 @@ describe("packages", function()
 
   describe("what is kept", function()
     it("can be used and read by its user alone, and is read-only #D31", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       codecell.assert(create():install("alpha"))
       local wrong = shell.run(("find %s/codecell -perm /022 -o -type f -perm /0377")
         :format(folder)).stdout
@@ -416,7 +416,7 @@ describe("packages", function()
     end)
 
     it("comes of several programs at once, and of none that was killed #L04", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local one = ("XDG_CACHE_HOME=%s PIP_INDEX_URL=%s %s run --install large -c "
         .. "'import large.f0001 as m; m.value'"):format(folder, index.url, shell.codecell)
       os.execute("rm -rf " .. folder .. "/codecell/packages")
@@ -429,7 +429,7 @@ describe("packages", function()
     end)
 
     it("stays below its bound: what was not used for longest goes first", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       assert.is_true(cache.usage().bytes > 0)
       codecell.setup({ package_cache = 100000 })
       codecell.assert(create():install("dotted-name"))
@@ -440,7 +440,7 @@ describe("packages", function()
     end)
 
     it("is told and removed by the command", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       codecell.assert(create():install("alpha"))
       local told = shell.run(("XDG_CACHE_HOME=%s %s packages"):format(folder, shell.codecell))
       assert.matches("MB in %d+ files below " .. folder:gsub("%p", "%%%0")
@@ -453,7 +453,7 @@ describe("packages", function()
     end)
 
     it("is refused where others could write", function()
-      if needs_pip() then return end
+      if needs_pip(pending) then return end
       local kept = folder .. "/codecell"
       shell.run(("chmod 0755 %s %s %s/packages; chmod 0777 %s/packages/layers"):format(folder,
         kept, kept, kept))

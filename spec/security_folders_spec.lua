@@ -55,4 +55,21 @@ describe("a folder of this machine #user", function()
     sandbox:close()
     assert.equal(1, digests)
   end)
+
+  it("is not held up by code that may only read it #S005", function()
+    local sandbox = codecell.assert(codecell.create({ mounts = { { host = top .. "/p" } } }))
+    local told = codecell.assert(sandbox:run_code([[
+import fcntl, os, signal
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = os.open("p/a", os.O_RDONLY)
+for call in (fcntl.F_SETLEASE, 1040):
+    try:
+        fcntl.fcntl(file, call, fcntl.F_RDLCK)
+    except OSError as error:
+        print(error.errno)
+]]))
+    assert.equal("1\n1\n", table.concat(told.logs.stdout))
+    assert.equal(0, shell.run("timeout 10 sh -c 'echo new > p/a'", { folder = top }).status)
+    sandbox:close()
+  end)
 end)

@@ -133,8 +133,10 @@ static int server_listen_below(lua_State *L)
   size_t length;
   const char *path = luaL_checklstring(L, 2, &length);
 
-  luaL_argcheck(L, length > 0 && length < sizeof there->sun_path, 2,
-                "the path of a socket has at most 107 bytes");
+  if (length == 0 || length >= sizeof there->sun_path)
+    return lcell_failed(L, CELL_INVALID_ARGUMENT, 0,
+                        "listen: the path of a socket has at most %u bytes: %s",
+                        (unsigned)sizeof there->sun_path - 1, path);
   there->sun_family = AF_UNIX;
   memcpy(there->sun_path, path, length + 1);
   return listen_at(L, &address, sizeof *there);

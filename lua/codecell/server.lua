@@ -374,7 +374,7 @@ local LISTEN = {
 ---(0: any that is free), or the path of a socket that its owner alone may use
 ---@return {host: string?, port: integer?, unix: string?}? place where it is
 ---@return codecell.Error? err kind "already_exists", "permission_denied", "limit_exceeded",
----"invalid_argument" (the host is no address), "system"
+---"invalid_argument" (the host is no address, the path is longer than one of a socket), "system"
 function Server:listen(given)
   given = options.check("listen", given, LISTEN)
   if given.unix then

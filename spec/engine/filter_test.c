@@ -140,6 +140,7 @@ static int add_refused_arguments(scmp_filter_ctx filter)
 {
   static const uint32_t requests[] = {0x5412, 0x541c, 0x541d, 0x5423};
   static const uint32_t drivers[] = {4, 8}; /* bits of types of a socket */
+  static const uint32_t leases[] = {1024, 1040};
   const uint32_t closed = SCMP_ACT_ERRNO(ENOPROTOOPT);
   int failed = 0;
   uint32_t i;
@@ -159,6 +160,9 @@ static int add_refused_arguments(scmp_filter_ctx filter)
       failed |=
         seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                          SCMP_A0(SCMP_CMP_MASKED_EQ, 1u << i, 1u << i));
+  for (i = 0; i < 2; i++)
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(fcntl),
+                               1, LOW(1, leases[i]));
   for (i = 0; i < 4; i++)
     failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl),
                                1, LOW(1, requests[i]));
@@ -188,6 +192,7 @@ static int add_refused_arguments(scmp_filter_ctx filter)
 static int add_unconditional(scmp_filter_ctx allows)
 {
   static const int calls[] = {SCMP_SYS(clone),
+                              SCMP_SYS(fcntl),
                               SCMP_SYS(ioctl),
                               SCMP_SYS(ioprio_set),
                               SCMP_SYS(setpriority),
