@@ -1,6 +1,7 @@
 -- e2b.lua -- a server that answers as E2B does, or as it should not, by a script.
 local base64 = require "codecell.base64"
 local codecell = require "codecell"
+local core = require "codecell.core"
 local json = require "codecell.json"
 local shell = require "spec.support.shell"
 
@@ -17,8 +18,8 @@ Server.__index = Server
 function e2b.start()
   local self = setmetatable({ folder = shell.folder(), serial = 0 }, Server)
   self:script({})
-  os.execute(("/usr/bin/python3 spec/support/e2b_server.py %s > /dev/null 2>&1 < /dev/null &")
-    :format(shell.quote(self.folder)))
+  os.execute(("/usr/bin/python3 spec/support/e2b_server.py %s %d > /dev/null 2>&1 < /dev/null &")
+    :format(shell.quote(self.folder), core.getpid()))
   local patience = os.time() + 20
   local text
   repeat

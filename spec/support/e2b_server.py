@@ -154,8 +154,9 @@ os.rename(os.path.join(FOLDER, "port.new"), os.path.join(FOLDER, "port"))
 
 
 def watch():
-    """End with the folder: whoever removes it wants no server any more."""
-    while os.path.exists(os.path.join(FOLDER, "script.json")):
+    """End with the folder, or with the program that made it."""
+    program = "/proc/" + sys.argv[2]
+    while os.path.exists(os.path.join(FOLDER, "script.json")) and os.path.exists(program):
         time.sleep(0.2)
     os._exit(0)
 
