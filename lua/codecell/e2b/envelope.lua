@@ -11,11 +11,12 @@ local VALUES_MOST = 1048576 -- of JSON in one
 
 --- One message as a stream takes it.
 ---@param text string JSON
+---@param is_end boolean? it is the last one
 ---@return string bytes
-function envelope.encode(text)
+function envelope.encode(text, is_end)
   local size, floor = #text, math.floor
-  return "\0" .. string.char(floor(size / 16777216), floor(size / 65536) % 256,
-    floor(size / 256) % 256, size % 256) .. text
+  return string.char(is_end and END or 0, floor(size / 16777216),
+    floor(size / 65536) % 256, floor(size / 256) % 256, size % 256) .. text
 end
 
 ---@class codecell.E2bEnvelopes what has come of a stream, and was not taken yet

@@ -80,6 +80,15 @@ function shape.time(value)
     + minute * 60 + second - shift + parts
 end
 
+--- A time as RFC 3339 writes it.
+---@param seconds number since 1970
+---@return string
+function shape.timestamp(seconds)
+  local whole = math.floor(seconds)
+  return ("%s.%06dZ"):format(os.date("!%Y-%m-%dT%H:%M:%S", whole),
+    math.floor((seconds - whole) * 1e6))
+end
+
 --- A version as a number that can be compared: "0.6.13".
 ---@param text any
 ---@return number
