@@ -11,6 +11,7 @@ local wishes = require "codecell.gateway.wishes"
 local control = {}
 
 local BODY_MOST = 1048576 -- bytes
+local LIFETIME = 300 -- seconds
 local LEAST = 15 -- seconds that a refresh gives
 local FORKS_MOST = 100
 
@@ -28,17 +29,12 @@ end
 
 -- ---- /sandboxes ----
 
-local function create(gateway, request)
-  local body = answer.body(request, BODY_MOST)
-  if not body then
-    return
-  end
-  local given, wanted = wishes.read(body)
+local function create_of(gateway, request, body, lifetime)
+  local given, wanted = wishes.read(body, lifetime)
   if not given then
     return answer.error(request, wanted)
-  elseif given.template:find("^s%w+$") == nil and gateway.network == "none" then
-    wanted.network = "none"
   end
+  wanted.network = gateway.network or wanted.network
   local sandbox, err = codecell.create(wanted)
   if not sandbox then
     return answer.failure(request, err.kind == "limit_exceeded" and 429
@@ -46,7 +42,36 @@ local function create(gateway, request)
   elseif request:is_left() then -- nobody will ever know its id
     return sandbox:close()
   end
-  answer.json(request, 201, add(gateway, sandbox, given):access())
+  local made = add(gateway, sandbox, given)
+  answer.json(request, 201, made:access())
+  return made
+end
+
+local function create(gateway, request)
+  local body = answer.body(request, BODY_MOST)
+  if body then
+    create_of(gateway, request, body)
+  end
+end
+
+-- The second version: always with a token, and the same key gets the same sandbox.
+local function create_again(gateway, request)
+  local body = answer.body(request, BODY_MOST)
+  local key = request.headers["idempotency-key"]
+  if not body then
+    return
+  elseif key and gateway.asked[key] then
+    local found = gateway:find(gateway.asked[key])
+    if found then
+      return answer.json(request, 201, found:access())
+    end
+  end
+  body.secure = true
+  local made = create_of(gateway, request, body, LIFETIME)
+  if made and key then
+    made.key = key
+    gateway.asked[key] = made.id
+  end
 end
 
 -- ---- /sandboxes/{id} ----
@@ -96,7 +121,8 @@ end
 
 verbs["POST /connect"] = function(_, request, found)
   local was_paused = found:is_paused()
-  if with_timeout(request, nil, function(seconds)
+  local default = request.path:find("^/v2/") and LIFETIME or nil
+  if with_timeout(request, default, function(seconds)
     if was_paused then
       return found:resume(seconds)
     end
@@ -245,6 +271,7 @@ end
 
 local plain = {
   ["POST /sandboxes"] = create,
+  ["POST /v2/sandboxes"] = create_again,
   ["GET /sandboxes"] = listing.old,
   ["GET /v2/sandboxes"] = listing.page,
   ["GET /sandboxes/metrics"] = many_metrics,

@@ -17,6 +17,7 @@ local RESUMED = 300 -- seconds that one lives which a request has resumed
 ---@field domain string? below which each port of a sandbox has a name
 ---@field network "none"|nil whatever a sandbox is to reach
 ---@field records table<string, codecell.GatewayRecord>
+---@field asked table<string, string> the sandbox that a request with a key of its own has made
 ---@field snapshots table<string, string> the sandbox that each was taken of
 local Gateway = {}
 Gateway.__index = Gateway
@@ -26,7 +27,7 @@ Gateway.__index = Gateway
 ---@return codecell.Gateway
 function gateway.new(given)
   local self = setmetatable({ key = given.key, domain = given.domain, network = given.network,
-    snapshots = {}, serial = 0 }, Gateway)
+    snapshots = {}, asked = {}, serial = 0 }, Gateway)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     self.serial = self.serial + 1
     made.serial = self.serial

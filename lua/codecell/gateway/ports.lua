@@ -18,17 +18,28 @@ local function is_open(one, port)
   return connection ~= nil
 end
 
-local function headers_of(one, request, port)
+local function headers_of(request)
   local list = {}
   for _, pair in ipairs(fields.end_to_end(request.headers)) do
     if not OURS[pair[1]:lower()] then
       list[#list + 1] = pair
     end
   end
-  local mask = one.given.mask
-  local host = mask and mask:gsub("${PORT}", tostring(port)) or request.headers.host
-  list[#list + 1] = fields.is_value(host) and { "Host", host } or nil
   return list
+end
+
+-- The host that the code inside is told.
+local function host_of(one, request, port)
+  local mask = one.given.mask
+  local host = mask and mask:gsub("%${PORT}", tostring(port)) or request.headers.host
+  return host and fields.is_value(host) and host ~= "" and host or nil
+end
+
+-- A client may send what belongs in percent signs as it is.
+local function target_of(request)
+  return (request.target:gsub("[%c\127-\255 #]", function(byte)
+    return ("%%%02X"):format(byte:byte())
+  end))
 end
 
 -- A body as it comes; nil: there is none.
@@ -75,8 +86,8 @@ function ports.answer(one, request, port)
   if host then
     local body, length = body_of(request)
     response, err = http.request({ method = request.method, url = "http://" .. host
-      .. request.target, headers = headers_of(one, request, port), body = body, length = length,
-      timeout = SILENCE, idle = SILENCE })
+      .. target_of(request), headers = headers_of(request), host = host_of(one, request, port),
+      body = body, length = length, timeout = SILENCE, idle = SILENCE })
   end
   if not response then
     return answer.failure(request, 502, err.message, { sandboxId = one.id, port = port })

@@ -1,6 +1,5 @@
 --- The calls of process.Process: programs, their input, and their terminals.
 local base64 = require "codecell.base64"
-local commands = require "codecell.commands"
 local errors = require "codecell.errors"
 local paths = require "codecell.gateway.paths"
 local run = require "codecell.gateway.run"
@@ -62,7 +61,8 @@ end
 local function size_of(body)
   local pty = shape.table(body.pty)
   local size = pty and (shape.table(pty.size) or {})
-  return pty and { rows = shape.number(size.rows) or ROWS, cols = shape.number(size.cols) or COLUMNS }
+  return pty and { rows = shape.number(size.rows) or ROWS,
+    cols = shape.number(size.cols) or COLUMNS }
 end
 
 local function check_folder(one, given)
@@ -240,7 +240,5 @@ methods.Update = { call = function(one, body)
   end
   return ok and {}, err
 end }
-
-processes.shell = commands.shell
 
 return processes

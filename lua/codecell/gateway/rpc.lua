@@ -65,9 +65,8 @@ local function check_user(one, request)
 end
 
 local function read_message(request)
-  local reader, err = envelope.reader("the request"), nil
-  local chunk
-  local size = 0
+  local reader, size = envelope.reader("the request"), 0
+  local chunk, err
   repeat
     local message, last = reader:next()
     if message then

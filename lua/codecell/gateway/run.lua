@@ -33,8 +33,19 @@ local function tell(self, message)
   end
 end
 
+-- Its output may end before it does.
 local function end_of(self)
-  local status = self.process:_exit() or { code = -1, signal = 9 }
+  local process = self.process
+  local status = process:_exit()
+  while not status do
+    if not wait.wait(process) or process:_closed() then
+      return nil
+    end
+    status = process:_exit()
+    if not status and process:try_wait() == nil then
+      return nil
+    end
+  end
   if status.signal ~= 0 then
     local name = signals.name(status.signal)
     local text = "signal: " .. (KILLED_BY[name] or name:gsub("^SIG", ""):lower())
@@ -72,9 +83,10 @@ end
 
 local function attend(self, one)
   local err = read_all(self)
-  local how = (err or self.process:_closed()) and "broken" or "done"
-  if how == "done" then
-    self.over = rpc.message({ event = { ["end"] = end_of(self) } })
+  local told = not err and not self.process:_closed() and end_of(self)
+  local how = told and "done" or "broken"
+  if told then
+    self.over = rpc.message({ event = { ["end"] = told } })
     tell(self, self.over)
     tell(self, rpc.last)
   end

@@ -164,15 +164,16 @@ end
 
 --- All that a request to create one wants.
 ---@param body table
+---@param lifetime number? seconds, where it names none; default 15
 ---@return table? given for the record
 ---@return table|codecell.Error options of create; or err
-function wishes.read(body)
+function wishes.read(body, lifetime)
   local template, name = wishes.template(body.templateID)
   local timeout, network, ok, err
   local lists = shape.table(body.network) or {}
   err = name
   if template then
-    timeout, err = wishes.timeout(body.timeout, LEAST)
+    timeout, err = wishes.timeout(body.timeout, lifetime or LEAST)
   end
   if timeout then
     ok, err = check_combination(body, lists)

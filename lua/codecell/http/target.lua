@@ -8,6 +8,7 @@ local REQUEST = {
   url = { type = "name" },
   method = { type = "name" },
   headers = { type = "table" },
+  host = { type = "name" },
   body = { type = "either", expected = "string or function",
     rules = { string = { type = "data" }, ["function"] = { type = "function" } } },
   length = { type = "integer" },
@@ -25,6 +26,7 @@ local OURS = { host = true, ["content-length"] = true, expect = true }
 ---@field method string? default "GET"
 ---@field headers (string[][]|table<string, string>)? {{name, value}, ...} or by name; not Host,
 ---Content-Length, or what belongs to the connection
+---@field host string? what the field Host says, where that is not the URL's; not after a redirect
 ---@field body (string|fun(): string?, codecell.Error?)? what is sent; a function returns the next
 ---piece, nil at the end, or nil and an error; it may wait
 ---@field length integer? bytes that a function returns in all; default: not known, sent chunked
@@ -88,6 +90,9 @@ function target.prepare(given, level)
   found.method, found.body, found.length = method, body, length
   found.headers = fields.check("request: headers", given.headers, level + 1)
   found.lines = lines(found.headers, level + 1)
+  if given.host then
+    found.lines[#found.lines + 1] = "Host: " .. given.host
+  end
   return found
 end
 

@@ -7,6 +7,7 @@ local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local server = require "codecell.server"
 local shape = require "codecell.e2b.shape"
+local wait = require "codecell.wait"
 
 local serve = {}
 
@@ -43,6 +44,16 @@ local function log(request, began)
   }), "\n")
 end
 
+local function give_up(request, problem)
+  io.stderr:write("codecell serve: ", request.method, " ", request.path, ": ", tostring(problem),
+    "\n")
+  if not request.has_started and not request:is_left() then
+    answers.failure(request, 500, "the gateway has failed; what it says tells more")
+  else
+    request:abort()
+  end
+end
+
 local function announce(place, key)
   local url = ("http://%s:%d"):format(place.host, place.port)
   command.write("E2B_API_URL=", url, "\nE2B_SANDBOX_URL=", url, "\n",
@@ -64,7 +75,10 @@ function serve.run(options, fail)
   local answering
   local made, err = server.new(function(request)
     local began = reactor.now()
-    answering:answer(request)
+    local ok, problem = wait.call(answering.answer, answering, request)
+    if not ok then -- of this request alone: the sandboxes of others go on
+      give_up(request, problem)
+    end
     if options.log then
       log(request, began)
     end
