@@ -19,6 +19,7 @@ local LOGS_MOST = 1000
 ---@field traffic string? of its ports, where they are not public
 ---@field runs table<integer, table> its processes, by number
 ---@field watchers table<string, table>
+---@field is_over boolean? it was killed
 ---@field given table what it was asked for
 local Record = {}
 Record.__index = Record
@@ -119,6 +120,7 @@ end
 
 --- End it.
 function Record:kill()
+  self.is_over = true
   self.sandbox:kill()
   self.sandbox:close()
   for _, watching in pairs(self.watchers) do

@@ -6,6 +6,8 @@ local errors = require "codecell.errors"
 local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
+local task = require "codecell.task"
+local wait = require "codecell.wait"
 
 local rpc = {}
 
@@ -83,6 +85,16 @@ local function read_message(request)
   return nil, err or errors.new("invalid_argument", "the request has no whole message")
 end
 
+-- The time that a client gives a program is kept, also when the client waits for it no more.
+local function end_later(stream, deadline)
+  while reactor.now() < deadline and wait.key(stream, deadline) do
+    if stream.feed.ended then
+      return
+    end
+  end
+  stream.late()
+end
+
 local function follow(request, stream, given)
   local function start()
     return request:start(200, answer.headers(STREAM)) == true
@@ -107,6 +119,8 @@ local function follow(request, stream, given)
     request:abort()
   elseif outcome == "done" then
     request:finish()
+  elseif deadline and stream.late then
+    task.background(end_later, stream, deadline)
   end
   if stream.left then
     stream.left()

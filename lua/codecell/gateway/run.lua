@@ -81,9 +81,18 @@ local function forget_later(self, one)
   end
 end
 
+-- What its sandbox came to is no end of its own: who listens is to see a connection break off.
+local function went_with_sandbox(self, one, told)
+  return told.exitCode == -1 and not self.is_killed and (one.is_over
+    or one.sandbox:_closed() or one.sandbox._backend.reason(one.sandbox, "run") ~= nil)
+end
+
 local function attend(self, one)
   local err = read_all(self)
   local told = not err and not self.process:_closed() and end_of(self)
+  if told and went_with_sandbox(self, one, told) then
+    told = nil
+  end
   local how = told and "done" or "broken"
   if told then
     self.over = rpc.message({ event = { ["end"] = told } })

@@ -67,9 +67,9 @@ end
 ---@return integer? status
 ---@return string? problem with the options
 function serve.run(options, fail)
-  local problem = problem_of(options)
-  if problem then
-    return nil, problem
+  local wrong = problem_of(options)
+  if wrong then
+    return nil, wrong
   end
   local key = key_of(options)
   local answering
