@@ -38,10 +38,11 @@ describe("codecell serve, asked by curl #M10 #N08 #user", function()
     local status, text = ask("/" .. method, given)
     local list, reader = {}, envelope.reader("the answer")
     reader:add(type(text) == "string" and text or "")
-    local message, is_end = reader:next()
+    local message, last = reader:next()
+    local is_end
     while message do
-      list[#list + 1] = message
-      message, is_end = reader:next()
+      list[#list + 1], is_end = message, last
+      message, last = reader:next()
     end
     return list, status, is_end
   end

@@ -37,8 +37,8 @@ end
 ---@return codecell.Error|string|nil template its name here, where it is one; after nil the error
 function wishes.template(value)
   local name = shape.text(value)
-  local plain, tag = (name or ""):match("^([%w._/-]+):?([%w._-]*)$")
-  if not plain then
+  local plain, tag = (name or ""):match("^(%w[%w._/-]*):?([%w._-]*)$")
+  if not plain or plain:find("..", 1, true) then
     return wrong("templateID: the name of a template was expected")
   elseif PLAIN[plain] and (tag == "" or tag == "default") then
     return plain
