@@ -85,8 +85,9 @@ describe("codecell serve, asked by curl #M10 #N08 #user", function()
       local status, body = server:ask("/sandboxes/" .. id .. path, { method = method,
         body = method == "POST" and { timeout = 5 } or nil })
       assert.equal(404, status, path)
-      assert.same({ 404, ('Sandbox "%s" doesn\'t exist or you don\'t have access to it'):format(id) },
-        { body.code, body.message })
+      assert.equal(404, body.code)
+      assert.equal(('Sandbox "%s" doesn\'t exist or you don\'t have access to it'):format(id),
+        body.message)
     end
     local status, body = ask("/health", { to = { sandboxID = id } })
     assert.same({ 502, 502, id }, { status, body.code, body.sandboxId })
@@ -316,6 +317,14 @@ running.close()    # in the middle of it: the code is interrupted
     assert.equal(200, status)
     assert.matches("free", text)
     assert.equal("", server:problems())
+  end)
+
+  it("tells how many there are, as OpenMetrics does", function()
+    local status, text = server:ask("/metrics")
+    assert.equal(200, status)
+    assert.matches('codecell_sandboxes{state="running"} 1\n', text, 1, true)
+    assert.matches("# EOF\n$", text)
+    assert.equal(401, (server:ask("/metrics", { key = false })))
   end)
 
   it("answers browsers that ask before they ask", function()

@@ -15,7 +15,8 @@ function gateway.start(options)
   os.execute(("CODECELL_HOME=%s %s serve --port 0 --key %s %s > %s/out 2> %s/err < /dev/null & "
     .. "echo $! > %s/pid"):format(folder, shell.codecell, gateway.key, options or "", folder,
       folder, folder))
-  local patience, url = os.time() + 20, nil
+  local patience = os.time() + 20
+  local url
   repeat
     url = (shell.read(folder .. "/out") or ""):match("E2B_API_URL=(%S+)\n")
     os.execute(url and "true" or "sleep 0.05")
@@ -52,7 +53,8 @@ function Gateway:environment()
 end
 
 --- Ask by curl: status, body (decoded where it is JSON), headers as text. `given`: `method`,
---- `headers` (lines), `body`, `key` (false: without), `to` (a record: with routing headers), `port`.
+--- `headers` (lines), `body`, `kind` of that, `key` (false: without), `to` (a record: with routing
+--- headers), `port`.
 function Gateway:ask(path, given)
   given = given or {}
   local words = { "curl", "-sS", "-i", "--max-time", "20", "-X", given.method or "GET" }

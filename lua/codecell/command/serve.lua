@@ -13,7 +13,7 @@ local LOOK = 5 -- seconds between two looks at how long nobody has asked for any
 
 local serve = {
   summary = "answer E2B's API with sandboxes of this machine",
-  usage = "codecell serve [--host ADDRESS] [--port PORT] [--key KEY | --open] [--log]\n"
+  usage = "codecell serve [--host ADDRESS] [--port PORT] [--key KEY | --open]\n"
     .. "       codecell serve --unix PATH [--idle SECONDS]",
   description = "Answers as E2B's cloud does, by sandboxes of this machine: the official SDKs and\n"
     .. "whatever else speaks its API need E2B_API_URL, E2B_SANDBOX_URL and E2B_API_KEY\n"
@@ -31,6 +31,7 @@ local serve = {
       help = "PORT-ID.NAME leads here (localhost:PORT)" },
     { name = "network", value = "none", kind = "name",
       help = "none: sandboxes have no network, whatever is asked for" },
+    { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },
     { name = "log", help = "tell each request as a line of JSON on standard error" },
     { name = "unix", value = "PATH", kind = "name", help = "of the socket that it is asked by" },
     { name = "idle", value = "SECONDS", kind = "seconds",

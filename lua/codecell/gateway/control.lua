@@ -283,6 +283,22 @@ local plain = {
 local REFUSED = { "volumes", "volumecontent", "secrets", "teams", "api%-keys", "access%-tokens",
   "nodes", "admin" }
 
+-- As OpenMetrics has it.
+local function tell_metrics(gateway, request)
+  local counts = { running = 0, paused = 0 }
+  for _, one in pairs(gateway:living()) do
+    local state = one:is_paused() and "paused" or "running"
+    counts[state] = counts[state] + 1
+  end
+  request:reply(200, { { "Content-Type",
+    "application/openmetrics-text; version=1.0.0; charset=utf-8" } },
+    ("# TYPE codecell_sandboxes gauge\ncodecell_sandboxes{state=\"running\"} %d\n"
+      .. "codecell_sandboxes{state=\"paused\"} %d\n# TYPE codecell_sandboxes_created counter\n"
+      .. "codecell_sandboxes_created_total %d\n# TYPE codecell_requests counter\n"
+      .. "codecell_requests_total %d\n# EOF\n"):format(counts.running, counts.paused,
+      gateway.serial, gateway.requests))
+end
+
 --- Answer a request to the control plane.
 ---@param gateway codecell.Gateway
 ---@param request codecell.IncomingRequest
@@ -296,6 +312,8 @@ function control.answer(gateway, request)
   local called = plain[request.method .. " " .. path]
   if called then
     return called(gateway, request)
+  elseif path == "/metrics" then
+    return tell_metrics(gateway, request)
   end
   local id, rest = path:gsub("^/v2", ""):match("^/sandboxes/([^/]+)(.*)$")
   if id then

@@ -1,16 +1,19 @@
 --- The gateway: E2B's API over the sandboxes of this machine.
 local answer = require "codecell.gateway.answer"
+local codecell = require "codecell"
 local control = require "codecell.gateway.control"
 local envd = require "codecell.gateway.envd"
 local interpreter = require "codecell.gateway.interpreter"
 local plane = require "codecell.e2b.plane"
 local ports = require "codecell.gateway.ports"
+local record = require "codecell.gateway.record"
 local routing = require "codecell.gateway.routing"
 local signed = require "codecell.gateway.signed"
 
 local gateway = {}
 
 local RESUMED = 300 -- seconds that one lives which a request has resumed
+local DEBUG_TIME = 86400
 
 ---@class codecell.Gateway
 ---@field key string? whoever makes sandboxes must have it
@@ -18,6 +21,8 @@ local RESUMED = 300 -- seconds that one lives which a request has resumed
 ---@field network "none"|nil whatever a sandbox is to reach
 ---@field records table<string, codecell.GatewayRecord>
 ---@field asked table<string, string> the sandbox that a request with a key of its own has made
+---@field serial integer how many sandboxes it has made
+---@field requests integer how many it was asked
 ---@field snapshots table<string, string> the sandbox that each was taken of
 local Gateway = {}
 Gateway.__index = Gateway
@@ -27,7 +32,7 @@ Gateway.__index = Gateway
 ---@return codecell.Gateway
 function gateway.new(given)
   local self = setmetatable({ key = given.key, domain = given.domain, network = given.network,
-    snapshots = {}, asked = {}, serial = 0 }, Gateway)
+    snapshots = {}, asked = {}, serial = 0, requests = 0 }, Gateway)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     self.serial = self.serial + 1
     made.serial = self.serial
@@ -88,13 +93,31 @@ local function answer_sandbox(self, request, place)
   return ports.answer(found, request, place.port)
 end
 
+--- Make the sandbox of the SDKs' debug mode, which ask for none and have no token.
+---@return string? id
+---@return codecell.Error? err
+function Gateway:debug()
+  local made, err = codecell.create({ network = self.network or "open", timeout = DEBUG_TIME })
+  if not made then
+    return nil, err
+  end
+  self.records[made.id] = record.new(made, { template = "base", envs = {}, metadata = {},
+    timeout = DEBUG_TIME, is_public = true, internet = self.network ~= "none" })
+  return made.id
+end
+
 --- Answer a request.
 ---@param request codecell.IncomingRequest
-function Gateway:answer(request)
+---@param fixed {id: string, port: integer}? where it goes, whatever it says
+function Gateway:answer(request, fixed)
+  self.requests = self.requests + 1
   if request.method == "OPTIONS" then
     return answer.preflight(request)
   end
-  local place, problem = routing.find(request.headers)
+  local place, problem = fixed, nil
+  if not fixed then
+    place, problem = routing.find(request.headers)
+  end
   if place == nil then
     return answer.failure(request, 400, problem)
   elseif place == false then

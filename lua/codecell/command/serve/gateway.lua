@@ -4,6 +4,7 @@ local codecell = require "codecell"
 local command = require "codecell.command"
 local gateway = require "codecell.gateway"
 local json = require "codecell.json"
+local plane = require "codecell.e2b.plane"
 local reactor = require "codecell.reactor"
 local server = require "codecell.server"
 local shape = require "codecell.e2b.shape"
@@ -11,10 +12,13 @@ local wait = require "codecell.wait"
 
 local serve = {}
 
+local servers = {} -- while the program runs
+
 local PORT = 3000
 local IDLE = 600 -- seconds that a client may be silent
 local CONNECTIONS = 4096
 local SWEEP = 5 -- seconds between two looks at what has ended
+local DEBUG_PORTS = { plane.ENVD, plane.CODE } -- of the SDKs' debug mode, besides 3000
 
 local function problem_of(options)
   local port = options.port or tostring(PORT)
@@ -39,7 +43,8 @@ end
 local function log(request, began)
   io.stderr:write(json.encode({
     time = shape.timestamp(os.time()), method = request.method, path = request.path,
-    sandbox = request.headers["e2b-sandbox-id"], seconds = reactor.now() - began,
+    sandbox = request.headers["e2b-sandbox-id"], status = request.status,
+    seconds = reactor.now() - began,
     left = request:is_left() or nil,
   }), "\n")
 end
@@ -52,6 +57,37 @@ local function give_up(request, problem)
   else
     request:abort()
   end
+end
+
+-- Answer at a port; what comes there may all be for one place of one sandbox.
+local function listen(options, answering, port, place)
+  local made, err = server.new(function(request)
+    local began = reactor.now()
+    local ok, problem = wait.call(answering.answer, answering, request, place)
+    if not ok then -- of this request alone: the sandboxes of others go on
+      give_up(request, problem)
+    end
+    if options.log then
+      log(request, began)
+    end
+  end, { idle = IDLE, connections = CONNECTIONS })
+  local found
+  if made then
+    found, err = made:listen({ host = options.host, port = port })
+  end
+  servers[#servers + 1] = made
+  return found, err
+end
+
+local function listen_debug(options, answering)
+  local id, err = answering:debug()
+  local ok = id
+  for _, port in ipairs(id and DEBUG_PORTS or {}) do
+    if ok then
+      ok, err = listen(options, answering, port, { id = id, port = port })
+    end
+  end
+  return ok, err
 end
 
 local function announce(place, key)
@@ -72,26 +108,19 @@ function serve.run(options, fail)
     return nil, wrong
   end
   local key = key_of(options)
-  local answering
-  local made, err = server.new(function(request)
-    local began = reactor.now()
-    local ok, problem = wait.call(answering.answer, answering, request)
-    if not ok then -- of this request alone: the sandboxes of others go on
-      give_up(request, problem)
-    end
-    if options.log then
-      log(request, began)
-    end
-  end, { idle = IDLE, connections = CONNECTIONS })
-  local place
-  if made then
-    place, err = made:listen({ host = options.host, port = tonumber(options.port or PORT) })
-  end
+  local answering = gateway.new({ key = key, network = options.network })
+  local place, err = listen(options, answering, tonumber(options.port or PORT))
   if not place then
     return fail(err)
   end
-  answering = gateway.new({ key = key, network = options.network,
-    domain = options.domain or "localhost:" .. place.port })
+  answering.domain = options.domain or "localhost:" .. place.port
+  if options.debug then
+    local ok
+    ok, err = listen_debug(options, answering)
+    if not ok then
+      return fail(err)
+    end
+  end
   announce(place, key)
   while true do
     codecell.step(SWEEP)
