@@ -253,7 +253,7 @@ describe("codecell serve, asked by curl #M10 #N08 #user", function()
     for line in (type(text) == "string" and text or ""):gmatch("[^\n]+") do
       types[#types + 1] = json.decode(line).type
     end
-    assert.same({ "stdout", "result", "number_of_executions", "end_of_execution" }, types)
+    assert.same({ "number_of_executions", "stdout", "result", "end_of_execution" }, types)
     assert.equal(400, (execute({ code = "1", language = "python", context_id = "x" })))
     status, text = execute({ code = "1", context_id = "x" })
     assert.same({ 404, "Context x not found" }, { status, text })
@@ -301,7 +301,8 @@ head = ("POST /execute HTTP/1.1\r\nHost: x\r\nE2b-Sandbox-Id: %s\r\nE2b-Sandbox-
         "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (ident, len(body)))
 running = connect(head.encode() + body)
 look = ("GET /files?path=began HTTP/1.1\r\nHost: x\r\nE2b-Sandbox-Id: %s\r\n"
-        "E2b-Sandbox-Port: 49983\r\nX-Access-Token: %s\r\nConnection: close\r\n\r\n" % (ident, token))
+        "E2b-Sandbox-Port: 49983\r\nX-Access-Token: %s\r\nConnection: close\r\n\r\n"
+        % (ident, token))
 for _ in range(400):
     one = connect(look.encode())
     if b" 200 " in one.recv(100):
@@ -317,6 +318,15 @@ running.close()    # in the middle of it: the code is interrupted
     assert.equal(200, status)
     assert.matches("free", text)
     assert.equal("", server:problems())
+  end)
+
+  it("listens to no page of a browser where it asks for no key", function()
+    local open = gateway.start("--open")
+    local body = { templateID = "base" }
+    assert.equal(403, (open:ask("/sandboxes", { method = "POST", body = body, key = false,
+      headers = { "Origin: http://example.com" } })))
+    assert.equal(201, (open:ask("/sandboxes", { method = "POST", body = body, key = false })))
+    open:stop()
   end)
 
   it("tells how many there are, as OpenMetrics does", function()

@@ -7,6 +7,7 @@ local paths = require "codecell.gateway.paths"
 local content = {}
 
 local CHUNK = 262144
+local HELD_MOST = 1073741824 -- bytes of all that is being sent here
 local KINDS = {
   css = "text/css", csv = "text/csv", gif = "image/gif", html = "text/html", jpeg = "image/jpeg",
   jpg = "image/jpeg", js = "text/javascript", json = "application/json", md = "text/markdown",
@@ -106,6 +107,21 @@ end
 
 -- ---- writing ----
 
+local held = 0
+
+-- The body, within what this program takes at a time; nil and a status else.
+local function read_body(request, most)
+  local chunks, size = {}, 0
+  local status
+  repeat
+    local chunk, err = request:read()
+    size, held = size + #(chunk or ""), held + #(chunk or "")
+    chunks[#chunks + 1] = chunk
+    status = err and 400 or size > most and 507 or held > HELD_MOST and 429 or nil
+  until not chunk or status
+  return not status and table.concat(chunks) or nil, status, size
+end
+
 local function write(one, path, data)
   local target, err = paths.resolve(path)
   local entry
@@ -160,6 +176,26 @@ local function unpacked(request, body, most)
   return multipart.gunzip(body, most)
 end
 
+local function write_all(one, request, query, given)
+  local plain, problem = unpacked(request, given.body, given.most)
+  local list
+  if plain then
+    list, problem = files_of(request, query, plain)
+  end
+  if not list then
+    return answer.failure(request, 400, problem)
+  end
+  local written = json.list()
+  for i, file in ipairs(list) do
+    local err
+    written[i], err = write(one, file.path, file.data)
+    if not written[i] then
+      return answer.error(request, err)
+    end
+  end
+  answer.json(request, 200, written)
+end
+
 --- Write what a request brings.
 ---@param one codecell.GatewayRecord
 ---@param request codecell.IncomingRequest
@@ -172,27 +208,14 @@ function content.write(one, request, query)
     return answer.failure(request, 400, "X-Metadata: metadata of files is not kept here")
   end
   local most = one.sandbox._limits.disk
-  local body
-  body, err = request:all(most)
-  if not body then
-    return err.kind == "limit_exceeded" and answer.failure(request, 507, "not enough space")
+  local body, status, size = read_body(request, most)
+  if body then
+    write_all(one, request, query, { body = body, most = most })
+  elseif not request:is_left() then
+    answer.failure(request, status, status == 507 and "not enough space"
+      or "the body could not be taken; try again later")
   end
-  local plain, problem = unpacked(request, body, most)
-  local list
-  if plain then
-    list, problem = files_of(request, query, plain)
-  end
-  if not list then
-    return answer.failure(request, 400, problem)
-  end
-  local written = json.list()
-  for i, file in ipairs(list) do
-    written[i], err = write(one, file.path, file.data)
-    if not written[i] then
-      return answer.error(request, err)
-    end
-  end
-  answer.json(request, 200, written)
+  held = held - size
 end
 
 return content

@@ -122,9 +122,9 @@ end
 verbs["POST /connect"] = function(_, request, found)
   local was_paused = found:is_paused()
   local default = request.path:find("^/v2/") and LIFETIME or nil
-  if with_timeout(request, default, function(seconds)
+  if with_timeout(request, default, function(seconds, body)
     if was_paused then
-      return found:resume(seconds)
+      return found:resume(seconds, body.memory ~= false)
     end
     return os.time() + seconds <= found.ends_at or found:extend(seconds)
   end) then

@@ -118,6 +118,9 @@ function Gateway:answer(request, fixed)
   if not fixed then
     place, problem = routing.find(request.headers)
   end
+  if request.headers.origin and (fixed or place == false and not self.key) then
+    return answer.failure(request, 403, "a page of a browser needs a gateway with a key")
+  end
   if place == nil then
     return answer.failure(request, 400, problem)
   elseif place == false then

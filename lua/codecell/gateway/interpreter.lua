@@ -107,22 +107,41 @@ local function now()
   return shape.timestamp(os.time())
 end
 
--- Run it, and put into the feed what it says.
+-- How many cells its context has run, this one included, as far as is known before its end.
+local function number_of(one, given)
+  local contexts, chosen = one.sandbox._backend.contexts, given.context
+  chosen = chosen or contexts.default(one.sandbox, given.language)
+  local runner = chosen and contexts.kernel(one.sandbox, "execute", chosen)
+  return (runner and runner.count or 0) + 1
+end
+
+-- Run it, and put into the feed what it says, after its number.
 local function execute(one, code, given, listener)
+  local number
+  local function tell_number(known)
+    if number ~= known then
+      number = known
+      listener:put(line({ type = "number_of_executions", execution_count = known }))
+    end
+  end
+  local function say(text)
+    tell_number(number or number_of(one, given))
+    listener:put(text)
+  end
   local function print_to(name)
     return function(text)
-      listener:put(line({ type = name, text = text, timestamp = now() }))
+      say(line({ type = name, text = text, timestamp = now() }))
     end
   end
   given.on_stdout, given.on_stderr = print_to("stdout"), print_to("stderr")
-  given.on_result = function(result) listener:put(result_line(result)) end
+  given.on_result = function(result) say(result_line(result)) end
   given.on_error = function(problem)
-    listener:put(line({ type = "error", name = problem.name, value = problem.value,
+    say(line({ type = "error", name = problem.name, value = problem.value,
       traceback = problem.traceback }))
   end
   local done, err = one.sandbox:run_code(code, given)
   if done then
-    listener:put(line({ type = "number_of_executions", execution_count = done.execution_count }))
+    tell_number(done.execution_count)
     listener:put(LAST)
   end
   listener.err = err

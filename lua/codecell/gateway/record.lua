@@ -92,14 +92,12 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function Record:pause(keeps_memory)
-  local left = math.max(self.ends_at - os.time(), 1)
   if not keeps_memory then
     forget_processes(self)
   end
   local ok, err = self.sandbox:pause()
   if ok then
     ok, err = self.sandbox:set_timeout(DAY)
-    self.left = left
     self:log("info", "Sandbox paused")
   end
   return ok, err
@@ -107,9 +105,13 @@ end
 
 --- Let it go on.
 ---@param seconds number that it lives from now on
+---@param keeps_memory boolean? false: with its files alone
 ---@return true? done
 ---@return codecell.Error? err
-function Record:resume(seconds)
+function Record:resume(seconds, keeps_memory)
+  if keeps_memory == false then
+    forget_processes(self)
+  end
   local ok, err = self.sandbox:resume()
   if ok then
     ok, err = self:extend(seconds)
