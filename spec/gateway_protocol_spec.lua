@@ -234,6 +234,46 @@ describe("codecell serve, asked by curl #M10 #N08 #user", function()
     assert.equal(404, (ask("/nothing", { port = 8080, key = false })))
   end)
 
+  it("tells the code the host that was asked for, or the one that it is to be told", function()
+    local program = "import http.server\nclass Echo(http.server.BaseHTTPRequestHandler):\n"
+      .. " def do_POST(self):\n  body = self.rfile.read(int(self.headers['Content-Length']))\n"
+      .. "  self.send_response(201)\n  self.end_headers()\n"
+      .. "  self.wfile.write(self.headers['Host'].encode() + b' ' + body)\n"
+      .. " def log_message(self, *all): pass\n"
+      .. "http.server.HTTPServer(('', 8090), Echo).serve_forever()"
+    for _, case in ipairs({ { nil, "name.example.com" }, { "me:${PORT}", "me:8090" } }) do
+      local one = server:create({ network = { maskRequestHost = case[1] } })
+      ask("/files?path=echo.py", { to = one, method = "POST", body = program,
+        kind = "application/octet-stream" })
+      start("(python3 echo.py > /dev/null 2>&1 &); for i in $(seq 100); do python3 -c 'import "
+        .. "socket; socket.create_connection((\"127.0.0.1\", 8090))' 2> /dev/null && break; "
+        .. "sleep 0.05; done", { to = one })
+      local status, text = ask("/x?y=%20z", { to = one, port = 8090, key = false, method = "POST",
+        body = "sent", headers = { "Host: name.example.com" } })
+      assert.same({ 201, case[2] .. " sent" }, { status, text })
+      server:ask("/sandboxes/" .. one.sandboxID, { method = "DELETE" })
+    end
+  end)
+
+  it("tells watchers what the entry is, to who asks for it, and keeps events until then", function()
+    local _, made = call("filesystem.Filesystem/CreateWatcher",
+      { path = "/home/user", includeEntry = true })
+    local id = made.watcherId
+    ask("/files?path=seen", { method = "POST", body = "123", kind = "application/octet-stream" })
+    local found
+    for _ = 1, 100 do
+      local _, got = call("filesystem.Filesystem/GetWatcherEvents", { watcherId = id })
+      for _, event in ipairs(got.events or {}) do
+        found = found or event.name == "seen" and event
+      end
+      if found then break end
+      os.execute "sleep 0.02"
+    end
+    assert.equal("/home/user/seen", found.entry.path)
+    assert.same({}, (select(2, call("filesystem.Filesystem/RemoveWatcher", { watcherId = id }))))
+    assert.equal(404, (call("filesystem.Filesystem/GetWatcherEvents", { watcherId = id })))
+  end)
+
   it("keeps the ports of a sandbox without public traffic for who has its token", function()
     local other = server:create({ network = { allowPublicTraffic = false } })
     assert.equal(403, (ask("/", { to = other, port = 8080 })))
