@@ -162,6 +162,38 @@ describe("codecell serve, asked by curl #M10 #N08 #user", function()
     assert.is_nil(body.processes)
   end)
 
+  it("ends with a program that was killed, though others print on, and answers", function()
+    local script = [==[
+import json, struct, sys, urllib.request
+port, ident, token = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+fields = {"E2b-Sandbox-Id": ident, "E2b-Sandbox-Port": "49983", "X-Access-Token": token}
+def call(method, body):
+    return json.load(urllib.request.urlopen(urllib.request.Request(
+        "http://127.0.0.1:%d/process.Process/%s" % (port, method), json.dumps(body).encode(),
+        dict(fields, **{"Content-Type": "application/json"}), method="POST"), timeout=10))
+body = json.dumps({"process": {"cmd": "/bin/sh", "args": ["-c", "yes & wait"]}}).encode()
+stream = urllib.request.urlopen(urllib.request.Request(
+    "http://127.0.0.1:%d/process.Process/Start" % port, b"\0" + struct.pack(">I", len(body)) + body,
+    dict(fields, **{"Content-Type": "application/connect+json"}), method="POST"), timeout=10)
+def message():
+    size = struct.unpack(">I", stream.read(5)[1:])[0]
+    return json.loads(stream.read(size))
+pid = message()["event"]["start"]["pid"]
+assert "data" in message()["event"]
+assert pid in [one["pid"] for one in call("List", {})["processes"]]
+call("SendSignal", {"process": {"pid": pid}, "signal": "SIGNAL_SIGKILL"})
+last = message()
+while "end" not in last["event"]:
+    last = message()
+assert last["event"]["end"]["exitCode"] == -1, last
+]==]
+    local other = server:create()
+    local result = shell.run(("/usr/bin/python3 - %s %s %s"):format(server.port, other.sandboxID,
+      other.envdAccessToken), { stdin = script, time = 30 })
+    assert.equal(0, result.status, result.stderr)
+    server:ask("/sandboxes/" .. other.sandboxID, { method = "DELETE" })
+  end)
+
   it("says that it is still there while nothing happens", function()
     local list = start("sleep 1.2", { headers = { "Keepalive-Ping-Interval: 1" } })
     assert.same({ keepalive = {} }, list[2].event)

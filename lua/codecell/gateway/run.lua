@@ -10,6 +10,9 @@ local wait = require "codecell.wait"
 local run = {}
 
 local KEPT = 30 -- seconds that an end can still be heard of
+local IN_A_ROW = 8 -- pieces of output
+local LEFT_MOST = 64 -- pieces that are still read once it was killed
+local TURN, UNHEARD = 0.0005, 0.01 -- seconds
 local ALIVE = rpc.message({ event = { keepalive = {} } })
 local KILLED_BY = { SIGKILL = "killed", SIGTERM = "terminated", SIGINT = "interrupt",
   SIGSEGV = "segmentation fault", SIGABRT = "aborted", SIGHUP = "hangup", SIGPIPE = "broken pipe" }
@@ -57,25 +60,33 @@ local function end_of(self)
   return { exitCode = status.code, exited = true, status = text, error = text }
 end
 
+-- A program may print without end: others have their turn meanwhile, and what nobody hears need
+-- not be read quickly.
 local function read_all(self)
-  local process = self.process
+  local process, count, left = self.process, 0, LEFT_MOST
   while not process:_closed() do
     local chunk, stream = process:try_read()
-    if chunk then
+    if chunk and next(self.feeds) then
       tell(self, rpc.message({ event = { data = { [stream] = base64.encode(chunk) } } }))
-    elseif chunk == nil then
+    end
+    count, left = count + 1, left - (self.is_killed and 1 or 0)
+    if chunk == nil then
       return stream
-    elseif self.is_killed and process:_exit() or not wait.wait(process) then
+    elseif self.is_killed and process:_exit() and (not chunk or left <= 0) then
+      return nil -- what others print whom it has started is not waited for
+    elseif not chunk and not wait.wait(process) then
       return nil
+    elseif chunk and count % IN_A_ROW == 0 then
+      wait.key(nil, reactor.now() + (next(self.feeds) and TURN or UNHEARD))
     end
   end
 end
 
 local function forget_later(self, one)
   local deadline = reactor.now() + KEPT
-  while reactor.now() < deadline and wait.key(self, deadline) do
-    deadline = math.min(deadline, self.over and deadline or 0)
-  end
+  repeat
+    wait.key(nil, deadline)
+  until reactor.now() >= deadline
   if one.runs[self.pid] == self then
     one.runs[self.pid] = nil
   end
