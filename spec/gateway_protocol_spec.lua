@@ -336,6 +336,23 @@ assert last["event"]["end"]["exitCode"] == -1, last
     assert.equal(404, (ask("/contexts/x", { method = "DELETE", port = 49999 })))
   end)
 
+  it("makes one sandbox for one key of a request, however often that is sent", function()
+    local function make(key)
+      return select(2, server:ask("/v2/sandboxes", { method = "POST",
+        body = { templateID = "base" }, headers = { "Idempotency-Key: " .. key } }))
+    end
+    local first, again, other = make "a", make "a", make "b"
+    assert.equal(first.sandboxID, again.sandboxID)
+    assert.equal(64, #first.envdAccessToken)
+    assert.not_equal(first.sandboxID, other.sandboxID)
+    for _, one in ipairs({ first, other }) do
+      assert.equal(204, (server:ask("/sandboxes/" .. one.sandboxID, { method = "DELETE" })))
+    end
+    other = make "a"
+    assert.not_equal(first.sandboxID, other.sandboxID)
+    server:ask("/sandboxes/" .. other.sandboxID, { method = "DELETE" })
+  end)
+
   it("gives pages of a list, and refuses a cursor that it did not give", function()
     local others = { server:create(), server:create() }
     local status, page, head = server:ask("/v2/sandboxes?limit=2&order=asc")

@@ -57,7 +57,7 @@ end
 -- The second version: always with a token, and the same key gets the same sandbox.
 local function create_again(gateway, request)
   local body = answer.body(request, BODY_MOST)
-  local key = request.headers["idempotency-key"]
+  local key = shape.text(request.headers["idempotency-key"])
   if not body then
     return
   elseif key and gateway.asked[key] then
@@ -83,8 +83,7 @@ verbs["GET "] = function(_, request, found)
 end
 
 verbs["DELETE "] = function(gateway, request, found)
-  gateway.records[found.id] = nil
-  found:kill()
+  gateway:drop(found)
   answer.empty(request, 204)
 end
 

@@ -41,6 +41,16 @@ function gateway.new(given)
   return self
 end
 
+--- End one, and forget it.
+---@param one codecell.GatewayRecord
+function Gateway:drop(one)
+  self.records[one.id] = nil
+  if one.key then
+    self.asked[one.key] = nil
+  end
+  one:kill()
+end
+
 --- All that are not over; what is left of the others is let go.
 ---@return table<string, codecell.GatewayRecord>
 function Gateway:living()
@@ -51,9 +61,7 @@ function Gateway:living()
     end
   end
   for _, id in ipairs(gone) do
-    local one = self.records[id]
-    self.records[id] = nil
-    one:kill()
+    self:drop(self.records[id])
   end
   return self.records
 end
