@@ -87,6 +87,23 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = { Files = "sandbox.files", Watcher = "watcher", Archive = "archive" },
   },
   {
+    title = "Git",
+    files = { "lua/codecell/git.lua", "lua/codecell/git/others.lua",
+      "lua/codecell/git/status.lua" },
+    text = "`sandbox.git`: repositories in a sandbox, by the git that is there.",
+    receivers = { Git = "sandbox.git" },
+    except = set("new", "parse"),
+  },
+  {
+    title = "E2B",
+    files = { "lua/codecell/e2b/account.lua", "lua/codecell/e2b/object.lua",
+      "lua/codecell/e2b/commands.lua" },
+    text = "`create{backend = \"e2b\"}` and what is different there; everything else is as above."
+      .. " See [E2B](e2b.md).",
+    receivers = { account = "codecell.e2b", Account = "account", Sandbox = "sandbox",
+      Commands = "sandbox.commands" },
+  },
+  {
     title = "Errors",
     files = { "lua/codecell/errors.lua" },
     receivers = { errors = "codecell.errors" },

@@ -38,7 +38,9 @@ describe("codecell", function()
     local cases = {
       [""] = "give a command",
       ["rum"] = "unknown command rum; did you mean run?",
-      ["serve"] = "give --unix PATH",
+      ["serve all"] = "takes no arguments",
+      ["serve --port x"] = "--port: a number",
+      ["serve --key a --open"] = "not both",
       ["bench"] = "give one of start",
       ["--json run"] = "before a command",
       ["run --timout 3 -c 1"] = "unknown option --timout; did you mean --timeout?",

@@ -149,7 +149,7 @@ describe("codecell run --name #user #D26", function()
     result = run("serve --unix " .. socket, { time = 20 })
     assert.equal(125, result.status)
     assert.matches("is in use", result.stderr)
-    assert.equal(2, run("serve").status)
+    assert.equal(2, run("serve all").status)
   end)
 
   it("keeps them whatever is wrong with a request", function()

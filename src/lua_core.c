@@ -246,6 +246,28 @@ static int core_repair(lua_State *L)
   return 1;
 }
 
+/* plain(text, at): what stands from there to the next quote, and the place of
+** that quote; nil where JSON has anything but printable ASCII in between.
+*/
+static int core_plain(lua_State *L)
+{
+  size_t length, i;
+  const char *text = luaL_checklstring(L, 1, &length);
+  size_t start = (size_t)luaL_checkinteger(L, 2) - 1;
+
+  for (i = start; i < length; i++) {
+    unsigned char byte = (unsigned char)text[i];
+    if (byte == '"') {
+      lua_pushlstring(L, text + start, i - start);
+      lua_pushinteger(L, (lua_Integer)i + 1);
+      return 2;
+    }
+    if (byte < 0x20 || byte >= 0x7f || byte == '\\')
+      return 0;
+  }
+  return 0;
+}
+
 /* working_folder(): its path; a shell's PWD may be that of another program. */
 static int core_working_folder(lua_State *L)
 {
@@ -263,6 +285,7 @@ static const luaL_Reg functions[] = {
   {"isatty", core_isatty},
   {"kernel", core_kernel},
   {"launch_again", core_launch_again},
+  {"plain", core_plain},
   {"random", core_random},
   {"random_id", core_random_id},
   {"repair", core_repair},
@@ -299,6 +322,7 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_mounts(L);
   lcell_open_project(L);
   lcell_open_store(L);
+  lcell_open_base64(L);
   lcell_open_tar(L);
   lcell_open_digest(L);
   lcell_open_census(L);

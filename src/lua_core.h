@@ -134,6 +134,7 @@ uint32_t lcell_push_differences(lua_State *L, struct cell_unpacker *unpacker,
 void lcell_open_store(lua_State *L);
 void lcell_open_tar(lua_State *L);
 void lcell_open_bell(lua_State *L);
+void lcell_open_base64(lua_State *L);
 void lcell_open_digest(lua_State *L);
 void lcell_open_policy(lua_State *L);
 void lcell_open_client(lua_State *L);

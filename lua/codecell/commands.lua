@@ -16,7 +16,7 @@ local TIMEOUT_MOST = 86400
 local Commands = {}
 Commands.__index = Commands
 
-local commands = {}
+local commands = { methods = Commands }
 
 --- The part of a sandbox.
 ---@param sandbox codecell.Sandbox
@@ -74,7 +74,7 @@ end
 ---@return boolean? ok
 ---@return codecell.Error? err kind "unsupported"
 function commands.check_user(sandbox, user)
-  if user and user ~= sandbox._user then
+  if user and user ~= sandbox._user and not sandbox._has_users then
     return nil, errors.unsupported(("running as %q"):format(user), sandbox.backend,
       ("everything runs as %q"):format(sandbox._user))
   end
@@ -126,7 +126,8 @@ function Commands:run(cmd, given)
   local started
   started, err = process.start(sandbox, {
     kind = "command", argv = argv, envs = given.envs, cwd = given.cwd or sandbox._cwd,
-    input = given.stdin ~= nil and given.stdin ~= false, tag = given.tag,
+    input = given.stdin ~= nil and given.stdin ~= false, tag = given.tag, user = given.user,
+    timeout = given.timeout or not given.background and TIMEOUT or nil,
   })
   if not started then
     return nil, err

@@ -143,14 +143,17 @@ end
 --- in that of the sandbox. It keeps its id and its place in the list.
 ---@param sandbox codecell.Sandbox
 ---@param found codecell.Kernel
+---@return true
 function context.restart(sandbox, found)
   found:stop()
   found.cwd, found.lost = sandbox._cwd, nil
+  return true
 end
 
 --- Forget a context and end its process.
 ---@param sandbox codecell.Sandbox
 ---@param found codecell.Kernel
+---@return true
 function context.remove(sandbox, found)
   local contexts = sandbox._contexts
   found:stop()
@@ -161,6 +164,7 @@ function context.remove(sandbox, found)
       table.remove(contexts.order, i)
     end
   end
+  return true
 end
 
 return context

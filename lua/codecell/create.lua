@@ -3,6 +3,7 @@ local backends = require "codecell.backend"
 local check = require "codecell.options"
 local context = require "codecell.context"
 local core = require "codecell.core"
+local e2b = require "codecell.e2b.settings"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
 local mounts = require "codecell.mounts"
@@ -37,6 +38,7 @@ create.options = {
   languages = { type = "strings" },
   limits = { type = "table", fields = LIMITS },
   metadata = { type = "metadata" },
+  mock = require("codecell.mock.answers").rule,
   mounts = mounts.rule,
   name = { type = "name" },
   network = network.rule,
@@ -44,6 +46,7 @@ create.options = {
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   packages = require "codecell.packages.rule",
   read_only = { type = "boolean" },
+  record = { type = "text" },
   root_view = { type = "boolean" },
   secrets = secrets.rule,
   template = { type = "name" },
@@ -51,6 +54,25 @@ create.options = {
   user = { type = "name" },
   warm = { type = "boolean" },
 }
+
+local CONNECT = { backend = { type = "name" }, timeout = create.options.timeout,
+  cwd = create.options.cwd, user = create.options.user }
+local LIST = {
+  backend = { type = "name" },
+  limit = { type = "integer", least = 1, most = 1000 },
+  metadata = { type = "metadata" },
+  next = { type = "name" },
+  order = { type = "choice", choices = { "asc", "desc" } },
+  started_after = { type = "name" },
+  state = { type = "choice", choices = { "running", "paused" } },
+  template = { type = "name" },
+}
+for name, rule in pairs(e2b.options) do
+  create.options[name], CONNECT[name], LIST[name] = rule, rule, rule
+end
+for name, rule in pairs(e2b.create_options) do
+  create.options[name] = rule
+end
 
 local settings = { name_servers = "" }
 
@@ -191,24 +213,7 @@ function create.unlisted(options, offer)
   return sandbox.begin(made, given)
 end
 
---- Make a sandbox.
----@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
----path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
----`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
----rules = {}}`),
----`on_event` (called with a codecell.Event for what is refused), `limits`,
----`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
----`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
----what comes out), `warm`: all of them under codecell.CreateOptions
----@return codecell.Sandbox? sandbox
----@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
----machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
-function create.create(options)
-  options = check.check("create", options, create.options)
-  local given, backend = create.complete(options)
-  if not given then
-    return nil, backend
-  end
+local function make_here(options, given, backend)
   local made, stem, ok, err
   if options.warm then
     made, stem = require("codecell.pool").take(given)
@@ -232,37 +237,77 @@ function create.create(options)
   return start_languages(made, options.languages)
 end
 
-local CONNECT = { backend = { type = "name" } }
+--- Make a sandbox.
+---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
+---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
+---`network` ("none"; "open"; or `{allow = {"api.example.com", "*.example.org:8443"}, deny = {},
+---rules = {}}`),
+---`on_event` (called with a codecell.Event for what is refused), `limits`,
+---`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
+---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
+---what comes out), `warm`: all of them under codecell.CreateOptions
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
+---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
+function create.create(options)
+  options = check.check("create", options, create.options)
+  local backend, err = backends.find(options.backend or "local")
+  if not backend then
+    return nil, err
+  end
+  local made, given
+  if backend.make then
+    made, err = backend.make(options)
+  else
+    given, err = create.complete(options)
+    if given then
+      made, err = make_here(options, given, backend)
+    end
+  end
+  if made and options.record then
+    return require("codecell.cassette").record(made, options.record)
+  end
+  return made, err
+end
 
---- Another object for a sandbox of this Lua state, which is resumed if it was paused; closing it
---- leaves the sandbox running.
+-- The function of a backend whose sandboxes are not this Lua state's; nil, err: there is none.
+local function elsewhere(options, name)
+  local found, err = backends.find(options.backend or "local")
+  if not found then
+    return nil, err
+  end
+  return found[name] or false
+end
+
+--- Another object for a sandbox of this Lua state, or for one of the account with
+--- `backend = "e2b"`, which is resumed if it was paused; closing it leaves the sandbox running.
 ---@param id string
----@param options {backend: string?}?
+---@param options table? `backend`; for "e2b" `timeout` (300 s: it lives so long from now at least),
+---`cwd`, `user`, and where it is
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err kind "not_found"
 function create.connect(id, options)
   check.argument("connect", "id", id, "name")
-  check.check("connect", options, CONNECT)
+  options = check.check("connect", options, CONNECT)
+  local reach, err = elsewhere(options, "connect")
+  if reach then
+    return reach(id, options)
+  elseif err then
+    return nil, err
+  end
   local found = living.find(id)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
   end
   if pause.is_paused(found) then
-    local ok, err = pause.resume(found)
+    local ok
+    ok, err = pause.resume(found)
     if not ok then
       return nil, err
     end
   end
   return found:_connect()
 end
-
-local LIST = {
-  backend = { type = "name" },
-  limit = { type = "integer", least = 1, most = 1000 },
-  metadata = { type = "metadata" },
-  next = { type = "name" },
-  state = { type = "choice", choices = { "running", "paused" } },
-}
 
 local function matches(info, options)
   for name, value in pairs(options.metadata or {}) do
@@ -274,11 +319,20 @@ local function matches(info, options)
     and (not options.backend or info.backend == options.backend)
 end
 
---- The living sandboxes of this Lua state, oldest first.
----@param options table? `backend metadata state limit next`
----@return codecell.SandboxInfo[] page with `next`, to be given to the next call, if there is more
+--- The living sandboxes of this Lua state, oldest first, or with `backend = "e2b"` those of the
+--- account, newest first.
+---@param options table? `backend metadata state limit next`; for "e2b" `order` ("asc" or "desc"),
+---`started_after` (RFC 3339), `template`, and where it is
+---@return codecell.SandboxInfo[]? page with `next`, to be given to the next call, if there is more
+---@return codecell.Error? err of "e2b"
 function create.list(options)
   options = check.check("list", options, LIST)
+  local ask, err = elsewhere(options, "list")
+  if ask then
+    return ask(options)
+  elseif err then
+    return nil, err
+  end
   local page, skip = {}, tonumber(options.next) or 0
   local seen = 0
   for _, one in ipairs(living.all()) do
@@ -296,13 +350,20 @@ function create.list(options)
   return page
 end
 
---- End a sandbox of this Lua state.
+--- End a sandbox of this Lua state, or with `backend = "e2b"` one of the account.
 ---@param id string
----@param options {backend: string?}?
----@return boolean killed false if there was none
+---@param options table? `backend`, and for "e2b" where it is
+---@return boolean? killed false if there was none
+---@return codecell.Error? err of "e2b"
 function create.kill(id, options)
   check.argument("kill", "id", id, "name")
-  check.check("kill", options, CONNECT)
+  options = check.check("kill", options, CONNECT)
+  local stop, err = elsewhere(options, "kill")
+  if stop then
+    return stop(id, options)
+  elseif err then
+    return nil, err
+  end
   local found = living.find(id)
   return found ~= nil and found:kill()
 end

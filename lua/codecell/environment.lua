@@ -41,6 +41,12 @@ function environment.new(envs, has_network, more)
   return self
 end
 
+--- That of a sandbox which is elsewhere: it has its own, and here is only what is added to it.
+---@return codecell.Environment
+function environment.empty()
+  return setmetatable({ added = {}, version = 0 }, Environment)
+end
+
 --- Set variables for what starts later.
 ---@param envs table<string, string>
 function Environment:add(envs)

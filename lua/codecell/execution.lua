@@ -66,6 +66,20 @@ function execution.result(parts, allowance)
   return result
 end
 
+--- A result from formats that were decoded already.
+---@param formats table text and bytes by the names of formats, `json data chart` as values, `extra`
+---@param is_main boolean the value of the last expression
+---@return codecell.Result
+function execution.decoded(formats, is_main)
+  local result = setmetatable({ is_main_result = is_main }, Result)
+  for name, value in pairs(formats) do
+    if STRUCTURED[name] or name == "extra" or PLAIN[name] and type(value) == "string" then
+      result[name] = value
+    end
+  end
+  return result
+end
+
 local DIGITS_MOST = 15
 
 --- A number that code has written, who may write anything.

@@ -74,6 +74,10 @@ end
 
 -- What the sandbox says of a file, as users get it.
 local function complete(entry, base)
+  if entry.absolute then -- a backend that knows it says the rest as well
+    entry.path, entry.absolute = entry.absolute, nil
+    return entry
+  end
   local path = absolute(base)
   if entry.path ~= "" then
     path = (path == "/" and "" or path) .. "/" .. entry.path
@@ -126,8 +130,8 @@ function Files:read(path, given)
   end
   local offset, length = given.offset or 0, given.length
   local content
-  content, err = ask(self, "read", path, "read", path, offset, length)
-  if type(content) ~= "userdata" then
+  content, err = ask(self, "read", path, "read", path, offset, length, given)
+  if not content or type(content) == "string" then
     return content, err
   end
   local wanted = math.min(length or math.huge, math.max(content:size() - offset, 0))
@@ -148,7 +152,7 @@ local WRITE = {
   user = { type = "name" },
 }
 
-local function write(self, verb, path, data, mode)
+local function write(self, verb, path, data, given)
   local source = data
   if #data > INLINE then
     local err
@@ -157,7 +161,8 @@ local function write(self, verb, path, data, mode)
       return nil, err
     end
   end
-  local entry, err = ask(self, verb, path, "write", path, source, mode or 0)
+  local entry, err = ask(self, verb, path, "write", path, source, given.mode or 0, false,
+    given)
   if source ~= data then
     source:close()
   end
@@ -182,7 +187,7 @@ function Files:write(path, data, given)
   if not ok then
     return nil, err
   end
-  return write(self, "write", path, data, given.mode)
+  return write(self, "write", path, data, given)
 end
 
 --- Write several files.
@@ -202,7 +207,7 @@ function Files:write_files(list)
   for i, file in ipairs(list) do
     local entry, err = check_path("write_files", file.path)
     if entry then
-      entry, err = write(self, "write_files", file.path, file.data)
+      entry, err = write(self, "write_files", file.path, file.data, {})
     end
     if not entry then
       return nil, err
@@ -366,7 +371,7 @@ function Files:watch_dir(path, given)
   if not ok then
     return nil, err
   end
-  return require("codecell.watcher").start(sandbox, path, given.recursive == true)
+  return sandbox._backend.watch(sandbox, path, given.recursive == true)
 end
 
 -- ---- to and from the host ----

@@ -6,6 +6,7 @@ local fields = require "codecell.fields"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
+local targets = require "codecell.http.target"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 
@@ -110,94 +111,10 @@ end
 
 -- ---- a request ----
 
-local REQUEST = {
-  url = { type = "name" },
-  method = { type = "name" },
-  headers = { type = "table" },
-  body = { type = "either", expected = "string or function",
-    rules = { string = { type = "data" }, ["function"] = { type = "function" } } },
-  length = { type = "integer" },
-  timeout = { type = "number", above = 0 },
-  idle = { type = "number", above = 0 },
-  redirects = { type = "integer", most = 20 },
-}
-
--- What the library decides itself: a caller who could would say something else than is meant.
-local OURS = { host = true, ["content-length"] = true, expect = true }
-
----@class codecell.HttpRequest
----@field url string "https://name[:port]/path?query" or http://; its user, password and fragment
----are refused, and so is what must be percent-encoded
----@field method string? default "GET"
----@field headers (string[][]|table<string, string>)? {{name, value}, ...} or by name; not Host,
----Content-Length, or what belongs to the connection
----@field body (string|fun(): string?, codecell.Error?)? what is sent; a function returns the next
----piece, nil at the end, or nil and an error; it may wait
----@field length integer? bytes that a function returns in all; default: not known, sent chunked
----@field timeout number? seconds until the head of the answer has come, after the server has taken
----the last piece of the body; default 60
----@field idle number? seconds that its body may be silent; default 60
----@field redirects integer? how many are followed; default 0: the answer is the redirect
-
-local function split(url)
-  local scheme, authority, path = url:match("^(%a+)://([^/?#]*)(.*)$")
-  scheme = scheme and scheme:lower()
-  if scheme ~= "http" and scheme ~= "https" then
-    return nil, "http:// or https:// expected"
-  elseif authority:find("@", 1, true) then
-    return nil, "a user or a password does not belong there"
-  elseif path:find("[%c\127-\255 #]") then
-    return nil, "it has a fragment, or what must be percent-encoded"
-  end
-  if path:sub(1, 1) ~= "/" then
-    path = "/" .. path
-  end
-  return { tls = scheme == "https", authority = authority, path = path,
-    origin = scheme .. "://" .. authority }
-end
-
-local function lines(list, level)
-  local texts = {}
-  for i = 1, #list do
-    local name, value = list[i][1], list[i][2]
-    if OURS[name:lower()] or fields.is_hop_by_hop(name) then
-      error(("request: headers: %s is set by the library"):format(name), level + 1)
-    end
-    texts[i] = value == "" and name .. ";" or name .. ": " .. value
-  end
-  return texts
-end
-
--- What is wrong with a request is a bug of the caller; level 1 is this function.
-local function prepare(given, level)
-  options.check("request", given, REQUEST, level + 2)
-  local target, problem = split(given.url or "")
-  if not target then
-    error("request: url: " .. problem, level + 1)
-  end
-  local method = given.method or "GET"
-  if not fields.is_token(method) then
-    error("request: method: it cannot be one", level + 1)
-  end
-  local body, length = given.body, given.length
-  if body == nil and (method == "POST" or method == "PUT" or method == "PATCH") then
-    body = ""
-  end
-  if type(body) == "string" then
-    length = #body
-  elseif body ~= nil then
-    length = length or -1
-  end
-  target.method, target.body, target.length = method, body, length
-  target.headers = fields.check("request: headers", given.headers, level + 1)
-  target.lines = lines(target.headers, level + 1)
-  return target
-end
-
 local function explain(err, target)
   local text = ("%s %s: %s"):format(target.method, target.origin, err.message)
   local found = errors.new(err.kind, text, err.hint)
-  found.errno = err.errno
+  found.errno, found.stage = err.errno, err.stage
   return found
 end
 
@@ -304,11 +221,7 @@ local function wait_for_head(exchange, target, outcome, timeout)
   end
 end
 
-local function ask(client, target, given)
-  local refusal = wait.refusal("request")
-  if refusal then
-    return nil, refusal
-  end
+local function begin(client, target)
   local exchange, err = client.made:_begin({
     tls = target.tls, authority = target.authority, path = target.path, method = target.method,
     headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
@@ -316,6 +229,18 @@ local function ask(client, target, given)
   })
   if not exchange then
     return nil, explain(err, target)
+  end
+  return exchange
+end
+
+local function ask(client, target, given)
+  local refusal = wait.refusal("request")
+  if refusal then
+    return nil, refusal
+  end
+  local exchange, err = begin(client, target)
+  if not exchange then
+    return nil, err
   end
   local idle = given.idle or IDLE
   local outcome = { idle = idle }
@@ -328,58 +253,13 @@ local function ask(client, target, given)
     url = target.origin .. target.path:match("^[^?]*"), idle = idle }, Response)
 end
 
-local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
--- What was said to one server is not said to another.
-local PRIVATE = { authorization = true, cookie = true }
-
-local function resolve(target, location)
-  if location:find("^%a[%w+.-]*:") then
-    return location
-  elseif location:sub(1, 2) == "//" then
-    return target.origin:match("^%a+:") .. location
-  elseif location:sub(1, 1) == "/" then
-    return target.origin .. location
-  end
-  local path = target.path:match("^[^?]*")
-  return target.origin .. (location:sub(1, 1) == "?" and path .. location
-    or path:match("^(.*/)") .. location)
-end
-
--- The request that a redirect asks for; nil: none that may be made.
-local function follow(target, response)
-  local location = REDIRECTS[response.status] and response.headers.location
-  if not location then
-    return nil
-  end
-  local next_target = split((resolve(target, location):gsub("#.*$", "")))
-  local keeps_method = response.status == 307 or response.status == 308
-  if not next_target or target.tls and not next_target.tls
-    or keeps_method and type(target.body) == "function" then
-    return nil
-  end
-  local is_same = next_target.origin:lower() == target.origin:lower()
-  next_target.method, next_target.headers = target.method, {}
-  next_target.body, next_target.length = target.body, target.length
-  if not keeps_method and target.method ~= "HEAD" then
-    next_target.method, next_target.body, next_target.length = "GET", nil, nil
-  end
-  for i = 1, #target.headers do
-    local name, value = target.headers[i][1], target.headers[i][2]
-    if is_same or not PRIVATE[name:lower()] then
-      fields.add(next_target.headers, name, value)
-    end
-  end
-  next_target.lines = lines(next_target.headers, 1)
-  return next_target
-end
-
 -- level: 1 is this function.
 local function request(client, given, level)
-  local target = prepare(given, level + 1)
+  local target = targets.prepare(given, level + 1)
   local left = given.redirects or 0
   local response, err = ask(client, target, given)
   while response and left > 0 do
-    local next_target = follow(target, response)
+    local next_target = targets.follow(target, response)
     if not next_target then
       break
     end
@@ -395,7 +275,8 @@ end
 ---@return codecell.HttpResponse? response
 ---@return codecell.Error? err kind "timeout", "unavailable" (no such name, nobody there, it broke
 ---off), "denied_by_policy", "protocol" (its certificate or what it says is wrong), "cancelled",
----"limit_exceeded", "invalid_argument" (a host that cannot be one)
+---"limit_exceeded", "invalid_argument" (a host that cannot be one); `stage` is "connect" where
+---nothing was sent
 function Client:request(given)
   local response, err = request(self, given, 2)
   return response, err
@@ -403,11 +284,7 @@ end
 
 local shared -- the client of those who bring none; made again in a forked copy of the host
 
---- Make a request by a client that all share who bring none.
----@param given codecell.HttpRequest
----@return codecell.HttpResponse? response
----@return codecell.Error? err as of `Client:request`
-function http.request(given)
+local function shared_client()
   if not shared or shared.made:_closed() then
     local err
     shared, err = http.client()
@@ -415,8 +292,65 @@ function http.request(given)
       return nil, err
     end
   end
-  local response, err = request(shared, given, 2)
+  return shared
+end
+
+--- Make a request by a client that all share who bring none.
+---@param given codecell.HttpRequest
+---@return codecell.HttpResponse? response
+---@return codecell.Error? err as of `Client:request`
+function http.request(given)
+  local client, err = shared_client()
+  if not client then
+    return nil, err
+  end
+  local response
+  response, err = request(client, given, 2)
   return response, err
+end
+
+---@class codecell.HttpStarted
+---@field package exchange userdata
+local Started = {}
+Started.__index = Started
+
+--- Begin a request whose answer nobody waits for: this never waits, so that a finalizer may call
+--- it. It goes on while the reactor is stepped.
+---@param given codecell.HttpRequest without a body, or with a short string
+---@return codecell.HttpStarted? started let it be collected, and the request is given up
+---@return codecell.Error? err
+function http.start(given)
+  local target = targets.prepare(given, 2)
+  local client, err = shared_client()
+  local exchange
+  if client then
+    exchange, err = begin(client, target)
+  end
+  if not exchange then
+    return nil, err
+  elseif target.body then
+    exchange:try_write(target.body, 0)
+    exchange:finish()
+  end
+  return setmetatable({ exchange = exchange }, Started)
+end
+
+--- What is woken when there is news of it.
+---@return integer? token nil: it was closed
+function Started:token()
+  return not self.exchange:_closed() and self.exchange:_token() or nil
+end
+
+--- Whether its answer has begun, or it has failed.
+---@return boolean
+function Started:is_over()
+  return self.exchange:_closed() or self.exchange:_head() ~= nil
+    or self.exchange:_outcome() ~= false
+end
+
+--- Give it up, or forget it. Idempotent.
+function Started:close()
+  self.exchange:close()
 end
 
 -- ---- a response ----

@@ -25,6 +25,7 @@ local FUNCTIONS = {
 
 local MODULES = {
   blocks = "codecell.agent.blocks",
+  e2b = "codecell.e2b.account",
   errors = "codecell.errors",
   format = "codecell.agent.format",
   json = "codecell.json",

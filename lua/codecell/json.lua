@@ -5,9 +5,12 @@ local errors = require "codecell.errors"
 
 local json = {}
 
+local plain = core.plain
+
 local DEPTH_MAX = 200
 -- What a table and a key of an object take, in memory, of what a plain value in a list does.
 local TABLE_COST, KEY_COST = 8, 4
+local LONG = 256 -- bytes
 local PIECES_MAX = 1024 -- small texts in a row before they are joined
 
 --- The value of null. It counts as true: compare with `value == codecell.json.null`.
@@ -42,10 +45,10 @@ local REPLACEMENT = "\239\191\189"
 ---@param text string
 ---@return string
 function json.repair(text)
-  if not text:find("[\128-\255]") then
+  if #text < LONG and not text:find("[\128-\255]") then
     return text
   end
-  return core.repair(text)
+  return core.repair(text) -- looks at long ones more quickly than a pattern does
 end
 
 local escapes = {
@@ -216,10 +219,11 @@ local function spend(at, cost)
 end
 
 local function decode_string(text, at)
-  local stop = text:find('["\\%z\1-\31]', at + 1)
-  if stop and text:byte(stop) == 34 then
-    return json.repair(text:sub(at + 1, stop - 1)), stop + 1
+  local simple, stop = plain(text, at + 1)
+  if simple then
+    return simple, stop + 1
   end
+  stop = text:find('["\\%z\1-\31]', at + 1)
   local pieces, start = {}, at + 1
   local joined = {} -- a piece for each escape would take many times the text
   while true do

@@ -41,7 +41,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field now fun(self): number seconds of the clock that deadlines are of
 
 ---@class codecell.CreateOptions
----@field backend "local"? default "local"
+---@field backend ("local"|"e2b"|"mock")? default "local"
 ---@field template string? what it begins with: the name of a template, the id of a snapshot, or the
 ---absolute path of a folder with programs (an unpacked image); default: the programs of this
 ---machine and an empty home
@@ -67,6 +67,47 @@ error("codecell.meta is for language servers; it is never required")
 ---those in /usr; default false
 ---@field on_timeout ("kill"|"pause")? what happens at its deadline, default "kill"; a paused one
 ---keeps its memory until it is resumed, or ended
+---@field record string? path of a cassette: what the sandbox is asked and answers, for the mock
+---@field mock codecell.MockOptions? for `backend = "mock"`: what it answers
+
+--- What `backend = "mock"` answers; nothing is executed. Each answer to code has `mock`; without
+--- a script it says so as its text.
+---@class codecell.MockOptions
+---@field answers (codecell.MockAnswer[]|fun(kind: "code"|"command", text: string): table?)? the
+---first that fits answers
+---@field files table<string, string>? by path
+---@field cassette string? path of what was recorded; what it does not hold is "not_found"
+
+---@class codecell.MockAnswer
+---@field code string? the whole code, or a pattern of Lua
+---@field command string? of a command
+---@field plain boolean? only the whole text, no pattern
+---@field times integer? how often it answers
+---@field text string? of the main result
+---@field stdout string?
+---@field stderr string?
+---@field results table[]? formats by name, and `is_main_result`
+---@field error (string|table)? "ValueError: no", or `name value traceback`
+---@field exit_code integer? of a command
+
+--- Besides, for `backend = "e2b"`: where it is, and what only E2B has. See docs/e2b.md.
+---@class codecell.E2bOptions: codecell.CreateOptions
+---@field api_key string? default: E2B_API_KEY
+---@field domain string? default: E2B_DOMAIN, else "e2b.app"
+---@field api_url string? default: E2B_API_URL, else "https://api." and the domain
+---@field sandbox_url string? default: E2B_SANDBOX_URL, else the host of each sandbox
+---@field request_timeout number? seconds of one request, default 60
+---@field max_retries integer? of a request that cannot have run; default: E2B_MAX_RETRIES, else 3
+---@field validate_api_key boolean? default true
+---@field on_request (fun(event: codecell.E2bRequestEvent))? hears of each request, to find faults
+---@field debug boolean? use what runs on this machine; default: E2B_DEBUG
+---@field secure boolean? only who has its token may speak to it; default true
+---@field auto_resume boolean? with on_timeout = "pause": whoever asks it for something wakes it
+---@field keep_memory boolean? with on_timeout = "pause": default true
+---@field public_traffic boolean? whether anybody may visit its ports; default true
+---@field host_mask string? the Host that its ports are told, "localhost:${PORT}"
+---@field egress_proxy {address: string, username: string?, password: string?}? SOCKS 5, for all
+---that it sends
 
 --- A folder of this machine in a sandbox. What is mounted below it is not in it.
 ---@class codecell.Mount
@@ -95,6 +136,17 @@ error("codecell.meta is for language servers; it is never required")
 ---@field diff string? with `diff = true`: unified, of a text that is written, created or removed
 ---@field omitted ("binary"|"too large"|"unreadable")? why it has none; texts have at most 1 MiB
 ---and 50 000 lines
+
+--- One request to E2B and the head of its answer. No key, token or secret stands in it.
+---@class codecell.E2bRequestEvent
+---@field what string what was tried
+---@field method string
+---@field url string
+---@field headers string[][] {name, value}
+---@field body string? at most 4 KiB of it
+---@field status integer? of the answer
+---@field error string? why there was none
+---@field seconds number until then
 
 ---@class codecell.Event: codecell.Refusal
 ---@field type "refused"|"paused" paused: its deadline has come, and it has only `sandbox`
@@ -145,6 +197,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field files codecell.Files
 ---@field commands codecell.Commands
 ---@field pty codecell.Pty
+---@field git codecell.Git
 
 --- A language, and whether this machine has it.
 ---@class codecell.Language
@@ -192,6 +245,7 @@ error("codecell.meta is for language servers; it is never required")
 ---1000 results); `files_changed` counts those past 1000 or 64 KiB of names, and its `unknown` is
 ---true where nobody can tell, as with more than 65536 files or 8192 directories below /home/user
 ---@field refused codecell.Refusal[] what its sandbox was refused meanwhile
+---@field mock boolean? it was made up, or recorded before: nothing was executed
 ---@field files_changed codecell.FileChange[] below /home/user, by path; of cells of several
 ---contexts that run at the same time, the first one to end tells it
 

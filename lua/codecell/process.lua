@@ -16,7 +16,7 @@ local GRACE = 1 -- seconds that a killed program has to go
 local process = {}
 
 local Process = core.Process
-local release = Process.close -- of C
+Process._release = Process._release or Process.close -- of C
 
 -- Wait for news, unless none can come: the deadline of the sandbox has paused it.
 local function await_news(self, deadline)
@@ -276,7 +276,10 @@ end
 function Process:close()
   local token = self:_token()
   local owner = self._processes
-  release(self)
+  if self._recorded and not self:_closed() then
+    self._recorded(self) -- by a cassette
+  end
+  self:_release()
   if owner and not self._origin then
     owner[self] = nil
   end

@@ -60,7 +60,8 @@ function Pty:create(given)
   started, err = process.start(sandbox, {
     kind = "terminal", argv = arguments(sandbox, given.cmd), envs = envs,
     cwd = given.cwd or sandbox._cwd,
-    input = true, rows = given.rows or 24, columns = given.cols or 80,
+    user = given.user, timeout = given.timeout, input = true, rows = given.rows or 24,
+    columns = given.cols or 80,
   })
   if started then
     started, err = process.ready(started)

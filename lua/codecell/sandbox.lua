@@ -1,9 +1,9 @@
 --- codecell.Sandbox: the verbs of every sandbox, whatever is behind it.
 local commands = require "codecell.commands"
-local context = require "codecell.context"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
+local git = require "codecell.git"
 local languages = require "codecell.languages"
 local living = require "codecell.living"
 local mounts = require "codecell.mounts"
@@ -22,8 +22,7 @@ local END = 2 -- seconds that the end of all its processes may take
 local sandbox = {}
 
 local Sandbox = core.Sandbox
-local is_closed = Sandbox._closed
-local release = Sandbox.close -- of C
+Sandbox._release = Sandbox._release or Sandbox.close -- of C
 
 --- Add the Lua side to what a backend has made.
 ---@param self codecell.Sandbox
@@ -39,6 +38,7 @@ function sandbox.equip(self, backend, given)
   self._contexts = { kernels = {}, defaults = {} }
   self._processes, self._pause = {}, pause.new()
   self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
+  self.git = git.new(self)
 end
 
 --- Let it begin as what its user asked for: itself, or nil, err.
@@ -62,7 +62,7 @@ function sandbox.enlist(self, given)
 end
 
 local function check_open(self, verb)
-  if is_closed(self) then
+  if self:_closed() then
     error(verb .. ": sandbox is closed", 3)
   end
 end
@@ -105,13 +105,13 @@ local function prepare(self, verb, code, given)
   local chosen = given.context
   local err
   if not chosen then
-    chosen, err = context.default(self, given.language or "python")
+    chosen, err = self._backend.contexts.default(self, given.language or "python")
     if not chosen then
       return nil, err
     end
   end
   local kernel
-  kernel, err = context.kernel(self, verb, chosen)
+  kernel, err = self._backend.contexts.kernel(self, verb, chosen)
   if not kernel then
     return nil, err
   end
@@ -140,8 +140,7 @@ function Sandbox:run_code(code, given)
   end
   local installed, err
   if given.packages and #given.packages > 0 then
-    installed, err = require("codecell.packages").install(self, given.packages,
-      { language = kernel.context.language })
+    installed, err = self:install(given.packages, { language = kernel.context.language })
     if not installed then
       return nil, err
     end
@@ -196,14 +195,14 @@ local CONTEXT = { cwd = { type = "text" }, language = { type = "name" } }
 function Sandbox:create_code_context(given)
   check_open(self, "create_code_context")
   given = options.check("create_code_context", given, CONTEXT)
-  return context.create(self, given.language or "python", given.cwd or self._cwd)
+  return self._backend.contexts.create(self, given.language or "python", given.cwd or self._cwd)
 end
 
 --- All contexts, oldest first.
 ---@return codecell.Context[]
 function Sandbox:list_code_contexts()
   check_open(self, "list_code_contexts")
-  return context.list(self)
+  return self._backend.contexts.list(self)
 end
 
 --- Forget the variables of a context. It keeps its id; its next cell starts in the sandbox's cwd.
@@ -212,12 +211,11 @@ end
 ---@return codecell.Error? err kind "not_found"
 function Sandbox:restart_code_context(wanted)
   check_open(self, "restart_code_context")
-  local kernel, err = context.kernel(self, "restart_code_context", wanted)
+  local kernel, err = self._backend.contexts.kernel(self, "restart_code_context", wanted)
   if not kernel then
     return nil, err
   end
-  context.restart(self, kernel)
-  return true
+  return self._backend.contexts.restart(self, kernel)
 end
 
 --- End a context. After the default one of a language, code in it needs a context.
@@ -226,12 +224,11 @@ end
 ---@return codecell.Error? err kind "not_found"
 function Sandbox:remove_code_context(wanted)
   check_open(self, "remove_code_context")
-  local kernel, err = context.kernel(self, "remove_code_context", wanted)
+  local kernel, err = self._backend.contexts.kernel(self, "remove_code_context", wanted)
   if not kernel then
     return nil, err
   end
-  context.remove(self, kernel)
-  return true
+  return self._backend.contexts.remove(self, kernel)
 end
 
 -- ---- what it is ----
@@ -299,7 +296,7 @@ function Sandbox:set_envs(envs)
 end
 
 local function lives(self)
-  return not is_closed(self) and self._backend.state(self) == "running"
+  return not self:_closed() and self._backend.state(self) == "running"
 end
 
 --- Whether it lives, and is not paused. A closed one does not.
@@ -383,7 +380,7 @@ end
 --- return nil and an error of kind "cancelled".
 function Sandbox:close()
   local token = self:_token()
-  release(self)
+  self:_release()
   if self._owner == self then
     mounts.close(self._mounts)
     local lock = self._given and self._given.template_lock

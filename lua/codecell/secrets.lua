@@ -67,7 +67,11 @@ local function forms(value)
   return list
 end
 
-local function new_mask(values)
+--- What hides these values.
+---@param values table<string, string> checked by the rule
+---@return userdata? mask
+---@return codecell.Error? err kind "out_of_memory"
+function secrets.mask(values)
   local list, seen = {}, {}
   for _, value in pairs(values) do
     for _, form in ipairs(forms(value)) do
@@ -91,7 +95,7 @@ function secrets.give(sandbox, values, processes)
   if not values or next(values) == nil then
     return true
   end
-  local mask, err = new_mask(values)
+  local mask, err = secrets.mask(values)
   if not mask then
     return nil, err
   end

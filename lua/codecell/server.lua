@@ -23,6 +23,7 @@ Server.__index = Server
 ---@field query string? what follows "?", as sent
 ---@field headers codecell.Fields
 ---@field about any what `adopt` was given
+---@field status integer? of its answer, once that was started
 ---@field package call userdata
 ---@field package idle number
 local Request = {}
@@ -143,7 +144,7 @@ local function begin(self, verb, status, headers, length, body, level)
       names[#names + 1], values[#values + 1] = name, (value:gsub("\t", " "))
     end
   end
-  self.has_started = true
+  self.has_started, self.status = true, status
   reactor.wake(self.call:_token()) -- who still reads the body
   if self.call:_state() ~= "open" then
     return nil, gone(self, verb)

@@ -11,7 +11,7 @@ local EAGAIN, E2BIG, EUSERS = 11, 7, 87
 local watcher = {}
 
 local Watcher = core.Watcher
-local release = Watcher.close -- of C
+Watcher._release = Watcher._release or Watcher.close -- of C
 
 local function was_closed(verb)
   return errors.new("cancelled", verb .. ": the watcher was closed")
@@ -154,7 +154,7 @@ end
 --- Watch no longer. Idempotent, never raises.
 function Watcher:close()
   local token = self:_token()
-  release(self)
+  self:_release()
   if token then
     reactor.wake(token) -- who waits for it learns that there is nothing to wait for
   end

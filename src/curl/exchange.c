@@ -240,5 +240,9 @@ int cell_curl_outcome(void *data, struct cell_error *error)
     return 0;
   if (exchange->code == CURLE_OK)
     return 1;
-  return cell_fail(error, kind_of(exchange), 0, "%s", text_of(exchange));
+  cell_fail(error, kind_of(exchange), 0, "%s", text_of(exchange));
+  if (exchange->code == CURLE_COULDNT_CONNECT ||
+      exchange->code == CURLE_SSL_CONNECT_ERROR)
+    strcpy(error->stage, CELL_CLIENT_UNSENT);
+  return -1;
 }

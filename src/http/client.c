@@ -215,10 +215,12 @@ void cell_client_release(struct cell_client *client)
 
 /* ---- an exchange ---- */
 
+/* Before anything was sent. */
 static void fail(struct cell_exchange *exchange, enum cell_kind kind,
                  const char *what)
 {
   cell_fail(&exchange->error, kind, 0, "%s", what);
+  strcpy(exchange->error.stage, CELL_CLIENT_UNSENT);
   cell_token_post(exchange->client->reactor, exchange->token);
 }
 

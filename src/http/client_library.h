@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The stage of an error before which nothing was sent. */
+#define CELL_CLIENT_UNSENT "connect"
 #define CELL_CLIENT_VERSION 1u
 #define CELL_CLIENT_HEAD_MAX                                                   \
   65536u                             /* of an answer, all its fields together  \

@@ -6,6 +6,7 @@
 ---@field isolation "kernel"|"container"|"microvm"|"none"
 ---@field features table<string, boolean> what `supports` answers
 ---@field hints table<string, string> what to do instead of a feature it lacks
+---@field contexts table `default kernel create list restart remove`, as of codecell.context
 ---@field create fun(options: table, stem: userdata?): codecell.Sandbox?, codecell.Error?
 ---@field execute fun(sandbox, kernel: codecell.Kernel, job: table): codecell.Execution?, any
 ---@field spawn fun(sandbox, options: table): codecell.Process?, codecell.Error?
@@ -22,7 +23,11 @@ local errors = require "codecell.errors"
 
 local backend = {}
 
-local modules = { ["local"] = "codecell.backend.local" }
+local modules = {
+  e2b = "codecell.backend.e2b",
+  ["local"] = "codecell.backend.local",
+  mock = "codecell.backend.mock",
+}
 
 --- The backend of that name.
 ---@param name string
@@ -32,7 +37,7 @@ function backend.find(name)
   local module = modules[name]
   if not module then
     return nil, errors.new("invalid_argument",
-      ("unknown backend %q; known is \"local\""):format(name))
+      ("unknown backend %q; known are \"local\", \"e2b\" and \"mock\""):format(name))
   end
   return require(module)
 end

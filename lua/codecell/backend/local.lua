@@ -1,4 +1,5 @@
 --- The local backend: processes of this machine, isolated by its kernel.
+local context = require "codecell.context"
 local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
@@ -9,6 +10,7 @@ local pause = require "codecell.pause"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local wait = require "codecell.wait"
+local watcher = require "codecell.watcher"
 
 local START = 30 -- seconds that a start may take
 local END = 1 -- seconds until the reason of an end is known
@@ -18,11 +20,12 @@ local ANSWER = 60 -- seconds that the warden may take for one request
 local backend = {
   name = "local",
   isolation = "kernel",
+  contexts = context,
   features = {
-    changes = true, commands = true, files = true, fork = true, gpu = true, host = true,
-    install = true,
-    metrics = true, mounts = true, network = true, network_update = true, pause = true, pty = true,
-    root = true, run_code = true, snapshot = true, templates = true, warm = true, watch = true,
+    changes = true, commands = true, files = true, fork = true, git = true, gpu = true,
+    host = true, install = true, metrics = true, mounts = true, network = true,
+    network_update = true, pause = true, pty = true, root = true, run_code = true,
+    snapshot = true, templates = true, warm = true, watch = true,
   },
   hints = {
     urls = "serve files with 'codecell serve'",
@@ -257,6 +260,15 @@ function backend.spawn(sandbox, options)
   local ok
   ok, err = secrets.cover(sandbox, process)
   return ok and process, err
+end
+
+--- Learn of what happens in a directory.
+---@param path string
+---@param recursive boolean
+---@return codecell.Watcher? watcher
+---@return codecell.Error? err
+function backend.watch(sandbox, path, recursive)
+  return watcher.start(sandbox, path, recursive)
 end
 
 --- Ask the warden and wait for its answer.

@@ -271,14 +271,27 @@ function checks.languages()
       .. "; 'codecell languages' has the others" } }
 end
 
+--- Whether E2B takes the key of the environment, by one request that changes nothing.
+---@return table check
+function checks.e2b()
+  local ok, err = require("codecell").e2b.account():check()
+  if ok then
+    return { name = "E2B account", status = "ok", detail = "the key is taken" }
+  end
+  return { name = "E2B account", status = err.kind == "unauthenticated" and "missing" or "failed",
+    detail = tostring(err) }
+end
+
 --- What a network would need; and other backends: the local one needs none of it.
+---@param account table? what is known of the account of E2B
 ---@return table[] checks
-function checks.others()
+function checks.others(account)
   return {
     names(),
     http(),
     { name = "container engine", status = "optional", detail = "not needed: no docker, no daemon" },
-    { name = "E2B account", status = "optional", detail = "not needed: no key, no network" },
+    account
+      or { name = "E2B account", status = "optional", detail = "not needed: no key, no network" },
   }
 end
 

@@ -8,9 +8,10 @@ local terminal = require "codecell.command.terminal"
 
 local doctor = {
   summary = "say what this machine can do, what is missing and how to mend it",
-  usage = "codecell doctor [--probe] [--json]",
+  usage = "codecell doctor [--probe] [--e2b] [--json]",
   description = "Makes a sandbox and looks at what it stands on. Status 0 when code can run.\n",
   options = {
+    { name = "e2b", help = "ask E2B whether it takes the key as well" },
     { name = "json", help = "print {ok, isolation, checks, limits} as JSON" },
     { name = "probe", help = "time create, run and kill as well" },
     { name = "backend", value = "BACKEND", help = "what to look at (default local)" },
@@ -34,10 +35,21 @@ local function is_well(found)
   return true
 end
 
+-- What runs elsewhere stands on nothing here.
+local function examine_cloud()
+  local report = { isolation = "microvm", checks = { checks.e2b() }, limits = {} }
+  report.ok = is_well(report.checks)
+  return report
+end
+
 --- Every check, and the sandbox's own account of itself.
 ---@param backend string
+---@param asks_cloud boolean? whether the account of E2B is to be looked at
 ---@return table report {ok, isolation, checks, limits}
-function doctor.examine(backend)
+function doctor.examine(backend, asks_cloud)
+  if backend == "e2b" then
+    return examine_cloud()
+  end
   local report = { isolation = "none", checks = checks.host(), limits = {} }
   -- Without a limit of processors there is nothing that keeps one.
   local sandbox, err = codecell.create {
@@ -54,7 +66,7 @@ function doctor.examine(backend)
     append(report.checks, checks.languages())
     sandbox:close()
   end
-  append(report.checks, checks.others())
+  append(report.checks, checks.others(asks_cloud and checks.e2b()))
   report.ok = is_well(report.checks)
   return report
 end
@@ -125,7 +137,7 @@ function doctor.run(options, arguments)
   if not backend then
     return nil, message
   end
-  local report = doctor.examine(backend)
+  local report = doctor.examine(backend, options.e2b)
   if options.probe and report.ok then
     local probe, err = doctor.probe(backend)
     if not probe then

@@ -187,6 +187,10 @@ function command.main(words)
     io.stderr:write(debug.traceback("codecell failed: " .. tostring(problem), 2), "\n")
     return command.status.failed
   end)
+  local ends = package.loaded["codecell.e2b.ends"]
+  if ends then -- before Lua 5.2 os.exit ends no state
+    ends.hurry()
+  end
   return status
 end
 

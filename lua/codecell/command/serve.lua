@@ -3,6 +3,7 @@ local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local gateway = require "codecell.command.serve.gateway"
 local named = require "codecell.command.serve.named"
 local server = require "codecell.server"
 local wait = require "codecell.wait"
@@ -12,12 +13,27 @@ local DAY = 86400
 local LOOK = 5 -- seconds between two looks at how long nobody has asked for anything
 
 local serve = {
-  summary = "keep named sandboxes for 'codecell run --name'",
-  usage = "codecell serve --unix PATH [--idle SECONDS]",
-  description = "Keeps the sandboxes that 'codecell run --name NAME' makes, and ends with all of\n"
-    .. "them when nobody has asked for anything for a while. 'run --name' starts it. The\n"
-    .. "socket and its folder are for this user alone.\n",
+  summary = "answer E2B's API with sandboxes of this machine",
+  usage = "codecell serve [--host ADDRESS] [--port PORT] [--key KEY | --open]\n"
+    .. "       codecell serve --unix PATH [--idle SECONDS]",
+  description = "Answers as E2B's cloud does, by sandboxes of this machine: the official SDKs and\n"
+    .. "whatever else speaks its API need E2B_API_URL, E2B_SANDBOX_URL and E2B_API_KEY\n"
+    .. "alone, which it prints. It ends with all sandboxes.\n\n"
+    .. "With --unix it keeps the sandboxes that 'codecell run --name NAME' makes instead,\n"
+    .. "and ends with all of them when nobody has asked for anything for a while. 'run\n"
+    .. "--name' starts it. The socket and its folder are for this user alone.\n",
   options = {
+    { name = "host", value = "ADDRESS", kind = "name", help = "where it is (127.0.0.1)" },
+    { name = "port", value = "PORT", kind = "name", help = "where it is (3000; 0: any)" },
+    { name = "key", value = "KEY", kind = "name",
+      help = "that clients need ($E2B_API_KEY, else a new one)" },
+    { name = "open", help = "clients need no key" },
+    { name = "domain", value = "NAME", kind = "name",
+      help = "PORT-ID.NAME leads here (localhost:PORT)" },
+    { name = "network", value = "none", kind = "name",
+      help = "none: sandboxes have no network, whatever is asked for" },
+    { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },
+    { name = "log", help = "tell each request as a line of JSON on standard error" },
     { name = "unix", value = "PATH", kind = "name", help = "of the socket that it is asked by" },
     { name = "idle", value = "SECONDS", kind = "seconds",
       help = "it ends when nobody has asked for so long (default 1800)" },
@@ -87,7 +103,7 @@ function serve.run(options, arguments)
   if arguments[1] then
     return nil, "takes no arguments"
   elseif not options.unix then
-    return nil, "give --unix PATH"
+    return gateway.run(options, fail)
   end
   local made, err = server.new(answer_safely, { idle = DAY })
   if not made then

@@ -1,0 +1,101 @@
+--- Mutates what E2B sends, and checks what must hold of every stream: pieces of any size are read
+--- as the whole is, and nothing raises.
+---
+---     lua fuzz/e2b_fuzz.lua SECONDS CORPUS [SEED]
+---
+--- LUA_PATH must reach the library and the repository's root. Exits with 1 at the first failure,
+--- after writing the bytes to standard error as a Lua string.
+local base64 = require "codecell.base64"
+local e2b = require "spec.support.e2b"
+local envelope = require "codecell.e2b.envelope"
+local json = require "codecell.json"
+local lines = require "codecell.e2b.lines"
+local shape = require "codecell.e2b.shape"
+
+local seconds = tonumber(arg[1] or "10")
+local seed = tonumber(arg[3] or "1")
+
+local SEEDS = {
+  e2b.process(e2b.out "hi", e2b.out("oh", "stderr"), e2b.exit0),
+  e2b.envelope { start = {} } .. e2b.envelope { filesystem = { name = "a", type = 1 } },
+  e2b.envelope({ error = { code = "not_found", message = "none" } }, 2),
+  e2b.lines({ type = "stdout", text = "hi" }, { type = "result", png = "aGk=", extra = {} },
+    { type = "end_of_execution" }),
+  '[{"path":"/a","name":"a","type":"file"}]', "",
+}
+local PIECES = { "\0", "\2", "\255", "\0\0\0\0", "\0\0\0\0\2{}", "\2\0\0\0\2{}", "{", "}", "[", "]",
+  '"', "\\", "\n", "null", "1e999", "-0", "\226\130", '{"a":', '"\\ud800"', "2026-08-01T10:00:00Z",
+  "0.6.13", "aGk=" }
+
+local state = seed * 2654435 % 2147483647 + 1
+local function random(count)
+  state = state * 16807 % 2147483647
+  return state % count + 1
+end
+
+local function mutate(text)
+  for _ = 1, random(6) do
+    local at, action = random(#text + 1), random(3)
+    if action == 1 then
+      text = text:sub(1, at - 1) .. PIECES[random(#PIECES)] .. text:sub(at)
+    elseif action == 2 then
+      text = text:sub(1, at - 1) .. text:sub(at + random(20))
+    else
+      text = text:sub(1, at - 1) .. string.char(random(256) - 1) .. text:sub(at + 1)
+    end
+  end
+  return text
+end
+
+-- What a reader finds in these pieces, as one text.
+local function read(new, pieces)
+  local reader, found = new("x"), {}
+  for _, piece in ipairs(pieces) do
+    reader:add(piece)
+    local value, more = reader:next()
+    while value do
+      found[#found + 1] = json.encode(value) .. tostring(more)
+      value, more = reader:next()
+    end
+    if value == nil then
+      found[#found + 1] = more.kind
+      break
+    end
+  end
+  return table.concat(found, "\n")
+end
+
+local function cut(text)
+  local pieces, at = {}, 1
+  while at <= #text do
+    local size = random(12)
+    pieces[#pieces + 1] = text:sub(at, at + size - 1)
+    at = at + size
+  end
+  return pieces
+end
+
+local function check(text)
+  for _, new in ipairs { envelope.reader, lines.reader } do
+    assert(read(new, { text }) == read(new, cut(text)), "pieces are read as something else")
+  end
+  local bytes = base64.decode(text)
+  assert(not bytes or base64.decode(base64.encode(bytes)) == bytes, "base64 loses bytes")
+  shape.time(text)
+  shape.number(text)
+  assert(shape.version(text) >= 0)
+end
+
+local deadline, runs = os.time() + seconds, 0
+while os.time() < deadline do
+  for _ = 1, 200 do
+    local text = mutate(SEEDS[random(#SEEDS)])
+    local ok, problem = pcall(check, text)
+    if not ok then
+      io.stderr:write(("%s\n%q\n"):format(tostring(problem), text))
+      os.exit(1)
+    end
+    runs = runs + 1
+  end
+end
+print(("%d texts"):format(runs))

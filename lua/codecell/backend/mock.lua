@@ -1,0 +1,328 @@
+--- The backend mock: answers that were scripted or recorded. Nothing is executed, and each says so.
+local answers = require "codecell.mock.answers"
+local cassette = require "codecell.cassette"
+local commands = require "codecell.commands"
+local core = require "codecell.core"
+local environment = require "codecell.environment"
+local errors = require "codecell.errors"
+local files = require "codecell.files"
+local git = require "codecell.git"
+local json = require "codecell.json"
+local mock_files = require "codecell.mock.files"
+local pause = require "codecell.pause"
+local process = require "codecell.mock.process"
+local pty = require "codecell.pty"
+local reactor = require "codecell.reactor"
+local turns = require "codecell.turns"
+local verbs = require "codecell.verbs"
+
+local MIB = 1048576
+
+local backend = {
+  name = "mock",
+  isolation = "none",
+  features = { commands = true, files = true, git = true, run_code = true },
+  hints = {},
+}
+
+-- ---- the object ----
+
+local Sandbox = {}
+Sandbox.__index = verbs.of(core.Sandbox, Sandbox)
+
+function Sandbox:_closed()
+  return self._is_closed == true
+end
+
+function Sandbox:_token()
+  return self._key
+end
+
+function Sandbox:_answer() -- luacheck: no self
+  return nil, errors.new("not_found", "nothing runs on the mock backend")
+end
+
+function Sandbox:_forget() -- luacheck: no self
+end
+
+function Sandbox:_release()
+  self._is_closed = true
+end
+
+Sandbox.__close = function(self)
+  self:close()
+end
+
+local function check_open(self, verb)
+  if self:_closed() then
+    error(verb .. ": sandbox is closed", 3)
+  end
+end
+
+--- What is known of it.
+---@return codecell.SandboxInfo info with `mock`
+function Sandbox:get_info()
+  check_open(self, "get_info")
+  local about = self._about
+  return { id = self.id, backend = "mock", name = about.name, metadata = about.metadata,
+    state = "running", started_at = about.started_at, end_at = about.started_at + about.timeout,
+    timeout = about.timeout, isolation = "none", limits = {}, network = "none",
+    languages = { "python", "javascript" }, mock = true }
+end
+
+--- Whether it was not closed or killed.
+---@return boolean
+function Sandbox:is_running()
+  return not self:_closed() and not self._killed
+end
+
+--- There is nothing to end.
+---@return boolean killed false if it was
+function Sandbox:kill()
+  local lived = self:is_running()
+  self._killed = true
+  return lived
+end
+
+for _, verb in ipairs({ "apply", "changes", "create_snapshot", "detach", "download_url", "expose",
+  "export", "fork", "get_host", "get_metrics", "history", "install", "pause", "resume",
+  "update_network", "upload_url", "wait_port" }) do
+  Sandbox[verb] = function(self)
+    check_open(self, verb)
+    return nil, errors.unsupported(verb, "mock", "nothing runs there")
+  end
+end
+
+--- Make one.
+---@param options table checked options of create; `mock` says what it answers
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err of the cassette
+function backend.make(options)
+  local given = options.mock or {}
+  local ok, err = reactor.get()
+  local recording
+  if ok and given.cassette then
+    recording, err = cassette.open(given.cassette)
+    ok = recording
+  end
+  if not ok then
+    return nil, err
+  end
+  local limits = options.limits or {}
+  local self = setmetatable({
+    id = "i" .. core.random_id(20), backend = "mock", _backend = backend, _given = options,
+    _script = given.answers, _recording = recording, _files = mock_files.new(given.files),
+    _cwd = options.cwd or "/home/user", _user = options.user or "user", _shell = "/bin/bash",
+    _holds = 1024 * MIB, _contexts = { kernels = {}, defaults = {}, order = {} },
+    _processes = {}, _pause = pause.new(), _started = reactor.now(), _key = {},
+    _limits = { code = limits.code or 8 * MIB, output = limits.output or 8 * MIB,
+      disk = 1024 * MIB },
+    _environment = environment.empty(),
+    _about = { name = options.name, metadata = options.metadata or {}, started_at = os.time(),
+      timeout = options.timeout or 300 },
+  }, Sandbox)
+  self._owner = self
+  self.files, self.commands, self.pty = files.new(self), commands.new(self), pty.new(self)
+  self.git = git.new(self)
+  return self
+end
+
+-- ---- contexts ----
+
+local Runner = {}
+Runner.__index = Runner
+
+local contexts = {}
+backend.contexts = contexts
+
+local function add(sandbox, language, cwd)
+  local known = sandbox._contexts
+  local context = { language = language, cwd = cwd,
+    id = ("mock-%d"):format(#known.order + 1) }
+  known.order[#known.order + 1] = context
+  known.kernels[context.id] = setmetatable({ sandbox = sandbox, context = context, line = {},
+    count = 0 }, Runner)
+  return context
+end
+
+function contexts.default(sandbox, language)
+  local defaults = sandbox._contexts.defaults
+  defaults[language] = defaults[language] or add(sandbox, language, sandbox._cwd)
+  return defaults[language]
+end
+
+contexts.create = add
+
+function contexts.kernel(sandbox, verb, wanted)
+  local id = type(wanted) == "table" and wanted.id or wanted
+  local found = sandbox._contexts.kernels[id]
+  if not found then
+    return nil, errors.new("not_found",
+      ("%s: the sandbox has no context %s"):format(verb, tostring(id)))
+  end
+  return found
+end
+
+function contexts.list(sandbox)
+  local list = {}
+  for i, context in ipairs(sandbox._contexts.order) do
+    list[i] = context
+  end
+  return list
+end
+
+function contexts.restart(_, runner)
+  runner.count = 0
+  return true
+end
+
+function contexts.remove(sandbox, runner)
+  local known = sandbox._contexts
+  runner.is_removed = true
+  known.kernels[runner.context.id] = nil
+  for i = #known.order, 1, -1 do
+    if known.order[i] == runner.context then
+      table.remove(known.order, i)
+    end
+  end
+  return true
+end
+
+-- ---- code ----
+
+local function tell(done, job)
+  local function call(called, value)
+    if called and not done.problem then
+      local ok, problem = job.call(called, value)
+      done.problem = not ok and { problem } or nil
+    end
+  end
+  for _, text in ipairs(done.logs.stdout) do
+    call(job.on_stdout, text)
+  end
+  for _, text in ipairs(done.logs.stderr) do
+    call(job.on_stderr, text)
+  end
+  for _, result in ipairs(done.results) do
+    call(job.on_result, result)
+  end
+  if done.error then
+    call(job.on_error, done.error)
+  end
+  local problem = done.problem
+  done.problem = nil
+  return problem
+end
+
+local function answer(self, job)
+  local recording = self.sandbox._recording
+  if not recording then
+    local script = answers.find(self.sandbox._script, "code", job.code)
+    local done = answers.execution(self.context, script)
+    self.count = self.count + 1
+    done.execution_count = self.count
+    return done
+  end
+  local recorded, err, found = recording:take("execute", cassette.asked_of(self, job))
+  if not found then
+    return nil, errors.new("not_found",
+      "run_code: the cassette has no answer to this code, or it was given already")
+  elseif err then
+    return nil, err
+  end
+  return answers.recorded(self.context, recorded)
+end
+
+--- Answer for a cell.
+---@param job table
+---@return codecell.Execution? execution with `mock`
+---@return codecell.Error? err
+function Runner:execute(job)
+  return turns.execute(self, job, function()
+    local done, err = answer(self, job)
+    if not done then
+      return nil, err
+    end
+    done.mock = true
+    return done, tell(done, job)
+  end)
+end
+
+function Runner:signal() -- luacheck: no self
+  return nil
+end
+
+function Runner:is_alive() -- luacheck: no self
+  return true
+end
+
+-- ---- for the verbs ----
+
+function backend.state(sandbox)
+  return sandbox:is_running() and "running" or "gone"
+end
+
+local function refusal(sandbox, what)
+  if sandbox:_closed() then
+    return errors.new("cancelled", what .. ": the sandbox was closed")
+  elseif sandbox._killed then
+    return errors.new("sandbox_gone", what .. ": the sandbox was killed")
+  end
+end
+
+function backend.execute(sandbox, runner, job)
+  local err = refusal(sandbox, "run_code")
+  if err then
+    return nil, err
+  end
+  return runner:execute(job)
+end
+
+function backend.spawn(sandbox, options)
+  local what = "start " .. options.argv[1]
+  local err = refusal(sandbox, what)
+  if err then
+    return nil, err
+  elseif options.kind == "terminal" then
+    return nil, errors.unsupported("a terminal", "mock", "nothing runs there")
+  end
+  local given, found
+  if sandbox._recording then
+    given, err, found = sandbox._recording:take("spawn", { argv = json.list(options.argv) })
+    if not found or err then
+      return nil, err or errors.new("not_found",
+        what .. ": the cassette has no answer to this command, or it was given already")
+    end
+  else
+    local text = options.argv[2] == "-c" and options.argv[3] or table.concat(options.argv, " ")
+    given = answers.find(sandbox._script, "command", text)
+    given = given and { stdout = given.stdout, stderr = given.stderr, code = given.exit_code }
+      or answers.command()
+  end
+  return process.new(sandbox, given)
+end
+
+function backend.ask(sandbox, what, operation, ...)
+  local err = refusal(sandbox, what)
+  if err then
+    return nil, err
+  end
+  local asked = sandbox._recording and cassette.plain(...)
+  if asked then
+    local value, problem, found = sandbox._recording:take(operation, asked)
+    if found then
+      return value, problem
+    end
+  end
+  return mock_files.ask(sandbox._files, what, operation, ...)
+end
+
+function backend.set_timeout()
+  return true
+end
+
+function backend.watch()
+  return nil, errors.unsupported("watch_dir", "mock", "nothing happens there")
+end
+
+return backend

@@ -1,0 +1,131 @@
+--- E2B's API on a port: what `codecell serve` is without --unix.
+local answers = require "codecell.gateway.answer"
+local codecell = require "codecell"
+local command = require "codecell.command"
+local gateway = require "codecell.gateway"
+local json = require "codecell.json"
+local plane = require "codecell.e2b.plane"
+local reactor = require "codecell.reactor"
+local server = require "codecell.server"
+local shape = require "codecell.e2b.shape"
+local wait = require "codecell.wait"
+
+local serve = {}
+
+local servers = {} -- while the program runs
+
+local PORT = 3000
+local IDLE = 600 -- seconds that a client may be silent
+local CONNECTIONS = 4096
+local SWEEP = 5 -- seconds between two looks at what has ended
+local DEBUG_PORTS = { plane.ENVD, plane.CODE } -- of the SDKs' debug mode, besides 3000
+
+local function problem_of(options)
+  local port = options.port or tostring(PORT)
+  if not port:find("^%d+$") or tonumber(port) > 65535 then
+    return "--port: a number from 0 to 65535"
+  elseif options.key and options.open then
+    return "give --key or --open, not both"
+  elseif options.network and options.network ~= "none" then
+    return "--network: none"
+  end
+end
+
+local function key_of(options)
+  if options.open then
+    return nil
+  end
+  local known = options.key or os.getenv("E2B_API_KEY")
+  return known and known ~= "" and known or "e2b_" .. answers.secret():sub(1, 40)
+end
+
+-- Paths and times, and no query: signatures stand there.
+local function log(request, began)
+  io.stderr:write(json.encode({
+    time = shape.timestamp(os.time()), method = request.method, path = request.path,
+    sandbox = request.headers["e2b-sandbox-id"], status = request.status,
+    seconds = reactor.now() - began,
+    left = request:is_left() or nil,
+  }), "\n")
+end
+
+local function give_up(request, problem)
+  io.stderr:write("codecell serve: ", request.method, " ", request.path, ": ", tostring(problem),
+    "\n")
+  if not request.has_started and not request:is_left() then
+    answers.failure(request, 500, "the gateway has failed; what it says tells more")
+  else
+    request:abort()
+  end
+end
+
+-- Answer at a port; what comes there may all be for one place of one sandbox.
+local function listen(options, answering, port, place)
+  local made, err = server.new(function(request)
+    local began = reactor.now()
+    local ok, problem = wait.call(answering.answer, answering, request, place)
+    if not ok then -- of this request alone: the sandboxes of others go on
+      give_up(request, problem)
+    end
+    if options.log then
+      log(request, began)
+    end
+  end, { idle = IDLE, connections = CONNECTIONS })
+  local found
+  if made then
+    found, err = made:listen({ host = options.host, port = port })
+  end
+  servers[#servers + 1] = made
+  return found, err
+end
+
+local function listen_debug(options, answering)
+  local id, err = answering:debug()
+  local ok = id
+  for _, port in ipairs(id and DEBUG_PORTS or {}) do
+    if ok then
+      ok, err = listen(options, answering, port, { id = id, port = port })
+    end
+  end
+  return ok, err
+end
+
+local function announce(place, key)
+  local url = ("http://%s:%d"):format(place.host, place.port)
+  command.write("E2B_API_URL=", url, "\nE2B_SANDBOX_URL=", url, "\n",
+    key and "E2B_API_KEY=" .. key .. "\n" or "")
+  io.stdout:flush()
+end
+
+--- Serve until the program is ended.
+---@param options table of the command
+---@param fail fun(err: codecell.Error): integer
+---@return integer? status
+---@return string? problem with the options
+function serve.run(options, fail)
+  local wrong = problem_of(options)
+  if wrong then
+    return nil, wrong
+  end
+  local key = key_of(options)
+  local answering = gateway.new({ key = key, network = options.network })
+  local place, err = listen(options, answering, tonumber(options.port or PORT))
+  if not place then
+    return fail(err)
+  end
+  answering.domain = options.domain or "localhost:" .. place.port
+  if options.debug then
+    local ok
+    ok, err = listen_debug(options, answering)
+    if not ok then
+      return fail(err)
+    end
+  end
+  announce(place, key)
+  while true do
+    codecell.step(SWEEP)
+    answering:living()
+  end
+end
+
+return serve

@@ -1,0 +1,86 @@
+--- Packages in a sandbox of E2B: its own pip or npm fetches them, from where its network reaches.
+local errors = require "codecell.errors"
+local options = require "codecell.options"
+
+local install = {}
+
+local LOG_MOST = 65536 -- bytes
+local TIMEOUT = 600 -- seconds
+local RULES = {
+  envs = { type = "envs" },
+  language = { type = "name" },
+  timeout = { type = "number", above = 0, most = 86400 },
+}
+local INSTALLERS = {
+  python = { "python3", "-m", "pip", "install", "--no-input", "--disable-pip-version-check" },
+  javascript = { "npm", "install", "--no-audit", "--no-fund", "--no-update-notifier" },
+}
+INSTALLERS.typescript = INSTALLERS.javascript
+
+-- What pip says that it has installed: "Successfully installed name-1.0 other-2.1".
+local function installed_by(log)
+  local found = {}
+  for line in log:gmatch("Successfully installed ([^\n]+)") do
+    for name, version in line:gmatch("(%S+)%-(%d[^%s-]*)") do
+      found[name:lower():gsub("[._]", "-")] = version
+    end
+  end
+  return found
+end
+
+local function result_of(list, result)
+  local log = (result.stdout .. result.stderr):sub(-LOG_MOST)
+  local installed, packages = installed_by(log), {}
+  for i, wanted in ipairs(list) do
+    local name = wanted:match("^@?[^@%[=<>~!; ]+")
+    local version = installed[name:lower():gsub("[._]", "-")]
+    packages[i] = { name = name, version = version,
+      status = (version or not log:find("already satisfied", 1, true)) and "installed"
+        or "present" }
+  end
+  return { success = true, packages = packages, log = log, seconds = result.seconds,
+    cached = false }
+end
+
+--- See `Sandbox:install`.
+---@param sandbox table
+---@param list string|string[]
+---@param given table?
+---@return table? result
+---@return codecell.Error? err with `log`
+function install.install(sandbox, list, given)
+  list = type(list) == "string" and { list } or list
+  options.argument("install", "packages", list, "strings", { least = 1 }, 4)
+  given = options.check("install", given, RULES, 4)
+  local installer = INSTALLERS[given.language or "python"]
+  if not installer then
+    return nil, errors.unsupported("install for " .. given.language, "e2b",
+      "run its package manager by a command")
+  end
+  local argv = {}
+  for i, word in ipairs(installer) do
+    argv[i] = word
+  end
+  for _, wanted in ipairs(list) do
+    if wanted:find("^%-") then
+      return nil, errors.new("invalid_argument",
+        ("install: %s: that is no package but an option"):format(wanted))
+    end
+    argv[#argv + 1] = wanted
+  end
+  local result, err = sandbox.commands:run(argv, { envs = given.envs,
+    timeout = given.timeout or TIMEOUT })
+  if not result then
+    return nil, err
+  elseif result.exit_code == 0 then
+    return result_of(list, result)
+  end
+  local log = (result.stdout .. result.stderr):sub(-LOG_MOST)
+  err = result.timed_out and errors.timeout("install", given.timeout or TIMEOUT)
+    or errors.new("not_found", ("install: %s ended with status %d: %s"):format(
+      installer[1], result.exit_code, log:match("([^\n]+)\n*$") or "it said nothing"))
+  err.log = log
+  return nil, err
+end
+
+return install

@@ -1,0 +1,163 @@
+--- How the gateway answers: JSON, failures as E2B tells them, and what browsers want to be told.
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local json = require "codecell.json"
+
+local answer = {}
+
+local VALUES_MOST = 1048576 -- of JSON in a request
+
+-- Whoever may ask has a key or a token; which page asks does not matter.
+local OPEN = {
+  { "Access-Control-Allow-Origin", "*" },
+  { "Access-Control-Expose-Headers", "*" },
+}
+local PREFLIGHT = {
+  OPEN[1],
+  { "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" },
+  { "Access-Control-Allow-Headers", "*, Authorization" },
+  { "Access-Control-Max-Age", "7200" },
+}
+
+local STATUS = {
+  already_exists = 409, denied_by_policy = 403, invalid_argument = 400, limit_exceeded = 429,
+  no_space = 507, not_found = 404, out_of_memory = 507, permission_denied = 403,
+  rate_limited = 429, sandbox_gone = 502, timeout = 504, unauthenticated = 401,
+  unavailable = 503, unsupported = 400,
+}
+
+--- The status that an error of ours is answered with.
+---@param err codecell.Error
+---@return integer
+function answer.status(err)
+  return STATUS[err.kind] or 500
+end
+
+--- Fields for an answer.
+---@param kind string? its Content-Type
+---@param more string[][]?
+---@return string[][]
+function answer.headers(kind, more)
+  local list = { OPEN[1], OPEN[2], kind and { "Content-Type", kind } or nil }
+  for i = 1, #(more or {}) do
+    list[#list + 1] = more[i]
+  end
+  return list
+end
+
+---@param request codecell.IncomingRequest
+---@param status integer
+---@param value any
+---@param more string[][]? fields
+function answer.json(request, status, value, more)
+  request:reply(status, answer.headers("application/json", more), errors.assert(json.encode(value)))
+end
+
+---@param request codecell.IncomingRequest
+---@param status integer
+---@param text string
+function answer.text(request, status, text)
+  request:reply(status, answer.headers("text/plain; charset=utf-8"), text)
+end
+
+---@param request codecell.IncomingRequest
+---@param status integer
+---@param more string[][]?
+function answer.empty(request, status, more)
+  request:reply(status, answer.headers(nil, more))
+end
+
+--- Refuse, as the control plane and the files of envd do.
+---@param request codecell.IncomingRequest
+---@param status integer also told in the body, where the SDK of JavaScript looks for it
+---@param message string
+---@param more table? other fields of the body
+function answer.failure(request, status, message, more)
+  local body = { code = status, message = message }
+  for name, value in pairs(more or {}) do
+    body[name] = value
+  end
+  answer.json(request, status, body, { { "X-Content-Type-Options", "nosniff" } })
+end
+
+--- Refuse for a reason of the library's.
+---@param request codecell.IncomingRequest
+---@param err codecell.Error
+function answer.error(request, err)
+  answer.failure(request, answer.status(err), err.message)
+end
+
+--- What a browser asks before it asks.
+---@param request codecell.IncomingRequest
+function answer.preflight(request)
+  request:reply(204, PREFLIGHT)
+end
+
+--- The object in the body of a request; it was refused already where there is none.
+---@param request codecell.IncomingRequest
+---@param most integer bytes
+---@return table? body an empty one is {}
+function answer.body(request, most)
+  local text, err = request:all(most)
+  if not text then
+    if err.kind == "limit_exceeded" then
+      answer.failure(request, 413, err.message)
+    end
+    return nil
+  elseif not text:find("%S") then
+    return {}
+  end
+  local value
+  value, err = json.decode(text, VALUES_MOST)
+  if err or type(value) ~= "table" or value == json.null or json.is_list(value) and #value > 0 then
+    answer.failure(request, 400, err and err.message or "a JSON object was expected")
+    return nil
+  end
+  return value
+end
+
+local function decoded(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(digits)
+    return string.char(tonumber(digits, 16))
+  end))
+end
+
+--- The names and values of a form; of a name that comes twice the first.
+---@param text string?
+---@return table<string, string>
+function answer.form(text)
+  local values = {}
+  for piece in (text or ""):gmatch("[^&]+") do
+    local name, value = piece:match("^([^=]*)=?(.*)$")
+    name = decoded(name)
+    values[name] = values[name] or decoded(value)
+  end
+  return values
+end
+
+--- What stands in a path, without its percent signs.
+---@param text string
+---@return string
+function answer.decoded(text)
+  return decoded((text:gsub("+", "%%2B")))
+end
+
+local function digest(text)
+  return core.digest("sha256"):update(text):finish()
+end
+
+--- Whether two secrets are the same, in a time that says nothing of where they differ.
+---@param one string?
+---@param other string?
+---@return boolean
+function answer.is_same(one, other)
+  return one ~= nil and other ~= nil and digest(one) == digest(other)
+end
+
+--- A secret that nobody can guess: 64 hexadecimal digits.
+---@return string
+function answer.secret()
+  return digest(core.random_id(64))
+end
+
+return answer

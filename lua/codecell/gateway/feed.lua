@@ -1,0 +1,107 @@
+--- What goes on inside a sandbox, on its way to one client that listens: a queue with a bound.
+local reactor = require "codecell.reactor"
+local wait = require "codecell.wait"
+
+local feed = {}
+
+local FULL = 1048576 -- bytes that wait for the client: who adds more waits too
+local JOINED = 262144 -- bytes that are written at once
+
+---@class codecell.GatewayFeed
+---@field package pieces string[]
+---@field package first integer
+---@field package size integer
+---@field is_left boolean? nobody reads it any more
+---@field ended "done"|"broken"|nil
+local Feed = {}
+Feed.__index = Feed
+
+---@return codecell.GatewayFeed
+function feed.new()
+  return setmetatable({ pieces = {}, first = 1, size = 0 }, Feed)
+end
+
+--- Add something; waits while the client is behind.
+---@param piece string
+---@return boolean taken false: nobody reads it any more
+function Feed:put(piece)
+  while self.size > FULL and not self.is_left do
+    if not wait.key(self) then
+      return false
+    end
+  end
+  if self.is_left then
+    return false
+  end
+  self.pieces[#self.pieces + 1] = piece
+  self.size = self.size + #piece
+  reactor.wake(self)
+  return true
+end
+
+--- Nothing more will come.
+---@param how "done"|"broken" broken: the client is to see that something is missing
+function Feed:finish(how)
+  self.ended = self.ended or how
+  reactor.wake(self)
+end
+
+--- Nobody reads it any more.
+function Feed:leave()
+  self.is_left, self.pieces = true, {}
+  reactor.wake(self)
+end
+
+local function take(self)
+  local list, size = {}, 0
+  while self.pieces[self.first] and size < JOINED do
+    local piece = self.pieces[self.first]
+    self.pieces[self.first], self.first = nil, self.first + 1
+    list[#list + 1], size = piece, size + #piece
+  end
+  if not self.pieces[self.first] then
+    self.pieces, self.first = {}, 1
+  end
+  self.size = self.size - size
+  if size > 0 then
+    reactor.wake(self)
+    return table.concat(list)
+  end
+end
+
+--- Send all of it, as it comes.
+---@param request codecell.IncomingRequest
+---@param given {start: fun(): boolean?, alive: string?, every: number?, deadline: number?} start
+---begins the answer, before the first piece; alive is sent after that many seconds without another
+---@return "done"|"broken"|"left"|"late" outcome
+function Feed:send(request, given)
+  local started = false
+  local function write(piece)
+    started = started or given.start() == true
+    return started and request:write(piece) == true
+  end
+  local quiet = given.every and reactor.now() + given.every
+  while true do
+    local piece = take(self)
+    if not piece and self.ended then
+      return self.ended
+    elseif not piece and not wait.key(self, wait.earlier(quiet, given.deadline)) then
+      local task = wait.task()
+      if task and task.cancelled or request:is_left() then
+        self:leave()
+        return "left"
+      elseif given.deadline and reactor.now() >= given.deadline then
+        self:leave()
+        return "late"
+      end
+      piece = quiet and reactor.now() >= quiet and given.alive
+    end
+    if piece and not write(piece) then
+      self:leave()
+      return "left"
+    end
+    quiet = piece and given.every and reactor.now() + given.every or quiet
+  end
+end
+
+return feed

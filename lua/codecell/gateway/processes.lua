@@ -1,0 +1,244 @@
+--- The calls of process.Process: programs, their input, and their terminals.
+local base64 = require "codecell.base64"
+local errors = require "codecell.errors"
+local paths = require "codecell.gateway.paths"
+local run = require "codecell.gateway.run"
+local shape = require "codecell.e2b.shape"
+local wishes = require "codecell.gateway.wishes"
+
+local processes = {}
+
+local RUNS_MOST = 1024 -- of a sandbox, those that have just ended included
+local ROWS, COLUMNS = 24, 80
+
+local RULES = {
+  args = { type = "strings", least = 1 },
+  envs = { type = "envs" },
+  cols = { type = "integer", least = 1, most = 65535 },
+  rows = { type = "integer", least = 1, most = 65535 },
+  tag = { type = "name" },
+}
+
+local function wrong(message)
+  return nil, errors.new("invalid_argument", message)
+end
+
+-- ---- find one ----
+
+local function find(one, body)
+  local selector = shape.table(body.process) or {}
+  local pid, tag = shape.number(selector.pid), shape.text(selector.tag)
+  if pid and one.runs[pid] then
+    return one.runs[pid]
+  end
+  for _, found in pairs(tag and one.runs or {}) do
+    if found.about.tag == tag then
+      return found
+    end
+  end
+  return nil, errors.new("not_found", pid and ("process with pid %.0f not found"):format(pid)
+    or ("process with tag %s not found"):format(tag or ""))
+end
+
+local function find_running(one, body)
+  local found, err = find(one, body)
+  if found and found.over then
+    return nil, errors.new("not_found", ("process with pid %d not found"):format(found.pid))
+  end
+  return found, err
+end
+
+-- ---- start ----
+
+local function arguments_of(given)
+  local list = { given.cmd }
+  for i, text in ipairs(shape.table(given.args) or {}) do
+    list[i + 1] = text
+  end
+  return list
+end
+
+local function size_of(body)
+  local pty = shape.table(body.pty)
+  local size = pty and (shape.table(pty.size) or {})
+  return pty and { rows = shape.number(size.rows) or ROWS,
+    cols = shape.number(size.cols) or COLUMNS }
+end
+
+local function check_folder(one, given)
+  if given == nil or given == "" then
+    return one.sandbox._cwd
+  end
+  local path, err = paths.resolve(given)
+  local entry = path and one.sandbox._backend.ask(one.sandbox, "start", "stat", path, true)
+  if path and (not entry or entry.type ~= "dir") then
+    return wrong(("cwd '%s' does not exist"):format(path))
+  end
+  return path, err
+end
+
+-- What is wanted, checked: `args envs cwd tag`, and `rows cols` of a terminal.
+local function read_wish(one, body)
+  local given = shape.table(body.process)
+  if not given or type(given.cmd) ~= "string" or given.cmd == "" then
+    return wrong("process.cmd: a program was expected")
+  end
+  local size = size_of(body) or {}
+  local wanted, err = wishes.check("start", { args = arguments_of(given),
+    envs = shape.texts(given.envs), tag = shape.text(body.tag), rows = size.rows,
+    cols = size.cols }, RULES)
+  if not wanted then
+    return nil, err
+  end
+  wanted.cwd, err = check_folder(one, given.cwd)
+  return wanted.cwd and wanted, err
+end
+
+local function spawn(one, wanted, has_input)
+  if wanted.rows then
+    return one.sandbox.pty:create({ cmd = wanted.args, rows = wanted.rows, cols = wanted.cols,
+      envs = wanted.envs, cwd = wanted.cwd })
+  end
+  return one.sandbox.commands:run(wanted.args, { background = true, envs = wanted.envs,
+    cwd = wanted.cwd, stdin = has_input or nil, tag = wanted.tag })
+end
+
+local function count_runs(one)
+  local count = 0
+  for _ in pairs(one.runs) do
+    count = count + 1
+  end
+  return count
+end
+
+local methods = {}
+processes.methods = methods
+
+methods.Start = { stream = function(one, body)
+  if count_runs(one) >= RUNS_MOST then
+    return nil, errors.new("limit_exceeded", ("more than %d processes"):format(RUNS_MOST))
+  end
+  local wanted, err = read_wish(one, body)
+  if not wanted then
+    return nil, err
+  end
+  local has_input = wanted.rows ~= nil or body.stdin ~= false
+  local process
+  process, err = spawn(one, wanted, has_input)
+  if not process then
+    if err.kind == "not_found" or err.kind == "permission_denied" then
+      err.kind = "invalid_argument"
+    end
+    return nil, err
+  end
+  local started = run.new(one, process, { has_input = has_input, is_terminal = wanted.rows ~= nil,
+    about = { cmd = wanted.args[1], args = arguments_of(body.process), envs = wanted.envs,
+      cwd = wanted.cwd, tag = wanted.tag } })
+  local stream = started:listen()
+  stream.late = function() started:kill(9, { group = true }) end
+  started:begin(one)
+  return stream
+end }
+
+methods.Connect = { stream = function(one, body)
+  local found, err = find(one, body)
+  return found and found:listen(), err
+end }
+
+-- ---- the others ----
+
+methods.List = { call = function(one)
+  local list = {}
+  for pid, found in pairs(one.runs) do
+    local about = found.about
+    local arguments = {}
+    for i = 2, #about.args do
+      arguments[i - 1] = about.args[i]
+    end
+    if not found.over then
+      list[#list + 1] = { pid = pid, tag = about.tag, config = { cmd = about.cmd, cwd = about.cwd,
+        envs = about.envs, args = #arguments > 0 and arguments or nil } }
+    end
+  end
+  table.sort(list, function(left, right) return left.pid < right.pid end)
+  return { processes = #list > 0 and list or nil }
+end }
+
+local function input_of(found, body)
+  local given = shape.table(body.input) or {}
+  local name = found.is_terminal and "pty" or "stdin"
+  if type(given[name]) ~= "string" then
+    return wrong(("input.%s was expected: the process %s a terminal"):format(name,
+      found.is_terminal and "has" or "has not"))
+  elseif not found.has_input or found.is_closed then
+    return nil, errors.new("system", "the standard input of the process is closed")
+  end
+  local bytes = base64.decode(given[name])
+  if not bytes then
+    return wrong("input: base64 was expected")
+  end
+  return bytes
+end
+
+methods.SendInput = { call = function(one, body)
+  local found, err = find_running(one, body)
+  local bytes
+  if found then
+    bytes, err = input_of(found, body)
+  end
+  local ok
+  if bytes then
+    ok, err = found.process:write(bytes)
+  end
+  return ok and {}, err
+end }
+
+methods.CloseStdin = { call = function(one, body)
+  local found, err = find_running(one, body)
+  if not found then
+    return nil, err
+  elseif found.is_terminal then
+    return wrong("the input of a terminal is not closed: send the character 4")
+  elseif not found.has_input then
+    return nil, errors.new("system", "the process has no standard input")
+  end
+  found.is_closed = true
+  found.process:close_input()
+  return {}
+end }
+
+local NUMBERS = { SIGNAL_SIGTERM = 15, SIGNAL_SIGKILL = 9, [15] = 15, [9] = 9 }
+
+methods.SendSignal = { call = function(one, body)
+  local found, err = find_running(one, body)
+  local number = NUMBERS[body.signal]
+  if not found then
+    return nil, err
+  elseif not number then
+    return nil, errors.new("unsupported", "signal: SIGNAL_SIGTERM or SIGNAL_SIGKILL was expected")
+  end
+  local sent
+  sent, err = found:kill(number)
+  if sent == false then
+    return nil, errors.new("not_found", ("process with pid %d not found"):format(found.pid))
+  end
+  return sent and {}, err
+end }
+
+methods.Update = { call = function(one, body)
+  local found, err = find_running(one, body)
+  local size = size_of(body)
+  local wanted
+  if found and (not size or not found.is_terminal) then
+    return wrong("pty.size of a process with a terminal was expected")
+  elseif found then
+    wanted, err = wishes.check("update", size, RULES)
+  end
+  local ok
+  if wanted then
+    ok, err = found.process:resize(wanted.rows, wanted.cols)
+  end
+  return ok and {}, err
+end }
+
+return processes

@@ -1,0 +1,175 @@
+--- One sandbox, as the gateway knows it.
+local answer = require "codecell.gateway.answer"
+local codecell = require "codecell"
+local reactor = require "codecell.reactor"
+local shape = require "codecell.e2b.shape"
+
+local record = {}
+
+record.ENVD = "0.6.13" -- the version whose behaviour is kept to
+local CLIENT = "local"
+local DAY = 86400
+local MIB = 1048576
+local LOGS_MOST = 1000
+
+---@class codecell.GatewayRecord
+---@field id string
+---@field sandbox codecell.Sandbox
+---@field token string? of envd
+---@field traffic string? of its ports, where they are not public
+---@field runs table<integer, table> its processes, by number
+---@field watchers table<string, table>
+---@field is_over boolean? it was killed
+---@field given table what it was asked for
+local Record = {}
+Record.__index = Record
+
+--- Make the record of a sandbox that was just created.
+---@param sandbox codecell.Sandbox
+---@param given table `template envs metadata timeout secure auto_pause auto_resume is_public
+---network internet mask domain`
+---@return codecell.GatewayRecord
+function record.new(sandbox, given)
+  local self = setmetatable({ id = sandbox.id, sandbox = sandbox, given = given, runs = {},
+    watchers = {}, logs = {}, token = given.secure and answer.secret() or nil,
+    traffic = not given.is_public and answer.secret() or nil, started_at = os.time(),
+    envs = { E2B_SANDBOX = "true", E2B_SANDBOX_ID = sandbox.id,
+      E2B_TEMPLATE_ID = given.template } }, Record)
+  sandbox:set_envs(self.envs)
+  for name, value in pairs(given.envs) do
+    self.envs[name] = self.envs[name] or value
+  end
+  self:extend(given.timeout)
+  self:log("info", "Sandbox created")
+  return self
+end
+
+--- Whether it is there, running or paused.
+---@return boolean
+function Record:lives()
+  return not self.sandbox:_closed() and self.sandbox._backend.state(self.sandbox) == "running"
+end
+
+---@return boolean
+function Record:is_paused()
+  return self:lives() and not self.sandbox:is_running()
+end
+
+--- Add a line to its log.
+---@param level string
+---@param message string
+---@param about table<string, string>?
+function Record:log(level, message, about)
+  if #self.logs >= LOGS_MOST then
+    table.remove(self.logs, 1)
+  end
+  self.logs[#self.logs + 1] = { at = os.time(), level = level, message = message,
+    fields = about or {} }
+end
+
+--- Let it end, or pause, so many seconds from now.
+---@param seconds number
+---@return true? done
+---@return codecell.Error? err
+function Record:extend(seconds)
+  local ok, err = self.sandbox:set_timeout(math.min(seconds, DAY))
+  if ok then
+    self.lifetime, self.ends_at = seconds, os.time() + seconds
+  end
+  return ok, err
+end
+
+-- What runs ends, files stay.
+local function forget_processes(self)
+  self.sandbox._backend.ask(self.sandbox, "pause", "signal", 0, 9, false)
+  for _, context in ipairs(self.sandbox:list_code_contexts()) do
+    self.sandbox:restart_code_context(context.id)
+  end
+end
+
+--- Let it stand still. It is kept for a day, unless it is resumed.
+---@param keeps_memory boolean false: only its files
+---@return true? done
+---@return codecell.Error? err
+function Record:pause(keeps_memory)
+  if not keeps_memory then
+    forget_processes(self)
+  end
+  local ok, err = self.sandbox:pause()
+  if ok then
+    ok, err = self.sandbox:set_timeout(DAY)
+    self:log("info", "Sandbox paused")
+  end
+  return ok, err
+end
+
+--- Let it go on.
+---@param seconds number that it lives from now on
+---@param keeps_memory boolean? false: with its files alone
+---@return true? done
+---@return codecell.Error? err
+function Record:resume(seconds, keeps_memory)
+  if keeps_memory == false then
+    forget_processes(self)
+  end
+  local ok, err = self.sandbox:resume()
+  if ok then
+    ok, err = self:extend(seconds)
+    self:log("info", "Sandbox resumed")
+  end
+  return ok, err
+end
+
+--- End it.
+function Record:kill()
+  self.is_over = true
+  self.sandbox:kill()
+  self.sandbox:close()
+  for _, watching in pairs(self.watchers) do
+    watching.stop()
+  end
+  reactor.wake(self)
+end
+
+-- ---- as the control plane tells it ----
+
+--- What whoever may speak to it is told.
+---@return table
+function Record:access()
+  local json = codecell.json
+  return {
+    templateID = self.given.template, sandboxID = self.id, clientID = CLIENT,
+    envdVersion = record.ENVD, envdAccessToken = self.token,
+    trafficAccessToken = self.traffic or json.null, domain = self.given.domain or json.null,
+    alias = self.given.template,
+  }
+end
+
+--- What a list tells of it.
+---@return table
+function Record:listed()
+  local limits = self.sandbox:get_info().limits
+  local cpu = limits.cpu.value > 0 and math.ceil(limits.cpu.value) or self.given.cpus
+  return {
+    templateID = self.given.template, alias = self.given.template, sandboxID = self.id,
+    clientID = CLIENT, startedAt = shape.timestamp(self.started_at),
+    endAt = shape.timestamp(self.ends_at), envdVersion = record.ENVD, cpuCount = cpu,
+    memoryMB = math.floor(limits.memory.value / MIB),
+    diskSizeMB = math.floor(limits.disk.value / MIB), metadata = self.given.metadata,
+    state = self:is_paused() and "paused" or "running",
+    volumeMounts = codecell.json.list(),
+  }
+end
+
+--- What is known of it.
+---@return table
+function Record:detail()
+  local given, detail = self.given, self:listed()
+  detail.envdAccessToken, detail.domain = self.token, given.domain
+  detail.allowInternetAccess, detail.network = given.internet, given.network
+  detail.lifecycle = { autoResume = given.auto_resume == true,
+    onTimeout = given.auto_pause and "pause" or "kill" }
+  return detail
+end
+
+return record

@@ -1,0 +1,196 @@
+--- Remote calls to envd: the Connect protocol with JSON, one answer or a stream of them.
+local answer = require "codecell.gateway.answer"
+local base64 = require "codecell.base64"
+local envelope = require "codecell.e2b.envelope"
+local errors = require "codecell.errors"
+local json = require "codecell.json"
+local reactor = require "codecell.reactor"
+local shape = require "codecell.e2b.shape"
+local task = require "codecell.task"
+local wait = require "codecell.wait"
+
+local rpc = {}
+
+local BODY_MOST = 33554432 -- bytes
+local PING = 90 -- seconds
+local STREAM = "application/connect+json"
+
+local CODES = {
+  already_exists = "already_exists", cancelled = "canceled",
+  denied_by_policy = "permission_denied", invalid_argument = "invalid_argument",
+  limit_exceeded = "resource_exhausted", no_space = "resource_exhausted", not_found = "not_found",
+  permission_denied = "permission_denied", rate_limited = "resource_exhausted",
+  sandbox_gone = "unavailable", timeout = "deadline_exceeded", unauthenticated = "unauthenticated",
+  unavailable = "unavailable", unsupported = "unimplemented",
+}
+
+local STATUS = {
+  already_exists = 409, canceled = 499, deadline_exceeded = 504, invalid_argument = 400,
+  not_found = 404, permission_denied = 403, resource_exhausted = 429, unauthenticated = 401,
+  unavailable = 503, unimplemented = 501,
+}
+
+---@class codecell.GatewayMethod
+---@field call fun(one: codecell.GatewayRecord, body: table): table?, codecell.Error? of a call with
+---one answer
+---@field stream fun(one: codecell.GatewayRecord, body: table): codecell.GatewayStream?,
+---codecell.Error? of one with many
+
+---@class codecell.GatewayStream
+---@field feed codecell.GatewayFeed of envelopes
+---@field alive string an envelope that says nothing
+---@field late fun()? the time that the client has given is over
+---@field left fun()? the client listens no more
+
+local function code_of(err)
+  return CODES[err.kind] or "internal"
+end
+
+local function refuse(request, err, is_stream)
+  local told = { code = code_of(err), message = err.message }
+  if is_stream then
+    request:reply(200, answer.headers(STREAM),
+      envelope.encode(errors.assert(json.encode({ error = told })), true))
+  else
+    answer.json(request, STATUS[told.code] or 500, told)
+  end
+end
+
+-- Everything in a sandbox runs as one user.
+local function check_user(one, request)
+  local given = (request.headers.authorization or ""):match("^[Bb]asic%s+(%S+)$")
+  local name = given and (base64.decode(given) or ""):match("^([^:]*)")
+  if name and name ~= "" and name ~= one.sandbox._user then
+    return errors.new("unauthenticated", ("invalid username: '%s': everything runs as '%s' here")
+      :format(shape.text(name) or "", one.sandbox._user))
+  end
+end
+
+local function read_message(request)
+  local reader, size = envelope.reader("the request"), 0
+  local chunk, err
+  repeat
+    local message, last = reader:next()
+    if message then
+      return message
+    elseif message == nil then
+      return nil, errors.new("invalid_argument", last.message)
+    end
+    chunk, err = request:read()
+    size = size + #(chunk or "")
+    if chunk and size <= BODY_MOST then
+      reader:add(chunk)
+    end
+  until not chunk or size > BODY_MOST
+  return nil, err or errors.new("invalid_argument", "the request has no whole message")
+end
+
+-- The time that a client gives a program is kept, also when the client waits for it no more.
+local function end_later(stream, deadline)
+  while reactor.now() < deadline and wait.key(stream, deadline) do
+    if stream.feed.ended then
+      return
+    end
+  end
+  stream.late()
+end
+
+local function follow(request, stream, given)
+  local function start()
+    return request:start(200, answer.headers(STREAM)) == true
+  end
+  local milliseconds = (request.headers["connect-timeout-ms"] or ""):match("^%d+$")
+  local every = tonumber((request.headers["keepalive-ping-interval"] or ""):match("^%d+$") or PING)
+  local deadline = milliseconds and #milliseconds <= 10
+    and given.began + tonumber(milliseconds) / 1000 or nil
+  request:end_with_client()
+  local outcome = stream.feed:send(request, { start = start, alive = stream.alive,
+    every = math.max(every, 1), deadline = deadline })
+  if outcome == "late" then
+    if stream.late then
+      stream.late()
+    end
+    if request.has_started or start() then
+      request:write(envelope.encode(errors.assert(json.encode({ error = {
+        code = "deadline_exceeded", message = "the time of the request is over" } })), true))
+      request:finish()
+    end
+  elseif outcome == "broken" then
+    request:abort()
+  elseif outcome == "done" then
+    request:finish()
+  elseif deadline and stream.late then
+    task.background(end_later, stream, deadline)
+  end
+  if stream.left then
+    stream.left()
+  end
+end
+
+local function answer_stream(one, request, method)
+  local began = reactor.now()
+  local body, err = read_message(request)
+  local stream
+  err = err or check_user(one, request)
+  if body and not err then
+    stream, err = method.stream(one, body)
+  end
+  if not stream then
+    return refuse(request, err, true)
+  end
+  return follow(request, stream, { began = began })
+end
+
+local function answer_once(one, request, method)
+  local body = answer.body(request, BODY_MOST)
+  if not body then
+    return
+  end
+  local err = check_user(one, request)
+  local value
+  if not err then
+    value, err = method.call(one, body)
+  end
+  if not value then
+    return refuse(request, err)
+  end
+  answer.json(request, 200, value)
+end
+
+--- Answer a call.
+---@param one codecell.GatewayRecord
+---@param request codecell.IncomingRequest
+---@param method codecell.GatewayMethod? nil: there is none of that name
+function rpc.answer(one, request, method)
+  local kind = (request.headers["content-type"] or ""):match("^[^;%s]*"):lower()
+  if not method then
+    return answer.failure(request, 404, "no such method", { path = request.path })
+  elseif request.method ~= "POST" then
+    return answer.empty(request, 405, { { "Allow", "POST" } })
+  elseif kind ~= (method.stream and STREAM or "application/json") then
+    return answer.empty(request, 415)
+  elseif method.stream then
+    return answer_stream(one, request, method)
+  end
+  return answer_once(one, request, method)
+end
+
+--- A message as a stream sends it.
+---@param value table
+---@return string envelope
+function rpc.message(value)
+  return envelope.encode(errors.assert(json.encode(value)))
+end
+
+--- The end of a stream that went well.
+rpc.last = envelope.encode("{}", true)
+
+--- The end of one that did not.
+---@param err codecell.Error
+---@return string envelope
+function rpc.failed(err)
+  return envelope.encode(errors.assert(json.encode({
+    error = { code = code_of(err), message = err.message } })), true)
+end
+
+return rpc

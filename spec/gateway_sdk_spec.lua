@@ -1,0 +1,58 @@
+-- `codecell serve`, used by E2B's official SDKs as they come from their registries.
+local gateway = require "spec.support.gateway"
+local shell = require "spec.support.shell"
+
+describe("the official SDKs of E2B, against codecell serve #C09 #M10 #N08 #slow #registry",
+function()
+  local folder, server, has_python, has_javascript
+  setup(function()
+    folder = shell.folder()
+    has_python = shell.run(("/usr/bin/python3 -m venv %s/python && %s/python/bin/pip install -q "
+      .. "e2b e2b-code-interpreter"):format(folder, folder), { time = 300 }).status == 0
+    has_javascript = shell.run("npm install --silent e2b @e2b/code-interpreter",
+      { folder = folder, time = 300 }).status == 0
+    server = gateway.start()
+  end)
+  teardown(function()
+    server:stop()
+    shell.remove(folder)
+  end)
+
+  local function run(program, path)
+    local name = path:match("[^/]+$")
+    assert(shell.run(("cp %s %s/"):format(path, folder), { folder = "." }).status == 0)
+    return shell.run(("cd %s && %s %s %s"):format(folder, server:environment(), program, name),
+      { time = 200 })
+  end
+
+  local function check(program, path, least)
+    local result = run(program, path)
+    local count = select(2, result.stdout:gsub("ok %w+", ""))
+    assert.is_nil(result.stdout:match("FAIL[^\n]*"), result.stdout .. result.stderr)
+    assert.is_true(count >= least, result.stdout .. result.stderr)
+    assert.equal("", server:problems())
+  end
+
+  it("for Python do every verb, and raise what they raise of the cloud", function()
+    if not has_python then
+      return pending("PyPI does not answer")
+    end
+    check("python/bin/python", "spec/support/e2b_sdk.py", 18)
+    check("python/bin/python", "spec/support/e2b_sdk_async.py", 4)
+  end)
+
+  it("for JavaScript do every verb, and raise what they raise of the cloud", function()
+    if not has_javascript then
+      return pending("the registry of npm does not answer")
+    end
+    check("node", "spec/support/e2b_sdk.mjs", 14)
+  end)
+
+  it("run the programs of their quick starts as they are", function()
+    if not has_python or not has_javascript then
+      return pending("the registries do not answer")
+    end
+    assert.equal("2\nhello\n", run("python/bin/python", "examples/e2b_quick_start.py").stdout)
+    assert.equal("2\nhello\n", run("node", "examples/e2b_quick_start.mjs").stdout)
+  end)
+end)

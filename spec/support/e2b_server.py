@@ -1,0 +1,165 @@
+"""A server that answers as a script says: for what a cloud does that cannot be had otherwise.
+
+Its folder holds script.json, a list of rules, which may change at any time: {"serial", "rules":
+[{"method", "path", "contains", "times", "status", "headers", "body" (base64), "cut", "pieces", "pause",
+"endless", "length", "drop"}]}. The first rule that fits and is not used up answers. Each request is
+a line of JSON in the file log.
+"""
+import base64
+import http.server
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+
+FOLDER = sys.argv[1]
+LOCK = threading.Lock()
+USED = {}
+CURRENT = {"mark": None, "script": None}
+
+
+def read_script():
+    """The script as it is now; it is replaced, and never written again."""
+    with open(os.path.join(FOLDER, "script.json")) as file:
+        about = os.fstat(file.fileno())
+        mark = (about.st_ino, about.st_mtime_ns, about.st_size)
+        if CURRENT["mark"] != mark:
+            CURRENT.update(mark=mark, script=json.load(file))
+    return CURRENT["script"]
+
+
+def find_rule(method, path, body):
+    with LOCK:
+        script = read_script()
+        for i, rule in enumerate(script["rules"]):
+            key = (script["serial"], i)
+            if rule.get("method", method) != method or not re.search(rule["path"], path):
+                continue
+            if rule.get("contains", "").encode() not in body:
+                continue
+            if USED.get(key, 0) >= rule.get("times", 1 << 30):
+                continue
+            USED[key] = USED.get(key, 0) + 1
+            return rule
+    return {"status": 599, "body": base64.b64encode(b"no rule for " + path.encode()).decode()}
+
+
+def note(record):
+    with LOCK, open(os.path.join(FOLDER, "log"), "a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_):
+        pass
+
+    def read_body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while True:
+            size = int(self.rfile.readline().split(b";")[0], 16)
+            body += self.rfile.read(size)
+            self.rfile.readline()
+            if size == 0:
+                return body
+
+    def write(self, data):
+        self.wfile.write(data)
+        self.wfile.flush()
+
+    def write_chunk(self, data):
+        if data:
+            self.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def send_pieces(self, rule, body):
+        """Chunked, in pieces of so many bytes; a cut one ends without its end."""
+        size = rule.get("pieces") or len(body) or 1
+        if "cut" in rule:
+            body = body[: rule["cut"]]
+        for at in range(0, len(body), size):
+            self.write_chunk(body[at : at + size])
+            time.sleep(rule.get("pause", 0))
+        if "cut" in rule:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+        elif rule.get("endless"):
+            while True:
+                self.write_chunk(base64.b64decode(rule["endless"]))
+                time.sleep(rule.get("pause", 0))
+        elif rule.get("hang"):
+            while self.connection.recv(1):
+                pass
+        else:
+            self.write(b"0\r\n\r\n")
+
+    def answer(self):
+        body = self.read_body()
+        path = self.path
+        note({
+            "method": self.command, "path": path,
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body": base64.b64encode(body).decode(), "at": time.time(),
+        })
+        rule = find_rule(self.command, path, body)
+        if rule.get("drop"):
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if "raw" in rule:
+            self.write(base64.b64decode(rule["raw"]))
+            self.close_connection = True
+            return
+        data = base64.b64decode(rule.get("body", ""))
+        streamed = "pieces" in rule or "cut" in rule or "endless" in rule or "hang" in rule
+        self.send_response(rule.get("status", 200))
+        for name, value in rule.get("headers", {}).items():
+            self.send_header(name, value)
+        if streamed:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif rule.get("status", 200) not in (204, 304):
+            self.send_header("Content-Length", str(rule.get("length", len(data))))
+        self.end_headers()
+        try:
+            if streamed:
+                self.send_pieces(rule, data)
+            elif self.command != "HEAD":
+                self.write(data)
+                if rule.get("length", len(data)) != len(data):
+                    self.close_connection = True
+        except OSError:
+            self.close_connection = True
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, *_):
+        pass
+
+
+server = Server(("127.0.0.1", 0), Handler)
+with open(os.path.join(FOLDER, "port.new"), "w") as file:
+    file.write("%d %d" % (server.server_address[1], os.getpid()))
+os.rename(os.path.join(FOLDER, "port.new"), os.path.join(FOLDER, "port"))
+
+
+def watch():
+    """End with the folder, or with the program that made it."""
+    program = "/proc/" + sys.argv[2]
+    while os.path.exists(os.path.join(FOLDER, "script.json")) and os.path.exists(program):
+        time.sleep(0.2)
+    os._exit(0)
+
+
+threading.Thread(target=watch, daemon=True).start()
+server.serve_forever()
