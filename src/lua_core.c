@@ -279,8 +279,26 @@ static int core_working_folder(lua_State *L)
   return 1;
 }
 
+/* environment(): the variables of this program as they are now, by name. */
+static int core_environment(lua_State *L)
+{
+  char **variable;
+
+  lua_newtable(L);
+  for (variable = environ; variable != NULL && *variable != NULL; variable++) {
+    const char *equals = strchr(*variable, '=');
+    if (equals == NULL)
+      continue;
+    lua_pushlstring(L, *variable, (size_t)(equals - *variable));
+    lua_pushstring(L, equals + 1);
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
   {"cpu_count", core_cpu_count},
+  {"environment", core_environment},
   {"getpid", core_getpid},
   {"isatty", core_isatty},
   {"kernel", core_kernel},

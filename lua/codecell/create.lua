@@ -378,11 +378,19 @@ local SETUP = {
 --- Set defaults of this Lua state.
 ---@param options table `languages = {python = {program = "/path"}}`, `max_sandboxes` (1000),
 ---`name_servers` (those of the system; a list of addresses, with ":port" or without),
----`package_cache` (bytes of packages that are kept on this machine, 8 GiB)
+---`package_cache` (bytes of packages that are kept on this machine, 8 GiB), and every setting of
+---`codecell.config`; `settings`: a function that is asked for each of those by its name first
 ---@return true
 function create.setup(options)
   check.argument("setup", "options", options, "table")
-  check.check("setup", options, SETUP)
+  local ours, others = {}, {}
+  for name, value in pairs(options) do
+    (SETUP[name] and ours or others)[name] = value
+  end
+  check.check("setup", ours, SETUP)
+  if next(others) ~= nil then
+    require("codecell.config").keep(others)
+  end
   for name, choice in pairs(options.languages or {}) do
     check.argument("setup", ("languages.%s"):format(tostring(name)), choice, "table",
       { fields = { program = { type = "text" } } })

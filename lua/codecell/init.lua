@@ -25,6 +25,7 @@ local FUNCTIONS = {
 
 local MODULES = {
   blocks = "codecell.agent.blocks",
+  config = "codecell.config",
   e2b = "codecell.e2b.account",
   errors = "codecell.errors",
   format = "codecell.agent.format",
