@@ -142,6 +142,12 @@ static int server_listen_below(lua_State *L)
   return listen_at(L, &address, sizeof *there);
 }
 
+static int server_stop_listening(lua_State *L)
+{
+  cell_server_stop_listening(check_server(L));
+  return 0;
+}
+
 /* _next(): a call; nil: none waits. */
 static int server_next(lua_State *L)
 {
@@ -320,6 +326,7 @@ static const luaL_Reg server_methods[] = {
   {"_listen_at", server_listen_at},
   {"_listen_below", server_listen_below},
   {"_next", server_next},
+  {"_stop_listening", server_stop_listening},
   {"_token", server_token},
   {"close", server_close},
   {NULL, NULL},

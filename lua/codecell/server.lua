@@ -393,6 +393,13 @@ function Server:listen(given)
   return { host = host, port = port }
 end
 
+--- Accept nobody any more; whoever is connected stays.
+function Server:stop_listening()
+  if not self.made:_closed() then
+    self.made:_stop_listening()
+  end
+end
+
 ---@return boolean also true in a forked copy of the host
 function Server:is_closed()
   return self.made:_closed()
