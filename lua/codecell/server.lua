@@ -2,7 +2,7 @@
 --- itself. No TLS, and no protocol that a request would change to.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"

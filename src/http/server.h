@@ -8,7 +8,7 @@
 #ifndef CELL_SERVER_H
 #define CELL_SERVER_H
 
-#include "../reactor.h"
+#include "../reactor/reactor.h"
 #include "server_library.h"
 
 #include <sys/socket.h>
