@@ -41,7 +41,7 @@ local function quoted(text, first)
   if not rest:find("^%s*$") and not rest:find("^%s+#") then
     return nil, nil, "there is text after the closing quote"
   end
-  return value, stop + 1
+  return value, math.min(stop, #text) + 1
 end
 
 local function plain(text, first)
@@ -51,7 +51,7 @@ local function plain(text, first)
   if comment then
     value = value:sub(1, comment - 1)
   end
-  return value:match("^%s*(.-)%s*$"), stop + 1
+  return value:match("^%s*(.-)%s*$"), math.min(stop, #text) + 1
 end
 
 local function next_pair(text, place)
