@@ -1,0 +1,675 @@
+--- codecell.Service: sandboxes for many users, by one configuration: made when they are needed, found
+--- again, bounded in number and rate, counted, and ended when nobody uses them.
+---
+---     local service = codecell.service()
+---     print(service:execute("6 * 7").text)
+local codecell = require "codecell"
+local bucket = require "codecell.service.bucket"
+local config = require "codecell.config"
+local cost = require "codecell.cost"
+local errors = require "codecell.errors"
+local execute = require "codecell.service.execute"
+local gate = require "codecell.service.gate"
+local ledger = require "codecell.service.ledger"
+local log = require "codecell.log"
+local options = require "codecell.options"
+local reactor = require "codecell.reactor"
+local roster = require "codecell.service.roster"
+local task = require "codecell.task"
+
+local PART = "e2b:service"
+local LINE_MOST = 100 -- who may wait for a turn
+local PATIENCE = 30 -- seconds that one waits for it
+local HISTORY_MOST = 1000
+local USERS_MOST = 10000 -- whose rates are known at the same time
+local SECRET_LEAST = 4 -- bytes; less would be masked everywhere
+
+local service = {}
+
+---@class codecell.Service
+---@field config codecell.Config read only
+local Service = {}
+Service.__index = Service
+
+local CREATE = {
+  envs = { type = "envs" }, key = { type = "name" }, limits = { type = "table" },
+  metadata = { type = "metadata" }, name = { type = "name" },
+  network = { type = "either", expected = "string or table",
+    rules = { string = { type = "name" }, table = { type = "table" } } },
+  owner = { type = "name" }, packages = { type = "either", expected = "boolean or table",
+    rules = { boolean = { type = "boolean" }, table = { type = "table" } } },
+  secrets = { type = "envs" }, template = { type = "name" },
+  timeout = { type = "number", above = 0, most = 86400 },
+  timeout_ms = { type = "number", above = 0, most = 86400000 },
+  mounts = { type = "table" }, read_only = { type = "boolean" }, gpu = { type = "boolean" },
+  on_event = { type = "function" }, on_timeout = { type = "name" },
+}
+local EXECUTE = {
+  context = { type = "either", expected = "string or table",
+    rules = { string = { type = "name" }, table = { type = "table" } } },
+  envs = { type = "envs" }, key = { type = "name" }, language = { type = "name" },
+  on_error = { type = "function" }, on_result = { type = "function" },
+  on_stderr = { type = "function" }, on_stdout = { type = "function" },
+  owner = { type = "name" }, patience = { type = "number", least = 0, most = 86400 },
+  sandbox = { type = "name" }, stdin = { type = "data" },
+  timeout = { type = "number", above = 0, most = 86400 },
+}
+
+-- ---- making ----
+
+local function is_paid(self)
+  return self.config.backend == "e2b"
+end
+
+-- Hidden variables that are too short to be masked are no secrets, and are given as they are.
+local function hidden(self, given)
+  local secrets, envs = {}, {}
+  for name, value in pairs(config.hidden(self.config)) do
+    (#value >= SECRET_LEAST and secrets or envs)[name] = value
+  end
+  for name, value in pairs(given.envs or {}) do
+    envs[name], secrets[name] = value, nil
+  end
+  for name, value in pairs(given.secrets or {}) do
+    secrets[name], envs[name] = value, nil
+  end
+  return secrets, envs
+end
+
+local function merged(first, second)
+  local all = {}
+  for name, value in pairs(first or {}) do
+    all[name] = value
+  end
+  for name, value in pairs(second or {}) do
+    all[name] = value
+  end
+  return all
+end
+
+local function limits_of(self, given)
+  local limits = { memory = self.config.memory_limit, cpu = self.config.cpu_limit }
+  return merged(not is_paid(self) and limits or nil, given.limits)
+end
+
+local function with_cloud(self, complete)
+  local settings = self.config
+  complete.api_key = settings.api_key and settings.api_key:reveal()
+  complete.domain, complete.api_url = settings.domain, settings.api_url
+  complete.sandbox_url, complete.debug = settings.sandbox_url, settings.debug
+  complete.max_retries, complete.validate_api_key = settings.max_retries,
+    settings.validate_api_key
+  return complete
+end
+
+-- The backend of the mode; "local" without one is in a container, or isolated by the kernel.
+local function backend_of(self)
+  return self.config.backend or "local"
+end
+
+local function complete(self, given)
+  local secrets, envs = hidden(self, given)
+  local all = {
+    backend = backend_of(self), envs = envs, gpu = given.gpu, limits = limits_of(self, given),
+    metadata = merged(self.config.metadata, given.metadata), mounts = given.mounts,
+    name = given.name, network = given.network, on_event = given.on_event,
+    on_timeout = given.on_timeout, packages = given.packages, read_only = given.read_only,
+    secrets = next(secrets) and secrets or nil,
+    template = given.template or self.config.template,
+    timeout = given.timeout or given.timeout_ms and given.timeout_ms / 1000
+      or self.config.sandbox_timeout,
+    warm = backend_of(self) == "local" or nil,
+  }
+  if is_paid(self) then
+    with_cloud(self, all)
+  elseif all.backend == "mock" then
+    all.mock = self.mock
+  end
+  return all
+end
+
+local function full(self)
+  local err = errors.new("unavailable", ("create: %d sandboxes live, which is the most; end one, "
+    .. "or raise max_active_sandboxes"):format(self.config.max_active_sandboxes),
+    "raise max_active_sandboxes")
+  err.word, err.retry_after = "overloaded", 1
+  return err
+end
+
+local CAUSES = { unauthenticated = "auth", rate_limited = "rate_limited", not_found = "template",
+  invalid_argument = "template" }
+
+local function creation_failed(err)
+  local cause = CAUSES[err.kind] or err.stage == "connect" and "network" or "resources"
+  local text = err.message:find("Sandbox creation failed", 1, true) and err.message
+    or "Sandbox creation failed: " .. err.message
+  local told = errors.new(err.kind, text, err.hint)
+  told.cause, told.status, told.retry_after = cause, err.status, err.retry_after
+  told.stage, told.errno, told.word = err.stage or "create", err.errno, err.word
+  return told
+end
+
+-- Counted while it is being made, so that many at the same time do not pass the limit.
+local function make(self, given)
+  if #self.roster:list() + self.roster.coming >= self.config.max_active_sandboxes then
+    self:_reap()
+    if #self.roster:list() + self.roster.coming >= self.config.max_active_sandboxes then
+      return nil, full(self)
+    end
+  end
+  self:_fill_pool()
+  self.roster.coming = self.roster.coming + 1
+  local made, err = codecell.create(complete(self, given))
+  self.roster.coming = self.roster.coming - 1
+  if not made then
+    return nil, creation_failed(err)
+  end
+  local entry = self.roster:add(made, given)
+  self.ledger:create()
+  log.write("info", PART, "Sandbox created: " .. made.id, { event = "sandbox.create",
+    sandbox = made.id, owner = given.owner })
+  self:_emit("sandbox.create", { sandbox = made.id, owner = given.owner })
+  self:_watch()
+  return entry
+end
+
+-- ---- the end of one ----
+
+local function settle(self, entry, why)
+  local seconds = self.clock() - entry.made
+  self.ledger:finish({ why = why, seconds = seconds, cpu = self.config.cpu_limit or 2,
+    memory = self.config.memory_limit, owner = entry.owner, backend = entry.sandbox.backend })
+  log.write("info", PART, "Sandbox ended: " .. entry.id, { event = "sandbox.kill",
+    sandbox = entry.id, why = why })
+  self:_emit("sandbox.kill", { sandbox = entry.id, owner = entry.owner, why = why })
+end
+
+-- Ended for good: one whose end cannot be told stays, and is tried again.
+local function finish(self, entry, why)
+  local one = entry.sandbox
+  if not one:_closed() then
+    local killed, err = one:kill()
+    if killed == nil then
+      return nil, err
+    end
+    one:close()
+  end
+  self.roster:remove(entry, why)
+  settle(self, entry, why)
+  return true
+end
+
+--- End those that nobody has used for a while.
+function Service:_reap()
+  local now = self.clock()
+  for _, entry in ipairs(self.roster:list()) do
+    if entry.users == 0 and now - entry.used >= self.config.idle_timeout then
+      finish(self, entry, "idle")
+    end
+  end
+  for owner, one in pairs(self.rates) do
+    if one:is_full() then
+      self.rates[owner] = nil
+      self.users = self.users - 1
+    end
+  end
+end
+
+-- Looked for in the background, while there is any.
+function Service:_watch()
+  local watcher = self.watcher
+  if not watcher then
+    watcher = { serial = 0, is_background = true }
+    function watcher.resume()
+      watcher.serial = watcher.serial + 1
+      task.background(function()
+        self:_reap()
+        if not self.is_closed and self.roster:list()[1] then
+          self:_watch()
+        end
+      end)
+    end
+    self.watcher = watcher
+  end
+  if not watcher.is_parked and not watcher.is_ready then
+    reactor.park(watcher, nil, reactor.now() + self.config.cleanup_interval)
+  end
+end
+
+-- ---- rates ----
+
+local function limited(self, left, whose)
+  local err = errors.new("rate_limited", ("execute: more than %d executions a minute of %s; the "
+    .. "code was not run; wait %.0f s, or raise rate_limit_per_min"):format(
+    self.config.rate_limit_per_min, whose, math.ceil(left)))
+  err.retry_after = math.ceil(left)
+  return nil, err
+end
+
+--- Let an execution begin, as far as rates are concerned.
+---@param owner string?
+---@return boolean? ok
+---@return codecell.Error? err kind "rate_limited", with retry_after
+function Service:_admit(owner)
+  local rate = owner and self.rates[owner]
+  if owner and not rate then
+    if self.users >= USERS_MOST then
+      self:_reap()
+    end
+    rate = bucket.new(self.config.rate_limit_per_min, self.clock)
+    self.rates[owner], self.users = rate, self.users + 1
+  end
+  local taken, left = (rate or self.rate):take()
+  if not taken then
+    return limited(self, left, owner and "this user" or "this service")
+  end
+  return true
+end
+
+-- ---- what is told ----
+
+--- Tell those who listen.
+---@param event string
+---@param about table
+function Service:_emit(event, about)
+  if not self.config.enable_event_emission then
+    return
+  end
+  about.event = event
+  for _, called in ipairs(self.listeners[event] or {}) do
+    called(about)
+  end
+end
+
+--- Keep a run in the history.
+---@param one table
+function Service:_remember(one)
+  local history = self.past
+  history[#history + 1] = one
+  if #history > HISTORY_MOST then
+    table.remove(history, 1)
+  end
+  self:_emit("run", one)
+end
+
+-- ---- pool ----
+
+--- Have some ready, from the first use on: where they cost nothing but memory.
+function Service:_fill_pool()
+  if self.pool or self.config.pool_size == 0 or backend_of(self) ~= "local" then
+    return
+  end
+  local made = codecell.pool({ size = self.config.pool_size, template = self.config.template,
+    limits = limits_of(self, {}) })
+  self.pool = made or nil
+end
+
+-- ---- verbs ----
+
+local function check_open(self, verb)
+  if self.is_closed then
+    error(verb .. ": the service is closed", 3)
+  end
+end
+
+--- Make a sandbox.
+---@param given table? of `codecell.create`: `envs secrets metadata network limits template timeout
+---mounts packages name read_only gpu on_event on_timeout`; and `timeout_ms`, `owner` (the user it
+---is for: others cannot see it), `key` (by which its owner finds it again: a second create with it
+---gives the same one)
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error|boolean|nil err with `cause`: "auth", "rate_limited", "network",
+---"resources", "template"; true: it was there already
+function Service:create(given)
+  check_open(self, "create")
+  given = options.check("create", given, CREATE)
+  local entry, err = given.key and self.roster:under(given.owner, given.key) or nil, nil
+  if entry then
+    entry.used = self.clock()
+    return entry.sandbox, true
+  end
+  entry, err = make(self, given)
+  return entry and entry.sandbox, err
+end
+
+--- Those that live, oldest first.
+---@param filter {owner: string?, metadata: table<string, string>?}?
+---@return table[] list `id owner key metadata state started_at end_at idle`, times in seconds
+function Service:list(filter)
+  check_open(self, "list")
+  filter = options.check("list", filter, { owner = { type = "name" },
+    metadata = { type = "metadata" } })
+  local list = {}
+  for _, entry in ipairs(self.roster:list(filter.owner)) do
+    local about = entry.sandbox._about
+    local matches = true
+    for name, value in pairs(filter.metadata or {}) do
+      matches = matches and about.metadata[name] == value
+    end
+    if matches then
+      list[#list + 1] = { id = entry.id, owner = entry.owner, key = entry.key,
+        metadata = merged(about.metadata), started_at = about.started_at,
+        end_at = about.started_at + about.timeout, timeout = about.timeout,
+        state = entry.sandbox._backend.state(entry.sandbox),
+        idle = entry.users == 0 and self.clock() - entry.used or 0 }
+    end
+  end
+  return list
+end
+
+--- One of them.
+---@param id string
+---@param owner string? nil: the program itself, which may have all
+---@return codecell.Sandbox? sandbox
+---@return codecell.Error? err kinds "not_found", "sandbox_gone"
+function Service:get(id, owner)
+  check_open(self, "get")
+  options.argument("get", "id", id, "name")
+  local entry, err = self.roster:find("get", id, owner)
+  if entry then
+    entry.used = self.clock()
+  end
+  return entry and entry.sandbox, err
+end
+
+--- End one.
+---@param id string
+---@param owner string?
+---@return boolean? killed false: there is none
+---@return codecell.Error? err it could not be ended, and is still there
+function Service:kill(id, owner)
+  check_open(self, "kill")
+  options.argument("kill", "id", id, "name")
+  local entry = self.roster:find("kill", id, owner)
+  if not entry or entry.rights and entry.owner ~= owner and owner ~= nil then
+    return false
+  end
+  return finish(self, entry, "killed")
+end
+
+-- The sandbox that a call means, made if it names none or one under a key.
+local function finder(self, given)
+  return function()
+    if given.sandbox then
+      return self.roster:find("execute", given.sandbox, given.owner)
+    end
+    local entry = given.key and self.roster:under(given.owner, given.key)
+    if entry then
+      return entry
+    end
+    return make(self, { owner = given.owner, key = given.key,
+      is_temporary = not given.key or nil })
+  end
+end
+
+--- Run code. Without `sandbox` and `key` in a sandbox of its own, which is ended at once.
+---@param code string at most max_code_size bytes
+---@param given table|string|nil a language; or `language`, `sandbox` (an id), `key` (of a session:
+---made at first use, kept), `owner`, `context`, `envs`, `stdin`, `timeout` (execution_timeout; at
+---most max_execution_time), `patience` (seconds to wait for a turn), `on_stdout on_stderr
+---on_result on_error`
+---@return codecell.Reply? reply
+---@return codecell.Error? err the code was not run: kinds "rate_limited", "unavailable" (err.word
+---"overloaded": too many at the same time), "invalid_argument", "not_found", "sandbox_gone", ...
+function Service:execute(code, given)
+  check_open(self, "execute")
+  if type(given) == "string" then
+    given = { language = given }
+  end
+  given = merged(options.check("execute", given, EXECUTE))
+  local find, used = finder(self, given), nil
+  local reply, err = execute.run(self, code, given, function()
+    local problem
+    used, problem = find()
+    return used, problem
+  end)
+  if used and used.is_temporary then
+    finish(self, used, "closed")
+  end
+  return reply, err
+end
+
+--- Run code in a sandbox of its own, whatever else there is.
+---@param code string
+---@param given table|string|nil as of `execute`, without `sandbox` and `key`
+---@return codecell.Reply? reply
+---@return codecell.Error? err
+function Service:run_once(code, given)
+  if type(given) == "table" and (given.sandbox or given.key) then
+    error("run_once: it runs in a sandbox of its own; use execute for sandbox and key", 2)
+  end
+  return self:execute(code, given)
+end
+
+local function check_jobs(jobs)
+  options.argument("map", "jobs", jobs, "table", nil, 4)
+  for i, job in ipairs(jobs) do
+    if type(job) ~= "string" and not (type(job) == "table" and type(job.code) == "string") then
+      error(("map: jobs[%d]: a string, or a table with code, expected"):format(i), 3)
+    end
+  end
+end
+
+--- Run many pieces of code, several at the same time.
+---@param jobs table[] each a code, or a table of options of `execute` with `code`
+---@param given {concurrency: integer?}? default: max_concurrent_executions
+---@return table[] outcomes in the order of the jobs: `reply`, or `err`
+function Service:map(jobs, given)
+  check_open(self, "map")
+  check_jobs(jobs)
+  given = options.check("map", given, { concurrency = { type = "integer", least = 1,
+    most = 10000 } })
+  local at_once = math.min(given.concurrency or self.config.max_concurrent_executions, #jobs)
+  local outcomes, next_job, workers = {}, 0, {}
+  for i = 1, at_once do
+    workers[i] = task.async(function()
+      while next_job < #jobs do
+        next_job = next_job + 1
+        local mine = next_job
+        local job = jobs[mine]
+        local about = type(job) == "table" and merged(job) or nil
+        local code = about and about.code or job
+        if about then
+          about.code = nil
+        end
+        local reply, err = self:execute(code, about)
+        outcomes[mine] = { reply = reply, err = err }
+      end
+    end)
+  end
+  for _, worker in ipairs(workers) do
+    worker:wait()
+  end
+  return outcomes
+end
+
+--- Hear of events: "sandbox.create", "sandbox.kill", "run", "refused", "error_rate".
+---@param event string
+---@param called fun(about: table)
+---@return true
+function Service:on(event, called)
+  options.argument("on", "event", event, "choice", { choices = { "sandbox.create",
+    "sandbox.kill", "run", "refused", "error_rate" } })
+  options.argument("on", "called", called, "function")
+  self.listeners[event] = self.listeners[event] or {}
+  table.insert(self.listeners[event], called)
+  return true
+end
+
+--- Numbers of now.
+---@return table stats `mode active paused idle pool_ready pool_size running waiting created
+---utilization` (busy seconds of the sandboxes that live by their seconds alive)
+function Service:stats()
+  check_open(self, "stats")
+  local entries, now = self.roster:list(), self.clock()
+  local idle, busy, alive = 0, 0, 0
+  for _, entry in ipairs(entries) do
+    idle = idle + (entry.users == 0 and 1 or 0)
+    busy, alive = busy + entry.busy_seconds, alive + now - entry.made
+  end
+  local pool = self.pool and self.pool:stats() or { ready = 0 }
+  return { mode = self.config.mode, active = #entries, idle = idle, pool_ready = pool.ready,
+    pool_size = self.config.pool_size, running = self.gate.busy, waiting = #self.gate.line,
+    created = self.ledger.created, utilization = alive > 0 and math.min(1, busy / alive) or 0 }
+end
+
+--- What was used, and what it has cost.
+---@return table usage `cost` and `currency` of all, `date` of the prices, `lines` by user, day and
+---backend: `user day backend sandboxes seconds cost`
+function Service:usage()
+  check_open(self, "usage")
+  local lines, total = self.ledger:usage(), 0
+  for _, line in ipairs(lines) do
+    total = total + line.cost
+  end
+  return { cost = total, currency = self.prices.currency, date = self.prices.date, lines = lines }
+end
+
+--- The runs so far, oldest first; the last thousand.
+---@param filter {since: number?, owner: string?}? since: seconds of os.time
+---@return table[] runs `at owner sandbox_id language code success kind seconds`
+function Service:history(filter)
+  check_open(self, "history")
+  filter = options.check("history", filter, { since = { type = "number" },
+    owner = { type = "name" } })
+  local list = {}
+  for _, one in ipairs(self.past) do
+    if (not filter.since or one.at >= filter.since)
+      and (not filter.owner or one.owner == filter.owner) then
+      list[#list + 1] = merged(one)
+    end
+  end
+  return list
+end
+
+--- Read the configuration again; sandboxes that live stay as they are.
+---@return boolean? ok true
+---@return codecell.Error? err kind "invalid_argument"; the old configuration stays
+function Service:reload()
+  check_open(self, "reload")
+  local found, err = config.get(self.overrides)
+  if not found then
+    return nil, err
+  end
+  self.config = found
+  self.rate:set(found.rate_limit_per_min)
+  for _, one in pairs(self.rates) do
+    one:set(found.rate_limit_per_min)
+  end
+  self.gate:set(found.max_concurrent_executions)
+  if self.pool then
+    self.pool:close()
+    self.pool = nil
+  end
+  return true
+end
+
+--- Write a file in one of the sandboxes.
+---@param id string
+---@param path string
+---@param data string
+---@return codecell.EntryInfo? entry
+---@return codecell.Error? err
+function Service:write_file(id, path, data)
+  local found, err = self:get(id)
+  if not found then
+    return nil, err
+  end
+  return found.files:write(path, data)
+end
+
+--- Read a file of one of the sandboxes.
+---@param id string
+---@param path string
+---@return string? data
+---@return codecell.Error? err
+function Service:read_file(id, path)
+  local found, err = self:get(id)
+  if not found then
+    return nil, err
+  end
+  return found.files:read(path)
+end
+
+--- End all sandboxes, and the service. Idempotent.
+function Service:close()
+  if self.is_closed then
+    return
+  end
+  for _, entry in ipairs(self.roster:list()) do
+    if not finish(self, entry, "closed") then
+      entry.sandbox:close()
+    end
+  end
+  self.is_closed = true
+  if self.pool then
+    self.pool:close()
+    self.pool = nil
+  end
+  if service.default == self then
+    service.default = nil
+  end
+end
+
+-- ---- the module ----
+
+local function check_mode(found)
+  if found.mode == "production" and not found.api_key and not found.debug then
+    return nil, errors.new("unauthenticated", "service: No E2B_API_KEY provided; production needs "
+      .. "one: set the variable, or choose E2B_MODE=local or E2B_MODE=mock")
+  end
+  return true
+end
+
+local function new(overrides)
+  local given, mock, clock = merged(overrides), nil, nil
+  mock, given.mock = given.mock, nil
+  clock, given.clock = given.clock, nil
+  local prices
+  prices, given.prices = cost.prices(given.prices), nil
+  local found, err = config.get(given)
+  local ok
+  if found then
+    ok, err = reactor.get()
+  end
+  if ok then
+    ok, err = check_mode(found)
+  end
+  if not ok then
+    return nil, err
+  end
+  clock = clock or reactor.now
+  local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
+    prices = prices, roster = roster.new(clock), ledger = ledger.new(clock, prices), past = {},
+    listeners = {}, rates = {}, users = 0, rate = bucket.new(found.rate_limit_per_min, clock),
+  }, Service)
+  self.gate = gate.new({ most = found.max_concurrent_executions, line_most = LINE_MOST,
+    patience = PATIENCE, what = "execute", knob = "max_concurrent_executions" })
+  for _, text in ipairs(found.warnings) do
+    log.write("warning", PART, text, { event = "config.warning" })
+  end
+  log.write("info", PART, ("E2B Service initialized (mode: %s, pool size: %d)"):format(found.mode,
+    found.pool_size), { event = "service.start", mode = found.mode,
+    pool_size = found.pool_size })
+  return self
+end
+
+--- The service of this Lua state, or one of its own.
+---@param overrides table? settings of `codecell.config`, and `mock` (answers of the mock backend),
+---`prices`, `clock` (a function that gives seconds); nil: the state's own, made at first use
+---@return codecell.Service? service
+---@return codecell.Error? err kinds "invalid_argument": the configuration is wrong,
+---"unauthenticated": production without a key
+function service.service(overrides)
+  if overrides ~= nil then
+    options.argument("service", "config", overrides, "table")
+    return new(overrides)
+  end
+  local err
+  if not service.default or service.default.is_closed then
+    service.default, err = new({})
+  end
+  return service.default, err
+end
+
+return service

@@ -1,0 +1,165 @@
+--- One piece of code, from the caller's words to the reply: checked, counted, run, recorded.
+local errors = require "codecell.errors"
+local languages = require "codecell.languages"
+local log = require "codecell.log"
+local reactor = require "codecell.reactor"
+local reply = require "codecell.service.reply"
+local unicode = require "codecell.agent.unicode"
+local words = require "codecell.agent.words"
+
+local execute = {}
+
+local PART = "e2b:service"
+local SHOWN = 100 -- characters of code in the log
+local NAMES = { python = "Python", javascript = "JavaScript", typescript = "TypeScript",
+  bash = "shell", lua = "Lua" }
+
+local function refuse(kind, word, message, hint)
+  local err = errors.new(kind, message, hint)
+  err.word = word
+  return nil, err
+end
+
+local function is_allowed(service, language)
+  local allowed = service.config.allowed_languages
+  if not allowed or #allowed == 0 then
+    return true
+  end
+  for _, name in ipairs(allowed) do
+    local found = languages.find(name)
+    if found and found.name == language then
+      return true
+    end
+  end
+  return false
+end
+
+-- What can be said before anything is made.
+local function check(service, code, given)
+  local most = service.config.max_code_size
+  if type(code) ~= "string" or code == "" then
+    return refuse("invalid_argument", "invalid", "execute: code is required")
+  elseif #code > most then
+    return refuse("invalid_argument", "invalid", ("execute: the code has %d bytes, at most %d "
+      .. "are taken; split it, or raise max_code_size"):format(#code, most))
+  end
+  local found, err = languages.find(given.language or "python")
+  if not found then
+    return nil, err
+  elseif not is_allowed(service, found.name) then
+    return refuse("denied_by_policy", "denied", ("execute: %s is not one of the allowed "
+      .. "languages: %s"):format(found.name, table.concat(service.config.allowed_languages, ", ")))
+  end
+  return found.name
+end
+
+-- Within what the configuration allows, and a word about it if that is less than was asked.
+local function timeout_of(service, given, warnings)
+  local config = service.config
+  local timeout = given.timeout or config.execution_timeout
+  if timeout > config.max_execution_time then
+    warnings[#warnings + 1] = ("timeout %g s is more than max_execution_time; %g s count"):format(
+      timeout, config.max_execution_time)
+    timeout = config.max_execution_time
+  elseif given.timeout and given.timeout >= 10000 then
+    warnings[#warnings + 1] = ("timeout is in seconds: %g of them"):format(given.timeout)
+  end
+  return timeout
+end
+
+local function say_start(language, code)
+  log.write("info", PART, ("Executing %s code in E2B sandbox: %s"):format(
+    NAMES[language] or language, unicode.head(unicode.repair(code), SHOWN)), { event = "run.start",
+    language = language, bytes = #code })
+end
+
+local function say_end(entry, execution)
+  if execution.error or execution.timed_out then
+    local failed = execution.error or { name = "TimeoutError", value = "" }
+    log.write("error", PART, ("Code execution error: %s: %s"):format(failed.name, failed.value),
+      { event = "run.end", sandbox = entry.id, success = false })
+  else
+    log.write("info", PART, ("Code execution completed successfully. Sandbox ID: %s"):format(
+      entry.id), { event = "run.end", sandbox = entry.id, success = true })
+  end
+end
+
+local function run_in(service, entry, code, language, given, warnings)
+  local queued, began = given.queued or 0, reactor.now()
+  entry.users = entry.users + 1
+  local execution, err = entry.sandbox:run_code(code, {
+    language = not given.context and language or nil, context = given.context,
+    envs = given.envs, stdin = given.stdin, timeout = timeout_of(service, given, warnings),
+    on_stdout = given.on_stdout, on_stderr = given.on_stderr, on_result = given.on_result,
+    on_error = given.on_error,
+  })
+  entry.users = entry.users - 1
+  entry.used = service.clock()
+  entry.busy_seconds = entry.busy_seconds + reactor.now() - began
+  if not execution then
+    return nil, err
+  end
+  execution.timings = execution.timings or { run = execution.seconds }
+  execution.timings.queue = (execution.timings.queue or 0) + queued
+  return execution
+end
+
+local function record(service, entry, code, language, owner, made)
+  local word = made.details and made.details.kind
+  service.ledger:run({ language = language, word = word, timings = made.timings, owner = owner })
+  service:_remember({ at = os.time(), owner = owner, sandbox_id = entry.id, language = language,
+    code = code, success = made.success, kind = word, seconds = made.execution_time,
+    key = entry.key })
+end
+
+local function fail(service, language, owner, err)
+  local word = words.of_error(err).word
+  service.ledger:run({ language = language, word = word, timings = {}, owner = owner })
+  log.write("error", PART, "Code execution error: " .. err.message, { event = "run.refused",
+    kind = word })
+  service:_emit("refused", { kind = word, message = err.message, owner = owner })
+  return nil, err
+end
+
+--- Run code in a sandbox of the service.
+---@param service codecell.Service
+---@param code string
+---@param given table checked options of `Service:execute`
+---@param find fun(): codecell.ServiceEntry?, codecell.Error? the sandbox, made if need be
+---@return codecell.Reply? reply
+---@return codecell.Error? err the code was not run
+function execute.run(service, code, given, find)
+  local language, err = check(service, code, given)
+  if not language then
+    return fail(service, tostring(given.language or "python"), given.owner, err)
+  end
+  local ok, waited = true, nil
+  ok, err = service:_admit(given.owner)
+  if ok then
+    local began = reactor.now()
+    ok, err = service.gate:enter(given.patience)
+    waited = reactor.now() - began
+  end
+  if not ok then
+    return fail(service, language, given.owner, err)
+  end
+  given.queued = waited
+  local entry, execution
+  entry, err = find()
+  local warnings = {}
+  if entry then
+    say_start(language, code)
+    execution, err = run_in(service, entry, code, language, given, warnings)
+  end
+  service.gate:leave()
+  if not execution then
+    return fail(service, language, given.owner, err)
+  end
+  say_end(entry, execution)
+  local made = reply.of(execution, { sandbox_id = entry.id, warnings = warnings, code = code,
+    most = service.config.max_output_length })
+  record(service, entry, code, language, given.owner, made)
+  return made
+end
+
+return execute

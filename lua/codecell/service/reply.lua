@@ -1,0 +1,74 @@
+--- What a call of the service gives back for code: the Execution, and its outcome in few fields.
+local parts = require "codecell.agent.format.parts"
+local words = require "codecell.agent.words"
+
+local reply = {}
+
+local MOCKED = "[mock: nothing was executed]"
+
+---@class codecell.Reply: codecell.Execution
+---@field success boolean the code ran to its end without an error
+---@field output string what it printed, cut to max_output_length
+---@field text string? its value; on the mock backend it says that nothing was executed
+---@field execution_time number seconds of the run alone
+---@field sandbox_id string
+---@field details table? of a failure: `kind` (a word), `error_name line column traceback`,
+---`retryable fault hint`
+---@field warnings string[]
+local Reply = {}
+
+function Reply.__index(self, name)
+  return self.execution[name]
+end
+
+-- "File "<cell>", line 1 ... column": where an error says so.
+local function place_of(failed)
+  local line = failed.line
+  local column = failed.traceback and failed.traceback:match("\n( *)%^")
+  return line, column and #column > 0 and #column or nil
+end
+
+local function details_of(execution)
+  local word = words.of_execution(execution)
+  if not word then
+    return nil
+  end
+  local failed = execution.error or {}
+  local line, column = place_of(failed)
+  return {
+    kind = word.word, retryable = word.retryable, fault = word.fault, hint = word.model,
+    developer_hint = word.developer, stage = word.phase, error_name = failed.name,
+    error_value = failed.value, traceback = failed.traceback, line = line,
+    column = word.word == "syntax" and column or nil,
+    timeout_stage = execution.timed_out and "run" or nil,
+  }
+end
+
+local function output_of(execution, most)
+  local text = table.concat(execution.logs.stdout)
+  local output = parts.clean(text, most, { people = false })
+  return output, #output < #text or execution.truncated ~= nil and
+    execution.truncated.stdout ~= nil
+end
+
+--- The reply of an Execution.
+---@param execution codecell.Execution
+---@param about {sandbox_id: string, most: integer, warnings: string[], code: string}
+---@return codecell.Reply
+function reply.of(execution, about)
+  local details = details_of(execution)
+  local output, is_cut = output_of(execution, about.most)
+  local text = execution.text
+  if execution.mock then
+    text = text and MOCKED .. " " .. text or MOCKED
+  end
+  return setmetatable({
+    execution = execution, success = details == nil, details = details, output = output,
+    text = text, execution_time = execution.timings and execution.timings.run
+      or execution.seconds, sandbox_id = about.sandbox_id, warnings = about.warnings,
+    code = about.code, is_cut = is_cut or nil,
+    truncated = execution.truncated or is_cut and { output = { kept = #output } } or nil,
+  }, Reply)
+end
+
+return reply

@@ -1,0 +1,168 @@
+--- The sandboxes of a service: whose they are, who has used them when, and why those that are gone
+--- are gone.
+local errors = require "codecell.errors"
+
+local roster = {}
+
+local REMEMBERED = 1000 -- of those that are gone
+
+---@class codecell.ServiceEntry
+---@field sandbox codecell.Sandbox
+---@field owner string? the user it was made for
+---@field key string? under which its owner finds it again
+---@field made number
+---@field used number when it was used last
+---@field users integer how many use it now
+---@field busy_seconds number
+---@field is_temporary boolean? ended by whoever made it
+---@field rights table<string, string>? of those it is shared with: "runner" or "reader"
+
+---@class codecell.Roster
+local Roster = {}
+Roster.__index = Roster
+
+--- An empty one.
+---@param clock fun(): number seconds
+---@return codecell.Roster
+function roster.new(clock)
+  return setmetatable({ clock = clock, by_id = {}, keys = {}, gone = {}, gone_order = {},
+    coming = 0 }, Roster)
+end
+
+local function place(owner, key)
+  return (owner or "") .. "\0" .. key
+end
+
+--- Add one that was made.
+---@param made codecell.Sandbox
+---@param about {owner: string?, key: string?, is_temporary: boolean?}
+---@return codecell.ServiceEntry
+function Roster:add(made, about)
+  local now = self.clock()
+  local entry = { sandbox = made, id = made.id, owner = about.owner, key = about.key,
+    is_temporary = about.is_temporary, made = now, used = now, users = 0, busy_seconds = 0 }
+  self.by_id[made.id] = entry
+  if about.key then
+    self.keys[place(about.owner, about.key)] = entry
+  end
+  return entry
+end
+
+--- Forget one, and remember why.
+---@param entry codecell.ServiceEntry
+---@param why "killed"|"expired"|"idle"|"closed"|"died"
+function Roster:remove(entry, why)
+  if not self.by_id[entry.id] then
+    return
+  end
+  self.by_id[entry.id] = nil
+  if entry.key then
+    self.keys[place(entry.owner, entry.key)] = nil
+  end
+  self.gone[entry.id] = { owner = entry.owner, key = entry.key, why = why, at = os.time() }
+  self.gone_order[#self.gone_order + 1] = entry.id
+  if #self.gone_order > REMEMBERED then
+    self.gone[table.remove(self.gone_order, 1)] = nil
+  end
+end
+
+local ENDS = { killed = "was killed", expired = "expired", idle = "was ended since nobody used it",
+  closed = "was closed", died = "has ended" }
+
+local function gone_error(verb, id, was)
+  local err = errors.new("sandbox_gone", ("%s: Sandbox not found: %s %s at %s; make a new one"
+    .. "%s"):format(verb, id, ENDS[was.why], os.date("!%Y-%m-%dT%H:%M:%SZ", was.at),
+    was.why == "expired" and ", and call set_timeout before its time is over" or ""))
+  err.word = was.why == "expired" and "expired" or "killed"
+  return err
+end
+
+--- Whether an owner may see what is somebody's: who names none is the program itself.
+local function may_see(owner, holder)
+  return owner == nil or holder == owner
+end
+
+--- One of somebody's; another's is as if there had never been one.
+---@param verb string
+---@param id string
+---@param owner string? nil: the program itself, which may use all
+---@return codecell.ServiceEntry?
+---@return codecell.Error? err kinds "not_found", "sandbox_gone" (err.word "expired" or "killed")
+function Roster:find(verb, id, owner)
+  local entry = self.by_id[id]
+  if entry and self:check(entry) and (may_see(owner, entry.owner)
+      or entry.rights and entry.rights[owner]) then
+    return entry
+  end
+  local was = self.gone[id]
+  if was and may_see(owner, was.owner) then
+    return nil, gone_error(verb, id, was)
+  end
+  return nil, errors.new("not_found", ("%s: Sandbox not found: there is no %q; list shows those "
+    .. "there are"):format(verb, id))
+end
+
+--- The one under a key.
+---@param owner string?
+---@param key string
+---@return codecell.ServiceEntry?
+function Roster:under(owner, key)
+  local entry = self.keys[place(owner, key)]
+  return entry and self:check(entry) and entry or nil
+end
+
+--- Why the one that was last under a key is gone.
+---@param verb string
+---@param owner string?
+---@param key string
+---@return codecell.Error? err kind "sandbox_gone"; nil: there was none
+function Roster:last_under(verb, owner, key)
+  for i = #self.gone_order, 1, -1 do
+    local id = self.gone_order[i]
+    local was = self.gone[id]
+    if was.key == key and was.owner == owner then
+      return gone_error(verb, id, was)
+    end
+  end
+end
+
+--- Whether it lives; one that has ended by itself is taken out.
+---@param entry codecell.ServiceEntry
+---@return boolean
+function Roster:check(entry)
+  local one = entry.sandbox
+  if one:_closed() then
+    self:remove(entry, "closed")
+    return false
+  end
+  local state = one._backend.state(one)
+  if state ~= "running" and state ~= "paused" then
+    local about = one._about
+    local is_late = about and os.time() >= about.started_at + about.timeout - 1
+    self:remove(entry, is_late and "expired" or "died")
+    one:close()
+    return false
+  end
+  return true
+end
+
+--- All that live, oldest first.
+---@param owner string? nil: of everybody
+---@return codecell.ServiceEntry[]
+function Roster:list(owner)
+  local list, all = {}, {}
+  for _, entry in pairs(self.by_id) do
+    all[#all + 1] = entry
+  end
+  for _, entry in ipairs(all) do
+    if self:check(entry) and may_see(owner, entry.owner) then
+      list[#list + 1] = entry
+    end
+  end
+  table.sort(list, function(one, other)
+    return one.made < other.made or one.made == other.made and one.id < other.id
+  end)
+  return list
+end
+
+return roster
