@@ -19,6 +19,7 @@ local FUNCTIONS = {
   pool = "codecell.pool",
   reactor = "codecell.loop",
   service = "codecell.service",
+  session = "codecell.session",
   setup = "codecell.create",
   step = "codecell.loop",
   templates = "codecell.template",

@@ -1,20 +1,23 @@
---- codecell.Service: sandboxes for many users, by one configuration: made when they are needed, found
---- again, bounded in number and rate, counted, and ended when nobody uses them.
+--- codecell.Service: sandboxes for many users, by one configuration: made when they are needed,
+--- found again, bounded in number and rate, counted, and ended when nobody uses them.
 ---
 ---     local service = codecell.service()
 ---     print(service:execute("6 * 7").text)
-local codecell = require "codecell"
 local bucket = require "codecell.service.bucket"
 local config = require "codecell.config"
 local cost = require "codecell.cost"
+local ending = require "codecell.service.ending"
 local errors = require "codecell.errors"
 local execute = require "codecell.service.execute"
 local gate = require "codecell.service.gate"
 local ledger = require "codecell.service.ledger"
 local log = require "codecell.log"
+local making = require "codecell.service.making"
+local merged = require "codecell.service.merged"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local roster = require "codecell.service.roster"
+local shared = require "codecell.service.shared"
 local task = require "codecell.task"
 
 local PART = "e2b:service"
@@ -22,7 +25,6 @@ local LINE_MOST = 100 -- who may wait for a turn
 local PATIENCE = 30 -- seconds that one waits for it
 local HISTORY_MOST = 1000
 local USERS_MOST = 10000 -- whose rates are known at the same time
-local SECRET_LEAST = 4 -- bytes; less would be masked everywhere
 
 local service = {}
 
@@ -47,194 +49,14 @@ local CREATE = {
 local EXECUTE = {
   context = { type = "either", expected = "string or table",
     rules = { string = { type = "name" }, table = { type = "table" } } },
-  envs = { type = "envs" }, key = { type = "name" }, language = { type = "name" },
+  create = { type = "table", fields = CREATE }, envs = { type = "envs" },
+  key = { type = "name" }, language = { type = "name" },
   on_error = { type = "function" }, on_result = { type = "function" },
   on_stderr = { type = "function" }, on_stdout = { type = "function" },
   owner = { type = "name" }, patience = { type = "number", least = 0, most = 86400 },
   sandbox = { type = "name" }, stdin = { type = "data" },
   timeout = { type = "number", above = 0, most = 86400 },
 }
-
--- ---- making ----
-
-local function is_paid(self)
-  return self.config.backend == "e2b"
-end
-
--- Hidden variables that are too short to be masked are no secrets, and are given as they are.
-local function hidden(self, given)
-  local secrets, envs = {}, {}
-  for name, value in pairs(config.hidden(self.config)) do
-    (#value >= SECRET_LEAST and secrets or envs)[name] = value
-  end
-  for name, value in pairs(given.envs or {}) do
-    envs[name], secrets[name] = value, nil
-  end
-  for name, value in pairs(given.secrets or {}) do
-    secrets[name], envs[name] = value, nil
-  end
-  return secrets, envs
-end
-
-local function merged(first, second)
-  local all = {}
-  for name, value in pairs(first or {}) do
-    all[name] = value
-  end
-  for name, value in pairs(second or {}) do
-    all[name] = value
-  end
-  return all
-end
-
-local function limits_of(self, given)
-  local limits = { memory = self.config.memory_limit, cpu = self.config.cpu_limit }
-  return merged(not is_paid(self) and limits or nil, given.limits)
-end
-
-local function with_cloud(self, complete)
-  local settings = self.config
-  complete.api_key = settings.api_key and settings.api_key:reveal()
-  complete.domain, complete.api_url = settings.domain, settings.api_url
-  complete.sandbox_url, complete.debug = settings.sandbox_url, settings.debug
-  complete.max_retries, complete.validate_api_key = settings.max_retries,
-    settings.validate_api_key
-  return complete
-end
-
--- The backend of the mode; "local" without one is in a container, or isolated by the kernel.
-local function backend_of(self)
-  return self.config.backend or "local"
-end
-
-local function complete(self, given)
-  local secrets, envs = hidden(self, given)
-  local all = {
-    backend = backend_of(self), envs = envs, gpu = given.gpu, limits = limits_of(self, given),
-    metadata = merged(self.config.metadata, given.metadata), mounts = given.mounts,
-    name = given.name, network = given.network, on_event = given.on_event,
-    on_timeout = given.on_timeout, packages = given.packages, read_only = given.read_only,
-    secrets = next(secrets) and secrets or nil,
-    template = given.template or self.config.template,
-    timeout = given.timeout or given.timeout_ms and given.timeout_ms / 1000
-      or self.config.sandbox_timeout,
-    warm = backend_of(self) == "local" or nil,
-  }
-  if is_paid(self) then
-    with_cloud(self, all)
-  elseif all.backend == "mock" then
-    all.mock = self.mock
-  end
-  return all
-end
-
-local function full(self)
-  local err = errors.new("unavailable", ("create: %d sandboxes live, which is the most; end one, "
-    .. "or raise max_active_sandboxes"):format(self.config.max_active_sandboxes),
-    "raise max_active_sandboxes")
-  err.word, err.retry_after = "overloaded", 1
-  return err
-end
-
-local CAUSES = { unauthenticated = "auth", rate_limited = "rate_limited", not_found = "template",
-  invalid_argument = "template" }
-
-local function creation_failed(err)
-  local cause = CAUSES[err.kind] or err.stage == "connect" and "network" or "resources"
-  local text = err.message:find("Sandbox creation failed", 1, true) and err.message
-    or "Sandbox creation failed: " .. err.message
-  local told = errors.new(err.kind, text, err.hint)
-  told.cause, told.status, told.retry_after = cause, err.status, err.retry_after
-  told.stage, told.errno, told.word = err.stage or "create", err.errno, err.word
-  return told
-end
-
--- Counted while it is being made, so that many at the same time do not pass the limit.
-local function make(self, given)
-  if #self.roster:list() + self.roster.coming >= self.config.max_active_sandboxes then
-    self:_reap()
-    if #self.roster:list() + self.roster.coming >= self.config.max_active_sandboxes then
-      return nil, full(self)
-    end
-  end
-  self:_fill_pool()
-  self.roster.coming = self.roster.coming + 1
-  local made, err = codecell.create(complete(self, given))
-  self.roster.coming = self.roster.coming - 1
-  if not made then
-    return nil, creation_failed(err)
-  end
-  local entry = self.roster:add(made, given)
-  self.ledger:create()
-  log.write("info", PART, "Sandbox created: " .. made.id, { event = "sandbox.create",
-    sandbox = made.id, owner = given.owner })
-  self:_emit("sandbox.create", { sandbox = made.id, owner = given.owner })
-  self:_watch()
-  return entry
-end
-
--- ---- the end of one ----
-
-local function settle(self, entry, why)
-  local seconds = self.clock() - entry.made
-  self.ledger:finish({ why = why, seconds = seconds, cpu = self.config.cpu_limit or 2,
-    memory = self.config.memory_limit, owner = entry.owner, backend = entry.sandbox.backend })
-  log.write("info", PART, "Sandbox ended: " .. entry.id, { event = "sandbox.kill",
-    sandbox = entry.id, why = why })
-  self:_emit("sandbox.kill", { sandbox = entry.id, owner = entry.owner, why = why })
-end
-
--- Ended for good: one whose end cannot be told stays, and is tried again.
-local function finish(self, entry, why)
-  local one = entry.sandbox
-  if not one:_closed() then
-    local killed, err = one:kill()
-    if killed == nil then
-      return nil, err
-    end
-    one:close()
-  end
-  self.roster:remove(entry, why)
-  settle(self, entry, why)
-  return true
-end
-
---- End those that nobody has used for a while.
-function Service:_reap()
-  local now = self.clock()
-  for _, entry in ipairs(self.roster:list()) do
-    if entry.users == 0 and now - entry.used >= self.config.idle_timeout then
-      finish(self, entry, "idle")
-    end
-  end
-  for owner, one in pairs(self.rates) do
-    if one:is_full() then
-      self.rates[owner] = nil
-      self.users = self.users - 1
-    end
-  end
-end
-
--- Looked for in the background, while there is any.
-function Service:_watch()
-  local watcher = self.watcher
-  if not watcher then
-    watcher = { serial = 0, is_background = true }
-    function watcher.resume()
-      watcher.serial = watcher.serial + 1
-      task.background(function()
-        self:_reap()
-        if not self.is_closed and self.roster:list()[1] then
-          self:_watch()
-        end
-      end)
-    end
-    self.watcher = watcher
-  end
-  if not watcher.is_parked and not watcher.is_ready then
-    reactor.park(watcher, nil, reactor.now() + self.config.cleanup_interval)
-  end
-end
 
 -- ---- rates ----
 
@@ -254,7 +76,7 @@ function Service:_admit(owner)
   local rate = owner and self.rates[owner]
   if owner and not rate then
     if self.users >= USERS_MOST then
-      self:_reap()
+      ending.reap(self)
     end
     rate = bucket.new(self.config.rate_limit_per_min, self.clock)
     self.rates[owner], self.users = rate, self.users + 1
@@ -292,18 +114,6 @@ function Service:_remember(one)
   self:_emit("run", one)
 end
 
--- ---- pool ----
-
---- Have some ready, from the first use on: where they cost nothing but memory.
-function Service:_fill_pool()
-  if self.pool or self.config.pool_size == 0 or backend_of(self) ~= "local" then
-    return
-  end
-  local made = codecell.pool({ size = self.config.pool_size, template = self.config.template,
-    limits = limits_of(self, {}) })
-  self.pool = made or nil
-end
-
 -- ---- verbs ----
 
 local function check_open(self, verb)
@@ -323,12 +133,12 @@ end
 function Service:create(given)
   check_open(self, "create")
   given = options.check("create", given, CREATE)
-  local entry, err = given.key and self.roster:under(given.owner, given.key) or nil, nil
-  if entry then
-    entry.used = self.clock()
-    return entry.sandbox, true
+  local found = given.key and self.roster:under(given.owner, given.key)
+  if found then
+    found.used = self.clock()
+    return found.sandbox, true
   end
-  entry, err = make(self, given)
+  local entry, err = making.make(self, given)
   return entry and entry.sandbox, err
 end
 
@@ -384,7 +194,7 @@ function Service:kill(id, owner)
   if not entry or entry.rights and entry.owner ~= owner and owner ~= nil then
     return false
   end
-  return finish(self, entry, "killed")
+  return ending.finish(self, entry, "killed")
 end
 
 -- The sandbox that a call means, made if it names none or one under a key.
@@ -397,17 +207,17 @@ local function finder(self, given)
     if entry then
       return entry
     end
-    return make(self, { owner = given.owner, key = given.key,
-      is_temporary = not given.key or nil })
+    return making.make(self, merged(given.create, { owner = given.owner, key = given.key,
+      is_temporary = not given.key or nil }))
   end
 end
 
 --- Run code. Without `sandbox` and `key` in a sandbox of its own, which is ended at once.
 ---@param code string at most max_code_size bytes
 ---@param given table|string|nil a language; or `language`, `sandbox` (an id), `key` (of a session:
----made at first use, kept), `owner`, `context`, `envs`, `stdin`, `timeout` (execution_timeout; at
----most max_execution_time), `patience` (seconds to wait for a turn), `on_stdout on_stderr
----on_result on_error`
+---made at first use, kept), `create` (options of a sandbox that is made for it), `owner`,
+---`context`, `envs`, `stdin`, `timeout` (execution_timeout; at most max_execution_time), `patience` (seconds
+---to wait for a turn), `on_stdout on_stderr on_result on_error`
 ---@return codecell.Reply? reply
 ---@return codecell.Error? err the code was not run: kinds "rate_limited", "unavailable" (err.word
 ---"overloaded": too many at the same time), "invalid_argument", "not_found", "sandbox_gone", ...
@@ -424,7 +234,7 @@ function Service:execute(code, given)
     return used, problem
   end)
   if used and used.is_temporary then
-    finish(self, used, "closed")
+    ending.finish(self, used, "closed")
   end
   return reply, err
 end
@@ -483,6 +293,18 @@ function Service:map(jobs, given)
   return outcomes
 end
 
+--- Let others use a sandbox, each with rights of its own.
+---@param id string
+---@param given {agents: string[], rights: string|table<string, string>|nil, owner: string?} rights:
+---"runner" (runs code, reads and writes files; default) or "reader" (reads files and events), of
+---all or by the names of agents
+---@return table<string, codecell.Shared>? handles by the names of agents
+---@return codecell.Error? err kinds "not_found", "sandbox_gone"
+function Service:share(id, given)
+  check_open(self, "share")
+  return shared.share(self, id, given)
+end
+
 --- Hear of events: "sandbox.create", "sandbox.kill", "run", "refused", "error_rate".
 ---@param event string
 ---@param called fun(about: table)
@@ -518,10 +340,7 @@ end
 ---backend: `user day backend sandboxes seconds cost`
 function Service:usage()
   check_open(self, "usage")
-  local lines, total = self.ledger:usage(), 0
-  for _, line in ipairs(lines) do
-    total = total + line.cost
-  end
+  local lines, total = self.ledger:usage()
   return { cost = total, currency = self.prices.currency, date = self.prices.date, lines = lines }
 end
 
@@ -597,7 +416,7 @@ function Service:close()
     return
   end
   for _, entry in ipairs(self.roster:list()) do
-    if not finish(self, entry, "closed") then
+    if not ending.finish(self, entry, "closed") then
       entry.sandbox:close()
     end
   end
@@ -622,11 +441,9 @@ local function check_mode(found)
 end
 
 local function new(overrides)
-  local given, mock, clock = merged(overrides), nil, nil
-  mock, given.mock = given.mock, nil
-  clock, given.clock = given.clock, nil
-  local prices
-  prices, given.prices = cost.prices(given.prices), nil
+  local given = merged(overrides)
+  local mock, clock, prices = given.mock, given.clock or reactor.now, cost.prices(given.prices)
+  given.mock, given.clock, given.prices = nil, nil, nil
   local found, err = config.get(given)
   local ok
   if found then
@@ -638,7 +455,6 @@ local function new(overrides)
   if not ok then
     return nil, err
   end
-  clock = clock or reactor.now
   local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
     prices = prices, roster = roster.new(clock), ledger = ledger.new(clock, prices), past = {},
     listeners = {}, rates = {}, users = 0, rate = bucket.new(found.rate_limit_per_min, clock),

@@ -133,7 +133,7 @@ function execute.run(service, code, given, find)
   if not language then
     return fail(service, tostring(given.language or "python"), given.owner, err)
   end
-  local ok, waited = true, nil
+  local ok, waited
   ok, err = service:_admit(given.owner)
   if ok then
     local began = reactor.now()

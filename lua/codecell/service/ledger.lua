@@ -126,13 +126,20 @@ function Ledger:finish(about)
   line.seconds, line.micro = line.seconds + about.seconds, line.micro + micro
 end
 
+-- Nothing is 0 on every Lua.
+local function money(micro)
+  return micro == 0 and 0 or micro / 1e6
+end
+
 --- What was used, by user, day and backend.
 ---@return table[] lines
+---@return number cost of all
 function Ledger:usage()
-  local list = {}
+  local list, total = {}, 0
   for _, line in pairs(self.lines) do
     list[#list + 1] = { user = line.user, day = line.day, backend = line.backend,
-      sandboxes = line.sandboxes, seconds = line.seconds, cost = line.micro / 1e6 }
+      sandboxes = line.sandboxes, seconds = line.seconds, cost = money(line.micro) }
+    total = total + line.micro
   end
   table.sort(list, function(one, other)
     if one.day ~= other.day then
@@ -142,7 +149,7 @@ function Ledger:usage()
     end
     return one.backend < other.backend
   end)
-  return list
+  return list, money(total)
 end
 
 ledger.bounds, ledger.stages = BOUNDS, STAGES

@@ -1,5 +1,6 @@
 --- What a call of the service gives back for code: the Execution, and its outcome in few fields.
 local parts = require "codecell.agent.format.parts"
+local unicode = require "codecell.agent.unicode"
 local words = require "codecell.agent.words"
 
 local reply = {}
@@ -47,8 +48,10 @@ end
 local function output_of(execution, most)
   local text = table.concat(execution.logs.stdout)
   local output = parts.clean(text, most, { people = false })
-  return output, #output < #text or execution.truncated ~= nil and
-    execution.truncated.stdout ~= nil
+  if text == output .. "\n" then
+    return text, false -- nothing was left out
+  end
+  return output, unicode.length(text) > most
 end
 
 --- The reply of an Execution.

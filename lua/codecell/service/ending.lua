@@ -1,0 +1,78 @@
+--- How the sandboxes of a service end: killed, or since nobody has used them.
+local log = require "codecell.log"
+local reactor = require "codecell.reactor"
+local task = require "codecell.task"
+
+local ending = {}
+
+local PART = "e2b:service"
+
+local function settle(self, entry, why)
+  local seconds = self.clock() - entry.made
+  self.ledger:finish({ why = why, seconds = seconds, cpu = self.config.cpu_limit or 2,
+    memory = self.config.memory_limit, owner = entry.owner, backend = entry.sandbox.backend })
+  log.write("info", PART, "Sandbox ended: " .. entry.id, { event = "sandbox.kill",
+    sandbox = entry.id, why = why })
+  self:_emit("sandbox.kill", { sandbox = entry.id, owner = entry.owner, why = why })
+end
+
+--- End one for good. One whose end could not be brought about stays, and is tried again.
+---@param self codecell.Service
+---@param entry codecell.ServiceEntry
+---@param why "killed"|"idle"|"closed"
+---@return true?
+---@return codecell.Error? err
+function ending.finish(self, entry, why)
+  local one = entry.sandbox
+  if not one:_closed() then
+    local killed, err = one:kill()
+    if killed == nil then
+      return nil, err
+    end
+    one:close()
+  end
+  self.roster:remove(entry, why)
+  settle(self, entry, why)
+  return true
+end
+
+--- End those that nobody has used for a while.
+---@param self codecell.Service
+function ending.reap(self)
+  local now = self.clock()
+  for _, entry in ipairs(self.roster:list()) do
+    if entry.users == 0 and now - entry.used >= self.config.idle_timeout then
+      ending.finish(self, entry, "idle")
+    end
+  end
+  for owner, one in pairs(self.rates) do
+    if one:is_full() then
+      self.rates[owner] = nil
+      self.users = self.users - 1
+    end
+  end
+end
+
+--- Look for them in the background, while there is any sandbox.
+---@param self codecell.Service
+function ending.watch(self)
+  local watcher = self.watcher
+  if not watcher then
+    watcher = { serial = 0, is_background = true }
+    function watcher.resume()
+      watcher.serial = watcher.serial + 1
+      task.background(function()
+        ending.reap(self)
+        if not self.is_closed and self.roster:list()[1] then
+          ending.watch(self)
+        end
+      end)
+    end
+    self.watcher = watcher
+  end
+  if not watcher.is_parked and not watcher.is_ready then
+    reactor.park(watcher, nil, reactor.now() + self.config.cleanup_interval)
+  end
+end
+
+return ending
