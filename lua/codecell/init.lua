@@ -26,6 +26,7 @@ local FUNCTIONS = {
 }
 
 local MODULES = {
+  actions = "codecell.actions",
   blocks = "codecell.agent.blocks",
   config = "codecell.config",
   cost = "codecell.cost",

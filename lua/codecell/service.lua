@@ -6,6 +6,7 @@
 local bucket = require "codecell.service.bucket"
 local config = require "codecell.config"
 local cost = require "codecell.cost"
+local downloads = require "codecell.service.downloads"
 local ending = require "codecell.service.ending"
 local errors = require "codecell.errors"
 local execute = require "codecell.service.execute"
@@ -216,8 +217,8 @@ end
 ---@param code string at most max_code_size bytes
 ---@param given table|string|nil a language; or `language`, `sandbox` (an id), `key` (of a session:
 ---made at first use, kept), `create` (options of a sandbox that is made for it), `owner`,
----`context`, `envs`, `stdin`, `timeout` (execution_timeout; at most max_execution_time), `patience` (seconds
----to wait for a turn), `on_stdout on_stderr on_result on_error`
+---`context`, `envs`, `stdin`, `timeout` (execution_timeout; at most max_execution_time),
+---`patience` (seconds to wait for a turn), `on_stdout on_stderr on_result on_error`
 ---@return codecell.Reply? reply
 ---@return codecell.Error? err the code was not run: kinds "rate_limited", "unavailable" (err.word
 ---"overloaded": too many at the same time), "invalid_argument", "not_found", "sandbox_gone", ...
@@ -421,6 +422,7 @@ function Service:close()
     end
   end
   self.is_closed = true
+  downloads.forget(self, math.huge)
   if self.pool then
     self.pool:close()
     self.pool = nil
@@ -457,7 +459,8 @@ local function new(overrides)
   end
   local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
     prices = prices, roster = roster.new(clock), ledger = ledger.new(clock, prices), past = {},
-    listeners = {}, rates = {}, users = 0, rate = bucket.new(found.rate_limit_per_min, clock),
+    downloads = {}, listeners = {}, rates = {}, users = 0,
+    rate = bucket.new(found.rate_limit_per_min, clock),
   }, Service)
   self.gate = gate.new({ most = found.max_concurrent_executions, line_most = LINE_MOST,
     patience = PATIENCE, what = "execute", knob = "max_concurrent_executions" })

@@ -19,7 +19,7 @@ command.status = {
 
 -- In the order in which the help lists them; each is a module of this folder.
 local NAMES = { "run", "interpret", "doctor", "ls", "kill", "template", "snapshot", "packages",
-  "config", "languages", "errors", "bench", "serve", "selftest" }
+  "actions", "config", "languages", "errors", "bench", "serve", "selftest" }
 
 local HELP = { name = "help", short = "h", help = "show this help" }
 

@@ -105,6 +105,8 @@ settings.list = {
   { name = "hidden_env_prefix", variables = {}, type = "text",
     default = "E2B_CODE_EV_",
     help = "variables of this program that begin so are given to code, and hidden in its output" },
+  { name = "download_dir", variables = { "CODECELL_DOWNLOAD_DIR" }, type = "text",
+    help = "where files are put that a user is given; by default below XDG_RUNTIME_DIR" },
   { name = "templates", variables = {}, type = "table", default = {},
     help = "templates by their names, each with image or packages" },
   { name = "log", variables = { "CODECELL_LOG" }, type = "choice",

@@ -68,7 +68,7 @@ local function timeout_of(service, given, warnings)
 end
 
 local function say_start(language, code)
-  log.write("info", PART, ("Executing %s code in E2B sandbox: %s"):format(
+  log.write("info", PART, ("Executing %s code in E2B sandbox: %s..."):format(
     NAMES[language] or language, unicode.head(unicode.repair(code), SHOWN)), { event = "run.start",
     language = language, bytes = #code })
 end

@@ -1,0 +1,100 @@
+--- The actions that run code and install what it needs.
+local base64 = require "codecell.base64"
+local errors = require "codecell.errors"
+local format = require "codecell.agent.format"
+local shape = require "codecell.actions.shape"
+
+local code = {}
+
+local MINUTE = 60
+local BYTES = { png = true, jpeg = true, pdf = true }
+
+-- Bytes in base64; what is text stays so.
+local function result_of(result)
+  local plain = { isMainResult = result.is_main_result, formats = shape.list(result:formats()) }
+  for _, name in ipairs(plain.formats) do
+    local value = result[name]
+    plain[name] = BYTES[name] and value and base64.encode(value) or value
+  end
+  return plain
+end
+
+local function results_of(reply)
+  local list = {}
+  for i, result in ipairs(reply.results or {}) do
+    list[i] = result_of(result)
+  end
+  return shape.list(list)
+end
+
+-- "Name: message", as the documents show it.
+local function error_of(reply)
+  local failed = reply.error
+  return failed and ("%s: %s"):format(failed.name, failed.value)
+    or reply.timed_out and "TimeoutError: the code took too long" or "the code failed"
+end
+
+function code.execute(call, given)
+  local found, err = call:sandbox(given)
+  if not found then
+    return nil, err
+  end
+  local reply
+  reply, err = call.service:execute(given.code, { sandbox = found.id, owner = call.owner,
+    language = given.language ~= nil and given.language or nil, envs = given.envs })
+  if not reply then
+    return nil, err
+  end
+  local told = { sandboxId = found.id, language = reply.language, output = reply.output,
+    stderr = call:cut(table.concat(reply.logs.stderr)), results = results_of(reply),
+    executionTime = reply.execution_time, text = format(reply.execution), mock = reply.mock,
+    truncated = reply.truncated and true or nil, stateLost = reply.state_lost or nil,
+    warnings = reply.warnings }
+  if not reply.success then
+    told.failed = { message = error_of(reply), kind = reply.details.kind,
+      hint = reply.details.hint }
+    told.traceback = reply.details.traceback
+  end
+  return told
+end
+
+local function packages_of(given)
+  local list = {}
+  for _, name in ipairs(given.packages or {}) do
+    list[#list + 1] = name
+  end
+  for name in (given.code or ""):gmatch("[^%s,]+") do
+    list[#list + 1] = name
+  end
+  return list
+end
+
+function code.install(call, given)
+  local list = packages_of(given)
+  if not list[1] then
+    return nil, errors.new("invalid_argument", "Code is required for `install` action.")
+  end
+  local found, err = call:sandbox(given)
+  local done
+  if found then
+    done, err = found:install(list, { language = given.language, envs = given.envs,
+      timeout = 10 * MINUTE })
+  end
+  if not done then
+    return nil, err
+  end
+  local lines, packages, failed = {}, {}, nil
+  for i, one in ipairs(done.packages) do
+    packages[i] = { name = one.name, version = one.version, status = one.status }
+    lines[i] = ("%s %s: %s"):format(one.name, one.version or "", one.status)
+    if one.status ~= "installed" and one.status ~= "present" then
+      failed = failed or one.name .. ": " .. one.status
+    end
+  end
+  return { sandboxId = found.id, packages = shape.list(packages), seconds = done.seconds,
+    failed = failed and { message = failed, kind = "install",
+      hint = "check the names of the packages" } or nil,
+    output = call:cut(done.log or ""), text = table.concat(lines, "\n") }
+end
+
+return code

@@ -1,0 +1,239 @@
+--- The actions of the shell: in the foreground, in the background, and servers.
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local shape = require "codecell.actions.shape"
+local task = require "codecell.task"
+
+local commands = {}
+
+local FOREGROUND = 60 -- seconds
+local KEPT = 65536 -- bytes of what one of the background has printed
+local MOST = 64 -- commands of the background that one sandbox may have
+local SERVER = 30 -- seconds that a server may take to listen
+
+local function text_of(result)
+  local parts = {}
+  if result.stdout ~= "" then
+    parts[#parts + 1] = result.stdout
+  end
+  if result.stderr ~= "" then
+    parts[#parts + 1] = "stderr:\n" .. result.stderr
+  end
+  if result.exitCode ~= 0 then
+    parts[#parts + 1] = ("exit code %d"):format(result.exitCode)
+  end
+  return parts[1] and table.concat(parts, "\n") or "The command printed nothing."
+end
+
+local function failure_of(result)
+  if result.timed_out then
+    return { message = ("the command took more than %d s"):format(FOREGROUND), kind = "timeout",
+      hint = "use background for what takes long" }
+  elseif result.exit_code ~= 0 then
+    return { message = ("exit code %d"):format(result.exit_code), kind = "exit",
+      hint = "the output of the command says why" }
+  end
+end
+
+local function foreground(call, found, given)
+  local result, err = found.commands:run(given.command, { cwd = given.cwd, envs = given.envs,
+    timeout = FOREGROUND })
+  if not result then
+    return nil, err
+  end
+  local told = { sandboxId = found.id, stdout = call:cut(result.stdout),
+    stderr = call:cut(result.stderr), exitCode = result.exit_code,
+    truncated = result.truncated and true or nil, failed = failure_of(result) }
+  told.output, told.text = told.stdout, text_of(told)
+  return told
+end
+
+-- The commands of a sandbox, by their ids; they go with it.
+local kept = setmetatable({}, { __mode = "k" })
+
+local function of_sandbox(found)
+  local list = kept[found]
+  if not list then
+    list = { by_id = {}, order = {} }
+    kept[found] = list
+  end
+  return list
+end
+
+local function forget_ended(list)
+  local left = {}
+  for _, one in ipairs(list.order) do
+    if one.over and #list.order > MOST / 2 then
+      list.by_id[one.id] = nil
+    else
+      left[#left + 1] = one
+    end
+  end
+  list.order = left
+end
+
+-- What it prints is read on, so that it never waits for a reader; its end is kept.
+local function attend(one)
+  while true do
+    local chunk = one.process:read()
+    if not chunk then
+      break
+    end
+    one.output = one.output .. chunk
+    if #one.output > 2 * KEPT then
+      one.left_out = one.left_out + #one.output - KEPT
+      one.output = one.output:sub(-KEPT)
+    end
+  end
+  local result = not one.process:_closed() and one.process:wait(FOREGROUND)
+  one.over = { exit_code = result and result.exit_code or nil }
+  if not one.process:_closed() then
+    one.process:close()
+  end
+end
+
+local function background(found, given)
+  local list = of_sandbox(found)
+  forget_ended(list)
+  if #list.order >= MOST then
+    return nil, errors.new("limit_exceeded", ("%d commands run in the background, which is the "
+      .. "most; end one by kill_command"):format(MOST))
+  end
+  local process, err = found.commands:run(given.command, { background = true, cwd = given.cwd,
+    envs = given.envs })
+  if not process then
+    return nil, err
+  end
+  local one = { id = core.random_id(12), process = process, pid = process.pid,
+    command = given.command, output = "", left_out = 0, began = os.time() }
+  list.by_id[one.id] = one
+  list.order[#list.order + 1] = one
+  task.background(attend, one)
+  return one
+end
+
+function commands.shell(call, given)
+  local found, err = call:sandbox(given)
+  if not found then
+    return nil, err
+  elseif not given.background then
+    return foreground(call, found, given)
+  end
+  local one
+  one, err = background(found, given)
+  if not one then
+    return nil, err
+  end
+  return { sandboxId = found.id, commandId = one.id, pid = one.pid,
+    text = ("Started in the background; its commandId is %s."):format(one.id) }
+end
+
+-- One of the background, of this sandbox alone.
+local function known(found, id)
+  local one = of_sandbox(found).by_id[id]
+  if not one then
+    return nil, errors.new("not_found", ("there is no command %q in this sandbox; command_list "
+      .. "shows those there are"):format(id))
+  end
+  return one
+end
+
+function commands.kill_command(call, given)
+  local found, err = call:sandbox(given)
+  local one
+  if found then
+    one, err = known(found, given.commandId)
+  end
+  if not one then
+    return nil, err
+  end
+  local killed
+  if not one.over and not one.process:_closed() then
+    killed, err = one.process:kill("sigkill", { group = true })
+    if killed == nil then
+      return nil, err
+    end
+  end
+  return { sandboxId = found.id, commandId = one.id, killed = killed or false,
+    text = killed and "The command was ended." or "The command had ended already." }
+end
+
+function commands.command_list(call, given)
+  local found, err = call:sandbox(given)
+  if not found then
+    return nil, err
+  end
+  local list, lines = {}, {}
+  for i, one in ipairs(of_sandbox(found).order) do
+    list[i] = { commandId = one.id, pid = one.pid, command = one.command,
+      running = one.over == nil, exitCode = one.over and one.over.exit_code or nil,
+      startedAt = shape.time(one.began) }
+    lines[i] = ("%s %s: %s"):format(one.id, one.over and "ended" or "runs", one.command)
+  end
+  return { sandboxId = found.id, commands = shape.list(list),
+    text = lines[1] and table.concat(lines, "\n") or "No command was started in the background." }
+end
+
+function commands.command_logs(call, given)
+  local found, err = call:sandbox(given)
+  local one
+  if found then
+    one, err = known(found, given.commandId)
+  end
+  if not one then
+    return nil, err
+  end
+  local output = call:cut(one.output)
+  return { sandboxId = found.id, commandId = one.id, output = output,
+    running = one.over == nil, exitCode = one.over and one.over.exit_code or nil,
+    truncated = one.left_out > 0 or #output < #one.output or nil,
+    text = output ~= "" and output or "It has printed nothing so far." }
+end
+
+function commands.processinfo(call, given)
+  local found, err = call:sandbox(given)
+  local result
+  if found then
+    result, err = found.commands:run({ "ps", "-eo", "pid,ppid,pcpu,pmem,etime,args",
+      "--cols", "120" })
+  end
+  if not result then
+    return nil, err
+  end
+  return { sandboxId = found.id, output = call:cut(result.stdout), text = call:cut(result.stdout) }
+end
+
+local function quoted(path)
+  return "'" .. path:gsub("'", "'\\''") .. "'"
+end
+
+function commands.start_server(call, given)
+  local found, err = call:sandbox(given)
+  local one
+  if found then
+    local command = given.command
+    if given.logFile then
+      command = ("{ %s\n} >%s 2>&1"):format(command, quoted(given.logFile))
+    end
+    one, err = background(found, { command = command, cwd = given.cwd, envs = given.envs })
+  end
+  local ok, host
+  if one then
+    ok, err = found:wait_port(given.port, SERVER)
+  end
+  if ok then
+    host, err = found:get_host(given.port)
+  end
+  if not host then
+    if one then
+      local told = errors.new(err.kind, ("nothing listens at port %d: %s%s"):format(given.port,
+        err.message, one.output ~= "" and "; it printed: " .. call:cut(one.output) or ""))
+      return nil, told
+    end
+    return nil, err
+  end
+  return { sandboxId = found.id, commandId = one.id, host = host,
+    text = ("The server runs at %s; its commandId is %s."):format(host, one.id) }
+end
+
+return commands

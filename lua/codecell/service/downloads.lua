@@ -1,0 +1,102 @@
+--- URLs of files for people: in the cloud signed ones, here copies in a folder of this user.
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+
+local downloads = {}
+
+local LIFETIME = 3600 -- seconds
+
+-- What a file may be called in a URL and on every disk.
+local function plain_name(path)
+  local name = path:gsub("/+$", ""):match("[^/]+$") or "file"
+  name = name:gsub("[^%w%-._]", "_"):gsub("^%.+", "")
+  return name ~= "" and name:sub(-100) or "file"
+end
+
+-- "/a b" in a URL.
+local function in_url(path)
+  return (path:gsub("[^%w%-._~/]", function(byte) return ("%%%02X"):format(byte:byte()) end))
+end
+
+local function folder_of(service)
+  local folder = service.config.download_dir
+  if folder then
+    return folder
+  end
+  local base = os.getenv("XDG_RUNTIME_DIR")
+  if not base or base:sub(1, 1) ~= "/" then
+    return nil, errors.new("unsupported", "download_url: there is no folder for downloads; "
+      .. "set download_dir (CODECELL_DOWNLOAD_DIR), or XDG_RUNTIME_DIR",
+      "set CODECELL_DOWNLOAD_DIR")
+  end
+  return base .. "/codecell/downloads"
+end
+
+-- A folder for one copy, below a name that cannot be guessed.
+local function make_place(folder)
+  local path = folder .. "/" .. core.random_id(32)
+  for _, one in ipairs({ folder:match("^(.+)/[^/]+$") or folder, folder, path }) do
+    local made, err = core.host_directory(one, true)
+    if not made then
+      return nil, err
+    end
+    made:close()
+  end
+  return path
+end
+
+--- Remove the copies whose time is over.
+---@param service codecell.Service
+---@param now number seconds of os.time
+function downloads.forget(service, now)
+  local left = {}
+  for _, one in ipairs(service.downloads) do
+    if one.ends <= now then
+      core.host_remove(one.path)
+    else
+      left[#left + 1] = one
+    end
+  end
+  service.downloads = left
+end
+
+--- A URL by which a file can be fetched for an hour.
+---@param service codecell.Service
+---@param sandbox codecell.Sandbox
+---@param path string
+---@return string? url
+---@return number|codecell.Error ends seconds of os.time, or err
+function downloads.url(service, sandbox, path)
+  if sandbox.backend ~= "local" then
+    local url, err = sandbox:download_url(path, { expiration = LIFETIME })
+    return url, url and os.time() + LIFETIME or err
+  end
+  local folder, err = folder_of(service)
+  if not folder then
+    return nil, err
+  end
+  local about
+  about, err = sandbox.files:get_info(path)
+  if not about then
+    return nil, err
+  elseif about.type ~= "file" then
+    return nil, errors.new("invalid_argument", ("download_url: %s is a %s, not a file")
+      :format(path, about.type))
+  end
+  local place, kept
+  place, err = make_place(folder)
+  if not place then
+    return nil, err
+  end
+  local copy = place .. "/" .. plain_name(path)
+  kept, err = sandbox.files:download(path, copy)
+  if not kept then
+    return nil, err
+  end
+  local ends = os.time() + LIFETIME
+  downloads.forget(service, os.time())
+  table.insert(service.downloads, { path = place, ends = ends })
+  return "file://" .. in_url(copy), ends
+end
+
+return downloads
