@@ -5,7 +5,7 @@ local nearest = require "codecell.nearest"
 local help = {}
 
 local function overview()
-  local lines = { "The field `action` chooses what is done. Begin with create; keep its sessionId." }
+  local lines = { "`action` chooses what is done. Begin with create, and keep the sessionId." }
   for _, action in ipairs(fields.actions) do
     lines[#lines + 1] = ("- %s: %s"):format(action.name, action.purpose)
   end
