@@ -27,6 +27,8 @@ local FUNCTIONS = {
 
 local MODULES = {
   actions = "codecell.actions",
+  agent = "codecell.agent",
+  agent_config = "codecell.agent_config",
   blocks = "codecell.agent.blocks",
   config = "codecell.config",
   cost = "codecell.cost",
@@ -39,6 +41,7 @@ local MODULES = {
   media = "codecell.agent.media",
   snapshot = "codecell.snapshot",
   template = "codecell.template",
+  tools = "codecell.tools",
 }
 
 return setmetatable(codecell, {

@@ -80,10 +80,11 @@ function code.install(call, given)
     done, err = found:install(list, { language = given.language, envs = given.envs,
       timeout = 10 * MINUTE })
   end
-  if not done then
+  if not done and not (err and err.packages) then
     return nil, err
   end
-  local lines, packages, failed = {}, {}, nil
+  done = done or { packages = err.packages, log = err.log, failed = err.message }
+  local lines, packages, failed = {}, {}, done.failed
   for i, one in ipairs(done.packages) do
     packages[i] = { name = one.name, version = one.version, status = one.status }
     lines[i] = ("%s %s: %s"):format(one.name, one.version or "", one.status)

@@ -106,7 +106,7 @@ local OF_KIND = {
 ---@param err codecell.Error
 ---@return codecell.Word
 function words.of_error(err)
-  local word = err.word or OF_KIND[err.kind] or "internal"
+  local word = err.word or err.packages and "install" or OF_KIND[err.kind] or "internal"
   if err.kind == "unavailable" and not err.word and (err.stage == "connect" or err.status) then
     word = "network"
   elseif err.kind == "sandbox_gone" and err.message:find("time", 1, true) then

@@ -19,7 +19,8 @@ command.status = {
 
 -- In the order in which the help lists them; each is a module of this folder.
 local NAMES = { "run", "interpret", "doctor", "ls", "kill", "template", "snapshot", "packages",
-  "actions", "config", "languages", "errors", "bench", "serve", "selftest" }
+  "actions", "agent", "agent-config",
+  "config", "languages", "errors", "bench", "serve", "selftest" }
 
 local HELP = { name = "help", short = "h", help = "show this help" }
 
@@ -95,7 +96,7 @@ local function show_overview()
     "\nusage: codecell COMMAND [OPTIONS]\n\n",
   }
   for _, name in ipairs(NAMES) do
-    lines[#lines + 1] = ("  %-10s %s\n"):format(name, load_command(name).summary)
+    lines[#lines + 1] = ("  %-12s %s\n"):format(name, load_command(name).summary)
   end
   lines[#lines + 1] = "\nFor instance: codecell run -c 'sum(range(10))'\n"
     .. "'codecell COMMAND --help' has the options of one; 'codecell --version'.\n"

@@ -90,6 +90,7 @@ local function run_in(service, entry, code, language, given, warnings)
   local execution, err = entry.sandbox:run_code(code, {
     language = not given.context and language or nil, context = given.context,
     envs = given.envs, stdin = given.stdin, timeout = timeout_of(service, given, warnings),
+    packages = given.packages,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, on_result = given.on_result,
     on_error = given.on_error,
   })

@@ -1,0 +1,165 @@
+--- codecell.agent: an agent's configuration, its tools, and what it is told.
+---
+---     local agent = codecell.agent.new { name = "Data", enableNetwork = true }
+---     agent:call("execute_python_code", { code = "print(1)" })
+local agent_config = require "codecell.agent_config"
+local cortex = require "codecell.tools.cortex"
+local errors = require "codecell.errors"
+local json = require "codecell.json"
+local nearest = require "codecell.nearest"
+local prompt = require "codecell.agent.prompt"
+
+local agent = {}
+
+local CODING = "coding"
+-- How each provider wants a tool to be written.
+local DIALECTS = { anthropic = "input_schema" }
+
+---@class codecell.Agent
+---@field config codecell.AgentConfig
+---@field ctx table
+local Agent = {}
+Agent.__index = Agent
+
+local function invalid(verb, problems)
+  return errors.new("invalid_argument", verb .. ": " .. table.concat(problems, "; "))
+end
+
+--- An agent of a configuration.
+---@param given table as of `codecell.agent_config.validate`
+---@param ctx table? `service`, `user`, `session`, `details`, `echo_code`
+---@return codecell.Agent? agent
+---@return codecell.Error? err kind "invalid_argument", with every problem
+function agent.new(given, ctx)
+  local config, problems = agent_config.validate(given)
+  if not config then
+    return nil, invalid("agent", problems)
+  end
+  local own = { agent = config }
+  for name, value in pairs(ctx or {}) do
+    own[name] = value
+  end
+  return setmetatable({ config = config, ctx = own }, Agent)
+end
+
+local function in_dialect(definition, provider)
+  if DIALECTS[provider] then
+    return { name = definition.name, description = definition.description,
+      [DIALECTS[provider]] = definition.parameters }
+  end
+  return { type = "function", ["function"] = definition }
+end
+
+local function name_of(tool)
+  return type(tool) == "table" and (tool.name or type(tool["function"]) == "table"
+    and tool["function"].name) or nil
+end
+
+--- The tools of a request: its own, and those of a coding agent.
+---@param given table `agent_type`, `tools`, `provider_id` ("anthropic" has a shape of its own)
+---@return table[]? tools a list
+---@return codecell.Error? err kind "invalid_argument": two tools have one name
+function agent.tools_for(given)
+  local list, seen = json.list({}), {}
+  for i, tool in ipairs(given.tools or {}) do
+    list[i] = tool
+    seen[name_of(tool) or tostring(tool)] = true
+  end
+  if given.agent_type ~= CODING then
+    return list
+  end
+  for _, definition in ipairs(cortex.definitions) do
+    if seen[definition.name] then
+      return nil, errors.new("invalid_argument", ("tools: %s is the name of a tool of coding "
+        .. "agents; rename yours"):format(definition.name))
+    end
+    list[#list + 1] = in_dialect(definition, given.provider_id)
+  end
+  return list
+end
+
+local REQUEST = { message = "string", agent_type = "string", system_prompt = "string",
+  provider_id = "string", model_id = "string", tools = "table" }
+
+--- Check a request for an agent, and complete it.
+---@param given {message: string, agent_type: string?, system_prompt: string?, provider_id: string?,
+---model_id: string?, tools: table[]?}
+---@param config table? of the agent, as of `codecell.agent_config.validate`
+---@return table? request the same fields, with the generated prompt and all tools
+---@return codecell.Error? err kind "invalid_argument", with every problem
+function agent.request(given, config)
+  local problems = {}
+  for name, value in pairs(type(given) == "table" and given or {}) do
+    if not REQUEST[name] then
+      problems[#problems + 1] = "there is no field " .. tostring(name)
+    elseif type(value) ~= REQUEST[name] then
+      problems[#problems + 1] = ("%s: %s expected, got %s"):format(name, REQUEST[name], type(value))
+    end
+  end
+  if type(given) ~= "table" or type(given.message) ~= "string" then
+    problems[#problems + 1] = "message: string expected"
+  end
+  local checked, wrong = agent_config.validate(config or {})
+  for _, problem in ipairs(wrong or {}) do
+    problems[#problems + 1] = problem
+  end
+  if problems[1] then
+    table.sort(problems)
+    return nil, invalid("request", problems)
+  end
+  local tools, err = agent.tools_for(given)
+  if not tools then
+    return nil, err
+  end
+  local told = { message = given.message, agent_type = given.agent_type,
+    provider_id = given.provider_id, model_id = given.model_id, tools = tools,
+    system_prompt = given.system_prompt }
+  if given.agent_type == CODING then
+    checked.system_prompt = given.system_prompt or checked.system_prompt
+    told.system_prompt = prompt.text(checked)
+  end
+  return told
+end
+
+--- What a model is told of where its code runs.
+---@param config table as of `codecell.agent_config.validate`
+---@param about {is_persistent: boolean?, memory: integer?}?
+---@return string? text
+---@return codecell.Error? err kind "invalid_argument"
+function agent.prompt(config, about)
+  local checked, problems = agent_config.validate(config)
+  if not checked then
+    return nil, invalid("prompt", problems)
+  end
+  return prompt.text(checked, about)
+end
+
+--- The tools that it has.
+---@param provider string? whose shape they are to have
+---@return table[]
+function Agent:tools(provider) -- luacheck: no self
+  return (agent.tools_for({ agent_type = CODING, provider_id = provider }))
+end
+
+--- What its model is told.
+---@return string
+function Agent:prompt()
+  return prompt.text(self.config, { is_persistent = self.ctx.session ~= nil })
+end
+
+--- Call one of its tools; never raises.
+---@param name string
+---@param given table
+---@return table reply
+function Agent:call(name, given)
+  for _, definition in ipairs(cortex.definitions) do
+    if definition.name == name then
+      return cortex[name](given, self.ctx)
+    end
+  end
+  local near = nearest(tostring(name), { "execute_python_code", "get_sandbox_info" })
+  return { success = false, error = ("not_found: there is no tool %q%s"):format(
+    tostring(name):sub(1, 80), near and ("; did you mean %s?"):format(near) or "") }
+end
+
+return agent

@@ -1,0 +1,113 @@
+--- `codecell agent`: make the file of a coding agent, and have its tools answer.
+local agent = require "codecell.agent"
+local agent_config = require "codecell.agent_config"
+local command = require "codecell.command"
+local files = require "codecell.command.agent-config"
+local json = require "codecell.json"
+
+local listing = {
+  summary = "make a coding agent's file, or answer for its tools",
+  usage = "codecell agent new --type coding [--name N] [--package P]... [--timeout S] [--network]\n"
+    .. "                       [FILE]\n"
+    .. "       codecell agent run FILE [--print-tools | --print-prompt] [--provider P]",
+  description = "new writes a configuration (agent.json). run reads calls of its tools from\n"
+    .. "standard input, {\"name\": ..., \"arguments\": {...}} a line, and writes a reply\n"
+    .. "a line.\n",
+  options = {
+    { name = "type", value = "TYPE", help = "of agent: coding" },
+    { name = "name", value = "NAME", kind = "name", help = "what it is called" },
+    { name = "prompt", value = "TEXT", help = "its system prompt" },
+    { name = "package", value = "NAME", repeated = true, help = "installed before the first code" },
+    { name = "allow", value = "NAME", repeated = true, help = "may be installed; default any" },
+    { name = "timeout", value = "S", kind = "seconds", help = "how long a sandbox lives" },
+    { name = "network", help = "let code reach the network" },
+    { name = "print-tools", help = "print the definitions of the tools" },
+    { name = "print-prompt", help = "print what the model is told" },
+    { name = "provider", value = "NAME", help = "whose shape they have: openai, anthropic" },
+  },
+}
+
+local function write_file(path, text)
+  local file, problem = io.open(path, "wb")
+  if not file then
+    command.abort(problem)
+  end
+  file:write(text, "\n")
+  file:close()
+end
+
+local function make(options, path)
+  if options.type ~= "coding" then
+    return nil, "new: --type coding is the one type there is"
+  end
+  local config, problems = agent_config.validate({ name = options.name,
+    system_prompt = options.prompt, default_packages = options.package,
+    allowed_packages = options.allow, timeout = options.timeout,
+    enable_network = options.network })
+  if not config then
+    return nil, "new: " .. table.concat(problems, "; ")
+  end
+  path = path or "agent.json"
+  local there = io.open(path, "rb")
+  if there then
+    there:close()
+    return nil, ("new: %s is there already; name another file"):format(path)
+  end
+  write_file(path, (json.encode(agent_config.camel(config))))
+  command.write("wrote ", path, "; codecell agent run ", path, " answers for its tools\n")
+  return command.status.success
+end
+
+local function reply_to(one, line)
+  local asked, err = json.decode(line)
+  if err or type(asked) ~= "table" then
+    return { success = false, error = "InvalidRequest: "
+      .. (err and err.message or "an object expected") }
+  end
+  return one:call(asked.name, asked.arguments or {})
+end
+
+local function answer(one)
+  for line in io.stdin:lines() do
+    if line:find("%S") then
+      command.write((json.encode(reply_to(one, line))), "\n")
+      io.stdout:flush()
+    end
+  end
+  local service = require("codecell.service").default
+  if service then
+    service:close()
+  end
+end
+
+local function run(options, path)
+  if not path then
+    return nil, "run: give the file of an agent"
+  end
+  local config, problems = files.load(path)
+  if not config then
+    return nil, "run: " .. table.concat(problems, "; ")
+  end
+  local one = agent.new(config, { session = "agent", user = "command" })
+  if options["print-tools"] then
+    command.print_json(one:tools(options.provider))
+  elseif options["print-prompt"] then
+    command.write(one:prompt())
+  else
+    answer(one)
+  end
+  return command.status.success
+end
+
+function listing.run(options, arguments)
+  if arguments[3] then
+    return nil, "give one file"
+  elseif arguments[1] == "new" then
+    return make(options, arguments[2])
+  elseif arguments[1] == "run" then
+    return run(options, arguments[2])
+  end
+  return nil, "give new or run"
+end
+
+return listing
