@@ -68,11 +68,12 @@ WARDEN_COMPILE = $(WARDEN_CC) $(DIALECT) $(WARNINGS) $(WARDEN_EXTRA) -Os -fno-pi
 
 # ---- what there is ----
 
-BINDING_SOURCES := $(wildcard src/lua_*.c)
-ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c src/egress/*.c src/http/*.c))
+BINDING_SOURCES := $(wildcard src/lua/*.c)
+ENGINE_FOLDERS := src $(addprefix src/,bytes egress host http process reactor sandbox start wire)
+ENGINE_SOURCES := $(wildcard $(ENGINE_FOLDERS:%=%/*.c))
 WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
 	src/zygote/parcel.c \
-	src/frame.c src/pack.c src/tar.c src/egress/name.c src/egress/query.c
+	src/wire/frame.c src/wire/pack.c src/bytes/tar.c src/egress/name.c src/egress/query.c
 KERNELS := $(wildcard src/kernels/*.*)
 # The interpreter that sandboxes run, if there is one: see .ci/marshal_kernels.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3 2>/dev/null))
@@ -119,7 +120,7 @@ $(BUILD)/engine/embed_%.o: $(BUILD)/embed/embed_%.c | tools
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-$(BUILD)/$(LUA_ABI)/lua_%.o: src/lua_%.c | tools
+$(BUILD)/$(LUA_ABI)/lua/%.o: src/lua/%.c | tools
 	@mkdir -p $(@D)
 	$(COMPILE) $(LUA_CFLAGS) -c -o $@ $<
 
@@ -241,7 +242,7 @@ $(COMMAND): $(MAKEFILE_LIST)
 # ---- layers: the engine knows no Lua, and Lua goes through the binding ----
 
 $(BUILD)/layers.checked: .ci/layers $(ENGINE_SOURCES) $(BINDING_SOURCES) \
-		$(wildcard src/*.h src/egress/*.h src/http/*.h src/warden/*) $(LUA_FILES)
+		$(wildcard $(ENGINE_FOLDERS:%=%/*.h) src/lua/*.h src/warden/*) $(LUA_FILES)
 	@mkdir -p $(@D)
 	@.ci/layers
 	@touch $@

@@ -2,7 +2,7 @@
 --- itself. No protocol that a request would change to.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
@@ -406,6 +406,13 @@ function Server:listen(given)
     return nil, err
   end
   return { host = host, port = port }
+end
+
+--- Accept nobody any more; whoever is connected stays.
+function Server:stop_listening()
+  if not self.made:_closed() then
+    self.made:_stop_listening()
+  end
 end
 
 ---@return boolean also true in a forked copy of the host

@@ -332,7 +332,7 @@ struct cell_server *cell_server_new(struct cell_reactor *reactor,
   return NULL;
 }
 
-static void close_listeners(struct cell_server *server)
+void cell_server_stop_listening(struct cell_server *server)
 {
   while (server->listener_count > 0) {
     struct listener *listener = &server->listeners[--server->listener_count];
@@ -349,7 +349,7 @@ void cell_server_close(struct cell_server *server)
 {
   struct cell_call *call;
 
-  close_listeners(server);
+  cell_server_stop_listening(server);
   if (server->made == NULL)
     return;
   cell_source_remove(server->reactor, &server->source);

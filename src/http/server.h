@@ -8,7 +8,7 @@
 #ifndef CELL_SERVER_H
 #define CELL_SERVER_H
 
-#include "../reactor.h"
+#include "../reactor/reactor.h"
 #include "server_library.h"
 
 #include <sys/socket.h>
@@ -36,6 +36,8 @@ uint32_t cell_server_token(const struct cell_server *server);
 int cell_server_listen(struct cell_server *server,
                        struct sockaddr_storage *address, socklen_t *size,
                        struct cell_error *error);
+/* Whoever is connected stays. */
+void cell_server_stop_listening(struct cell_server *server);
 /* Takes *fd, a connected socket. `about` is told with each call, and by
 ** cell_server_left once it is closed; 0: for nobody to know.
 */
