@@ -1,8 +1,8 @@
-/* lua_program.c -- codecell.Stop: the end that is asked of a program by a
+/* program.c -- codecell.Stop: the end that is asked of a program by a
 ** signal; for the command alone.
 */
-#include "lua_core.h"
-#include "program.h"
+#include "../host/program.h"
+#include "core.h"
 
 #include <signal.h>
 

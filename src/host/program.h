@@ -6,7 +6,7 @@
 #ifndef CELL_PROGRAM_H
 #define CELL_PROGRAM_H
 
-#include "reactor.h"
+#include "../reactor/reactor.h"
 
 /* Hears SIGTERM and SIGINT, once: they are blocked, and read from a descriptor.
 ** The first that is read gives both their default action back, so that a second

@@ -1,8 +1,8 @@
 /* program.c -- see program.h. */
 #include "program.h"
 
-#include "container.h"
-#include "descriptor.h"
+#include "../container.h"
+#include "../descriptor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -54,7 +54,8 @@ int cell_stop_open(struct cell_stop *stop, struct cell_reactor *reactor,
   stop->reactor = cell_reactor_keep(reactor);
   stop->token = cell_token_new(reactor);
   fill(&set);
-  stop->fd = cell_fd_above_stdio(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  stop->fd =
+    cell_fd_above_stdio(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   stop->source = (struct cell_source){stop->fd, EPOLLIN, came, 0};
   if (stop->token != 0 && stop->fd >= 0 &&
       cell_source_add(reactor, &stop->source, error) == 0) {
