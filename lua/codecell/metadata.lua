@@ -1,6 +1,6 @@
 --- What users note of a file: names and values that travel as fields of HTTP.
 local errors = require "codecell.errors"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 
 local metadata = {}
 

@@ -1,7 +1,7 @@
 /* attributes.c -- see attributes.h. */
 #include "attributes.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 
 #include <errno.h>
 #include <stdio.h>
