@@ -1,7 +1,7 @@
 local e2b = require "spec.support.e2b"
 local envelope = require "codecell.e2b.envelope"
 local lines = require "codecell.e2b.lines"
-local output = require "codecell.output"
+local output = require "codecell.process.output"
 
 describe("the reader of envelopes", function()
   local stream = e2b.process(e2b.out("hi \226\130\172"), e2b.exit0)

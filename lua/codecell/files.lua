@@ -1,5 +1,6 @@
 --- sandbox.files: the files of a sandbox. All paths are resolved inside it.
 local errors = require "codecell.errors"
+local metadata = require "codecell.metadata"
 local options = require "codecell.options"
 
 local INLINE = 65536 -- bytes that go in the message itself
@@ -186,15 +187,19 @@ end
 --- Write a file; missing directories are made.
 ---@param path string
 ---@param data string bytes
----@param given table? `mode` (of a new file 0644), `metadata`, `user`
+---@param given table? `mode` (of a new file 0644), `metadata` (kept with the file until it is
+---written again: names and values of printable ASCII, 4096 bytes in all), `user`
 ---@return codecell.EntryInfo? entry
 ---@return codecell.Error? err kinds "no_space", "permission_denied", "invalid_argument" (a
----directory)
+---directory), "unsupported" (metadata on a kernel older than 6.6)
 function Files:write(path, data, given)
   usable(self, "write")
   local ok, err = check_path("write", path)
   options.argument("write", "data", data, "data")
   given = options.check("write", given, WRITE)
+  if ok then
+    ok, err = metadata.check("write", given.metadata or {})
+  end
   if not ok then
     return nil, err
   end
@@ -399,7 +404,7 @@ function Files:upload(host_path, path)
   if not ok then
     return nil, err
   end
-  ok, err = require("codecell.transfer").upload(sandbox, host_path, path)
+  ok, err = require("codecell.files.transfer").upload(sandbox, host_path, path)
   if not ok then
     return nil, err
   end
@@ -424,7 +429,8 @@ function Files:download(path, host_path, given)
   if not ok then
     return nil, err
   end
-  return require("codecell.transfer").download(sandbox, path, host_path, given.links == "skip")
+  local transfer = require "codecell.files.transfer"
+  return transfer.download(sandbox, path, host_path, given.links == "skip")
 end
 
 -- The paths of an argument of `archive`, or nil, err.
@@ -467,7 +473,7 @@ function Files:archive(paths)
   if not list then
     return nil, err
   end
-  return require("codecell.archive").new(sandbox, list)
+  return require("codecell.files.archive").new(sandbox, list)
 end
 
 return files
