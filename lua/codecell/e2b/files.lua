@@ -110,8 +110,7 @@ end
 
 ---@class codecell.E2bContent a file that is being read: as a descriptor of the engine's
 ---@field package response codecell.HttpResponse
----@field package total number? bytes that it has in all, with those before `offset`; nil: the server
----has not said
+---@field package total number? bytes that it has in all, with those before `offset`; nil: not said
 ---@field package kept string
 local Content = {}
 Content.__index = Content
