@@ -1,6 +1,6 @@
 --- What a sandbox may reach: the shape of `network`, and what is said of what was refused.
 local core = require "codecell.core"
-local errors = require "codecell.errors"
+local libraries = require "codecell.libraries"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local task = require "codecell.task"
@@ -93,12 +93,7 @@ end
 ---@return lightuserdata? names
 ---@return codecell.Error? err kind "unsupported"
 function network.names()
-  local ok, names = pcall(require, "codecell.names")
-  if ok then
-    return names
-  end
-  return nil, errors.unsupported("create: a network", "local",
-    "the module codecell.names cannot be loaded: install c-ares (Debian: libc-ares2)")
+  return libraries.load("names", "create: a network", "c-ares (Debian: libc-ares2)")
 end
 
 local function copy_all(value)
