@@ -2,7 +2,7 @@ local codecell = require "codecell"
 local e2b = require "spec.support.e2b"
 local envelope = require "codecell.e2b.envelope"
 local lines = require "codecell.e2b.lines"
-local output = require "codecell.output"
+local output = require "codecell.process.output"
 local shell = require "spec.support.shell"
 
 local START, EXECUTE = "/process.Process/Start$", "^/execute$"

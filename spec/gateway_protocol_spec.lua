@@ -410,7 +410,7 @@ running.close()    # in the middle of it: the code is interrupted
   end)
 
   it("listens to no page of a browser where it asks for no key", function()
-    local open = gateway.start("--open")
+    local open = gateway.start("--no-auth")
     local body = { templateID = "base" }
     assert.equal(403, (open:ask("/sandboxes", { method = "POST", body = body, key = false,
       headers = { "Origin: http://example.com" } })))

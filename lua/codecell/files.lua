@@ -388,7 +388,7 @@ function Files:upload(host_path, path)
   if not ok then
     return nil, err
   end
-  ok, err = require("codecell.transfer").upload(sandbox, host_path, path)
+  ok, err = require("codecell.files.transfer").upload(sandbox, host_path, path)
   if not ok then
     return nil, err
   end
@@ -413,7 +413,8 @@ function Files:download(path, host_path, given)
   if not ok then
     return nil, err
   end
-  return require("codecell.transfer").download(sandbox, path, host_path, given.links == "skip")
+  local transfer = require "codecell.files.transfer"
+  return transfer.download(sandbox, path, host_path, given.links == "skip")
 end
 
 -- The paths of an argument of `archive`, or nil, err.
@@ -456,7 +457,7 @@ function Files:archive(paths)
   if not list then
     return nil, err
   end
-  return require("codecell.archive").new(sandbox, list)
+  return require("codecell.files.archive").new(sandbox, list)
 end
 
 return files

@@ -12,7 +12,7 @@ Gateway.__index = Gateway
 --- Start one; it ends with `stop`.
 function gateway.start(options)
   local folder = shell.folder()
-  options = options or "--key " .. gateway.key
+  options = options or "--api-key " .. gateway.key
   os.execute(("CODECELL_HOME=%s %s serve --port 0 %s > %s/out 2> %s/err < /dev/null & "
     .. "echo $! > %s/pid"):format(folder, shell.codecell, options, folder, folder, folder))
   local patience = os.time() + 20

@@ -300,6 +300,7 @@ static void closed(struct cell_server_owner *owner, uint32_t about)
 struct cell_server *cell_server_new(struct cell_reactor *reactor,
                                     const struct cell_server_library *library,
                                     const struct cell_server_limits *limits,
+                                    const struct cell_server_identity *identity,
                                     struct cell_error *error)
 {
   struct cell_server *server = calloc(1, sizeof *server);
@@ -318,7 +319,7 @@ struct cell_server *cell_server_new(struct cell_reactor *reactor,
   server->rest.due = rested;
   server->token = cell_token_new(reactor);
   if (server->token != 0)
-    server->made = library->open(&server->owner, limits, error);
+    server->made = library->open(&server->owner, limits, identity, error);
   else
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "make a server of HTTP");
   if (server->made != NULL) {
@@ -331,7 +332,7 @@ struct cell_server *cell_server_new(struct cell_reactor *reactor,
   return NULL;
 }
 
-static void close_listeners(struct cell_server *server)
+void cell_server_stop_listening(struct cell_server *server)
 {
   while (server->listener_count > 0) {
     struct listener *listener = &server->listeners[--server->listener_count];
@@ -348,7 +349,7 @@ void cell_server_close(struct cell_server *server)
 {
   struct cell_call *call;
 
-  close_listeners(server);
+  cell_server_stop_listening(server);
   if (server->made == NULL)
     return;
   cell_source_remove(server->reactor, &server->source);

@@ -1,7 +1,7 @@
 /* content.c -- see content.h. */
 #include "content.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 #include "path.h"
 #include "wire.h"
 

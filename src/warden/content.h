@@ -2,7 +2,7 @@
 #ifndef CELL_CONTENT_H
 #define CELL_CONTENT_H
 
-#include "../pack.h"
+#include "../wire/pack.h"
 
 #include <stddef.h>
 #include <stdint.h>

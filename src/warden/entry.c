@@ -1,7 +1,7 @@
 /* entry.c -- see entry.h. */
 #include "entry.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>

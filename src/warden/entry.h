@@ -2,8 +2,8 @@
 #ifndef CELL_ENTRY_H
 #define CELL_ENTRY_H
 
-#include "../pack.h"
-#include "../protocol.h"
+#include "../wire/pack.h"
+#include "../wire/protocol.h"
 
 #include <sys/types.h>
 

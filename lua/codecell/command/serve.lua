@@ -14,7 +14,7 @@ local LOOK = 5 -- seconds between two looks at how long nobody has asked for any
 
 local serve = {
   summary = "answer E2B's API with sandboxes of this machine",
-  usage = "codecell serve [--host ADDRESS] [--port PORT] [--key KEY | --open]\n"
+  usage = "codecell serve [--host ADDRESS] [--port PORT] [--api-key KEY | --no-auth]\n"
     .. "       codecell serve --unix PATH [--idle SECONDS]",
   description = "Answers as E2B's cloud does, by sandboxes of this machine: the official SDKs and\n"
     .. "whatever else speaks its API need E2B_API_URL, E2B_SANDBOX_URL and E2B_API_KEY\n"
@@ -25,9 +25,9 @@ local serve = {
   options = {
     { name = "host", value = "ADDRESS", kind = "name", help = "where it is (127.0.0.1)" },
     { name = "port", value = "PORT", kind = "name", help = "where it is (3000; 0: any)" },
-    { name = "key", value = "KEY", kind = "name",
+    { name = "api-key", value = "KEY", kind = "name",
       help = "that clients need ($E2B_API_KEY, else a new one)" },
-    { name = "open", help = "clients need no key" },
+    { name = "no-auth", help = "clients need no key" },
     { name = "domain", value = "NAME", kind = "name",
       help = "PORT-ID.NAME leads here (localhost:PORT)" },
     { name = "network", value = "none", kind = "name",

@@ -1,7 +1,7 @@
 --- The control plane of E2B: making, finding and ending sandboxes.
 local errors = require "codecell.errors"
 local failure = require "codecell.e2b.failure"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local json = require "codecell.json"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"

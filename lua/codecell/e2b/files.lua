@@ -2,7 +2,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local failure = require "codecell.e2b.failure"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local json = require "codecell.json"
 local plane = require "codecell.e2b.plane"
 local rpc = require "codecell.e2b.rpc"

@@ -8,7 +8,7 @@ local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
 local verbs = require "codecell.verbs"
 local wait = require "codecell.wait"
-require "codecell.watcher" -- the verbs
+require "codecell.files.watcher" -- the verbs
 
 local watcher = {}
 

@@ -24,19 +24,23 @@ local function problem_of(options)
   local port = options.port or tostring(PORT)
   if not port:find("^%d+$") or tonumber(port) > 65535 then
     return "--port: a number from 0 to 65535"
-  elseif options.key and options.open then
-    return "give --key or --open, not both"
+  elseif options["api-key"] and options["no-auth"] then
+    return "give --api-key or --no-auth, not both"
   elseif options.network and options.network ~= "none" then
     return "--network: none"
   end
 end
 
+-- The key that clients need, and whether it is a new one.
 local function key_of(options)
-  if options.open then
-    return nil
+  if options["no-auth"] then
+    return nil, false
   end
-  local known = options.key or os.getenv("E2B_API_KEY")
-  return known and known ~= "" and known or "e2b_" .. answers.secret():sub(1, 40)
+  local known = options["api-key"] or os.getenv("E2B_API_KEY")
+  if known and known ~= "" then
+    return known, false
+  end
+  return "e2b_" .. answers.secret():sub(1, 40), true
 end
 
 -- Paths and times, and no query: signatures stand there.
@@ -90,10 +94,11 @@ local function listen_debug(options, answering)
   return ok, err
 end
 
-local function announce(place, key)
+-- A key that was given is its giver's: it is in no log.
+local function announce(place, new_key)
   local url = ("http://%s:%d"):format(place.host, place.port)
-  command.write("E2B_API_URL=", url, "\nE2B_SANDBOX_URL=", url, "\n",
-    key and "E2B_API_KEY=" .. key .. "\n" or "")
+  command.write("listening on ", url, "\nE2B_API_URL=", url, "\nE2B_SANDBOX_URL=", url, "\n",
+    new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
   io.stdout:flush()
 end
 
@@ -107,7 +112,7 @@ function serve.run(options, fail)
   if wrong then
     return nil, wrong
   end
-  local key = key_of(options)
+  local key, is_new = key_of(options)
   local answering = gateway.new({ key = key, network = options.network })
   local place, err = listen(options, answering, tonumber(options.port or PORT))
   if not place then
@@ -121,7 +126,7 @@ function serve.run(options, fail)
       return fail(err)
     end
   end
-  announce(place, key)
+  announce(place, is_new and key or nil)
   while true do
     codecell.step(SWEEP)
     answering:living()
