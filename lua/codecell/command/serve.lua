@@ -30,6 +30,8 @@ local serve = {
     { name = "no-auth", help = "clients need no key" },
     { name = "domain", value = "NAME", kind = "name",
       help = "PORT-ID.NAME leads here (localhost:PORT)" },
+    { name = "image", value = "NAME=FOLDER", kind = "name", repeated = true,
+      help = "what builds of templates take for an image: a folder, a template, base" },
     { name = "network", value = "none", kind = "name",
       help = "none: sandboxes have no network, whatever is asked for" },
     { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },

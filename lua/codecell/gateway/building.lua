@@ -111,8 +111,8 @@ function building.request(gateway, request)
   end
   forget_oldest(gateway)
   gateway.builds_serial = gateway.builds_serial + 1
-  one.id, one.status, one.logs, one.serial = uuid(answer.secret()), "waiting", {}, gateway.builds_serial
-  one.created_at, one.updated_at = os.time(), os.time()
+  one.id, one.status, one.logs = uuid(answer.secret()), "waiting", {}
+  one.serial, one.created_at, one.updated_at = gateway.builds_serial, os.time(), os.time()
   gateway.builds[one.id] = one
   answer.json(request, 202, { templateID = naming.id(one.name), buildID = one.id, public = false,
     names = json.list({ one.name }), aliases = json.list({ one.name }),

@@ -112,4 +112,23 @@ function naming.find(value)
     about = about or nil }
 end
 
+--- The template that is meant whatever tags it has.
+---@param value any as of `naming.find`
+---@return codecell.GatewayTemplate? found of its default tag, else of any
+---@return codecell.Error? err
+function naming.known(value)
+  local found, err = naming.find(value)
+  local name, tag = naming.split(value)
+  if found or not name or tag then
+    return found, err
+  end
+  name = by_id(name) or name
+  local tags = (naming.all() or {})[name]
+  if not tags then
+    return nil, err
+  end
+  local stored = naming.stored(name, tags[1])
+  return { id = naming.id(name), name = name, stored = stored, about = store.read(stored) }
+end
+
 return naming

@@ -126,7 +126,7 @@ end
 
 -- One that is known, or of which a build was asked for.
 local function find(gateway, value)
-  local found, err = naming.find(value)
+  local found, err = naming.known(value)
   if found then
     return found
   end
@@ -251,7 +251,7 @@ local function read_tags(request, field)
     return nil
   end
   local tags = tags_in(body)
-  local found, err = naming.find(body[field])
+  local found, err = (field == "name" and naming.known or naming.find)(body[field])
   if not tags then
     err = errors.new("invalid_argument",
       "tags: names of letters, digits, \".\", \"_\" and \"-\" expected")
@@ -306,7 +306,7 @@ end
 -- ---- all of it ----
 
 local function tell_alias(request, name)
-  local found, err = naming.find(name)
+  local found, err = naming.known(name)
   if not found then
     return answer.error(request, err)
   end

@@ -29,7 +29,7 @@ local function sizes(folder)
       list[#list + 1], all = entry, all + entry.size
     end
   end
-  table.sort(list, function(one, other) return one.modified < other.modified end)
+  table.sort(list, function(one, other) return one.modified_time < other.modified_time end)
   return list, all
 end
 

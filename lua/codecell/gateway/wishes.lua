@@ -122,7 +122,8 @@ function wishes.timeout(value, default)
   return seconds
 end
 
-local UNKNOWN = { "mcp", "iam" }
+-- `mcp` is nothing for us to do: its client runs the program by itself.
+local UNKNOWN = { "iam" }
 
 local function check_combination(body, network)
   if body.autoPauseMemory == false and body.autoPause ~= true then

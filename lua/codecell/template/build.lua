@@ -199,6 +199,13 @@ end
 
 function steps.workdir(state, step)
   state.cwd = absolute(state, step.path):gsub("/+", "/"):gsub("(.)/$", "%1")
+  local there = state.sandbox.files:get_info(state.cwd)
+  if there and there.type == "dir" then
+    return true
+  elseif (state.cwd .. "/"):sub(1, #HOME + 1) ~= HOME .. "/" then
+    return nil, errors.new("invalid_argument",
+      ("%s: a template keeps what lies below %s, and no other folders"):format(state.cwd, HOME))
+  end
   local made, err = state.sandbox.files:make_dir(state.cwd)
   return made ~= nil or nil, err
 end

@@ -31,10 +31,10 @@ local function wait_ready(sandbox, process, given, cwd)
   while true do
     local result, err = sandbox.commands:run(given.ready, { cwd = cwd,
       timeout = math.max(deadline - reactor.now(), 1) })
-    if result and result.exit_code == 0 then
+    err = err or failed(process)
+    if not err and result.exit_code == 0 then
       return true
     end
-    err = err or failed(process)
     if not err and reactor.now() >= deadline then
       err = errors.new("timeout", ("the ready command did not succeed within %d s: %s"):format(
         given.timeout or READY_MOST, given.ready))

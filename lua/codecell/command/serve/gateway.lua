@@ -31,6 +31,19 @@ local function problem_of(options)
   end
 end
 
+-- "debian:12=/srv/debian", "ubuntu:22.04=base": what stands for an image.
+local function images_of(options)
+  local images = {}
+  for _, text in ipairs(options.image or {}) do
+    local name, place = text:match("^([^=%s]+)=(%S.*)$")
+    if not name then
+      return nil, "--image: NAME=FOLDER, the name of a template, or base"
+    end
+    images[name] = place ~= "base" and place or ""
+  end
+  return images
+end
+
 -- The key that clients need, and whether it is a new one.
 local function key_of(options)
   if options["no-auth"] then
@@ -109,11 +122,12 @@ end
 ---@return string? problem with the options
 function serve.run(options, fail)
   local wrong = problem_of(options)
-  if wrong then
-    return nil, wrong
+  local images, problem = images_of(options)
+  if wrong or problem then
+    return nil, wrong or problem
   end
   local key, is_new = key_of(options)
-  local answering = gateway.new({ key = key, network = options.network })
+  local answering = gateway.new({ key = key, network = options.network, images = images })
   local place, err = listen(options, answering, tonumber(options.port or PORT))
   if not place then
     return fail(err)
