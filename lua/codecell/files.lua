@@ -1,5 +1,6 @@
 --- sandbox.files: the files of a sandbox. All paths are resolved inside it.
 local errors = require "codecell.errors"
+local metadata = require "codecell.metadata"
 local options = require "codecell.options"
 
 local INLINE = 65536 -- bytes that go in the message itself
@@ -175,15 +176,19 @@ end
 --- Write a file; missing directories are made.
 ---@param path string
 ---@param data string bytes
----@param given table? `mode` (of a new file 0644), `metadata`, `user`
+---@param given table? `mode` (of a new file 0644), `metadata` (kept with the file until it is
+---written again: names and values of printable ASCII, 4096 bytes in all), `user`
 ---@return codecell.EntryInfo? entry
 ---@return codecell.Error? err kinds "no_space", "permission_denied", "invalid_argument" (a
----directory)
+---directory), "unsupported" (metadata on a kernel older than 6.6)
 function Files:write(path, data, given)
   usable(self, "write")
   local ok, err = check_path("write", path)
   options.argument("write", "data", data, "data")
   given = options.check("write", given, WRITE)
+  if ok then
+    ok, err = metadata.check("write", given.metadata or {})
+  end
   if not ok then
     return nil, err
   end

@@ -2,7 +2,6 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local failure = require "codecell.e2b.failure"
-local fields = require "codecell.http.fields"
 local json = require "codecell.json"
 local plane = require "codecell.e2b.plane"
 local rpc = require "codecell.e2b.rpc"
@@ -213,10 +212,6 @@ local function metadata_headers(there, what, list, metadata)
       "build the template again: its envd is older than " .. METADATA)
   end
   for name, value in pairs(metadata) do
-    if not fields.is_token(name) or value:find("[^\32-\126]") then
-      return nil, errors.new("invalid_argument", ("%s: metadata %q: letters, digits and a few "
-        .. "signs in its name, printable ASCII in its value"):format(what, name))
-    end
     list[#list + 1] = { "X-Metadata-" .. name, value }
   end
   return true
