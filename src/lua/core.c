@@ -323,5 +323,6 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_client(L);
   lcell_open_server(L);
   lcell_open_mask(L);
+  lcell_open_program(L);
   return 1;
 }
