@@ -111,16 +111,18 @@ end
 ---@param request codecell.IncomingRequest
 ---@param find fun(id: string): codecell.GatewayRecord?
 function telling.many_metrics(request, find)
-  local all, count = {}, 0
+  local ids, all = {}, {}
   for id in (answer.form(request.query).sandbox_ids or ""):gmatch("[^,]+") do
+    ids[#ids + 1] = id
+  end
+  if #ids == 0 or #ids > ASKED_MOST then
+    return answer.failure(request, 400,
+      ("sandbox_ids: 1 to %d ids were expected"):format(ASKED_MOST))
+  end
+  for _, id in ipairs(ids) do
     local found = find(id)
     local measured = found and latest(found)
     all[id] = measured and shown(measured) or nil
-    count = count + 1
-  end
-  if count == 0 or count > ASKED_MOST then
-    return answer.failure(request, 400,
-      ("sandbox_ids: 1 to %d ids were expected"):format(ASKED_MOST))
   end
   answer.json(request, 200, { sandboxes = all })
 end
