@@ -7,7 +7,10 @@ local listing = require "codecell.gateway.listing"
 local reach = require "codecell.gateway.reach"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
+local start = require "codecell.template.start"
 local telling = require "codecell.gateway.telling"
+local templates = require "codecell.gateway.templates"
+local uploads = require "codecell.gateway.uploads"
 local wishes = require "codecell.gateway.wishes"
 
 local control = {}
@@ -27,18 +30,34 @@ local function add(gateway, sandbox, given)
   given.domain, given.cpus = gateway.domain, core.cpu_count()
   local made = record.new(sandbox, given)
   gateway.records[made.id] = made
+  local used = gateway.spawns[given.template] or { count = 0 }
+  used.count, used.at, gateway.spawns[given.template] = used.count + 1, os.time(), used
   telling.begin(gateway)
   return made
 end
 
 -- ---- /sandboxes ----
 
+-- A sandbox, with what its template starts in it.
+local function make(gateway, wanted, given)
+  local sandbox, err = reach.create(wanted, gateway.network)
+  if not sandbox or not given.start and not given.ready then
+    return sandbox, err
+  end
+  given.started, err = start.begin(sandbox, { command = given.start, ready = given.ready })
+  if not given.started then
+    sandbox:close()
+    return nil, err
+  end
+  return sandbox
+end
+
 local function create_of(gateway, request, body, lifetime)
   local given, wanted = wishes.read(body, lifetime)
   if not given then
     return answer.error(request, wanted)
   end
-  local sandbox, err = reach.create(wanted, gateway.network)
+  local sandbox, err = make(gateway, wanted, given)
   if not sandbox then
     return answer.failure(request, err.kind == "limit_exceeded" and 429
       or err.kind == "system" and 503 or answer.status(err), err.message)
@@ -270,8 +289,8 @@ local plain = {
   ["GET /v2/sandboxes"] = listing.page,
   ["GET /sandboxes/metrics"] = many_metrics,
   ["GET /snapshots"] = listing.snapshots,
-  ["GET /templates"] = listing.templates,
-  ["GET /v2/templates"] = listing.templates,
+  ["GET /templates"] = templates.list,
+  ["GET /v2/templates"] = templates.list,
 }
 
 local REFUSED = { "volumes", "volumecontent", "secrets", "teams", "api%-keys", "access%-tokens",
@@ -300,6 +319,8 @@ function control.answer(gateway, request)
   local path = request.path
   if path == "/health" then
     return answer.json(request, 200, { status = "ok" })
+  elseif uploads.answer(gateway, request) then
+    return
   elseif gateway.key and not answer.is_same(request.headers["x-api-key"], gateway.key) then
     return answer.failure(request, 401, "Invalid API key")
   end
@@ -312,8 +333,8 @@ function control.answer(gateway, request)
   local id, rest = path:gsub("^/v2", ""):match("^/sandboxes/([^/]+)(.*)$")
   if id then
     return answer_one(gateway, request, id, rest)
-  elseif path:find("^/templates/") or path:find("^/v%d/templates") then
-    return listing.template(gateway, request)
+  elseif path:find("^/templates/?") or path:find("^/v%d/templates") then
+    return templates.answer(gateway, request)
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then
