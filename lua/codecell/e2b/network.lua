@@ -26,13 +26,17 @@ local function rules_of(verb, rules)
   return hosts
 end
 
+local function is_address(text)
+  return text:find("^[%d.]+/?%d*$") or text:find(":", 1, true) and text:find("^[%x:.]+/?%d*$")
+end
+
 -- What is denied there is an address, or a range of them.
 local function list_of(verb, given, are_addresses)
   local list = json.list()
   for i, name in ipairs(given or {}) do
     if has_port(name) then
       return refuse(verb, ("a port in `network` (%q)"):format(name), "leave the port out")
-    elseif are_addresses and name:find("[^%x.:/]") then
+    elseif are_addresses and not is_address(name) then
       return refuse(verb, ("a name that `network` denies (%q)"):format(name),
         "deny addresses, or allow only what is not denied")
     end
