@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <math.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__GNUC__)
@@ -214,6 +215,16 @@ static int core_cpu_count(lua_State *L)
   return 1;
 }
 
+/* Seconds since 1970, with their fraction. */
+static int core_time(lua_State *L)
+{
+  struct timespec now;
+
+  clock_gettime(CLOCK_REALTIME, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
 static int core_uid(lua_State *L)
 {
   lua_pushinteger(L, (lua_Integer)geteuid());
@@ -282,6 +293,7 @@ static const luaL_Reg functions[] = {
   {"random_id", core_random_id},
   {"repair", core_repair},
   {"terminal_size", core_terminal_size},
+  {"time", core_time},
   {"uid", core_uid},
   {"working_folder", core_working_folder},
   {NULL, NULL},
