@@ -165,10 +165,11 @@ $(CURL): $(CURL_OBJECTS)
 
 # What needs libmicrohttpd: loaded by the first server that is made.
 ifdef MICROHTTPD_LIBDIR
-MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd
+MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd -lgnutls
 endif
-MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd 2>/dev/null)
-MICROHTTPD_LIBS ?= $(shell pkg-config --libs libmicrohttpd 2>/dev/null || echo -lmicrohttpd)
+MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd gnutls 2>/dev/null)
+MICROHTTPD_LIBS ?= $(shell pkg-config --libs libmicrohttpd gnutls 2>/dev/null || \
+	echo -lmicrohttpd -lgnutls)
 MICROHTTPD_SOURCES := $(wildcard src/microhttpd/*.c) src/http/queue.c src/error.c
 MICROHTTPD_OBJECTS := $(MICROHTTPD_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/microhttpd/%.o)
 
@@ -420,6 +421,7 @@ $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) $(LINK_FUZZ)
 $(BUILD)/tests/handover_fuzz: LINK_FUZZ = src/microhttpd/call.c src/microhttpd/daemon.c \
+	src/microhttpd/identity.c \
 	$(MICROHTTPD_LIBS)
 
 # ---- figures, manual, installation ----

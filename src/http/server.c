@@ -300,6 +300,7 @@ static void closed(struct cell_server_owner *owner, uint32_t about)
 struct cell_server *cell_server_new(struct cell_reactor *reactor,
                                     const struct cell_server_library *library,
                                     const struct cell_server_limits *limits,
+                                    const struct cell_server_identity *identity,
                                     struct cell_error *error)
 {
   struct cell_server *server = calloc(1, sizeof *server);
@@ -318,7 +319,7 @@ struct cell_server *cell_server_new(struct cell_reactor *reactor,
   server->rest.due = rested;
   server->token = cell_token_new(reactor);
   if (server->token != 0)
-    server->made = library->open(&server->owner, limits, error);
+    server->made = library->open(&server->owner, limits, identity, error);
   else
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "make a server of HTTP");
   if (server->made != NULL) {

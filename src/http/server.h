@@ -18,9 +18,11 @@
 struct cell_server;
 struct cell_call;
 
+/* `identity` is copied; NULL: without TLS. */
 struct cell_server *cell_server_new(struct cell_reactor *reactor,
                                     const struct cell_server_library *library,
                                     const struct cell_server_limits *limits,
+                                    const struct cell_server_identity *identity,
                                     struct cell_error *error);
 /* Cuts off whatever is open, and listens no more. Idempotent. */
 void cell_server_close(struct cell_server *server);
