@@ -101,7 +101,8 @@ end
 
 local TOLD = {
   [400] = "the body is cut off", [408] = "the body does not come",
-  [413] = "the body is longer than %d bytes", [429] = "too much is being sent here; try again later",
+  [413] = "the body is longer than %d bytes",
+  [429] = "too much is being sent here; try again later",
 }
 
 --- The object in the body of a request; it was refused already where there is none.

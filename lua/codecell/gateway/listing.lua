@@ -46,11 +46,11 @@ local function matches(one, wanted)
     and (not wanted.after or one.started_at > wanted.after)
 end
 
--- Those that match, in their order, from the cursor on.
-local function chosen(gateway, wanted)
+-- Those of whoever asks that match, in their order.
+local function chosen(gateway, request, wanted)
   local list = {}
   for _, one in pairs(gateway:living()) do
-    if matches(one, wanted) then
+    if one.owner == request.owner and matches(one, wanted) then
       list[#list + 1] = one
     end
   end
@@ -97,14 +97,15 @@ function listing.page(gateway, request)
   if query.startedAfter and not wanted.after then
     return answer.failure(request, 400, "startedAfter: a time was expected")
   end
-  local page, following = cut(request, chosen(gateway, wanted), query,
+  local page, following = cut(request, chosen(gateway, request, wanted), query,
     function(one) return one.id end)
   if not page then
     return
   end
   local running = 0
   for _, one in pairs(gateway:living()) do
-    running = running + (one:is_paused() and 0 or 1)
+    local counts = one.owner == request.owner and not one:is_paused()
+    running = running + (counts and 1 or 0)
   end
   for i = 1, #page do
     page[i] = page[i]:listed()
@@ -114,7 +115,7 @@ end
 
 function listing.old(gateway, request)
   local list = json.list()
-  for i, one in ipairs(chosen(gateway, { states = { running = true },
+  for i, one in ipairs(chosen(gateway, request, { states = { running = true },
     metadata = metadata_of(answer.form(request.query).metadata) })) do
     list[i] = one:listed()
   end
@@ -131,7 +132,8 @@ function listing.snapshots(gateway, request)
   end
   local list = {}
   for _, one in ipairs(all) do
-    if (not query.sandboxID or gateway.snapshots[one.id] == query.sandboxID)
+    if gateway:may_use(request, one.id)
+      and (not query.sandboxID or gateway.snapshots[one.id] == query.sandboxID)
       and (not query.name or one.name == query.name) then
       list[#list + 1] = { snapshotID = one.id, names = json.list({ one.name }) }
     end
@@ -178,16 +180,22 @@ function listing.template(gateway, request)
     return answer.failure(request, 501, "codecell serve builds no templates: use codecell template")
   elseif request.method == "GET" then
     local id, err = wishes.template(name)
+    if id and not gateway:may_use(request, id) then
+      return answer.failure(request, 404, ("template '%s' not found"):format(name))
+    end
     if not id then
       return answer.error(request, err)
     end
     return answer.json(request, 200, alias and { templateID = id, public = true } or shown(id))
   end
+  if not gateway:may_use(request, name) then
+    return answer.failure(request, 404, ("template '%s' not found"):format(name))
+  end
   local removed, err = codecell.snapshot.remove(name)
   if not removed then
     return answer.error(request, err)
   end
-  gateway.snapshots[name] = nil
+  gateway.snapshots[name], gateway.owners[name] = nil, nil
   answer.empty(request, 204)
 end
 

@@ -1,5 +1,6 @@
---- Which pages of browsers may ask a gateway that asks nobody for a key: its own. A page of somebody
---- else's names itself (Origin), and one whose name was made to lead here names itself too (Host).
+--- Which pages of browsers may ask a gateway that asks nobody for a key: its own. A page of
+--- somebody else's names itself (Origin), and one whose name was made to lead here names itself too
+--- (Host).
 local origin = {}
 
 local function host_of(text)

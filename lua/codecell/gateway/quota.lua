@@ -1,4 +1,5 @@
---- How much may be asked for: requests a second, sandboxes at once, requests to one sandbox at once.
+--- How much may be asked for: requests a second, sandboxes at once, requests to one sandbox at
+--- once.
 local answer = require "codecell.gateway.answer"
 local reactor = require "codecell.reactor"
 
@@ -12,7 +13,9 @@ local LONGEST = 60 -- seconds that a client is told to wait at most
 ---@field sandboxes integer? at once, of all
 ---@field key_sandboxes integer? at once, of one key
 ---@field connections integer requests to one sandbox that are answered at once
----@field making integer sandboxes that are being made
+---@field package buckets table<string, {left: number, at: number}>
+---@field package making table<string, integer> sandboxes that are being made, by owner
+---@field package making_count integer
 local Quota = {}
 Quota.__index = Quota
 
@@ -25,25 +28,30 @@ function quota.new(given)
     buckets = {}, making = {}, making_count = 0 }, Quota)
 end
 
--- Refuse as section "rate limits" of E2B's API has it.
-local function refuse(request, message, limit, seconds)
-  local wait = ("%d"):format(math.min(math.max(math.ceil(seconds), 1), LONGEST))
+---@class codecell.GatewayRefusal
+---@field message string
+---@field limit integer
+---@field seconds number until it may go better
+
+--- Refuse, as E2B's API does.
+---@param request codecell.IncomingRequest
+---@param refusal codecell.GatewayRefusal
+function quota.refuse(request, refusal)
+  local wait = ("%d"):format(math.min(math.max(math.ceil(refusal.seconds), 1), LONGEST))
   request.limited = true
-  answer.failure(request, 429, message, nil, {
-    { "Retry-After", wait }, { "RateLimit-Limit", ("%d"):format(limit) },
+  answer.failure(request, 429, refusal.message, nil, {
+    { "Retry-After", wait }, { "RateLimit-Limit", ("%d"):format(refusal.limit) },
     { "RateLimit-Remaining", "0" }, { "RateLimit-Reset", wait },
   })
-  return false
 end
 
---- One more request of that owner; else it is refused. As many as a second gives may come at once.
----@param request codecell.IncomingRequest
+--- One more request of that owner. As many as a second gives may come at once.
 ---@param owner string?
----@return boolean may_go_on
-function Quota:request(request, owner)
+---@return codecell.GatewayRefusal? refusal nil: it may go on
+function Quota:request(owner)
   local rate = self.rate
   if not rate then
-    return true
+    return nil
   end
   local now, most = reactor.now(), math.max(rate, 1)
   local bucket = self.buckets[owner or ""]
@@ -54,10 +62,10 @@ function Quota:request(request, owner)
   bucket.left = math.min(bucket.left + (now - bucket.at) * rate, most)
   bucket.at = now
   if bucket.left < 1 then
-    return refuse(request, "Rate limit exceeded", math.ceil(rate), (1 - bucket.left) / rate)
+    return { message = "Rate limit exceeded", limit = math.ceil(rate),
+      seconds = (1 - bucket.left) / rate }
   end
   bucket.left = bucket.left - 1
-  return true
 end
 
 -- How many there are, and the seconds until the first of them ends.
@@ -71,12 +79,11 @@ local function count(records, owner, of_all)
   return found, soonest
 end
 
---- One more sandbox of that owner is to be made, until `made`; else it is refused.
----@param request codecell.IncomingRequest
+--- One more sandbox of that owner is to be made, until `made`.
 ---@param owner string?
 ---@param records table<string, codecell.GatewayRecord>
----@return boolean may_go_on
-function Quota:make(request, owner, records)
+---@return codecell.GatewayRefusal? refusal nil: it may be
+function Quota:make(owner, records)
   local making = self.making[owner or ""] or 0
   local limits = {
     { self.sandboxes, true, self.making_count, "at once (%d)" },
@@ -87,13 +94,12 @@ function Quota:make(request, owner, records)
     if most then
       local living, soonest = count(records, owner, of_all)
       if living + now_made >= most then
-        return refuse(request, "the maximum number of sandboxes "
-          .. text:format(most) .. " is reached: end one, or try again later", most, soonest)
+        return { message = "the maximum number of sandboxes " .. text:format(most)
+          .. " is reached: end one, or try again later", limit = most, seconds = soonest }
       end
     end
   end
   self.making[owner or ""], self.making_count = making + 1, self.making_count + 1
-  return true
 end
 
 --- It was made, or could not be.
@@ -103,7 +109,7 @@ function Quota:made(owner)
   self.making_count = self.making_count - 1
 end
 
---- One more request to a sandbox, until `left`; else it is refused.
+--- One more request to a sandbox, until `quota.leave`; else it is refused.
 ---@param request codecell.IncomingRequest
 ---@param one codecell.GatewayRecord
 ---@return boolean may_go_on
@@ -119,7 +125,7 @@ function Quota:enter(request, one)
 end
 
 ---@param one codecell.GatewayRecord
-function Quota:leave(one)
+function quota.leave(one)
   one.visitors = one.visitors - 1
 end
 

@@ -19,7 +19,11 @@ local LOGS_MOST = 1000
 ---@field traffic string? of its ports, where they are not public
 ---@field runs table<integer, table> its processes, by number
 ---@field watchers table<string, table>
+---@field owner string? the name of the key that has made it
+---@field gateway codecell.Gateway that it is of
+---@field visitors integer requests to it that are being answered
 ---@field is_over boolean? it was killed
+---@field is_stopped boolean? because the gateway ends
 ---@field given table what it was asked for
 local Record = {}
 Record.__index = Record
@@ -31,7 +35,7 @@ Record.__index = Record
 ---@return codecell.GatewayRecord
 function record.new(sandbox, given)
   local self = setmetatable({ id = sandbox.id, sandbox = sandbox, given = given, runs = {},
-    watchers = {}, logs = {}, token = given.secure and answer.secret() or nil,
+    watchers = {}, logs = {}, owner = given.owner, token = given.secure and answer.secret() or nil,
     traffic = not given.is_public and answer.secret() or nil, started_at = os.time(),
     envs = { E2B_SANDBOX = "true", E2B_SANDBOX_ID = sandbox.id,
       E2B_TEMPLATE_ID = given.template } }, Record)
@@ -99,6 +103,7 @@ function Record:pause(keeps_memory)
   if ok then
     ok, err = self.sandbox:set_timeout(DAY)
     self:log("info", "Sandbox paused")
+    self.gateway:hear(self, "sandbox_paused")
   end
   return ok, err
 end
@@ -116,6 +121,7 @@ function Record:resume(seconds, keeps_memory)
   if ok then
     ok, err = self:extend(seconds)
     self:log("info", "Sandbox resumed")
+    self.gateway:hear(self, "sandbox_resumed")
   end
   return ok, err
 end

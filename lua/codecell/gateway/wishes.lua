@@ -129,17 +129,21 @@ end
 --- A number of seconds.
 ---@param value any
 ---@param default number?
+---@param most number? that it may be; default 24 hours
 ---@return number? seconds
 ---@return codecell.Error? err kind "invalid_argument"
-function wishes.timeout(value, default)
+function wishes.timeout(value, default, most)
+  most = most or MOST
   if value == nil or value == json.null then
-    value = default
+    value = default and math.min(default, most)
   end
   local seconds = shape.number(value)
   if not seconds or seconds <= 0 then
     return wrong("timeout: a number of seconds above 0 was expected")
-  elseif seconds > MOST then
-    return wrong(("timeout cannot be greater than %d hours"):format(MOST / 3600))
+  elseif seconds > most then
+    local is_hours = most % 3600 == 0
+    return wrong(("timeout cannot be greater than %d %s"):format(is_hours and most / 3600 or most,
+      is_hours and "hours" or "seconds"))
   end
   return seconds
 end
@@ -165,15 +169,16 @@ end
 --- All that a request to create one wants.
 ---@param body table
 ---@param lifetime number? seconds, where it names none; default 15
+---@param most number? seconds that it may be
 ---@return table? given for the record
 ---@return table|codecell.Error options of create; or err
-function wishes.read(body, lifetime)
+function wishes.read(body, lifetime, most)
   local template, name = wishes.template(body.templateID)
   local timeout, network, ok, err
   local lists = shape.table(body.network) or {}
   err = name
   if template then
-    timeout, err = wishes.timeout(body.timeout, lifetime or LEAST)
+    timeout, err = wishes.timeout(body.timeout, lifetime or LEAST, most)
   end
   if timeout then
     ok, err = check_combination(body, lists)
