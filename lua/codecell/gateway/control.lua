@@ -7,6 +7,8 @@ local listing = require "codecell.gateway.listing"
 local quota = require "codecell.gateway.quota"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
+local start = require "codecell.template.start"
+local templates = require "codecell.gateway.templates"
 local wait = require "codecell.wait"
 local wishes = require "codecell.gateway.wishes"
 
@@ -26,21 +28,37 @@ local function add(gateway, sandbox, given, owner)
   given.domain, given.cpus, given.owner = gateway.domain, core.cpu_count(), owner
   local made = record.new(sandbox, given)
   gateway.records[made.id] = made
+  local used = gateway.spawns[given.template] or { count = 0 }
+  used.count, used.at, gateway.spawns[given.template] = used.count + 1, os.time(), used
   return made
 end
 
 -- ---- /sandboxes ----
 
+-- A sandbox, with what its template starts in it.
+local function begin(wanted, given)
+  local sandbox, err = codecell.create(wanted)
+  if not sandbox or not given.start and not given.ready then
+    return sandbox, err
+  end
+  given.started, err = start.begin(sandbox, { command = given.start, ready = given.ready })
+  if not given.started then
+    sandbox:close()
+    return nil, err
+  end
+  return sandbox
+end
+
 -- Make one for whoever asks; what its policy refuses is told.
 local function make(gateway, request, wanted, given)
   local made
-  wanted.limits = gateway.limits
+  wanted.limits = gateway:limits_of(wanted.limits)
   wanted.on_event = function(event)
     if made and event.type == "refused" then
       gateway:refused(made, event)
     end
   end
-  local sandbox, err = codecell.create(wanted)
+  local sandbox, err = begin(wanted, given)
   if not sandbox then
     return nil, err
   elseif request:is_left() then -- nobody will ever know its id
@@ -322,8 +340,8 @@ local plain = {
   ["GET /v2/sandboxes"] = listing.page,
   ["GET /sandboxes/metrics"] = many_metrics,
   ["GET /snapshots"] = listing.snapshots,
-  ["GET /templates"] = listing.templates,
-  ["GET /v2/templates"] = listing.templates,
+  ["GET /templates"] = templates.list,
+  ["GET /v2/templates"] = templates.list,
 }
 
 local REFUSED = { "volumes", "volumecontent", "secrets", "teams", "api%-keys", "access%-tokens",
@@ -341,8 +359,8 @@ function control.answer(gateway, request)
   local id, rest = path:gsub("^/v2", ""):match("^/sandboxes/([^/]+)(.*)$")
   if id then
     return answer_one(gateway, request, id, rest)
-  elseif path:find("^/templates/") or path:find("^/v%d/templates") then
-    return listing.template(gateway, request)
+  elseif path:find("^/templates/?") or path:find("^/v%d/templates") then
+    return templates.answer(gateway, request)
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then

@@ -18,6 +18,7 @@ local record = require "codecell.gateway.record"
 local routing = require "codecell.gateway.routing"
 local signed = require "codecell.gateway.signed"
 local store = require "codecell.template.store"
+local uploads = require "codecell.gateway.uploads"
 local wait = require "codecell.wait"
 
 local gateway = {}
@@ -55,6 +56,11 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field snapshots table<string, string> the sandbox that each was taken of
 ---@field owners table<string, string> of snapshots
 ---@field connections fun(): integer how many clients are connected
+---@field images table<string, string> what stands for an image: a folder, or a template; "": base
+---@field builds table<string, codecell.GatewayBuild> by id
+---@field building integer how many are being done
+---@field places table<string, string> where archives may be sent, and the hash of each
+---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
 local Gateway = {}
 Gateway.__index = Gateway
 
@@ -81,7 +87,9 @@ function gateway.new(given)
     lifetime = given.lifetime or DAY, quota = quota.new(given.quota or {}),
     metrics = metrics.new(), log = given.log and log.to(given.log), problem = given.problem,
     snapshots = {}, owners = {}, asked = {}, serial = 0, busy = 0, requests = 0,
-    mark = core.random_id(6), connections = function() return 0 end }, Gateway)
+    mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
+    builds = {}, builds_serial = 0, building = 0, places = {}, places_count = 0,
+    spawns = {} }, Gateway)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     rawset(records, id, made)
     came(self, made)
@@ -187,6 +195,23 @@ function Gateway:may_use(request, id)
   return request.owner == self.keys.first or not about or about.kind ~= "snapshot"
 end
 
+--- What a sandbox is limited to: what its template wants, within what any may have.
+---@param wanted table? limits as of create
+---@return table? limits
+function Gateway:limits_of(wanted)
+  if not self.limits then
+    return wanted
+  end
+  local limits = {}
+  for name, value in pairs(wanted or {}) do
+    limits[name] = value
+  end
+  for name, most in pairs(self.limits) do
+    limits[name] = math.min(limits[name] or most, most)
+  end
+  return limits
+end
+
 --- Make the sandbox of the SDKs' debug mode, which ask for none and have no token.
 ---@return string? id
 ---@return codecell.Error? err
@@ -253,6 +278,8 @@ end
 local function answer_control(self, request)
   if request.path == "/metrics" and request.method == "GET" then
     return answer_metrics(self, request)
+  elseif uploads.answer(self, request) then -- whoever was told the place of one
+    return
   elseif self.keys then
     request.owner = self.keys:owner(request.headers["x-api-key"])
     if not request.owner then

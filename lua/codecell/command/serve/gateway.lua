@@ -1,4 +1,5 @@
 --- E2B's API on a port: what `codecell serve` is without --unix.
+local address = require "codecell.command.serve.address"
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
@@ -27,9 +28,15 @@ end
 
 -- Answer at a port; what comes there may all be for one place of one sandbox.
 local function listen(self, port, place)
-  local made, err = server.new(function(request)
+  local identity, err = address.identity(self.options)
+  if not identity then
+    return nil, err
+  end
+  local made
+  made, err = server.new(function(request)
     self.gateway:answer(request, place)
-  end, { idle = IDLE, connections = self.connections })
+  end, { idle = IDLE, connections = self.connections, certificate = identity.certificate,
+    key = identity.key })
   local found
   if made then
     found, err = made:listen({ host = self.options.host, port = port })
@@ -50,16 +57,15 @@ local function listen_debug(self)
 end
 
 -- A key that was given is its giver's: it is in no log.
-local function announce(place, new_key)
-  local url = ("http://%s:%d"):format(place.host, place.port)
-  command.write("listening on ", url, "\n")
+local function announce(options, place, new_key)
+  local variables = address.variables(options, place)
+    .. (new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
+  command.write("listening on ", address.url(options, place), "\n")
   if terminal.open(io.stdout, 1).is_terminal then
-    command.write("\nFor programs that use E2B's SDKs:\n\n  export E2B_API_URL=", url,
-      " E2B_SANDBOX_URL=", url, new_key and " E2B_API_KEY=" .. new_key or "",
-      "\n\nCtrl-C ends it, with all sandboxes.\n")
+    command.write("\nFor programs that use E2B's SDKs:\n\n", (variables:gsub("([^\n]+)",
+      "  export %1")), "\nCtrl-C ends it, with all sandboxes.\n")
   else
-    command.write("E2B_API_URL=", url, "\nE2B_SANDBOX_URL=", url, "\n",
-      new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
+    command.write(variables)
   end
   io.stdout:flush()
 end
@@ -72,13 +78,13 @@ local function count_connections(self)
   return count
 end
 
-local function new(options, keys, limits)
+local function new(options, keys, limits, images)
   local files = core.program_raise_files()
   local self = { options = options, servers = {},
     connections = math.max(math.min(CONNECTIONS, math.floor(files / SHARE)), 16) }
   self.gateway = gateway.new({ keys = keys, network = options.network, limits = limits,
     lifetime = options["max-timeout"], quota = settings.quota(options),
-    names = { options.domain }, problem = complain,
+    names = { options.domain }, problem = complain, images = images,
     log = options.log and function(line) io.stderr:write(line) end or nil })
   self.gateway.connections = function() return count_connections(self) end
   if options["max-upload"] then
@@ -95,7 +101,7 @@ local function open(self)
   if not place then
     return nil, err
   end
-  self.gateway.domain = self.options.domain or "localhost:" .. place.port
+  self.gateway.domain = address.domain(self.options, place)
   if self.options.debug then
     local ok
     ok, err = listen_debug(self)
@@ -133,7 +139,7 @@ end
 ---@return integer? status
 ---@return string? problem with the options
 function serve.run(options, fail)
-  local keys, new_key, limits, place, stop, err
+  local keys, new_key, limits, images, place, stop, err
   local problem = settings.problem(options)
   if not problem then
     keys, new_key = settings.keys(options)
@@ -142,18 +148,21 @@ function serve.run(options, fail)
   if not problem then
     limits, problem = settings.limits(options)
   end
+  if not problem then
+    images, problem = settings.images(options)
+  end
   if problem then
     return nil, problem
   end
   stop, err = core.program_stop(codecell.reactor())
-  local self = stop and new(options, keys, limits)
+  local self = stop and new(options, keys, limits, images)
   if self then
     place, err = open(self)
   end
   if not place then
     return fail(err)
   end
-  announce(place, new_key)
+  announce(options, place, new_key)
   while not stop:try_read() do
     codecell.step(SWEEP)
     self.gateway:living()

@@ -1,4 +1,5 @@
 --- What `codecell serve` was told, as the gateway takes it.
+local address = require "codecell.command.serve.address"
 local answers = require "codecell.gateway.answer"
 local create = require "codecell.create"
 local wishes = require "codecell.gateway.wishes"
@@ -32,6 +33,7 @@ function settings.problem(options)
   elseif options.network and options.network ~= "none" then
     return "--network: none"
   end
+  return address.problem(options)
 end
 
 -- ---- keys ----
@@ -118,6 +120,22 @@ function settings.limits(options)
     return nil, err.message
   end
   return limits
+end
+
+--- "debian:12=/srv/debian", "ubuntu:22.04=base": what stands for an image.
+---@param options table
+---@return table<string, string>? images
+---@return string? problem
+function settings.images(options)
+  local images = {}
+  for _, text in ipairs(options.image or {}) do
+    local name, place = text:match("^([^=%s]+)=(%S.*)$")
+    if not name then
+      return nil, "--image: NAME=FOLDER, the name of a template, or base"
+    end
+    images[name] = place ~= "base" and place or ""
+  end
+  return images
 end
 
 --- How much may be asked for.
