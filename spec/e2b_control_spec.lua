@@ -253,8 +253,33 @@ describe("the control plane of E2B", function()
       json = { cpu_count = 4, cpu_used_pct = 1, mem_used = 7, mem_total = 8 } } }
     local metrics = codecell.assert(sandbox:get_metrics())
     assert.same({ cpu_count = 2, cpu_used_pct = 12.5, memory_used = 100, memory_total = 200,
-      disk_used = 300, disk_total = 400 }, metrics)
+      disk_used = 300, disk_total = 400, time = 1785578400 }, metrics)
     assert.equal(7, codecell.assert(sandbox:get_metrics()).memory_used)
+  end)
+
+  it("tells what it has used, of a time", function()
+    local sandbox = with_sandbox { { method = "GET", path = "/metrics", json = json.list {
+      { timestampUnix = 1, timestamp = "2026-08-01T10:00:00Z", memUsed = 1 },
+      { timestamp = "2026-08-01T10:00:05Z", memUsed = 2 } } } }
+    local list = codecell.assert(sandbox:get_metrics { from = 1785578399.5, to = 1785578405.5 })
+    assert.same({ 1785578400, 1, 1785578405, 2 }, { list[1].time, list[1].memory_used,
+      list[2].time, list[2].memory_used })
+    assert.truthy(server:requests()[1].path:find("?start=1785578399&end=1785578406", 1, true))
+  end)
+
+  it("asks of sandboxes by their number alone", function()
+    server:script { { method = "GET", path = e2b.id, json = e2b.detail { state = "paused" } },
+      { method = "POST", path = e2b.id .. "/timeout$", status = 204 },
+      { method = "POST", path = e2b.id .. "/pause$", times = 1, status = 204 },
+      { method = "POST", path = e2b.id .. "/pause$", status = 409, json = { code = 409 } } }
+    local account = codecell.e2b.account { api_key = e2b.key, api_url = server.url }
+    assert.equal("paused", codecell.assert(account:get_info(e2b.id)).state)
+    assert.is_true(account:set_timeout(e2b.id, 5))
+    assert.is_true(account:pause(e2b.id))
+    assert.is_false(account:pause(e2b.id, { keep_memory = false }))
+    local none, err = account:get_info("inothing")
+    assert.is_nil(none)
+    assert.equal("system", err.kind) -- the script has no such rule
   end)
 
   it("sets its time, in whole seconds and rounded up", function()
@@ -415,11 +440,23 @@ describe("the control plane of E2B", function()
     assert.equal("8080-" .. e2b.id .. ".e2b.app", sandbox:get_host(8080))
   end)
 
+  it("gives the token that visitors need where ports are not public", function()
+    server:script { { method = "POST", path = "^/sandboxes$", status = 201,
+      json = e2b.record { trafficAccessToken = "t0ken", domain = "eu.example" } } }
+    local sandbox = codecell.assert(codecell.create(server:options { public_traffic = false }))
+    sandbox:detach()
+    assert.equal("t0ken", sandbox:get_traffic_token())
+    assert.equal("8080-" .. e2b.id .. ".eu.example", sandbox:get_host(8080))
+    assert.is_nil(with_sandbox({}):get_traffic_token())
+  end)
+
   it("has nothing to make in debug mode", function()
     server:script {}
     local sandbox = codecell.assert(codecell.create { backend = "e2b", debug = true,
       sandbox_url = server.url })
     assert.equal("debug_sandbox_id", sandbox.id)
+    assert.equal("localhost:8080", sandbox:get_host(8080))
+    assert.is_true(sandbox:set_timeout(60))
     assert.is_true(sandbox:kill())
     sandbox:close()
     assert.same({}, server:requests())
