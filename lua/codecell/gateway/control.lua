@@ -9,6 +9,9 @@ local shape = require "codecell.e2b.shape"
 local start = require "codecell.template.start"
 local templates = require "codecell.gateway.templates"
 local uploads = require "codecell.gateway.uploads"
+local vault = require "codecell.gateway.vault"
+local volume_content = require "codecell.gateway.volume_content"
+local volumes = require "codecell.gateway.volumes"
 local wishes = require "codecell.gateway.wishes"
 
 local control = {}
@@ -48,8 +51,29 @@ local function make(wanted, given)
   return sandbox
 end
 
-local function create_of(gateway, request, body, lifetime)
+-- What a request wants of a sandbox, with the secrets and volumes that it names.
+local function read(gateway, request, body, lifetime)
+  local said = body.network
+  local network, err = vault.fill(gateway, said, request.owner)
+  if network == nil and said ~= nil then
+    return nil, err
+  end
+  body.network = network
   local given, wanted = wishes.read(body, lifetime)
+  if not given then
+    return nil, wanted
+  end
+  given.network = shape.table(said)
+  wanted.mounts, err = volumes.mounts(gateway, body.volumeMounts, request.owner)
+  if err then
+    return nil, err
+  end
+  given.volumes = wanted.mounts and body.volumeMounts
+  return given, wanted
+end
+
+local function create_of(gateway, request, body, lifetime)
+  local given, wanted = read(gateway, request, body, lifetime)
   if not given then
     return answer.error(request, wanted)
   end
@@ -204,14 +228,18 @@ verbs["GET /logs"] = function(_, request, found)
     logEntries = entries })
 end
 
-verbs["PUT /network"] = function(_, request, found)
+verbs["PUT /network"] = function(gateway, request, found)
   local body = answer.body(request, BODY_MOST)
   if not body then
     return
   elseif found:is_paused() then
     return answer.failure(request, 409, ("Sandbox %s is not running"):format(found.id))
   end
-  local wanted, err = wishes.network(body.allow_internet_access, body)
+  local filled, err = vault.fill(gateway, body, request.owner)
+  local wanted
+  if filled then
+    wanted, err = wishes.network(body.allow_internet_access, filled)
+  end
   local ok
   if wanted then
     ok, err = found.sandbox:update_network(wanted)
@@ -298,7 +326,7 @@ local plain = {
   ["GET /v2/templates"] = templates.list,
 }
 
-local REFUSED = { "volumes", "volumecontent", "secrets", "teams", "api%-keys", "access%-tokens",
+local REFUSED = { "teams", "api%-keys", "access%-tokens",
   "nodes", "admin" }
 
 -- As OpenMetrics has it.
@@ -324,7 +352,7 @@ function control.answer(gateway, request)
   local path = request.path
   if path == "/health" then
     return answer.json(request, 200, { status = "ok" })
-  elseif uploads.answer(gateway, request) then
+  elseif uploads.answer(gateway, request) or volume_content.answer(gateway, request) then
     return
   elseif gateway.key and not answer.is_same(request.headers["x-api-key"], gateway.key) then
     return answer.failure(request, 401, "Invalid API key")
@@ -340,6 +368,10 @@ function control.answer(gateway, request)
     return answer_one(gateway, request, id, rest)
   elseif path:find("^/templates/?") or path:find("^/v%d/templates") then
     return templates.answer(gateway, request)
+  elseif path:find("^/volumes/?") then
+    return volumes.answer(gateway, request)
+  elseif path:find("^/secrets/?") then
+    return vault.answer(gateway, request)
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then

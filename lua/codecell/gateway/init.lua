@@ -9,6 +9,7 @@ local ports = require "codecell.gateway.ports"
 local record = require "codecell.gateway.record"
 local routing = require "codecell.gateway.routing"
 local signed = require "codecell.gateway.signed"
+local volumes = require "codecell.gateway.volumes"
 
 local gateway = {}
 
@@ -29,18 +30,29 @@ local DEBUG_TIME = 86400
 ---@field building integer how many are being done
 ---@field places table<string, string> where archives may be sent, and the hash of each
 ---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
+---@field secrets codecell.GatewaySecret[]
+---@field volumes table<string, codecell.GatewayVolume> by id
+---@field volumes_folder string? where they lie
+---@field is_secure boolean? it is reached by HTTPS
 local Gateway = {}
 Gateway.__index = Gateway
 
 --- A gateway without sandboxes.
 ---@param given {key: string?, domain: string?, network: "none"|nil,
----images: table<string, string>?}
+---images: table<string, string>?, volumes: string?, is_secure: boolean?}
 ---@return codecell.Gateway
 function gateway.new(given)
   local self = setmetatable({ key = given.key, domain = given.domain, network = given.network,
     snapshots = {}, asked = {}, serial = 0, requests = 0, images = given.images or {},
     builds = {}, builds_serial = 0, building = 0, places = {}, places_count = 0,
-    spawns = {} }, Gateway)
+    spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
+    is_secure = given.is_secure }, Gateway)
+  if given.volumes then
+    self.volumes = volumes.load(given.volumes)
+  end
+  for _ in pairs(self.volumes) do
+    self.volumes_count = self.volumes_count + 1
+  end
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     self.serial = self.serial + 1
     made.serial = self.serial
@@ -71,6 +83,7 @@ function Gateway:living()
   for _, id in ipairs(gone) do
     self:drop(self.records[id])
   end
+  volumes.sweep(self)
   return self.records
 end
 

@@ -157,7 +157,7 @@ function Record:listed()
     memoryMB = math.floor(limits.memory.value / MIB),
     diskSizeMB = math.floor(limits.disk.value / MIB), metadata = self.given.metadata,
     state = self:is_paused() and "paused" or "running",
-    volumeMounts = codecell.json.list(),
+    volumeMounts = codecell.json.list(self.given.volumes or {}),
   }
 end
 

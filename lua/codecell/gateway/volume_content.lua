@@ -6,6 +6,7 @@ local json = require "codecell.json"
 local paths = require "codecell.gateway.paths"
 local shape = require "codecell.e2b.shape"
 local volumes = require "codecell.gateway.volumes"
+local wait = require "codecell.wait"
 
 local content = {}
 
@@ -71,8 +72,8 @@ exec realpath -- "$1"
 ! [ -d "$1" ] || exit 46
 [ "$3" = force ] || { ! [ -e "$1" ] && ! [ -L "$1" ]; } || exit 46
 new="$place/$4"
-cat > "$new" && { [ -z "$2" ] || chmod -- "$2" "$new"; } && mv -T -- "$new" "$(realpath -m -- "$1")" \
-  || { rm -f -- "$new"; exit 1; }
+cat > "$new" && { [ -z "$2" ] || chmod -- "$2" "$new"; } \
+  && mv -T -- "$new" "$(realpath -m -- "$1")" || { rm -f -- "$new"; exit 1; }
 ]] .. TELL,
   remove = BEGIN .. THERE .. [[
 [ "$1" != ]] .. ROOT .. [[ ] || exit 45
@@ -263,22 +264,14 @@ verbs["GET /file"] = function(request, keeper, path)
   source:close()
 end
 
--- What a request brings, into a program.
+-- What a request brings, into a program, until it has ended. nil: not all has come.
 local function pour(request, process)
-  while true do
-    local chunk, err = request:read()
-    if err then
-      return nil, err
-    elseif not chunk then
-      process:close_input()
-      return true
-    end
-    local ok
-    ok, err = process:write(chunk, HOUR)
-    if not ok then
-      return false, err -- it has ended, and says why
-    end
-  end
+  local chunk, err
+  repeat
+    chunk, err = request:read()
+  until not chunk or not process:write(chunk, HOUR)
+  process:close_input()
+  return not err or nil
 end
 
 verbs["PUT /file"] = function(request, keeper, path, query)
@@ -293,13 +286,12 @@ verbs["PUT /file"] = function(request, keeper, path, query)
   if not process then
     return fail(request, path, nil, err)
   end
-  local poured, result
-  poured, err = pour(request, process)
-  if poured == nil then -- the client has gone: nothing of it stays
+  if not pour(request, process) then -- the client has gone: nothing of it stays
     process:kill()
     process:close()
     return run(keeper, "remove", (path:gsub("[^/]*$", name)))
   end
+  local result
   result, err = process:wait(HOUR)
   process:close()
   tell_one(request, 201, path, result, err)
@@ -320,8 +312,11 @@ local function serve(one, request, rest)
     return fail(request, path, nil, err)
   end
   one.busy = (one.busy or 0) + 1
-  called(request, keeper, path, query)
+  local ok, problem = wait.call(called, request, keeper, path, query)
   one.busy = one.busy - 1
+  if not ok then
+    error(problem, 0)
+  end
 end
 
 --- Answer a request for the files of a volume, if it is one. The volume's token is the right to it.

@@ -45,8 +45,8 @@ function volumes.check(path)
   if path:sub(1, 1) ~= "/" then
     return nil, errors.new("invalid_argument", "--volumes: an absolute path expected")
   elseif about.for_root and (about.uid == 0 or about.gid == 0) then
-    return nil, errors.new("denied_by_policy", ("--volumes: %s belongs to root, and code will write "
-      .. "there; give it to another user: chown nobody:nogroup %s"):format(path, path))
+    return nil, errors.new("denied_by_policy", ("--volumes: %s belongs to root, and code will "
+      .. "write there; give it to another user: chown nobody:nogroup %s"):format(path, path))
   elseif not about.for_root and not about.is_ours then
     return nil, errors.new("permission_denied", ("--volumes: %s belongs to another user"):format(
       path))
@@ -146,7 +146,8 @@ function volumes.mounts(gateway, given, owner)
     local name, path = shape.text(wanted.name), shape.text(wanted.path)
     local found = name and named(gateway, name, owner)
     if not name or not path or path:sub(1, 1) ~= "/" then
-      return nil, errors.new("invalid_argument", "volumeMounts: a name and an absolute path expected")
+      return nil, errors.new("invalid_argument",
+        "volumeMounts: a name and an absolute path expected")
     elseif not found then
       return nil, errors.new("not_found", ("volume '%s' not found"):format(name))
     end
@@ -154,7 +155,7 @@ function volumes.mounts(gateway, given, owner)
   end
   local ok, problem = pcall(mounts.check, list, 0)
   if not ok then
-    return nil, errors.new("invalid_argument", (tostring(problem):gsub("create: mounts",
+    return nil, errors.new("invalid_argument", (tostring(problem):gsub("^.-create: mounts",
       "volumeMounts")))
   end
   return list[1] and list

@@ -45,14 +45,15 @@ local function headers_of(rule)
   return shape.texts((shape.table(first.transform) or {}).headers)
 end
 
--- `${e2b...}` is filled in by nobody here, and goes out to nobody.
+-- What is left of `${e2b...}` is filled in by nobody, and goes out to nobody.
 local function rules_of(given)
   local rules = {}
   for host, rule in pairs(shape.table(given) or {}) do
     rules[host] = { headers = headers_of(rule) }
     for _, value in pairs(rules[host].headers) do
       if value:find("${e2b.", 1, true) then
-        return wrong("network.rules: secrets and identity tokens are not kept here")
+        return wrong("network.rules: there are no identity tokens here; secrets are "
+          .. "${e2b.secrets.NAME}")
       end
     end
   end
@@ -130,8 +131,6 @@ local function check_combination(body, network)
     return wrong("autoPauseMemory: false needs autoPause")
   elseif network.allowPublicTraffic == false and body.secure ~= true then
     return wrong("network.allowPublicTraffic: false needs secure")
-  elseif #(shape.table(body.volumeMounts) or {}) > 0 then
-    return wrong("volumeMounts: volumes are not kept here")
   end
   for _, name in ipairs(UNKNOWN) do
     if shape.table(body[name]) then

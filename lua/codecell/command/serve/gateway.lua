@@ -9,6 +9,7 @@ local plane = require "codecell.e2b.plane"
 local reactor = require "codecell.reactor"
 local server = require "codecell.server"
 local shape = require "codecell.e2b.shape"
+local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
 
 local serve = {}
@@ -133,15 +134,23 @@ function serve.run(options, fail)
   if wrong or problem then
     return nil, wrong or problem
   end
+  local ok, err = true, nil
+  if options.volumes then
+    ok, err = volumes.check(options.volumes)
+  end
+  if not ok then
+    return fail(err)
+  end
   local key, is_new = key_of(options)
-  local answering = gateway.new({ key = key, network = options.network, images = images })
-  local place, err = listen(options, answering, tonumber(options.port or PORT))
+  local answering = gateway.new({ key = key, network = options.network, images = images,
+    volumes = options.volumes, is_secure = options["tls-cert"] ~= nil })
+  local place
+  place, err = listen(options, answering, tonumber(options.port or PORT))
   if not place then
     return fail(err)
   end
   answering.domain = address.domain(options, place)
   if options.debug then
-    local ok
     ok, err = listen_debug(options, answering)
     if not ok then
       return fail(err)
