@@ -17,7 +17,7 @@ describe("secrets of the gateway #C09 #M10", function()
     outside = web.is_possible() and web.start()
   end)
   teardown(function()
-    answering:close()
+    answering:close(0)
     server:close()
     if outside then
       web.stop(outside)

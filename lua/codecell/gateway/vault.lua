@@ -5,8 +5,8 @@ local answer = require "codecell.gateway.answer"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local listing = require "codecell.gateway.listing"
+local reach = require "codecell.gateway.reach"
 local shape = require "codecell.e2b.shape"
-local wishes = require "codecell.gateway.wishes"
 
 local vault = {}
 
@@ -122,8 +122,8 @@ local function refresh(gateway)
   for _, one in pairs(gateway:living()) do
     local given = one.given
     local network, uses = vault.fill(gateway, given.network, one.owner, true)
-    if uses and not one:is_paused() then
-      one.sandbox:update_network(wishes.network(given.internet, network) or "none")
+    if uses and gateway.network ~= "none" then
+      reach.set(one.sandbox, reach.read(given.internet, network) or "none")
     end
   end
 end

@@ -73,18 +73,16 @@ local function read_about(folder, id)
   end
 end
 
---- Those that are in a folder from before.
----@param folder string
----@return table<string, codecell.GatewayVolume>
-function volumes.load(folder)
-  local all = {}
-  for _, entry in ipairs(core.host_list(folder) or {}) do
+--- Find those that are in the folder from before.
+---@param gateway codecell.Gateway
+function volumes.load(gateway)
+  local folder = gateway.volumes_folder
+  for _, entry in ipairs(folder and core.host_list(folder) or {}) do
     local one = entry.type == "dir" and entry.name:find("^%x+$") and read_about(folder, entry.name)
     if one then
-      all[one.id] = one
+      gateway.volumes[one.id], gateway.volumes_count = one, gateway.volumes_count + 1
     end
   end
-  return all
 end
 
 local function write_about(folder, one)
