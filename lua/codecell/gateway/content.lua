@@ -37,11 +37,17 @@ local function part_of(header, size)
   return first, last - first + 1
 end
 
+-- Files come from the code, and their signed URLs are opened in browsers, at the host of the page:
+-- none of them may do anything there. The reader of PDF that browsers have needs to be left alone.
+local LOCKED = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
 local function fields_of(path)
   local name = path:match("([^/]*)$"):gsub('[%c"\\]', "_")
-  return { { "Content-Type", kind_of(path) }, { "Vary", "Accept-Encoding" },
+  local kind = kind_of(path)
+  return { { "Content-Type", kind }, { "Vary", "Accept-Encoding" },
     { "Accept-Ranges", "bytes" }, { "X-Content-Type-Options", "nosniff" },
-    { "Content-Disposition", ('inline; filename="%s"'):format(name) } }
+    { "Content-Disposition", ('inline; filename="%s"'):format(name) },
+    kind ~= KINDS.pdf and { "Content-Security-Policy", LOCKED } or nil }
 end
 
 local function send(request, source, length)

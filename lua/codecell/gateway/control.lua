@@ -3,7 +3,9 @@ local answer = require "codecell.gateway.answer"
 local codecell = require "codecell"
 local core = require "codecell.core"
 local json = require "codecell.json"
+local live = require "codecell.gateway.live"
 local listing = require "codecell.gateway.listing"
+local page = require "codecell.gateway.page"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local wishes = require "codecell.gateway.wishes"
@@ -18,6 +20,16 @@ local FORKS_MOST = 100
 local function unknown(request, id)
   answer.failure(request, 404,
     ("Sandbox \"%s\" doesn't exist or you don't have access to it"):format(id))
+end
+
+-- What a sandbox is refused, and what else happens to it, is told to its record.
+local function listener(gateway)
+  return function(event)
+    local found = gateway.records[event.sandbox]
+    if found then
+      found:hear(event)
+    end
+  end
 end
 
 local function add(gateway, sandbox, given)
@@ -35,6 +47,7 @@ local function create_of(gateway, request, body, lifetime)
     return answer.error(request, wanted)
   end
   wanted.network = gateway.network or wanted.network
+  wanted.on_event = listener(gateway)
   local sandbox, err = codecell.create(wanted)
   if not sandbox then
     return answer.failure(request, err.kind == "limit_exceeded" and 429
@@ -275,6 +288,7 @@ local plain = {
   ["GET /v2/sandboxes"] = listing.page,
   ["GET /sandboxes/metrics"] = many_metrics,
   ["GET /snapshots"] = listing.snapshots,
+  ["GET /codecell/live"] = live.answer,
   ["GET /templates"] = listing.templates,
   ["GET /v2/templates"] = listing.templates,
 }
@@ -305,6 +319,8 @@ function control.answer(gateway, request)
   local path = request.path
   if path == "/health" then
     return answer.json(request, 200, { status = "ok" })
+  elseif path == "/" and (request.method == "GET" or request.method == "HEAD") then
+    return page.answer(gateway, request)
   elseif gateway.key and not answer.is_same(request.headers["x-api-key"], gateway.key) then
     return answer.failure(request, 401, "Invalid API key")
   end
