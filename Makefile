@@ -68,11 +68,12 @@ WARDEN_COMPILE = $(WARDEN_CC) $(DIALECT) $(WARNINGS) $(WARDEN_EXTRA) -Os -fno-pi
 
 # ---- what there is ----
 
-BINDING_SOURCES := $(wildcard src/lua_*.c)
-ENGINE_SOURCES := $(filter-out $(BINDING_SOURCES),$(wildcard src/*.c src/egress/*.c src/http/*.c))
+BINDING_SOURCES := $(wildcard src/lua/*.c)
+ENGINE_FOLDERS := src $(addprefix src/,bytes egress host http process reactor sandbox start wire)
+ENGINE_SOURCES := $(wildcard $(ENGINE_FOLDERS:%=%/*.c))
 WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
 	src/zygote/parcel.c \
-	src/frame.c src/pack.c src/tar.c src/egress/name.c src/egress/query.c
+	src/wire/frame.c src/wire/pack.c src/bytes/tar.c src/egress/name.c src/egress/query.c
 KERNELS := $(wildcard src/kernels/*.*)
 # The interpreter that sandboxes run, if there is one: see .ci/marshal_kernels.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3 2>/dev/null))
@@ -119,7 +120,7 @@ $(BUILD)/engine/embed_%.o: $(BUILD)/embed/embed_%.c | tools
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-$(BUILD)/$(LUA_ABI)/lua_%.o: src/lua_%.c | tools
+$(BUILD)/$(LUA_ABI)/lua/%.o: src/lua/%.c | tools
 	@mkdir -p $(@D)
 	$(COMPILE) $(LUA_CFLAGS) -c -o $@ $<
 
@@ -164,10 +165,11 @@ $(CURL): $(CURL_OBJECTS)
 
 # What needs libmicrohttpd: loaded by the first server that is made.
 ifdef MICROHTTPD_LIBDIR
-MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd
+MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd -lgnutls
 endif
-MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd 2>/dev/null)
-MICROHTTPD_LIBS ?= $(shell pkg-config --libs libmicrohttpd 2>/dev/null || echo -lmicrohttpd)
+MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd gnutls 2>/dev/null)
+MICROHTTPD_LIBS ?= $(shell pkg-config --libs libmicrohttpd gnutls 2>/dev/null || \
+	echo -lmicrohttpd -lgnutls)
 MICROHTTPD_SOURCES := $(wildcard src/microhttpd/*.c) src/http/queue.c src/error.c
 MICROHTTPD_OBJECTS := $(MICROHTTPD_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/microhttpd/%.o)
 
@@ -240,7 +242,7 @@ $(COMMAND): $(MAKEFILE_LIST)
 # ---- layers: the engine knows no Lua, and Lua goes through the binding ----
 
 $(BUILD)/layers.checked: .ci/layers $(ENGINE_SOURCES) $(BINDING_SOURCES) \
-		$(wildcard src/*.h src/egress/*.h src/http/*.h src/warden/*) $(LUA_FILES)
+		$(wildcard $(ENGINE_FOLDERS:%=%/*.h) src/lua/*.h src/warden/*) $(LUA_FILES)
 	@mkdir -p $(@D)
 	@.ci/layers
 	@touch $@
@@ -419,6 +421,7 @@ $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) $(LINK_FUZZ)
 $(BUILD)/tests/handover_fuzz: LINK_FUZZ = src/microhttpd/call.c src/microhttpd/daemon.c \
+	src/microhttpd/identity.c \
 	$(MICROHTTPD_LIBS)
 
 # ---- figures, manual, installation ----

@@ -36,7 +36,7 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Sandbox",
-    files = { "lua/codecell/sandbox.lua", "lua/codecell/keeping.lua" },
+    files = { "lua/codecell/sandbox.lua", "lua/codecell/sandbox/keeping.lua" },
     text = "What `codecell.create` returns. It ends when it is closed or collected, at its timeout,"
       .. " and with the program that made it.",
     receivers = { Sandbox = "sandbox" },
@@ -82,7 +82,8 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Files",
-    files = { "lua/codecell/files.lua", "lua/codecell/watcher.lua", "lua/codecell/archive.lua" },
+    files = { "lua/codecell/files.lua", "lua/codecell/files/watcher.lua",
+      "lua/codecell/files/archive.lua" },
     text = "Those of a sandbox, in and out, and what happens to them.",
     receivers = { Files = "sandbox.files", Watcher = "watcher", Archive = "archive" },
   },

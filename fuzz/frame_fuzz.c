@@ -6,15 +6,15 @@
 ** `make fuzz` runs it for a minute; without an end, with what it finds kept:
 **   make fuzz FUZZ_SECONDS=0
 ** by hand: clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc \
-**            fuzz/frame_fuzz.c src/frame.c src/pack.c
+**            fuzz/frame_fuzz.c src/wire/frame.c src/wire/pack.c
 **          ./a.out fuzz/corpus/frame
 ** An input that fails is written as crash-...; run with its name alone, it
 ** fails again. Seeds are recorded messages; new ones that matter go to
 ** fuzz/corpus/frame.
 */
-#include "frame.h"
-#include "pack.h"
-#include "protocol.h"
+#include "wire/frame.h"
+#include "wire/pack.h"
+#include "wire/protocol.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 ** taken has a name that leads down, and a size that ends. Sums are mended
 ** first, so that what is behind them is met.
 */
-#include "tar.h"
+#include "bytes/tar.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@
 ** Run as frame_fuzz.c says, linked with the whole engine.
 */
 #include "descriptor.h"
-#include "process.h"
+#include "process/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>

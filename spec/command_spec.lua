@@ -40,7 +40,7 @@ describe("codecell", function()
       ["rum"] = "unknown command rum; did you mean run?",
       ["serve all"] = "takes no arguments",
       ["serve --port x"] = "--port: a number",
-      ["serve --key a --open"] = "not both",
+      ["serve --api-key a --no-auth"] = "not both",
       ["bench"] = "give one of start",
       ["--json run"] = "before a command",
       ["run --timout 3 -c 1"] = "unknown option --timout; did you mean --timeout?",

@@ -124,7 +124,7 @@ describe("a context #user", function()
   end)
 end)
 
--- Kernels that say what the real ones do not, in the frames of src/protocol.h.
+-- Kernels that say what the real ones do not, in the frames of src/wire/protocol.h.
 local KERNEL = [[
 import os, struct
 def parts(**named):

@@ -1,4 +1,4 @@
-local diff = require "codecell.diff"
+local diff = require "codecell.project.diff"
 local shell = require "spec.support.shell"
 
 describe("diff", function()

@@ -1,5 +1,5 @@
 require "codecell"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local inflate = require "codecell.packages.inflate"
 local managers = require "codecell.packages.managers"
 

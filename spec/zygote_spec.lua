@@ -534,7 +534,7 @@ describe("a pool without a zygote #user", function()
   end)
 
   it("has none for what has come out of a sandbox or an image #S120", function()
-    local zygote = require "codecell.zygote"
+    local zygote = require "codecell.pool.zygote"
     assert.is_table(zygote.new({}, { "python" }, { "random" }))
     for _, brings in ipairs({ { home = { "/folder" } }, { root = "/folder" },
       { offer = { policy = { given = { install = { "a" } } } } } }) do

@@ -4,8 +4,8 @@ local errors = require "codecell.errors"
 local interpreters = require "codecell.languages.interpreters"
 local options = require "codecell.options"
 local process = require "codecell.process"
-local running = require "codecell.running"
-local signals = require "codecell.signals"
+local running = require "codecell.process.running"
+local signals = require "codecell.process.signals"
 local wait = require "codecell.wait"
 
 local TIMEOUT = 60

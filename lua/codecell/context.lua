@@ -1,9 +1,9 @@
 --- codecell.Context: a session of one language, with variables of its own.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local kernel = require "codecell.kernel"
+local kernel = require "codecell.context.kernel"
 local languages = require "codecell.languages"
-local program = require "codecell.program"
+local program = require "codecell.context.program"
 
 local context = {}
 
@@ -34,7 +34,7 @@ function Context:fork()
   if not sandbox or sandbox:_closed() then
     error("fork: sandbox is closed", 2)
   end
-  return require("codecell.branch").fork(sandbox, self)
+  return require("codecell.context.branch").fork(sandbox, self)
 end
 
 local function uuid()

@@ -1,5 +1,6 @@
 --- sandbox.files: the files of a sandbox. All paths are resolved inside it.
 local errors = require "codecell.errors"
+local metadata = require "codecell.metadata"
 local options = require "codecell.options"
 
 local INLINE = 65536 -- bytes that go in the message itself
@@ -115,6 +116,26 @@ local function read_all(descriptor, length)
   return table.concat(pieces)
 end
 
+-- What one call may make of a file, whose size is not always known before its end.
+local function read_bounded(self, path, content, offset, length)
+  local size, most = content:size(), self._sandbox._reads or self._sandbox._holds
+  local wanted = math.min(length or math.huge, size and math.max(size - offset, 0) or most + 1)
+  local bytes, err
+  if wanted <= most or not size and not length then
+    content:seek(offset)
+    bytes, err = read_all(content, wanted)
+  else -- a file with holes says any size
+    content:close()
+  end
+  if err or bytes and #bytes <= most then
+    return bytes, err
+  end
+  return nil, errors.new("limit_exceeded",
+    ("read %s: %s are more than %s (%.0f); read parts, by offset and length"):format(path,
+      bytes and "its bytes" or ("%.0f bytes"):format(wanted),
+      self._sandbox._reads and "one call reads" or "limits.disk", most))
+end
+
 --- The bytes of a file.
 ---@param path string relative ones start at /home/user; "~" is understood
 ---@param given table? `offset` (0), `length` (to the end), `user`
@@ -134,16 +155,7 @@ function Files:read(path, given)
   if not content or type(content) == "string" then
     return content, err
   end
-  local wanted = math.min(length or math.huge, math.max(content:size() - offset, 0))
-  local most = self._sandbox._holds
-  if wanted > most then -- a file with holes says any size
-    content:close()
-    return nil, errors.new("limit_exceeded",
-      ("read %s: %.0f bytes are more than limits.disk (%.0f); read parts, by offset and length")
-        :format(path, wanted, most))
-  end
-  content:seek(offset)
-  return read_all(content, wanted)
+  return read_bounded(self, path, content, offset, length)
 end
 
 local WRITE = {
@@ -175,15 +187,19 @@ end
 --- Write a file; missing directories are made.
 ---@param path string
 ---@param data string bytes
----@param given table? `mode` (of a new file 0644), `metadata`, `user`
+---@param given table? `mode` (of a new file 0644), `metadata` (kept with the file until it is
+---written again: names and values of printable ASCII, 4096 bytes in all), `user`
 ---@return codecell.EntryInfo? entry
 ---@return codecell.Error? err kinds "no_space", "permission_denied", "invalid_argument" (a
----directory)
+---directory), "unsupported" (metadata on a kernel older than 6.6)
 function Files:write(path, data, given)
   usable(self, "write")
   local ok, err = check_path("write", path)
   options.argument("write", "data", data, "data")
   given = options.check("write", given, WRITE)
+  if ok then
+    ok, err = metadata.check("write", given.metadata or {})
+  end
   if not ok then
     return nil, err
   end
@@ -388,7 +404,7 @@ function Files:upload(host_path, path)
   if not ok then
     return nil, err
   end
-  ok, err = require("codecell.transfer").upload(sandbox, host_path, path)
+  ok, err = require("codecell.files.transfer").upload(sandbox, host_path, path)
   if not ok then
     return nil, err
   end
@@ -413,7 +429,8 @@ function Files:download(path, host_path, given)
   if not ok then
     return nil, err
   end
-  return require("codecell.transfer").download(sandbox, path, host_path, given.links == "skip")
+  local transfer = require "codecell.files.transfer"
+  return transfer.download(sandbox, path, host_path, given.links == "skip")
 end
 
 -- The paths of an argument of `archive`, or nil, err.
@@ -456,7 +473,7 @@ function Files:archive(paths)
   if not list then
     return nil, err
   end
-  return require("codecell.archive").new(sandbox, list)
+  return require("codecell.files.archive").new(sandbox, list)
 end
 
 return files

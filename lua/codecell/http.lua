@@ -2,7 +2,7 @@
 --- machine's is looked at, and TLS is always verified.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"

@@ -322,3 +322,4 @@ error("codecell.meta is for language servers; it is never required")
 ---@field group string
 ---@field modified_time number seconds since 1970
 ---@field symlink_target string?
+---@field metadata table<string, string>? that it was written with

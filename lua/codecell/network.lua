@@ -66,7 +66,7 @@ function network.policy(verb, given, level, kept)
   local lists = type(given) == "table" and given or {}
   local compiled = kept or {}
   if lists.rules then
-    compiled = require("codecell.rules").compile(verb, lists.rules, level + 1)
+    compiled = require("codecell.network.rules").compile(verb, lists.rules, level + 1)
   end
   local names = {}
   for place in pairs(compiled) do
@@ -78,7 +78,7 @@ function network.policy(verb, given, level, kept)
   end
   local used = {}
   for place, rule in pairs(compiled) do
-    local missing = require("codecell.rules").missing(rule, policy)
+    local missing = require("codecell.network.rules").missing(rule, policy)
     if not missing then
       used[place] = rule
     elseif lists.rules then
@@ -146,7 +146,7 @@ end
 function network.shown(given)
   local copy = network.copy(given)
   if type(copy) == "table" and copy.rules then
-    copy.rules = require("codecell.rules").shown(copy.rules)
+    copy.rules = require("codecell.network.rules").shown(copy.rules)
   end
   return copy
 end
@@ -293,7 +293,7 @@ local function listen(sandbox)
       collect(living)
     end
     if living._rules or living._gateway then
-      require("codecell.handover").take(living)
+      require("codecell.network.handover").take(living)
     end
     return true
   end)
@@ -327,7 +327,7 @@ end
 ---@return codecell.Error? err kind "unsupported"
 function network.prepare(rules)
   if rules then
-    return require("codecell.handover").prepare()
+    return require("codecell.network.handover").prepare()
   end
   return true
 end

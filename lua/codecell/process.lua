@@ -2,9 +2,9 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
-local pause = require "codecell.pause"
+local pause = require "codecell.sandbox.pause"
 local reactor = require "codecell.reactor"
-local signals = require "codecell.signals"
+local signals = require "codecell.process.signals"
 local wait = require "codecell.wait"
 
 local CHUNK = 65536

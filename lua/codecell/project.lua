@@ -3,9 +3,9 @@
 --- The sandbox tells what differs, and can lie about its own files only. What a diff has shown is
 --- remembered by its digest, so that `apply` writes that and nothing else.
 local core = require "codecell.core"
-local diff = require "codecell.diff"
+local diff = require "codecell.project.diff"
 local errors = require "codecell.errors"
-local mounts = require "codecell.mounts"
+local mounts = require "codecell.project.mounts"
 local options = require "codecell.options"
 local wait = require "codecell.wait"
 

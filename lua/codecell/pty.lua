@@ -2,7 +2,7 @@
 local commands = require "codecell.commands"
 local options = require "codecell.options"
 local process = require "codecell.process"
-local running = require "codecell.running"
+local running = require "codecell.process.running"
 local task = require "codecell.task"
 
 ---@class codecell.Pty

@@ -1,9 +1,9 @@
 --- codecell.Run: code that runs while the program goes on.
 local callbacks = require "codecell.callbacks"
 local options = require "codecell.options"
-local pause = require "codecell.pause"
+local pause = require "codecell.sandbox.pause"
 local reactor = require "codecell.reactor"
-local signals = require "codecell.signals"
+local signals = require "codecell.process.signals"
 local wait = require "codecell.wait"
 
 local run = {}

@@ -5,16 +5,16 @@ local errors = require "codecell.errors"
 local files = require "codecell.files"
 local git = require "codecell.git"
 local languages = require "codecell.languages"
-local living = require "codecell.living"
-local mounts = require "codecell.mounts"
+local living = require "codecell.sandbox.living"
+local mounts = require "codecell.project.mounts"
 local network = require "codecell.network"
 local options = require "codecell.options"
-local pause = require "codecell.pause"
+local pause = require "codecell.sandbox.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
-require "codecell.keeping" -- more verbs
+require "codecell.sandbox.keeping" -- more verbs
 
 local TIMEOUT = 300
 local END = 2 -- seconds that the end of all its processes may take
@@ -264,7 +264,7 @@ end
 ---@return codecell.Error? err
 function Sandbox:get_metrics()
   check_open(self, "get_metrics")
-  return require("codecell.metrics").get(self)
+  return require("codecell.sandbox.metrics").get(self)
 end
 
 local LIFETIME = { above = 0, most = 86400 }
@@ -355,7 +355,7 @@ function Sandbox:wait_port(port, timeout)
   check_open(self, "wait_port")
   options.argument("wait_port", "port", port, "integer", PORT)
   options.timeout("wait_port", timeout, 3)
-  return require("codecell.port").wait(self, port, timeout or 60)
+  return require("codecell.network.port").wait(self, port, timeout or 60)
 end
 
 -- ---- the end ----

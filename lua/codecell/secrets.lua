@@ -5,7 +5,7 @@
 --- and as a part of a URL or of HTML. Code that wants to show it can.
 local core = require "codecell.core"
 
-local LEAST = 4 -- bytes; src/mask.h
+local LEAST = 4 -- bytes; src/bytes/mask.h
 local LINE_LEAST = 8 -- bytes of a line that is masked by itself
 local MOST = 65536 -- bytes of all values
 local HIDDEN = "***"

@@ -1,8 +1,8 @@
 --- Answering requests by HTTP: for connections that others have accepted, and where it listens
---- itself. No TLS, and no protocol that a request would change to.
+--- itself. No protocol that a request would change to.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
@@ -15,6 +15,14 @@ local server = {}
 ---@field package abouts table<integer, any>
 local Server = {}
 Server.__index = Server
+
+---@class codecell.HttpServerOptions
+---@field connections integer? how many at a time; default 1024
+---@field idle integer? seconds that a client may be silent; default 60
+---@field first integer? seconds that it may take from its connection to its first request; default
+---30
+---@field certificate string? in PEM, followed by what has signed it: it speaks TLS alone
+---@field key string? of the certificate, in PEM
 
 ---@class codecell.IncomingRequest
 ---@field method string
@@ -32,8 +40,11 @@ Request.__index = Request
 local OPTIONS = {
   connections = { type = "integer", above = 0, most = 65536 },
   idle = { type = "integer", above = 0, most = 86400 },
+  first = { type = "integer", above = 0, most = 86400 },
+  certificate = { type = "text" },
+  key = { type = "text" },
 }
-local CONNECTIONS, IDLE = 1024, 60
+local CONNECTIONS, IDLE, FIRST = 1024, 60, 30
 local WHOLE_MOST = 262144 -- bytes of a body that are given at once
 
 -- ---- a request ----
@@ -313,13 +324,16 @@ end
 --- A server that has no connection yet.
 ---@param handler fun(request: codecell.IncomingRequest) called in a coroutine of its own for each
 ---request; what it does not answer is answered with 500, what it does not finish breaks off
----@param given? {connections: integer?, idle: integer?} how many at a time (1024); seconds that a
----client may be silent (60)
+---@param given? codecell.HttpServerOptions
 ---@return codecell.HttpServer? server closed when it is collected
----@return codecell.Error? err kind "unsupported": libmicrohttpd is not installed; "system"
+---@return codecell.Error? err kind "unsupported": libmicrohttpd is not installed; "system";
+---"invalid_argument": certificate and key are none, or not of each other
 function server.new(handler, given)
   options.argument("server", "handler", handler, "function")
   given = options.check("server", given, OPTIONS)
+  if (given.certificate ~= nil) ~= (given.key ~= nil) then
+    error("server: a certificate and its key belong together", 2)
+  end
   local loop, err = reactor.get()
   if not loop then
     return nil, err
@@ -330,7 +344,8 @@ function server.new(handler, given)
     return nil, err
   end
   local idle = given.idle or IDLE
-  made, err = core.server(loop, library, given.connections or CONNECTIONS, idle)
+  made, err = core.server(loop, library, given.connections or CONNECTIONS, idle,
+    given.first or FIRST, given.certificate, given.key)
   if not made then
     return nil, err
   end
@@ -391,6 +406,13 @@ function Server:listen(given)
     return nil, err
   end
   return { host = host, port = port }
+end
+
+--- Accept nobody any more; whoever is connected stays.
+function Server:stop_listening()
+  if not self.made:_closed() then
+    self.made:_stop_listening()
+  end
 end
 
 ---@return boolean also true in a forked copy of the host

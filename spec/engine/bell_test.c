@@ -1,9 +1,9 @@
 /* bell_test.c -- the reactor's news on a socket. */
-#include "bell.h"
 #include "check.h"
-#include "clock.h"
 #include "descriptor.h"
-#include "reactor.h"
+#include "reactor/bell.h"
+#include "reactor/clock.h"
+#include "reactor/reactor.h"
 
 #include <errno.h>
 #include <fcntl.h>

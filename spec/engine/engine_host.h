@@ -3,8 +3,8 @@
 #define CELL_ENGINE_HOST_H
 
 #include "check.h"
-#include "process.h"
-#include "sandbox.h"
+#include "process/process.h"
+#include "sandbox/sandbox.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
 ** byte too many ends the test, with or without a sanitizer.
 */
 #include "check.h"
-#include "frame.h"
-#include "pack.h"
-#include "protocol.h"
+#include "wire/frame.h"
+#include "wire/pack.h"
+#include "wire/protocol.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,10 +6,10 @@
 #define CELL_HOSTILE_H
 
 #include "check.h"
-#include "clock.h"
 #include "descriptor.h"
-#include "frame.h"
-#include "sandbox.h"
+#include "reactor/clock.h"
+#include "sandbox/sandbox.h"
+#include "wire/frame.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 */
 #include "check.h"
 #include "descriptor.h"
-#include "wire.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 ** #S004 #S124 #S125 #S133
 */
 #include "engine_host.h"
-#include "launch.h"
+#include "start/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* mask_test.c -- values that are found across all borders, against a search of
 ** the whole text that has time. #S115
 */
+#include "bytes/mask.h"
 #include "check.h"
-#include "mask.h"
 
 #include <stdlib.h>
 #include <string.h>

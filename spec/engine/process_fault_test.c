@@ -2,9 +2,9 @@
 ** life made to fail in turn, in a sandbox that goes on. #S129
 */
 #include "check.h"
-#include "clock.h"
 #include "fault.h"
-#include "process.h"
+#include "process/process.h"
+#include "reactor/clock.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 */
 #include "check.h"
 #include "descriptor.h"
-#include "reactor.h"
+#include "reactor/reactor.h"
 
 #include <poll.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 */
 #include "warden_double.h"
 
-#include "process.h"
+#include "process/process.h"
 
 #include <signal.h>
 #include <stdlib.h>

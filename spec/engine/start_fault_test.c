@@ -5,9 +5,9 @@
 ** Whatever fails: nothing leaks, and either all works or an error says why.
 */
 #include "check.h"
-#include "clock.h"
 #include "fault.h"
-#include "sandbox.h"
+#include "reactor/clock.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <string.h>

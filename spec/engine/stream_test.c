@@ -1,10 +1,10 @@
 /* stream_test.c -- output with bounded memory: head, tail, readers, holding.
 ** #S052 #S053 #S080
 */
+#include "bytes/utf8.h"
 #include "check.h"
 #include "descriptor.h"
-#include "stream.h"
-#include "utf8.h"
+#include "process/stream.h"
 
 #include <fcntl.h>
 #include <pthread.h>

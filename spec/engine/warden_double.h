@@ -4,9 +4,9 @@
 #ifndef CELL_WARDEN_DOUBLE_H
 #define CELL_WARDEN_DOUBLE_H
 
-#include "channel.h"
 #include "check.h"
-#include "sandbox.h"
+#include "sandbox/sandbox.h"
+#include "wire/channel.h"
 
 #include <dirent.h>
 #include <errno.h>

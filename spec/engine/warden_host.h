@@ -7,9 +7,9 @@
 #define CELL_WARDEN_HOST_H
 
 #include "embedded.h"
-#include "frame.h"
-#include "pack.h"
-#include "protocol.h"
+#include "wire/frame.h"
+#include "wire/pack.h"
+#include "wire/protocol.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>

@@ -1,7 +1,7 @@
 /* lua_curl.c -- require "codecell.curl": the table of client_library.h, as a
 ** pointer for codecell.core.
 */
-#include "../lua_compat.h"
+#include "../lua/compat.h"
 #include "exchange.h"
 
 #if defined(__GNUC__)

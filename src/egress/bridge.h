@@ -8,7 +8,7 @@
 #ifndef CELL_BRIDGE_H
 #define CELL_BRIDGE_H
 
-#include "../reactor.h"
+#include "../reactor/reactor.h"
 
 #include <stddef.h>
 #include <stdint.h>

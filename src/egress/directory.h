@@ -8,7 +8,7 @@
 #ifndef CELL_DIRECTORY_H
 #define CELL_DIRECTORY_H
 
-#include "../reactor.h"
+#include "../reactor/reactor.h"
 #include "name.h"
 #include "resolver.h"
 

@@ -11,7 +11,7 @@
 #ifndef CELL_EGRESS_H
 #define CELL_EGRESS_H
 
-#include "../sandbox.h"
+#include "../sandbox/sandbox.h"
 #include "policy.h"
 #include "resolver.h"
 

@@ -9,7 +9,7 @@
 #define CELL_POLICY_H
 
 #include "../error.h"
-#include "../sandbox.h"
+#include "../sandbox/sandbox.h"
 #include "address.h"
 #include "name.h"
 

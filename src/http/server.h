@@ -8,7 +8,7 @@
 #ifndef CELL_SERVER_H
 #define CELL_SERVER_H
 
-#include "../reactor.h"
+#include "../reactor/reactor.h"
 #include "server_library.h"
 
 #include <sys/socket.h>
@@ -18,9 +18,11 @@
 struct cell_server;
 struct cell_call;
 
+/* `identity` is copied; NULL: without TLS. */
 struct cell_server *cell_server_new(struct cell_reactor *reactor,
                                     const struct cell_server_library *library,
                                     const struct cell_server_limits *limits,
+                                    const struct cell_server_identity *identity,
                                     struct cell_error *error);
 /* Cuts off whatever is open, and listens no more. Idempotent. */
 void cell_server_close(struct cell_server *server);
@@ -34,6 +36,8 @@ uint32_t cell_server_token(const struct cell_server *server);
 int cell_server_listen(struct cell_server *server,
                        struct sockaddr_storage *address, socklen_t *size,
                        struct cell_error *error);
+/* Whoever is connected stays. */
+void cell_server_stop_listening(struct cell_server *server);
 /* Takes *fd, a connected socket. `about` is told with each call, and by
 ** cell_server_left once it is closed; 0: for nobody to know.
 */

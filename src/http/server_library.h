@@ -2,8 +2,9 @@
 **
 ** What does it is not part of the engine: a library is loaded with a module of
 ** its own (src/microhttpd/), at the first server, and known by this table. It
-** has no thread, never blocks, listens nowhere and opens no TLS: the engine
-** gives it connected sockets, and turns it when its descriptor is readable.
+** has no thread, never blocks and listens nowhere: the engine gives it
+*connected
+** sockets, and turns it when its descriptor is readable.
 **
 ** A call is one request and its answer. It is the library's until it has ended
 ** there, and the owner's from `arrived` until `release`.
@@ -16,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CELL_SERVER_VERSION 1u
+#define CELL_SERVER_VERSION 2u
 #define CELL_SERVER_HEAD_MAX                                                   \
   65536u                             /* of a request, all its fields together  \
                                       */
@@ -43,6 +44,13 @@ struct cell_server_owner {
 struct cell_server_limits {
   unsigned connections;
   unsigned idle_s; /* that a client may be silent */
+  /* From the connection to its first request: with TLS, the handshake too. */
+  unsigned first_s;
+};
+
+/* Texts in PEM. The certificate comes first, what has signed it after it. */
+struct cell_server_identity {
+  const char *certificate, *key;
 };
 
 struct cell_server_head {
@@ -71,8 +79,10 @@ enum cell_server_state {
 /* Any of these may call any of the owner's, which must not call back. */
 struct cell_server_library {
   unsigned version;
+  /* With an identity, which it copies, it speaks TLS alone; NULL: none. */
   void *(*open)(struct cell_server_owner *owner,
                 const struct cell_server_limits *limits,
+                const struct cell_server_identity *identity,
                 struct cell_error *error);
   /* Cuts off whatever is open. */
   void (*close)(void *server);

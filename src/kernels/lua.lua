@@ -29,7 +29,7 @@ local close, flush, read, write = stdout.close, stdout.flush, stdout.read, stdou
 local compile, jit = setfenv and loadstring or load, jit
 local bounded, show_values = kernel.bounded, kernel.show_values
 
-local EXECUTE, ENV, REHEARSE, READY, ERROR, DONE = 2, 3, 4, 16, 18, 19 -- src/protocol.h
+local EXECUTE, ENV, REHEARSE, READY, ERROR, DONE = 2, 3, 4, 16, 18, 19 -- src/wire/protocol.h
 local SLICE = 4096 -- PIPE_BUF: written whole, or not at all when a signal comes
 local INTERRUPTED = 4 -- EINTR
 local BROKEN = 70 -- status of the process

@@ -8,7 +8,7 @@ local concat = table.concat
 local getmetatable = debug.getmetatable
 local bounded, json, unquote = kernel.bounded, kernel.json, kernel.unquote
 
-local RESULT = 17 -- src/protocol.h
+local RESULT = 17 -- src/wire/protocol.h
 local TEXT_MAX, BLOB_MAX, FRAME_MAX = 4194304, 16777216, 67108864 -- bytes
 local RESULTS_MAX = 1000 -- of a cell
 

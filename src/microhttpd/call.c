@@ -45,6 +45,8 @@ void *cell_mhd_new(void *data, const char *target,
     MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   if (info != NULL)
     guest = info->socket_context;
+  if (guest != NULL)
+    cell_mhd_has_asked(server, guest);
   call->fd = guest != NULL ? guest->fd : -1;
   call->about = guest != NULL ? guest->about : 0;
   call->next = server->calls;

@@ -13,20 +13,28 @@
 #define MHD_Result int
 #endif
 
-/* A connected socket, and what it is about. */
+/* A connected socket, and what it is about. Those that have not asked for
+** anything yet are in a list of their own, the last one for the longest time.
+*/
 struct guest {
   struct guest *next, *previous;
   int fd;
   uint32_t about;
+  int has_asked;
+  long until_ms; /* of the server's clock: to ask, or go */
+};
+
+struct guests {
+  struct guest *first, *last;
 };
 
 struct server {
   struct MHD_Daemon *daemon;
   struct cell_server_owner *owner;
-  struct guest *guests;
+  struct guests silent, known;
   struct guest *adopted; /* while it is */
   struct call *calls;    /* that have not ended there */
-  unsigned idle_s;
+  unsigned idle_s, first_s;
 };
 
 struct call {
@@ -56,6 +64,14 @@ struct call {
 /* ---- daemon.c ---- */
 
 extern const struct cell_server_library cell_microhttpd_library;
+
+/* The first line of a request has come. */
+void cell_mhd_has_asked(struct server *server, struct guest *guest);
+
+/* ---- identity.c ---- */
+
+int cell_mhd_check_identity(const struct cell_server_identity *identity,
+                            struct cell_error *error);
 
 /* ---- call.c ---- */
 

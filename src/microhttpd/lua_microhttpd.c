@@ -1,7 +1,7 @@
 /* lua_microhttpd.c -- require "codecell.microhttpd": the table of
 ** server_library.h, as a pointer for codecell.core.
 */
-#include "../lua_compat.h"
+#include "../lua/compat.h"
 #include "call.h"
 
 #if defined(__GNUC__)

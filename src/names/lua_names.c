@@ -1,7 +1,7 @@
 /* lua_names.c -- require "codecell.names": the table of names.h, as a pointer
 ** for codecell.core.
 */
-#include "../lua_compat.h"
+#include "../lua/compat.h"
 #include "names.h"
 
 #if defined(__GNUC__)

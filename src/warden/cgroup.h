@@ -9,7 +9,7 @@
 #ifndef CELL_CGROUP_H
 #define CELL_CGROUP_H
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 
 #include "self.h"
 

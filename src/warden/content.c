@@ -1,7 +1,8 @@
 /* content.c -- see content.h. */
 #include "content.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
+#include "attributes.h"
 #include "path.h"
 #include "wire.h"
 
@@ -114,6 +115,7 @@ void content_read(struct content *content, struct cell_unpacker *unpacker,
   content->length = cell_unpack_u64(unpacker);
   content->bytes = cell_unpack_bytes(unpacker, &content->count);
   content->source = source;
+  content->metadata = cell_unpack_bytes(unpacker, &content->metadata_count);
 }
 
 /* An old file, or else a new one; behind a link that leads nowhere, too. */
@@ -124,6 +126,8 @@ static int open_or_make(struct content *content, const char *path, int *fd)
   int number = ENOENT;
 
   content->made = 0;
+  if (content->flags & CELL_WRITE_APPEND)
+    return open_regular(path, O_WRONLY | O_APPEND, 0, &status, fd);
   if (!(content->flags & CELL_WRITE_EXCLUSIVE))
     number = open_regular(path, O_WRONLY, 0, &status, fd);
   if (number != ENOENT)
@@ -141,7 +145,7 @@ int content_open(struct content *content, const char *path, int *fd)
   const char *name;
   int number = open_or_make(content, path, fd), parent;
 
-  if (number != ENOENT)
+  if (number != ENOENT || content->flags & CELL_WRITE_APPEND)
     return number;
   parent = path_parent(path, 1, &name);
   if (parent < 0)
@@ -191,23 +195,37 @@ static int copy_source(const struct content *content, int fd, uint64_t *copied)
 }
 
 /* All space is taken before the first old byte is lost. */
-static int reserve(const struct content *content, int fd)
+static int reserve(const struct content *content, int fd, uint64_t from)
 {
   uint64_t length =
     content->source >= 0 ? content->length : (uint64_t)content->count;
 
-  if (length == 0 || length > INT64_MAX ||
-      fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)length) == 0)
-    return length > INT64_MAX ? EFBIG : 0;
+  if (length == 0 || length > INT64_MAX - from ||
+      fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)length) == 0)
+    return length > INT64_MAX - from ? EFBIG : 0;
   return errno == ENOSPC || errno == EFBIG ? errno : 0;
+}
+
+/* What may fail before the content is touched. */
+static int prepare(const struct content *content, int fd, uint64_t from)
+{
+  int number = reserve(content, fd, from);
+
+  if (number == 0 && !(content->flags & CELL_WRITE_APPEND))
+    number = attributes_replace(fd, content->metadata, content->metadata_count);
+  return number;
 }
 
 int content_copy(const struct content *content, const char *path, int fd)
 {
-  uint64_t copied = content->count;
+  uint64_t copied = content->count, from = 0;
+  struct stat status;
   const char *name;
-  int number = reserve(content, fd), parent;
+  int number, parent;
 
+  if (content->flags & CELL_WRITE_APPEND && fstat(fd, &status) == 0)
+    from = (uint64_t)status.st_size;
+  number = prepare(content, fd, from);
   if (number != 0) {
     parent = content->made ? path_parent(path, 0, &name) : -1;
     if (parent >= 0) {
@@ -224,7 +242,7 @@ int content_copy(const struct content *content, const char *path, int fd)
     copied = 0;
     number = copy_source(content, fd, &copied);
   }
-  if (number == 0 && ftruncate(fd, (off_t)copied) < 0)
+  if (number == 0 && ftruncate(fd, (off_t)(from + copied)) < 0)
     number = errno;
   return number;
 }

@@ -2,7 +2,7 @@
 #ifndef CELL_CONTENT_H
 #define CELL_CONTENT_H
 
-#include "../pack.h"
+#include "../wire/pack.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,8 +16,10 @@ struct content {
   uint64_t length;
   const unsigned char *bytes; /* inside the message */
   size_t count;
-  int source; /* or -1: in bytes */
-  int made;   /* by content_open: the file was not there */
+  int source;                    /* or -1: in bytes */
+  const unsigned char *metadata; /* inside the message */
+  size_t metadata_count;
+  int made; /* by content_open: the file was not there */
 };
 
 /* Answers CONTENT. 0, or an errno and nothing is answered. */
@@ -28,8 +30,8 @@ void content_read(struct content *content, struct cell_unpacker *unpacker,
                   int source);
 /* Open the file, made with its parents if need be. 0 or errno. */
 int content_open(struct content *content, const char *path, int *fd);
-/* Fill it. 0 or an errno; without space for all of it an old file is as it was
-** and a new one is removed.
+/* Fill it. 0 or an errno; without space for all of it, or for its metadata, an
+** old file has its content still and a new one is removed.
 */
 int content_copy(const struct content *content, const char *path, int fd);
 

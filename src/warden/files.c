@@ -27,7 +27,7 @@ static void answer(struct warden *warden, uint64_t request, int number)
 static void answer_entry(struct warden *warden, uint64_t request, int number,
                          int directory, const char *name)
 {
-  unsigned char bytes[CELL_PATH_MAX + 64];
+  unsigned char bytes[CELL_PATH_MAX + CELL_METADATA_MAX + 64];
   struct cell_packer packer;
 
   cell_pack_start(&packer, bytes, sizeof bytes);
@@ -94,16 +94,36 @@ int files_reaped(struct warden *warden, pid_t pid, int status)
 
 /* ---- verbs: each answers its request ---- */
 
+/* Opened for reading where that is possible and no device or FIFO could hear of
+** it: the attributes of what is open as a path alone cannot be read.
+*/
+static int open_to_describe(const char *path, int follow, int *fd)
+{
+  struct stat status;
+  int readable;
+
+  *fd = path_open(path, O_PATH | follow, 0);
+  if (*fd < 0)
+    return errno;
+  if (fstat(*fd, &status) < 0 ||
+      !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+    return 0;
+  readable = path_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | follow, 0);
+  if (readable >= 0) {
+    close(*fd);
+    *fd = readable;
+  }
+  return 0;
+}
+
 static void serve_stat(struct warden *warden, struct cell_unpacker *unpacker)
 {
   char path[PATH_SIZE];
   int number = path_read(unpacker, path), fd = -1;
   uint32_t follow = cell_unpack_u32(unpacker);
 
-  if (number == 0) {
-    fd = path_open(path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);
-    number = fd < 0 ? errno : 0;
-  }
+  if (number == 0)
+    number = open_to_describe(path, follow ? 0 : O_NOFOLLOW, &fd);
   answer_entry(warden, warden->message.frame.request, number, fd, "");
   if (fd >= 0)
     close(fd);
@@ -433,4 +453,6 @@ void files_serve(struct warden *warden)
   default:
     answer(warden, warden->message.frame.request, ENOSYS);
   }
+  if (chdir("/") < 0) /* a directory that we are in would not quite go */
+    return;
 }

@@ -7,8 +7,8 @@
 #ifndef CELL_GATEWAY_H
 #define CELL_GATEWAY_H
 
-#include "../pack.h"
-#include "../protocol.h"
+#include "../wire/pack.h"
+#include "../wire/protocol.h"
 #include "failure.h"
 
 struct gateway {

@@ -1,7 +1,7 @@
 /* identity.c -- see identity.h. */
 #include "identity.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* lockdown.c -- see lockdown.h. */
 #include "lockdown.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 #include "calls.h"
 
 #include <linux/capability.h>

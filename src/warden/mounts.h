@@ -6,7 +6,7 @@
 #ifndef CELL_MOUNTS_H
 #define CELL_MOUNTS_H
 
-#include "../pack.h"
+#include "../wire/pack.h"
 #include "opener.h"
 
 struct mounts_place {

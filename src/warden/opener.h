@@ -8,7 +8,7 @@
 #ifndef CELL_OPENER_H
 #define CELL_OPENER_H
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 #include "failure.h"
 #include "self.h"
 

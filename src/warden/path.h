@@ -6,8 +6,8 @@
 #ifndef CELL_PATH_H
 #define CELL_PATH_H
 
-#include "../pack.h"
-#include "../protocol.h"
+#include "../wire/pack.h"
+#include "../wire/protocol.h"
 
 #include <stdint.h>
 #include <sys/types.h>

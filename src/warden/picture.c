@@ -1,7 +1,7 @@
 /* picture.c -- see picture.h. */
 #include "picture.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 #include "calls.h"
 #include "noise.h"
 #include "path.h"

@@ -2,7 +2,7 @@
 #ifndef CELL_PROGRAM_H
 #define CELL_PROGRAM_H
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 
 #include <stddef.h>
 #include <stdint.h>

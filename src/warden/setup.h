@@ -3,7 +3,7 @@
 #ifndef CELL_SETUP_H
 #define CELL_SETUP_H
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 #include "failure.h"
 #include "skeleton.h"
 #include "wire.h"

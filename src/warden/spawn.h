@@ -2,7 +2,7 @@
 #ifndef CELL_SPAWN_H
 #define CELL_SPAWN_H
 
-#include "../pack.h"
+#include "../wire/pack.h"
 
 #include <poll.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* store.c -- see store.h. */
 #include "store.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 #include "calls.h"
 #include "mount.h"
 

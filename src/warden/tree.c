@@ -1,7 +1,7 @@
 /* tree.c -- see tree.h. */
 #include "tree.h"
 
-#include "../protocol.h"
+#include "../wire/protocol.h"
 #include "entry.h"
 #include "wire.h"
 

@@ -5,7 +5,7 @@
 */
 #include "unpack.h"
 
-#include "../tar.h"
+#include "../bytes/tar.h"
 #include "calls.h"
 
 #include <errno.h>

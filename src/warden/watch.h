@@ -8,8 +8,8 @@
 #ifndef CELL_WATCH_H
 #define CELL_WATCH_H
 
-#include "../pack.h"
-#include "../protocol.h"
+#include "../wire/pack.h"
+#include "../wire/protocol.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
 #ifndef CELL_WIRE_H
 #define CELL_WIRE_H
 
-#include "../frame.h"
-#include "../pack.h"
+#include "../wire/frame.h"
+#include "../wire/pack.h"
 
 #define WIRE_FDS_MAX 8
 

@@ -4,13 +4,13 @@ local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
-local mounts = require "codecell.mounts"
+local mounts = require "codecell.project.mounts"
 local network = require "codecell.network"
-local pause = require "codecell.pause"
+local pause = require "codecell.sandbox.pause"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local wait = require "codecell.wait"
-local watcher = require "codecell.watcher"
+local watcher = require "codecell.files.watcher"
 
 local START = 30 -- seconds that a start may take
 local END = 1 -- seconds until the reason of an end is known

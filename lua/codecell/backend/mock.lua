@@ -9,11 +9,11 @@ local files = require "codecell.files"
 local git = require "codecell.git"
 local json = require "codecell.json"
 local mock_files = require "codecell.mock.files"
-local pause = require "codecell.pause"
+local pause = require "codecell.sandbox.pause"
 local process = require "codecell.mock.process"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
-local turns = require "codecell.turns"
+local turns = require "codecell.context.turns"
 local verbs = require "codecell.verbs"
 
 local MIB = 1048576

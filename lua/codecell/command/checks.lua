@@ -255,7 +255,7 @@ local function names()
 end
 
 local function http()
-  local ready, err = require("codecell.handover").prepare()
+  local ready, err = require("codecell.network.handover").prepare()
   if ready then
     return { name = "HTTP", status = "ok", detail = "rules of networks and packages can be had" }
   end

@@ -1,7 +1,7 @@
 --- Folders of this machine on the command line: --mount, and what becomes of changes to them.
 local command = require "codecell.command"
 local json = require "codecell.json"
-local mounts = require "codecell.mounts"
+local mounts = require "codecell.project.mounts"
 
 local folders = {}
 

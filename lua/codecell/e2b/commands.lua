@@ -3,7 +3,7 @@ local commands = require "codecell.commands"
 local options = require "codecell.options"
 local process = require "codecell.process"
 local remote = require "codecell.e2b.process"
-local signals = require "codecell.signals"
+local signals = require "codecell.process.signals"
 
 local Commands = setmetatable({}, { __index = commands.methods })
 Commands.__index = Commands

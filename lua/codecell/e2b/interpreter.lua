@@ -4,13 +4,13 @@ local errors = require "codecell.errors"
 local execution = require "codecell.execution"
 local failure = require "codecell.e2b.failure"
 local lines = require "codecell.e2b.lines"
-local output = require "codecell.output"
+local output = require "codecell.process.output"
 local plane = require "codecell.e2b.plane"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"
-local turns = require "codecell.turns"
+local turns = require "codecell.context.turns"
 local wait = require "codecell.wait"
 
 local interpreter = {}
@@ -87,9 +87,8 @@ local function formats_of(event)
   for name, value in pairs(event) do
     if name == "png" or name == "jpeg" or name == "pdf" then
       value = type(value) == "string" and base64.decode(value) or nil
-    elseif name == "extra" then
+    elseif name == "chart" or name == "extra" then
       value = shape.table(value)
-      value = value and next(value) ~= nil and value or nil
     end
     formats[name] = value
   end

@@ -8,6 +8,9 @@ local listing = require "codecell.gateway.listing"
 local page = require "codecell.gateway.page"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
+local start = require "codecell.template.start"
+local templates = require "codecell.gateway.templates"
+local uploads = require "codecell.gateway.uploads"
 local wishes = require "codecell.gateway.wishes"
 
 local control = {}
@@ -36,10 +39,26 @@ local function add(gateway, sandbox, given)
   given.domain, given.cpus = gateway.domain, core.cpu_count()
   local made = record.new(sandbox, given)
   gateway.records[made.id] = made
+  local used = gateway.spawns[given.template] or { count = 0 }
+  used.count, used.at, gateway.spawns[given.template] = used.count + 1, os.time(), used
   return made
 end
 
 -- ---- /sandboxes ----
+
+-- A sandbox, with what its template starts in it.
+local function make(wanted, given)
+  local sandbox, err = codecell.create(wanted)
+  if not sandbox or not given.start and not given.ready then
+    return sandbox, err
+  end
+  given.started, err = start.begin(sandbox, { command = given.start, ready = given.ready })
+  if not given.started then
+    sandbox:close()
+    return nil, err
+  end
+  return sandbox
+end
 
 local function create_of(gateway, request, body, lifetime)
   local given, wanted = wishes.read(body, lifetime)
@@ -48,7 +67,7 @@ local function create_of(gateway, request, body, lifetime)
   end
   wanted.network = gateway.network or wanted.network
   wanted.on_event = listener(gateway)
-  local sandbox, err = codecell.create(wanted)
+  local sandbox, err = make(wanted, given)
   if not sandbox then
     return answer.failure(request, err.kind == "limit_exceeded" and 429
       or err.kind == "system" and 503 or answer.status(err), err.message)
@@ -289,8 +308,8 @@ local plain = {
   ["GET /sandboxes/metrics"] = many_metrics,
   ["GET /snapshots"] = listing.snapshots,
   ["GET /codecell/live"] = live.answer,
-  ["GET /templates"] = listing.templates,
-  ["GET /v2/templates"] = listing.templates,
+  ["GET /templates"] = templates.list,
+  ["GET /v2/templates"] = templates.list,
 }
 
 local REFUSED = { "volumes", "volumecontent", "secrets", "teams", "api%-keys", "access%-tokens",
@@ -321,6 +340,8 @@ function control.answer(gateway, request)
     return answer.json(request, 200, { status = "ok" })
   elseif path == "/" and (request.method == "GET" or request.method == "HEAD") then
     return page.answer(gateway, request)
+  elseif uploads.answer(gateway, request) then
+    return
   elseif gateway.key and not answer.is_same(request.headers["x-api-key"], gateway.key) then
     return answer.failure(request, 401, "Invalid API key")
   end
@@ -333,8 +354,8 @@ function control.answer(gateway, request)
   local id, rest = path:gsub("^/v2", ""):match("^/sandboxes/([^/]+)(.*)$")
   if id then
     return answer_one(gateway, request, id, rest)
-  elseif path:find("^/templates/") or path:find("^/v%d/templates") then
-    return listing.template(gateway, request)
+  elseif path:find("^/templates/?") or path:find("^/v%d/templates") then
+    return templates.answer(gateway, request)
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then

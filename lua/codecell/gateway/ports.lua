@@ -1,6 +1,6 @@
 --- The ports of a sandbox that its code listens at: requests go through, and their answers back.
 local answer = require "codecell.gateway.answer"
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local http = require "codecell.http"
 
 local ports = {}

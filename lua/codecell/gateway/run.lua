@@ -3,7 +3,7 @@ local base64 = require "codecell.base64"
 local feed = require "codecell.gateway.feed"
 local reactor = require "codecell.reactor"
 local rpc = require "codecell.gateway.rpc"
-local signals = require "codecell.signals"
+local signals = require "codecell.process.signals"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 

@@ -1,5 +1,5 @@
 --- What is asked of a server: checked, and taken apart.
-local fields = require "codecell.fields"
+local fields = require "codecell.http.fields"
 local options = require "codecell.options"
 
 local target = {}

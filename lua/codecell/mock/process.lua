@@ -1,7 +1,7 @@
 --- A process that never was: its answer was known before.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local output = require "codecell.output"
+local output = require "codecell.process.output"
 local verbs = require "codecell.verbs"
 require "codecell.process" -- the verbs
 

@@ -1,7 +1,7 @@
 --- Keeping the home of a sandbox in the store.
 local errors = require "codecell.errors"
 local layout = require "codecell.template.layout"
-local pause = require "codecell.pause"
+local pause = require "codecell.sandbox.pause"
 local store = require "codecell.template.store"
 
 local HOME = "/home/user"
