@@ -100,10 +100,11 @@ function live.answer(gateway, request)
   request:end_with_client()
   local ok = request:start(200, answer.headers("application/x-ndjson",
     { { "Cache-Control", "no-store" } })) and request:write(hello())
-  local told, news = {}, nil
+  local told = {}
   while ok do
     local list, count = seen_by(gateway, request), record.news.count
-    news, told = news_of(list, told)
+    local news, last = news_of(list, told)
+    told = last
     ok = request:write(list_line(list) .. news)
     local now = reactor.now()
     wait.key(nil, now + LEAST)

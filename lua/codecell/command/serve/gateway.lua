@@ -117,8 +117,12 @@ end
 
 -- A key that was given is its giver's: it is in no log.
 local function announce(options, place, new_key)
-  command.write("listening on ", address.url(options, place), "\n",
-    address.variables(options, place), new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
+  local url = address.url(options, place)
+  command.write("listening on ", url, "\n", address.variables(options, place),
+    new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
+  if not options["no-auth"] then -- what follows "#" stays in the browser
+    command.write("page at ", url, "/", new_key and "#key=" .. new_key or "", "\n")
+  end
   io.stdout:flush()
 end
 
