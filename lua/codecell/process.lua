@@ -194,7 +194,7 @@ function Process:kill(signal, how)
   local request, err = self:_signal(number, how.group == true)
   local ok
   ok, err = await(self, request, err, "kill")
-  if not ok and err.kind == "not_found" or err and err.errno == 3 then
+  if not ok and err.kind == "not_found" or err and err.errno == core.errno.ESRCH then
     return false
   end
   return ok, err

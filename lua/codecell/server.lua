@@ -3,6 +3,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local fields = require "codecell.http.fields"
+local libraries = require "codecell.libraries"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
@@ -304,13 +305,8 @@ local function look(self)
 end
 
 local function load_library()
-  local ok, library = pcall(require, "codecell.microhttpd")
-  if ok then
-    return library
-  end
-  return nil, errors.unsupported("a server of HTTP", "local",
-    "the module codecell.microhttpd cannot be loaded: install libmicrohttpd (Debian: "
-      .. "libmicrohttpd12)")
+  return libraries.load("microhttpd", "a server of HTTP",
+    "libmicrohttpd (Debian: libmicrohttpd12)")
 end
 
 --- Whether servers can be made here.

@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local urls = require "codecell.http.url"
 
 local answer = {}
 
@@ -117,10 +118,10 @@ function answer.body(request, most)
 end
 
 local function decoded(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
+  return urls.decode((text:gsub("+", " ")))
 end
+
+answer.decoded = urls.decode
 
 --- The names and values of a form; of a name that comes twice the first.
 ---@param text string?
@@ -133,13 +134,6 @@ function answer.form(text)
     values[name] = values[name] or decoded(value)
   end
   return values
-end
-
---- What stands in a path, without its percent signs.
----@param text string
----@return string
-function answer.decoded(text)
-  return decoded((text:gsub("+", "%%2B")))
 end
 
 local function digest(text)

@@ -1,14 +1,16 @@
 --- The control plane: making, finding and ending sandboxes.
 local answer = require "codecell.gateway.answer"
-local codecell = require "codecell"
 local core = require "codecell.core"
+local errors = require "codecell.errors"
 local json = require "codecell.json"
 local live = require "codecell.gateway.live"
 local listing = require "codecell.gateway.listing"
 local page = require "codecell.gateway.page"
+local reach = require "codecell.gateway.reach"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local start = require "codecell.template.start"
+local telling = require "codecell.gateway.telling"
 local templates = require "codecell.gateway.templates"
 local uploads = require "codecell.gateway.uploads"
 local wishes = require "codecell.gateway.wishes"
@@ -18,6 +20,7 @@ local control = {}
 local BODY_MOST = 1048576 -- bytes
 local LIFETIME = 300 -- seconds
 local LEAST = 15 -- seconds that a refresh gives
+local REFRESH_MOST = 3600 -- seconds
 local FORKS_MOST = 100
 
 local function unknown(request, id)
@@ -41,14 +44,15 @@ local function add(gateway, sandbox, given)
   gateway.records[made.id] = made
   local used = gateway.spawns[given.template] or { count = 0 }
   used.count, used.at, gateway.spawns[given.template] = used.count + 1, os.time(), used
+  telling.begin(gateway)
   return made
 end
 
 -- ---- /sandboxes ----
 
 -- A sandbox, with what its template starts in it.
-local function make(wanted, given)
-  local sandbox, err = codecell.create(wanted)
+local function make(gateway, wanted, given)
+  local sandbox, err = reach.create(wanted, gateway.network)
   if not sandbox or not given.start and not given.ready then
     return sandbox, err
   end
@@ -65,9 +69,8 @@ local function create_of(gateway, request, body, lifetime)
   if not given then
     return answer.error(request, wanted)
   end
-  wanted.network = gateway.network or wanted.network
   wanted.on_event = listener(gateway)
-  local sandbox, err = make(wanted, given)
+  local sandbox, err = make(gateway, wanted, given)
   if not sandbox then
     return answer.failure(request, err.kind == "limit_exceeded" and 429
       or err.kind == "system" and 503 or answer.status(err), err.message)
@@ -119,12 +122,17 @@ verbs["DELETE "] = function(gateway, request, found)
   answer.empty(request, 204)
 end
 
-local function with_timeout(request, default, called)
+-- `about`: `default`, and what else of the field `name` ("timeout") is not usual.
+local function with_timeout(request, about, called)
   local body = answer.body(request, BODY_MOST)
   if not body then
     return
   end
-  local seconds, err = wishes.timeout(body.timeout or body.duration, default)
+  local seconds, err = wishes.timeout(body[about.name or "timeout"], about.default,
+    about.may_be_none)
+  if seconds and seconds > (about.most or seconds) then
+    return answer.failure(request, 400, ("%s: at most %d seconds"):format(about.name, about.most))
+  end
   if not seconds then
     return answer.error(request, err)
   end
@@ -136,15 +144,25 @@ local function with_timeout(request, default, called)
   return ok
 end
 
+-- Only what runs has a time that can be moved.
+local function is_asleep(request, found)
+  if found:is_paused() then
+    answer.failure(request, 404, ("Sandbox %s is paused: connect to it first"):format(found.id))
+    return true
+  end
+end
+
 verbs["POST /timeout"] = function(_, request, found)
-  if with_timeout(request, nil, function(seconds) return found:extend(seconds) end) then
+  if not is_asleep(request, found) and with_timeout(request, { may_be_none = true },
+    function(seconds) return found:extend(seconds) end) then
     answer.empty(request, 204)
   end
 end
 
 verbs["POST /refreshes"] = function(_, request, found)
-  if with_timeout(request, LEAST, function(seconds)
-    return os.time() + seconds <= found.ends_at or found:extend(math.max(seconds, LEAST))
+  if not is_asleep(request, found) and with_timeout(request, { name = "duration",
+    default = LEAST, may_be_none = true, most = REFRESH_MOST }, function(seconds)
+    return core.time() + seconds <= found.ends_at or found:extend(math.max(seconds, LEAST))
   end) then
     answer.empty(request, 204)
   end
@@ -153,11 +171,11 @@ end
 verbs["POST /connect"] = function(_, request, found)
   local was_paused = found:is_paused()
   local default = request.path:find("^/v2/") and LIFETIME or nil
-  if with_timeout(request, default, function(seconds, body)
+  if with_timeout(request, { default = default, may_be_none = true }, function(seconds, body)
     if was_paused then
       return found:resume(seconds, body.memory ~= false)
     end
-    return os.time() + seconds <= found.ends_at or found:extend(seconds)
+    return core.time() + seconds <= found.ends_at or found:extend(seconds)
   end) then
     answer.json(request, was_paused and 201 or 200, found:access())
   end
@@ -166,7 +184,8 @@ end
 verbs["POST /resume"] = function(_, request, found)
   if not found:is_paused() then
     return answer.failure(request, 409, ("Sandbox %s is not paused"):format(found.id))
-  elseif with_timeout(request, LEAST, function(seconds) return found:resume(seconds) end) then
+  elseif with_timeout(request, { default = LEAST, may_be_none = true },
+    function(seconds, body) return found:resume(seconds, body.memory ~= false) end) then
     answer.json(request, 201, found:access())
   end
 end
@@ -185,49 +204,26 @@ verbs["POST /pause"] = function(_, request, found)
   answer.empty(request, 204)
 end
 
-local function metric(found)
-  local used, err = found.sandbox:get_metrics()
-  if not used then
-    return nil, err
-  end
-  local now, cpus = os.time(), math.max(math.ceil(used.cpu_count), 1)
-  return { timestamp = shape.timestamp(now), timestampUnix = now, cpuCount = cpus,
-    cpuUsedPct = used.cpu_used_pct / cpus, memUsed = used.memory_used,
-    memTotal = used.memory_total, memCache = 0, diskUsed = used.disk_used,
-    diskTotal = used.disk_total }
-end
-
 verbs["GET /metrics"] = function(_, request, found)
-  local one, err = metric(found)
-  if not one then
-    return answer.error(request, err)
-  end
-  answer.json(request, 200, json.list({ one }))
+  telling.metrics(request, found)
 end
 
 verbs["GET /logs"] = function(_, request, found)
-  local lines, entries = json.list(), json.list()
-  for i, line in ipairs(found.logs) do
-    local at = shape.timestamp(line.at)
-    lines[i] = { timestamp = at, line = line.message }
-    entries[i] = { timestamp = at, level = line.level, message = line.message,
-      fields = line.fields }
-  end
-  answer.json(request, 200, { logs = request.path:find("^/v2/") and entries or lines,
-    logEntries = entries })
+  local tell = request.path:find("^/v2/") and telling.logs or telling.old_logs
+  tell(request, found)
 end
 
-verbs["PUT /network"] = function(_, request, found)
+verbs["PUT /network"] = function(gateway, request, found)
   local body = answer.body(request, BODY_MOST)
   if not body then
     return
   elseif found:is_paused() then
     return answer.failure(request, 409, ("Sandbox %s is not running"):format(found.id))
   end
-  local wanted, err = wishes.network(body.allow_internet_access, body)
-  local ok
-  if wanted then
-    ok, err = found.sandbox:update_network(wanted)
+  local wanted, err = reach.read(body.allow_internet_access, body)
+  local ok = wanted and gateway.network == "none" -- nothing can be narrower
+  if wanted and not ok then
+    ok, err = reach.set(found.sandbox, wanted)
   end
   if not ok then
     return answer.error(request, err)
@@ -261,9 +257,13 @@ verbs["POST /fork"] = function(gateway, request, found)
   local list = json.list()
   if found:is_paused() then
     return answer.failure(request, 409, ("Sandbox %s is not running"):format(found.id))
-  elseif with_timeout(request, LEAST, function(seconds, body)
-    local count = math.floor(shape.number(body.count) or 1)
-    for i = 1, math.max(math.min(count, FORKS_MOST), 1) do
+  elseif with_timeout(request, { default = LEAST }, function(seconds, body)
+    local count = (body.count == nil or body.count == json.null) and 1 or shape.number(body.count)
+    if not count or count < 1 or count > FORKS_MOST or count % 1 ~= 0 then
+      return nil, errors.new("invalid_argument",
+        ("count: a number from 1 to %d was expected"):format(FORKS_MOST))
+    end
+    for i = 1, count do
       local copy, err = found.sandbox:fork({ timeout = seconds })
       local given = copy_of(found.given)
       given.timeout = seconds
@@ -292,12 +292,7 @@ local function answer_one(gateway, request, id, rest)
 end
 
 local function many_metrics(gateway, request)
-  local all = {}
-  for id in (answer.form(request.query).sandbox_ids or ""):gmatch("[^,]+") do
-    local found = gateway:find(id)
-    all[id] = found and metric(found) or nil
-  end
-  answer.json(request, 200, { sandboxes = all })
+  telling.many_metrics(request, function(id) return gateway:find(id) end)
 end
 
 local plain = {

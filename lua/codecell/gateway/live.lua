@@ -20,14 +20,22 @@ local function line(value)
   return errors.assert(json.encode(value)) .. "\n"
 end
 
--- Several who listen share what was measured.
+-- Several who listen share what was measured, and others' measurements are left alone.
 local function use_of(one)
-  local known = one.measured
-  if not known or reactor.now() - known.at >= EVERY * 0.9 then
-    known = { at = reactor.now(), use = not one:is_paused() and one.sandbox:get_metrics() or nil }
-    one.measured = known
+  local known = one.use
+  if one:is_paused() or known and reactor.now() - known.at < EVERY * 0.9 then
+    return known or {}
   end
-  return known.use
+  local found = one.sandbox._backend.ask(one.sandbox, "get_metrics", "metrics")
+  if not found then
+    return {}
+  end
+  local now = reactor.now()
+  local passed = known and now - known.at or core.time() - one.started_at
+  found.at, found.cpu_used = now, math.max(found.cpu_seconds - (known and known.cpu_seconds or 0), 0)
+    / math.max(passed, 0.1) * 100
+  one.use = found
+  return found
 end
 
 local function network_of(one)
@@ -39,12 +47,12 @@ local function network_of(one)
 end
 
 local function shown(one)
-  local use = use_of(one) or {}
+  local use = use_of(one)
   return {
     id = one.id, template = one.given.template, metadata = one.given.metadata,
     state = one:is_paused() and "paused" or "running", network = network_of(one),
-    startedAt = one.started_at, endsAt = one.ends_at, cpuUsed = use.cpu_used_pct,
-    cpuCount = use.cpu_count, memoryUsed = use.memory_used, memoryTotal = use.memory_total,
+    startedAt = one.started_at, endsAt = one.ends_at, cpuUsed = use.cpu_used,
+    memoryUsed = use.memory, memoryTotal = one.sandbox._limits.memory,
     diskUsed = use.disk_used, diskTotal = use.disk_total, processes = use.processes,
   }
 end
@@ -84,7 +92,7 @@ local function list_line(list)
       sandboxes[#sandboxes + 1] = shown(list[i])
     end
   end
-  return line({ type = "sandboxes", at = os.time(), count = #list, sandboxes = sandboxes })
+  return line({ type = "sandboxes", at = core.time(), count = #list, sandboxes = sandboxes })
 end
 
 local function hello()

@@ -1,6 +1,7 @@
 --- One sandbox, as the gateway knows it.
 local answer = require "codecell.gateway.answer"
 local codecell = require "codecell"
+local core = require "codecell.core"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
 
@@ -9,6 +10,7 @@ local record = {}
 record.ENVD = "0.6.13" -- the version whose behaviour is kept to
 local CLIENT = "local"
 local DAY = 86400
+local AT_ONCE = 0.001 -- seconds
 local MIB = 1048576
 local LOGS_MOST = 1000
 
@@ -20,6 +22,7 @@ local LOGS_MOST = 1000
 ---@field runs table<integer, table> its processes, by number
 ---@field watchers table<string, table>
 ---@field is_over boolean? it was killed
+---@field was_told_to_pause boolean? it is paused, and not by its timeout
 ---@field given table what it was asked for
 local Record = {}
 Record.__index = Record
@@ -34,8 +37,9 @@ record.news = { count = 0 }
 ---@return codecell.GatewayRecord
 function record.new(sandbox, given)
   local self = setmetatable({ id = sandbox.id, sandbox = sandbox, given = given, runs = {},
-    watchers = {}, logs = {}, told = 0, token = given.secure and answer.secret() or nil,
-    traffic = not given.is_public and answer.secret() or nil, started_at = os.time(),
+    watchers = {}, logs = {}, told = 0, measured = {}, started_at = core.time(),
+    token = given.secure and answer.secret() or nil,
+    traffic = not given.is_public and answer.secret() or nil,
     envs = { E2B_SANDBOX = "true", E2B_SANDBOX_ID = sandbox.id,
       E2B_TEMPLATE_ID = given.template } }, Record)
   sandbox:set_envs(self.envs)
@@ -67,7 +71,7 @@ function Record:log(level, message, about)
     table.remove(self.logs, 1)
   end
   self.told = self.told + 1
-  self.logs[#self.logs + 1] = { number = self.told, at = os.time(), level = level,
+  self.logs[#self.logs + 1] = { number = self.told, at = core.time(), level = level,
     message = message, fields = about or {} }
   record.news.count = record.news.count + 1
   reactor.wake(record.news)
@@ -87,13 +91,13 @@ function Record:hear(event)
 end
 
 --- Let it end, or pause, so many seconds from now.
----@param seconds number
+---@param seconds number 0: at once
 ---@return true? done
 ---@return codecell.Error? err
 function Record:extend(seconds)
-  local ok, err = self.sandbox:set_timeout(math.min(seconds, DAY))
+  local ok, err = self.sandbox:set_timeout(math.max(math.min(seconds, DAY), AT_ONCE))
   if ok then
-    self.lifetime, self.ends_at = seconds, os.time() + seconds
+    self.lifetime, self.ends_at = seconds, core.time() + seconds
   end
   return ok, err
 end
@@ -117,6 +121,7 @@ function Record:pause(keeps_memory)
   local ok, err = self.sandbox:pause()
   if ok then
     ok, err = self.sandbox:set_timeout(DAY)
+    self.was_told_to_pause = true
     self:log("info", "Sandbox paused")
   end
   return ok, err
@@ -128,11 +133,15 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function Record:resume(seconds, keeps_memory)
-  if keeps_memory == false then
+  if keeps_memory == false or not self.was_told_to_pause and not self.given.pauses_memory then
     forget_processes(self)
   end
-  local ok, err = self.sandbox:resume()
+  local ok, err = self:extend(seconds) -- ahead: what resumes gets as much as it had last
   if ok then
+    ok, err = self.sandbox:resume()
+  end
+  if ok then
+    self.was_told_to_pause = nil
     ok, err = self:extend(seconds)
     self:log("info", "Sandbox resumed")
   end
