@@ -32,8 +32,8 @@ local function use_of(one)
   end
   local now = reactor.now()
   local passed = known and now - known.at or core.time() - one.started_at
-  found.at, found.cpu_used = now, math.max(found.cpu_seconds - (known and known.cpu_seconds or 0), 0)
-    / math.max(passed, 0.1) * 100
+  local spent = found.cpu_seconds - (known and known.cpu_seconds or 0)
+  found.at, found.cpu_used = now, math.max(spent, 0) / math.max(passed, 0.1) * 100
   one.use = found
   return found
 end
