@@ -66,12 +66,22 @@ describe("the page of codecell serve, asked by curl #M10", function()
     assert.equal(404, (server:ask("/", { method = "POST", body = {} })))
   end)
 
-  it("is not there where there is no key: any page could use such a gateway", function()
+  it("is the only page that is answered where there are no keys", function()
     local open = gateway.start("--no-auth")
-    local refused, reason = open:ask("/", { key = false })
+    assert.equal(200, (open:ask("/", { key = false })))
+    local function live(from)
+      return (open:ask("/v2/sandboxes", { key = false, headers = { "Origin: " .. from } }))
+    end
+    assert.same({ 200, 403, 403 }, { live(open.url), live("null"), live("http://example.com") })
     open:stop()
-    assert.equal(403, refused)
-    assert.matches("without a key", reason)
+  end)
+
+  it("is announced with the key that was made for it, and without one that was given", function()
+    assert.matches("\npage at " .. server.url .. "/\n$", shell.read(server.folder .. "/out"))
+    local other = gateway.start("")
+    local told = shell.read(other.folder .. "/out")
+    other:stop()
+    assert.equal(told:match("E2B_API_KEY=(e2b_%x+)\n"), told:match("/#key=(%S+)\n"))
   end)
 
   it("is told what happens as it happens: sandboxes, their use, and what they are refused",

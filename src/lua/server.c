@@ -149,6 +149,13 @@ static int server_listen_below(lua_State *L)
   return listen_at(L, &address, sizeof *there);
 }
 
+/* _connections(): how many are open. */
+static int server_connections(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)cell_server_connections(check_server(L)));
+  return 1;
+}
+
 static int server_stop_listening(lua_State *L)
 {
   cell_server_stop_listening(check_server(L));
@@ -314,6 +321,7 @@ static int call_abort(lua_State *L)
 static const luaL_Reg server_methods[] = {
   {"_adopt", server_adopt},
   {"_closed", server_closed},
+  {"_connections", server_connections},
   {"_left", server_left},
   {"_listen_at", server_listen_at},
   {"_listen_below", server_listen_below},

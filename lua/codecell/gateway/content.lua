@@ -1,5 +1,6 @@
 --- The contents of files: GET and POST of /files.
 local answer = require "codecell.gateway.answer"
+local holding = require "codecell.gateway.holding"
 local json = require "codecell.json"
 local multipart = require "codecell.gateway.multipart"
 local paths = require "codecell.gateway.paths"
@@ -7,7 +8,6 @@ local paths = require "codecell.gateway.paths"
 local content = {}
 
 local CHUNK = 262144
-local HELD_MOST = 1073741824 -- bytes of all that is being sent here
 local KINDS = {
   css = "text/css", csv = "text/csv", gif = "image/gif", html = "text/html", jpeg = "image/jpeg",
   jpg = "image/jpeg", js = "text/javascript", json = "application/json", md = "text/markdown",
@@ -113,21 +113,6 @@ end
 
 -- ---- writing ----
 
-local held = 0
-
--- The body, within what this program takes at a time; nil and a status else.
-local function read_body(request, most)
-  local chunks, size = {}, 0
-  local status
-  repeat
-    local chunk, err = request:read()
-    size, held = size + #(chunk or ""), held + #(chunk or "")
-    chunks[#chunks + 1] = chunk
-    status = err and 400 or size > most and 507 or held > HELD_MOST and 429 or nil
-  until not chunk or status
-  return not status and table.concat(chunks) or nil, status, size
-end
-
 local function write(one, path, data)
   local target, err = paths.resolve(path)
   local entry
@@ -214,14 +199,14 @@ function content.write(one, request, query)
     return answer.failure(request, 400, "X-Metadata: metadata of files is not kept here")
   end
   local most = one.sandbox._limits.disk
-  local body, status, size = read_body(request, most)
+  local body, status = holding.read(request, most, 507)
   if body then
     write_all(one, request, query, { body = body, most = most })
-  elseif not request:is_left() then
+  elseif status then
     answer.failure(request, status, status == 507 and "not enough space"
       or "the body could not be taken; try again later")
   end
-  held = held - size
+  holding.done(request)
 end
 
 return content

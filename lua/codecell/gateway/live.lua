@@ -61,7 +61,7 @@ end
 local function seen_by(gateway, request)
   local list = {}
   for _, one in pairs(gateway:living()) do
-    if request.owner == nil or one.owner == request.owner then
+    if one.owner == request.owner then
       list[#list + 1] = one
     end
   end
@@ -119,7 +119,7 @@ function live.answer(gateway, request)
     if record.news.count == count then
       wait.key(record.news, now + EVERY)
     end
-    ok = ok and not wait.task().cancelled
+    ok = ok and not wait.task().cancelled and not gateway.is_draining
   end
   request:abort()
 end

@@ -1,5 +1,6 @@
 --- The page at "/": one answer, made of the files beside this one. It holds nothing that is secret:
---- who opens it has nothing without the key, which it asks for, or finds behind "#" in its address.
+--- who opens it has nothing without the key, where the gateway has one: it asks for it, or finds it
+--- behind "#" in its address.
 local base64 = require "codecell.base64"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
@@ -28,9 +29,6 @@ local FIELDS = {
   { "Cross-Origin-Resource-Policy", "same-origin" },
   { "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()" },
 }
-
-local NO_KEY = "There is no page here: whatever pages a browser shows could use a gateway without "
-  .. "a key. Start codecell serve with one.\n"
 
 -- What lies beside the Lua files of the library, wherever those were found.
 local function read_piece(name)
@@ -80,12 +78,8 @@ end
 local whole
 
 --- Answer with it.
----@param gateway codecell.Gateway
 ---@param request codecell.IncomingRequest
-function page.answer(gateway, request)
-  if not gateway.key then
-    return request:reply(403, { { "Content-Type", "text/plain; charset=utf-8" } }, NO_KEY)
-  end
+function page.answer(request)
   whole = whole or make()
   if request.headers["if-none-match"] == whole.tag then
     return request:reply(304, whole.fields)

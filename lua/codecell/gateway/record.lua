@@ -21,7 +21,11 @@ local LOGS_MOST = 1000
 ---@field traffic string? of its ports, where they are not public
 ---@field runs table<integer, table> its processes, by number
 ---@field watchers table<string, table>
+---@field owner string? the name of the key that has made it
+---@field gateway codecell.Gateway that it is of
+---@field visitors integer requests to it that are being answered
 ---@field is_over boolean? it was killed
+---@field is_stopped boolean? because the gateway ends
 ---@field was_told_to_pause boolean? it is paused, and not by its timeout
 ---@field given table what it was asked for
 local Record = {}
@@ -37,9 +41,9 @@ record.news = { count = 0 }
 ---@return codecell.GatewayRecord
 function record.new(sandbox, given)
   local self = setmetatable({ id = sandbox.id, sandbox = sandbox, given = given, runs = {},
-    watchers = {}, logs = {}, told = 0, measured = {}, started_at = core.time(),
+    watchers = {}, logs = {}, told = 0, measured = {}, owner = given.owner,
     token = given.secure and answer.secret() or nil,
-    traffic = not given.is_public and answer.secret() or nil,
+    traffic = not given.is_public and answer.secret() or nil, started_at = core.time(),
     envs = { E2B_SANDBOX = "true", E2B_SANDBOX_ID = sandbox.id,
       E2B_TEMPLATE_ID = given.template } }, Record)
   sandbox:set_envs(self.envs)
@@ -123,6 +127,7 @@ function Record:pause(keeps_memory)
     ok, err = self.sandbox:set_timeout(DAY)
     self.was_told_to_pause = true
     self:log("info", "Sandbox paused")
+    self.gateway:hear(self, "sandbox_paused")
   end
   return ok, err
 end
@@ -144,6 +149,7 @@ function Record:resume(seconds, keeps_memory)
     self.was_told_to_pause = nil
     ok, err = self:extend(seconds)
     self:log("info", "Sandbox resumed")
+    self.gateway:hear(self, "sandbox_resumed")
   end
   return ok, err
 end

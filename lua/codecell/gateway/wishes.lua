@@ -31,20 +31,23 @@ end
 
 --- A number of seconds.
 ---@param value any
----@param default number?
----@param may_be_none boolean? 0 is a time as well
+---@param about {default: number?, may_be_none: boolean?, most: number?} may_be_none: 0 is a time as
+---well; most: default 24 hours
 ---@return number? seconds
 ---@return codecell.Error? err kind "invalid_argument"
-function wishes.timeout(value, default, may_be_none)
+function wishes.timeout(value, about)
+  local default, most = about.default, about.most or MOST
   if value == nil or value == json.null then
-    value = default
+    value = default and math.min(default, most)
   end
   local seconds = shape.number(value)
-  if not seconds or seconds < 0 or seconds == 0 and not may_be_none then
+  if not seconds or seconds < 0 or seconds == 0 and not about.may_be_none then
     return wrong(("timeout: a number of seconds %s was expected"):format(
-      may_be_none and "from 0 on" or "above 0"))
-  elseif seconds > MOST then
-    return wrong(("timeout cannot be greater than %d hours"):format(MOST / 3600))
+      about.may_be_none and "from 0 on" or "above 0"))
+  elseif seconds > most then
+    local is_hours = most % 3600 == 0
+    return wrong(("timeout cannot be greater than %d %s"):format(is_hours and most / 3600 or most,
+      is_hours and "hours" or "seconds"))
   end
   return seconds
 end
@@ -99,14 +102,15 @@ end
 --- All that a request to create one wants.
 ---@param body table
 ---@param lifetime number? seconds, where it names none; default 15
+---@param most number? seconds that it may be
 ---@return table? given for the record
 ---@return table|codecell.Error options of create; or err
-function wishes.read(body, lifetime)
+function wishes.read(body, lifetime, most)
   local template, err = naming.find(body.templateID)
   local timeout, network, ok
   local lists = shape.table(body.network) or {}
   if template then
-    timeout, err = wishes.timeout(body.timeout, lifetime or LEAST)
+    timeout, err = wishes.timeout(body.timeout, { default = lifetime or LEAST, most = most })
   end
   if timeout then
     ok, err = check_types(body)

@@ -58,10 +58,15 @@ function withJson(body) {
   return body === undefined ? {} : { body: JSON.stringify(body) };
 }
 
+/** Who asks; a gateway without keys needs none of its own page. */
+function ownHeaders(more = {}) {
+  return key ? { "X-API-Key": key, ...more } : more;
+}
+
 /** Ask the control plane; the answer is JSON, or nothing. */
 async function control(method, path, body) {
   const response = await send(path, { method, ...withJson(body),
-    headers: { "X-API-Key": key, "Content-Type": "application/json" } });
+    headers: ownHeaders({ "Content-Type": "application/json" }) });
   const text = await response.text();
   return text ? JSON.parse(text) : null;
 }

@@ -80,7 +80,7 @@ const live = {
 
   // Until the page is hidden, or the key is none.
   async follow() {
-    const response = await send("/codecell/live", { headers: { "X-API-Key": key },
+    const response = await send("/codecell/live", { headers: ownHeaders(),
       signal: this.controller.signal });
     this.show("good", "live");
     this.attempts = 0;

@@ -25,7 +25,7 @@ function nextTheme() {
 function enter() {
   byId("login").hidden = true;
   byId("inside").hidden = false;
-  byId("leave").hidden = false;
+  byId("leave").hidden = !key;
   live.begin();
 }
 
@@ -44,6 +44,11 @@ function leave(why) {
   byId("login-problem").textContent = why ?? "";
   byId("key").value = "";
   byId("key").focus();
+}
+
+// Whether the gateway asks nobody for a key.
+async function isOpen() {
+  return control("GET", "/v2/sandboxes?limit=1").then(() => true, () => false);
 }
 
 async function logIn(event) {
@@ -121,7 +126,7 @@ function onArrows(event, nodes, act) {
 
 // ---- all of it ----
 
-function begin() {
+async function begin() {
   showTheme(sessionStorage.getItem("codecell-theme") ?? "auto");
   makeHead();
   byId("theme").addEventListener("click", nextTheme);
@@ -141,10 +146,10 @@ function begin() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) live.stop();
-    else if (key) live.begin();
+    else if (!byId("inside").hidden) live.begin();
   });
   takeKey();
-  if (key) enter();
+  if (key || await isOpen()) enter();
   else leave();
 }
 
