@@ -43,7 +43,7 @@ local function matches(one, wanted)
   end
   return wanted.states[one:is_paused() and "paused" or "running"] == true
     and (not wanted.template or given.template == wanted.template)
-    and (not wanted.after or one.started_at > wanted.after)
+    and (not wanted.after or one.started_at >= wanted.after)
 end
 
 -- Those that match, in their order, from the cursor on.
