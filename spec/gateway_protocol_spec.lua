@@ -137,7 +137,6 @@ describe("codecell serve, asked by curl #M10 #N08 #user", function()
     assert.equal(413, (server:ask("/sandboxes", { method = "POST",
       body = '{"a":"' .. ("x"):rep(2 ^ 20) .. '"}' })))
     assert.equal(501, (server:ask("/volumes", { method = "POST", body = { name = "v" } })))
-    assert.equal(501, (server:ask("/v3/templates", { method = "POST", body = { name = "t" } })))
   end)
 
   it("runs processes as streams of envelopes that begin and end", function()

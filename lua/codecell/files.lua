@@ -116,6 +116,26 @@ local function read_all(descriptor, length)
   return table.concat(pieces)
 end
 
+-- What one call may make of a file, whose size is not always known before its end.
+local function read_bounded(self, path, content, offset, length)
+  local size, most = content:size(), self._sandbox._reads or self._sandbox._holds
+  local wanted = math.min(length or math.huge, size and math.max(size - offset, 0) or most + 1)
+  local bytes, err
+  if wanted <= most or not size and not length then
+    content:seek(offset)
+    bytes, err = read_all(content, wanted)
+  else -- a file with holes says any size
+    content:close()
+  end
+  if err or bytes and #bytes <= most then
+    return bytes, err
+  end
+  return nil, errors.new("limit_exceeded",
+    ("read %s: %s are more than %s (%.0f); read parts, by offset and length"):format(path,
+      bytes and "its bytes" or ("%.0f bytes"):format(wanted),
+      self._sandbox._reads and "one call reads" or "limits.disk", most))
+end
+
 --- The bytes of a file.
 ---@param path string relative ones start at /home/user; "~" is understood
 ---@param given table? `offset` (0), `length` (to the end), `user`
@@ -135,16 +155,7 @@ function Files:read(path, given)
   if not content or type(content) == "string" then
     return content, err
   end
-  local wanted = math.min(length or math.huge, math.max(content:size() - offset, 0))
-  local most = self._sandbox._holds
-  if wanted > most then -- a file with holes says any size
-    content:close()
-    return nil, errors.new("limit_exceeded",
-      ("read %s: %.0f bytes are more than limits.disk (%.0f); read parts, by offset and length")
-        :format(path, wanted, most))
-  end
-  content:seek(offset)
-  return read_all(content, wanted)
+  return read_bounded(self, path, content, offset, length)
 end
 
 local WRITE = {

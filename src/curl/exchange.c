@@ -238,8 +238,11 @@ int cell_curl_outcome(void *data, struct cell_error *error)
 
   if (!exchange->is_done)
     return 0;
-  if (exchange->code == CURLE_OK)
+  if (exchange->code == CURLE_OK && exchange->head_is_there)
     return 1;
+  if (exchange->code == CURLE_OK) /* which libcurl takes for an answer */
+    return cell_fail(error, CELL_UNAVAILABLE, 0,
+                     "the server closed the connection within its head");
   cell_fail(error, kind_of(exchange), 0, "%s", text_of(exchange));
   if (exchange->code == CURLE_COULDNT_CONNECT ||
       exchange->code == CURLE_SSL_CONNECT_ERROR)

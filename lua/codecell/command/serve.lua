@@ -15,10 +15,12 @@ local LOOK = 5 -- seconds between two looks at how long nobody has asked for any
 local serve = {
   summary = "answer E2B's API with sandboxes of this machine",
   usage = "codecell serve [--host ADDRESS] [--port PORT] [--api-key KEY | --no-auth]\n"
+    .. "                [--domain NAME] [--tls-cert FILE --tls-key FILE]\n"
     .. "       codecell serve --unix PATH [--idle SECONDS]",
   description = "Answers as E2B's cloud does, by sandboxes of this machine: the official SDKs and\n"
     .. "whatever else speaks its API need E2B_API_URL, E2B_SANDBOX_URL and E2B_API_KEY\n"
-    .. "alone, which it prints. It ends with all sandboxes.\n\n"
+    .. "alone, which it prints. It ends with all sandboxes. With --domain and a certificate\n"
+    .. "for NAME and *.NAME they need E2B_DOMAIN instead, and everything is as in the cloud.\n\n"
     .. "With --unix it keeps the sandboxes that 'codecell run --name NAME' makes instead,\n"
     .. "and ends with all of them when nobody has asked for anything for a while. 'run\n"
     .. "--name' starts it. The socket and its folder are for this user alone.\n",
@@ -30,6 +32,11 @@ local serve = {
     { name = "no-auth", help = "clients need no key" },
     { name = "domain", value = "NAME", kind = "name",
       help = "PORT-ID.NAME leads here (localhost:PORT)" },
+    { name = "image", value = "NAME=FOLDER", kind = "name", repeated = true,
+      help = "what builds of templates take for an image: a folder, a template, base" },
+    { name = "tls-cert", value = "FILE", kind = "name",
+      help = "HTTPS: a certificate, then what has signed it, in PEM" },
+    { name = "tls-key", value = "FILE", kind = "name", help = "its key, in PEM" },
     { name = "network", value = "none", kind = "name",
       help = "none: sandboxes have no network, whatever is asked for" },
     { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },

@@ -102,7 +102,8 @@ end
 local function network_of(found)
   local rules = shape.table(found.network)
   if rules and (shape.table(rules.allowOut) or shape.table(rules.denyOut)) then
-    return { allow = shape.table(rules.allowOut), deny = shape.table(rules.denyOut) }
+    return { allow = shape.list_of_texts(rules.allowOut),
+      deny = shape.list_of_texts(rules.denyOut) }
   end
   return found.allowInternetAccess == false and "none" or "open"
 end
@@ -255,7 +256,7 @@ function control.snapshot(settings, what, id, name)
   if not found then
     return nil, failure.protocol(what, "no id of a snapshot")
   end
-  return { id = found, names = shape.table(answer.names) or {} }
+  return { id = found, names = shape.list_of_texts(answer.names) }
 end
 
 ---@param timeout number seconds
@@ -348,7 +349,7 @@ function control.snapshots(settings, given)
     return nil, err
   end
   for i = 1, #page do
-    page[i] = { id = shape.text(page[i].snapshotID), names = shape.table(page[i].names) or {} }
+    page[i] = { id = shape.text(page[i].snapshotID), names = shape.list_of_texts(page[i].names) }
   end
   return page
 end
@@ -384,8 +385,8 @@ function control.templates(settings, given)
   end
   for i = 1, #page do
     local found = page[i]
-    page[i] = { id = shape.text(found.templateID), names = shape.table(found.names) or {},
-      aliases = shape.table(found.aliases) or {}, public = shape.flag(found.public),
+    page[i] = { id = shape.text(found.templateID), names = shape.list_of_texts(found.names),
+      aliases = shape.list_of_texts(found.aliases), public = shape.flag(found.public),
       cpu_count = shape.number(found.cpuCount),
       memory = (shape.number(found.memoryMB) or 0) * MIB, build = shape.text(found.buildID),
       state = shape.text(found.buildStatus), envd_version = shape.text(found.envdVersion) }

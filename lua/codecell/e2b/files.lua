@@ -110,7 +110,7 @@ end
 
 ---@class codecell.E2bContent a file that is being read: as a descriptor of the engine's
 ---@field package response codecell.HttpResponse
----@field package total number bytes that it has in all, with those before `offset`
+---@field package total number? bytes that it has in all, with those before `offset`; nil: not said
 ---@field package kept string
 local Content = {}
 Content.__index = Content
@@ -181,10 +181,12 @@ function asked.read(there, what, path, offset, length, given)
     response:close()
     return nil, errors.unsupported(what .. " from an offset", "e2b", "this server sends no parts")
   elseif size and size <= WHOLE_MOST then
-    return response:all(WHOLE_MOST)
+    local bytes
+    bytes, err = response:all(WHOLE_MOST)
+    return bytes and bytes:sub(1, length or -1), err -- who knows no parts sends the whole
   end
-  return setmetatable({ response = response, kept = "", total = offset + (size or math.huge) },
-    Content)
+  return setmetatable({ response = response, kept = "",
+    total = size and offset + size }, Content)
 end
 
 -- ---- writing ----

@@ -66,7 +66,8 @@ function object.new(backend, settings, record, given, owns)
   local self = setmetatable({
     id = record.id, backend = backend.name, _backend = backend, _plane = there, _given = given,
     _cwd = given.cwd, _user = given.user, _has_users = true, _shell = "/bin/bash",
-    _holds = COPY_MOST, _contexts = { kernels = {}, defaults = {} }, _processes = {},
+    _holds = COPY_MOST, _reads = READ_MOST, _processes = {},
+    _contexts = { kernels = {}, defaults = {} },
     _limits = { code = limits.code or CODE_MOST, output = limits.output or OUTPUT_MOST,
       disk = READ_MOST },
     _environment = environment.empty(), _pause = pause.new(), _started = reactor.now(),

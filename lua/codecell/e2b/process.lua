@@ -260,9 +260,13 @@ function process.list(there)
   end
   local list = {}
   for _, one in ipairs(shape.table(answer.processes) or {}) do
-    local config = shape.table(one) and shape.table(one.config) or {}
-    list[#list + 1] = { pid = shape.number(one.pid), cmd = shape.text(config.cmd) or "",
-      args = shape.table(config.args) or {}, cwd = shape.text(config.cwd) or "",
+    one = shape.table(one) or {}
+    local config, pid = shape.table(one.config) or {}, shape.number(one.pid)
+    if not pid then
+      return nil, failure.protocol("list", "a process without a number")
+    end
+    list[#list + 1] = { pid = pid, cmd = shape.text(config.cmd) or "",
+      args = shape.list_of_texts(config.args), cwd = shape.text(config.cwd) or "",
       envs = shape.texts(config.envs), tag = shape.text(one.tag) }
   end
   return list

@@ -10,7 +10,7 @@ local wait = require "codecell.wait"
 local transport = {}
 
 local ANSWER_MOST = 67108864 -- bytes of an answer that is read as a whole
-local PROBLEM_MOST = 65536 -- bytes of one that tells a failure
+local PROBLEM_MOST, PROBLEM_TIME = 65536, 2 -- bytes and seconds of one that tells a failure
 local VALUES_MOST = 4194304 -- of JSON
 local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which double
 
@@ -104,6 +104,20 @@ local function tell(request, began, response, err)
   })
 end
 
+-- The beginning of what tells a failure, as far as it comes in time.
+local function read_problem(response)
+  local chunks, size, deadline = {}, 0, reactor.now() + PROBLEM_TIME
+  while size < PROBLEM_MOST and reactor.now() < deadline do
+    local chunk = response:read(deadline - reactor.now())
+    if not chunk then
+      break
+    end
+    chunks[#chunks + 1], size = chunk, size + #chunk
+  end
+  response:close()
+  return table.concat(chunks)
+end
+
 -- One try: the response, or nil and an error, and whether another one is worth it.
 local function try(request, left)
   local began = reactor.now()
@@ -119,10 +133,8 @@ local function try(request, left)
   elseif response.status >= 200 and response.status < 300 then
     return response
   end
-  local body = response:all(PROBLEM_MOST)
-  response:close()
   local answer, code = failure.of_answer(request.what, response.status, response.headers,
-    body or "", request.hidden)
+    read_problem(response), request.hidden)
   return nil, answer, may_repeat(request, response.status, code)
 end
 

@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local ends = require "codecell.e2b.ends"
 local errors = require "codecell.errors"
+local failure = require "codecell.e2b.failure"
 local reactor = require "codecell.reactor"
 local rpc = require "codecell.e2b.rpc"
 local shape = require "codecell.e2b.shape"
@@ -76,7 +77,7 @@ function watcher.start(sandbox, path, recursive)
     end
   end
   if not state.is_started then
-    return nil, state.err or errors.new("unavailable", what .. ": it ended at once")
+    return nil, state.err or failure.protocol(what, "the end of what has not begun")
   end
   -- Collected, it is noticed with the next message.
   return setmetatable({ _state_of = state, _stream = stream,

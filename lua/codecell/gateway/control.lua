@@ -6,6 +6,9 @@ local json = require "codecell.json"
 local listing = require "codecell.gateway.listing"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
+local start = require "codecell.template.start"
+local templates = require "codecell.gateway.templates"
+local uploads = require "codecell.gateway.uploads"
 local wishes = require "codecell.gateway.wishes"
 
 local control = {}
@@ -24,10 +27,26 @@ local function add(gateway, sandbox, given)
   given.domain, given.cpus = gateway.domain, core.cpu_count()
   local made = record.new(sandbox, given)
   gateway.records[made.id] = made
+  local used = gateway.spawns[given.template] or { count = 0 }
+  used.count, used.at, gateway.spawns[given.template] = used.count + 1, os.time(), used
   return made
 end
 
 -- ---- /sandboxes ----
+
+-- A sandbox, with what its template starts in it.
+local function make(wanted, given)
+  local sandbox, err = codecell.create(wanted)
+  if not sandbox or not given.start and not given.ready then
+    return sandbox, err
+  end
+  given.started, err = start.begin(sandbox, { command = given.start, ready = given.ready })
+  if not given.started then
+    sandbox:close()
+    return nil, err
+  end
+  return sandbox
+end
 
 local function create_of(gateway, request, body, lifetime)
   local given, wanted = wishes.read(body, lifetime)
@@ -35,7 +54,7 @@ local function create_of(gateway, request, body, lifetime)
     return answer.error(request, wanted)
   end
   wanted.network = gateway.network or wanted.network
-  local sandbox, err = codecell.create(wanted)
+  local sandbox, err = make(wanted, given)
   if not sandbox then
     return answer.failure(request, err.kind == "limit_exceeded" and 429
       or err.kind == "system" and 503 or answer.status(err), err.message)
@@ -275,8 +294,8 @@ local plain = {
   ["GET /v2/sandboxes"] = listing.page,
   ["GET /sandboxes/metrics"] = many_metrics,
   ["GET /snapshots"] = listing.snapshots,
-  ["GET /templates"] = listing.templates,
-  ["GET /v2/templates"] = listing.templates,
+  ["GET /templates"] = templates.list,
+  ["GET /v2/templates"] = templates.list,
 }
 
 local REFUSED = { "volumes", "volumecontent", "secrets", "teams", "api%-keys", "access%-tokens",
@@ -305,6 +324,8 @@ function control.answer(gateway, request)
   local path = request.path
   if path == "/health" then
     return answer.json(request, 200, { status = "ok" })
+  elseif uploads.answer(gateway, request) then
+    return
   elseif gateway.key and not answer.is_same(request.headers["x-api-key"], gateway.key) then
     return answer.failure(request, 401, "Invalid API key")
   end
@@ -317,8 +338,8 @@ function control.answer(gateway, request)
   local id, rest = path:gsub("^/v2", ""):match("^/sandboxes/([^/]+)(.*)$")
   if id then
     return answer_one(gateway, request, id, rest)
-  elseif path:find("^/templates/") or path:find("^/v%d/templates") then
-    return listing.template(gateway, request)
+  elseif path:find("^/templates/?") or path:find("^/v%d/templates") then
+    return templates.answer(gateway, request)
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then

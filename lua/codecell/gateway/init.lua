@@ -24,15 +24,23 @@ local DEBUG_TIME = 86400
 ---@field serial integer how many sandboxes it has made
 ---@field requests integer how many it was asked
 ---@field snapshots table<string, string> the sandbox that each was taken of
+---@field images table<string, string> what stands for an image: a folder, or a template; "": base
+---@field builds table<string, codecell.GatewayBuild> by id
+---@field building integer how many are being done
+---@field places table<string, string> where archives may be sent, and the hash of each
+---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
 local Gateway = {}
 Gateway.__index = Gateway
 
 --- A gateway without sandboxes.
----@param given {key: string?, domain: string?, network: "none"|nil}
+---@param given {key: string?, domain: string?, network: "none"|nil,
+---images: table<string, string>?}
 ---@return codecell.Gateway
 function gateway.new(given)
   local self = setmetatable({ key = given.key, domain = given.domain, network = given.network,
-    snapshots = {}, asked = {}, serial = 0, requests = 0 }, Gateway)
+    snapshots = {}, asked = {}, serial = 0, requests = 0, images = given.images or {},
+    builds = {}, builds_serial = 0, building = 0, places = {}, places_count = 0,
+    spawns = {} }, Gateway)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     self.serial = self.serial + 1
     made.serial = self.serial

@@ -141,7 +141,7 @@ function Record:access()
     templateID = self.given.template, sandboxID = self.id, clientID = CLIENT,
     envdVersion = record.ENVD, envdAccessToken = self.token,
     trafficAccessToken = self.traffic or json.null, domain = self.given.domain or json.null,
-    alias = self.given.template,
+    alias = self.given.alias,
   }
 end
 
@@ -151,7 +151,7 @@ function Record:listed()
   local limits = self.sandbox:get_info().limits
   local cpu = limits.cpu.value > 0 and math.ceil(limits.cpu.value) or self.given.cpus
   return {
-    templateID = self.given.template, alias = self.given.template, sandboxID = self.id,
+    templateID = self.given.template, alias = self.given.alias, sandboxID = self.id,
     clientID = CLIENT, startedAt = shape.timestamp(self.started_at),
     endAt = shape.timestamp(self.ends_at), envdVersion = record.ENVD, cpuCount = cpu,
     memoryMB = math.floor(limits.memory.value / MIB),

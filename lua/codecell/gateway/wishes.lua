@@ -2,16 +2,14 @@
 local create = require "codecell.create"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local naming = require "codecell.gateway.naming"
 local options = require "codecell.options"
 local shape = require "codecell.e2b.shape"
-local store = require "codecell.template.store"
 
 local wishes = {}
 
 local EVERYTHING = "0.0.0.0/0"
 local LEAST, MOST = 15, 86400 -- seconds
--- The names of E2B's own templates: what every sandbox here has.
-local PLAIN = { base = true, ["code-interpreter-v1"] = true, ["code-interpreter-stateful"] = true }
 
 local function wrong(message)
   return nil, errors.new("invalid_argument", message)
@@ -29,26 +27,6 @@ function wishes.check(verb, given, rules)
     return given
   end
   return wrong((tostring(problem):gsub("^[^:%s]+:%d+: ", "")))
-end
-
---- The template that is meant.
----@param value any
----@return string? id
----@return codecell.Error|string|nil template its name here, where it is one; after nil the error
-function wishes.template(value)
-  local name = shape.text(value)
-  local plain, tag = (name or ""):match("^(%w[%w._/-]*):?([%w._-]*)$")
-  if not plain or plain:find("..", 1, true) then
-    return wrong("templateID: the name of a template was expected")
-  elseif PLAIN[plain] and (tag == "" or tag == "default") then
-    return plain
-  end
-  local known = store.is_name(plain) and (store.read(plain)
-    or require("codecell.template").included(plain))
-  if not known or tag ~= "" and tag ~= "default" then
-    return nil, errors.new("not_found", ("template '%s' not found"):format(name))
-  end
-  return plain, plain
 end
 
 local function strings(value)
@@ -144,7 +122,8 @@ function wishes.timeout(value, default)
   return seconds
 end
 
-local UNKNOWN = { "mcp", "iam" }
+-- `mcp` is nothing for us to do: its client runs the program by itself.
+local UNKNOWN = { "iam" }
 
 local function check_combination(body, network)
   if body.autoPauseMemory == false and body.autoPause ~= true then
@@ -168,10 +147,9 @@ end
 ---@return table? given for the record
 ---@return table|codecell.Error options of create; or err
 function wishes.read(body, lifetime)
-  local template, name = wishes.template(body.templateID)
-  local timeout, network, ok, err
+  local template, err = naming.find(body.templateID)
+  local timeout, network, ok
   local lists = shape.table(body.network) or {}
-  err = name
   if template then
     timeout, err = wishes.timeout(body.timeout, lifetime or LEAST)
   end
@@ -185,14 +163,17 @@ function wishes.read(body, lifetime)
     return nil, err
   end
   local resume = shape.table(body.autoResume) or {}
-  local wanted = { timeout = timeout, network = network, template = name,
+  local wanted = { timeout = timeout, network = network, template = template.stored,
     envs = shape.texts(body.envVars), metadata = shape.texts(body.metadata),
     on_timeout = body.autoPause == true and "pause" or nil }
   ok, err = wishes.check("create", wanted, create.options)
   if not ok then
     return nil, err
   end
-  return { template = template, timeout = timeout, envs = wanted.envs,
+  local about = template.about or {}
+  wanted.limits = about.memory and { memory = about.memory }
+  return { template = template.id, alias = template.name, start = about.start,
+    ready = about.ready, timeout = timeout, envs = wanted.envs,
     metadata = wanted.metadata, secure = body.secure == true,
     auto_pause = body.autoPause == true, auto_resume = resume.enabled == true,
     is_public = lists.allowPublicTraffic ~= false, network = shape.table(body.network),

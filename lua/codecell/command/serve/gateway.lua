@@ -1,4 +1,5 @@
 --- E2B's API on a port: what `codecell serve` is without --unix.
+local address = require "codecell.command.serve.address"
 local answers = require "codecell.gateway.answer"
 local codecell = require "codecell"
 local command = require "codecell.command"
@@ -29,6 +30,20 @@ local function problem_of(options)
   elseif options.network and options.network ~= "none" then
     return "--network: none"
   end
+  return address.problem(options)
+end
+
+-- "debian:12=/srv/debian", "ubuntu:22.04=base": what stands for an image.
+local function images_of(options)
+  local images = {}
+  for _, text in ipairs(options.image or {}) do
+    local name, place = text:match("^([^=%s]+)=(%S.*)$")
+    if not name then
+      return nil, "--image: NAME=FOLDER, the name of a template, or base"
+    end
+    images[name] = place ~= "base" and place or ""
+  end
+  return images
 end
 
 -- The key that clients need, and whether it is a new one.
@@ -65,7 +80,12 @@ end
 
 -- Answer at a port; what comes there may all be for one place of one sandbox.
 local function listen(options, answering, port, place)
-  local made, err = server.new(function(request)
+  local identity, err = address.identity(options)
+  if not identity then
+    return nil, err
+  end
+  local made
+  made, err = server.new(function(request)
     local began = reactor.now()
     local ok, problem = wait.call(answering.answer, answering, request, place)
     if not ok then -- of this request alone: the sandboxes of others go on
@@ -74,7 +94,8 @@ local function listen(options, answering, port, place)
     if options.log then
       log(request, began)
     end
-  end, { idle = IDLE, connections = CONNECTIONS })
+  end, { idle = IDLE, connections = CONNECTIONS, certificate = identity.certificate,
+    key = identity.key })
   local found
   if made then
     found, err = made:listen({ host = options.host, port = port })
@@ -95,10 +116,9 @@ local function listen_debug(options, answering)
 end
 
 -- A key that was given is its giver's: it is in no log.
-local function announce(place, new_key)
-  local url = ("http://%s:%d"):format(place.host, place.port)
-  command.write("listening on ", url, "\nE2B_API_URL=", url, "\nE2B_SANDBOX_URL=", url, "\n",
-    new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
+local function announce(options, place, new_key)
+  command.write("listening on ", address.url(options, place), "\n",
+    address.variables(options, place), new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
   io.stdout:flush()
 end
 
@@ -109,16 +129,17 @@ end
 ---@return string? problem with the options
 function serve.run(options, fail)
   local wrong = problem_of(options)
-  if wrong then
-    return nil, wrong
+  local images, problem = images_of(options)
+  if wrong or problem then
+    return nil, wrong or problem
   end
   local key, is_new = key_of(options)
-  local answering = gateway.new({ key = key, network = options.network })
+  local answering = gateway.new({ key = key, network = options.network, images = images })
   local place, err = listen(options, answering, tonumber(options.port or PORT))
   if not place then
     return fail(err)
   end
-  answering.domain = options.domain or "localhost:" .. place.port
+  answering.domain = address.domain(options, place)
   if options.debug then
     local ok
     ok, err = listen_debug(options, answering)
@@ -126,7 +147,7 @@ function serve.run(options, fail)
       return fail(err)
     end
   end
-  announce(place, is_new and key or nil)
+  announce(options, place, is_new and key or nil)
   while true do
     codecell.step(SWEEP)
     answering:living()
