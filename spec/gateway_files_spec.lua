@@ -1,5 +1,6 @@
 -- The files of `codecell serve`, asked by curl: their contents in every form, and what is noted of
 -- them.
+local envelope = require "codecell.e2b.envelope"
 local gateway = require "spec.support.gateway"
 local json = require "codecell.json"
 local shell = require "spec.support.shell"
@@ -88,9 +89,14 @@ describe("the files of codecell serve #M10 #user", function()
 
   it("are refused where they do not fit, and what was there stays", function()
     put("kept", "old")
-    local status, body = put("kept", "x", { headers = { "Content-Length: 1000000000000" } })
+    local start = envelope.encode(json.encode({ process = { cmd = "sh", args = { "-c",
+      "fallocate -l $(($(df -B1 --output=avail . | tail -1) - 65536)) filler" } } }))
+    assert.equal(200, (ask("/process.Process/Start", { method = "POST", body = start,
+      kind = "application/connect+json" })))
+    local status, body = put("kept", ("x"):rep(200000))
     assert.same({ 507, 507 }, { status, body.code })
     assert.equal("old", select(2, ask("/files?path=kept")))
+    assert.equal(200, (call("Remove", { path = "filler" })))
   end)
 
   it("come packed, and go packed to who wants nothing else", function()
@@ -117,9 +123,8 @@ describe("the files of codecell serve #M10 #user", function()
     end
     assert.equal(406, (ask("/files?path=unpacked", { headers = {
       "Accept-Encoding: identity;q=0, br" } })))
-    assert.matches("^%d", select(2, ask("/files?path=/proc/uptime", { headers = {
-      "Accept-Encoding: gzip", } })) and shell.run("gzip -dc", { stdin = select(2,
-      ask("/files?path=/proc/uptime", { headers = { "Accept-Encoding: gzip" } })) }).stdout)
+    _, got = ask("/files?path=/proc/uptime", { headers = { "Accept-Encoding: gzip" } })
+    assert.matches("^%d", shell.run("gzip -dc", { stdin = got }).stdout)
   end)
 
   it("keep what is noted of them in fields of the request, until they are written again", function()
@@ -128,7 +133,8 @@ describe("the files of codecell serve #M10 #user", function()
     local _, list = put("noted", "x", { headers = fields })
     assert.same(noted, list[1].metadata)
     _, list = ask("/files", { method = "POST", kind = "multipart/form-data; boundary=x",
-      headers = fields, body = form({ filename = "n1", data = "" }, { filename = "n2", data = "" }) })
+      headers = fields, body = form({ filename = "n1", data = "" },
+        { filename = "n2", data = "" }) })
     assert.same({ noted, noted }, { list[1].metadata, list[2].metadata })
     local _, told = call("Stat", { path = "noted" })
     assert.same(noted, told.entry.metadata)
