@@ -71,7 +71,7 @@ WARDEN_COMPILE = $(WARDEN_CC) $(DIALECT) $(WARNINGS) $(WARDEN_EXTRA) -Os -fno-pi
 BINDING_SOURCES := $(wildcard src/lua/*.c)
 ENGINE_FOLDERS := src $(addprefix src/,bytes egress host http process reactor sandbox start wire)
 ENGINE_SOURCES := $(wildcard $(ENGINE_FOLDERS:%=%/*.c))
-WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
+WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c src/warden/*/*.c)) \
 	src/zygote/parcel.c \
 	src/wire/frame.c src/wire/pack.c src/bytes/tar.c src/egress/name.c src/egress/query.c
 KERNELS := $(wildcard src/kernels/*.*)
@@ -242,7 +242,7 @@ $(COMMAND): $(MAKEFILE_LIST)
 # ---- layers: the engine knows no Lua, and Lua goes through the binding ----
 
 $(BUILD)/layers.checked: .ci/layers $(ENGINE_SOURCES) $(BINDING_SOURCES) \
-		$(wildcard $(ENGINE_FOLDERS:%=%/*.h) src/lua/*.h src/warden/*) $(LUA_FILES)
+		$(wildcard $(ENGINE_FOLDERS:%=%/*.h) src/lua/*.h src/warden/*.* src/warden/*/*) $(LUA_FILES)
 	@mkdir -p $(@D)
 	@.ci/layers
 	@touch $@

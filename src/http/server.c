@@ -332,6 +332,11 @@ uint32_t cell_server_token(const struct cell_server *server)
   return server->token;
 }
 
+unsigned cell_server_connections(const struct cell_server *server)
+{
+  return server->connections;
+}
+
 struct cell_call *cell_server_next(struct cell_server *server)
 {
   struct cell_call *call = server->first;

@@ -43,6 +43,7 @@ void cell_server_stop_listening(struct cell_server *server);
 */
 int cell_server_adopt(struct cell_server *server, int *fd, uint32_t about,
                       struct cell_error *error);
+unsigned cell_server_connections(const struct cell_server *server);
 /* The next call that nobody has taken; NULL: none. */
 struct cell_call *cell_server_next(struct cell_server *server);
 /* The number of a connection that was closed; 0: none. */

@@ -149,6 +149,13 @@ static int server_listen_below(lua_State *L)
   return listen_at(L, &address, sizeof *there);
 }
 
+/* _connections(): how many are open. */
+static int server_connections(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)cell_server_connections(check_server(L)));
+  return 1;
+}
+
 static int server_stop_listening(lua_State *L)
 {
   cell_server_stop_listening(check_server(L));
@@ -258,20 +265,6 @@ static int call_has_all(lua_State *L)
   return 1;
 }
 
-/* The strings of the list at `index`, which keeps them alive. */
-static const char **check_texts(lua_State *L, int index, size_t count)
-{
-  const char **texts = lua_newuserdata(L, (count + 1) * sizeof *texts);
-  size_t i;
-
-  for (i = 0; i < count; i++) {
-    lua_rawgeti(L, index, (int)i + 1);
-    texts[i] = luaL_checkstring(L, -1);
-    lua_pop(L, 1);
-  }
-  return texts;
-}
-
 /* _answer(status, names, values, length, body): negative if it is not known, or
 ** nil where the whole body is given; true, or nil, err.
 */
@@ -280,21 +273,20 @@ static int call_answer(lua_State *L)
   struct cell_call *call = check_call(L);
   struct cell_server_answer answer = {0};
   struct cell_error error = {0};
-  size_t length;
+  size_t length, count;
 
   answer.status = (int)luaL_checkinteger(L, 2);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  luaL_checktype(L, 4, LUA_TTABLE);
   if (lua_isnoneornil(L, 6)) {
     answer.length = (int64_t)luaL_checknumber(L, 5);
   } else {
     answer.body = luaL_checklstring(L, 6, &length);
     answer.length = (int64_t)length;
   }
-  answer.count = lua_rawlen(L, 3);
-  luaL_argcheck(L, answer.count <= FIELDS_MAX, 3, "at most 256 fields");
-  answer.names = check_texts(L, 3, answer.count);
-  answer.values = check_texts(L, 4, answer.count);
+  lua_pushvalue(L, 3);
+  answer.names = lcell_top_strings(L, 3, FIELDS_MAX, &answer.count);
+  lua_pushvalue(L, 4);
+  answer.values = lcell_top_strings(L, 4, FIELDS_MAX, &count);
+  luaL_argcheck(L, count == answer.count, 4, "a value for each name expected");
   if (cell_call_answer(call, &answer, &error) < 0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
@@ -329,6 +321,7 @@ static int call_abort(lua_State *L)
 static const luaL_Reg server_methods[] = {
   {"_adopt", server_adopt},
   {"_closed", server_closed},
+  {"_connections", server_connections},
   {"_left", server_left},
   {"_listen_at", server_listen_at},
   {"_listen_below", server_listen_below},

@@ -266,6 +266,17 @@ enum MHD_Result cell_mhd_serve(void *data, struct MHD_Connection *connection,
                             call->response);
 }
 
+/* What is cut off ends by a reset: some clients take a regular end of the
+** connection for one of the answer, or for a server that does not keep to HTTP.
+*/
+static void reset(const struct call *call)
+{
+  struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+  if (call->fd >= 0)
+    (void)connect(call->fd, &nobody, sizeof nobody);
+}
+
 /* The next bytes of the answer's body. */
 static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
 {
@@ -280,8 +291,10 @@ static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
     changed(call);
     return (ssize_t)count;
   }
-  if (call->is_cut)
+  if (call->is_cut) {
+    reset(call);
     return MHD_CONTENT_READER_END_WITH_ERROR;
+  }
   if (call->is_finished)
     return call->left > 0 ? MHD_CONTENT_READER_END_WITH_ERROR
                           : MHD_CONTENT_READER_END_OF_STREAM;

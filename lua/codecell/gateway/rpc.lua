@@ -125,6 +125,9 @@ local function follow(request, stream, given)
         code = "deadline_exceeded", message = "the time of the request is over" } })), true))
       request:finish()
     end
+  elseif outcome == "broken" and given.one.is_stopped and request.has_started then
+    request:write(rpc.failed(errors.new("unavailable", "the gateway has ended, and the sandbox")))
+    request:finish()
   elseif outcome == "broken" then
     request:abort()
   elseif outcome == "done" then
@@ -148,7 +151,7 @@ local function answer_stream(one, request, method)
   if not stream then
     return refuse(request, err, true)
   end
-  return follow(request, stream, { began = began })
+  return follow(request, stream, { began = began, one = one })
 end
 
 local function answer_taken(one, request, method)
