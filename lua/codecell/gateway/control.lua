@@ -3,6 +3,7 @@ local answer = require "codecell.gateway.answer"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local live = require "codecell.gateway.live"
 local listing = require "codecell.gateway.listing"
 local quota = require "codecell.gateway.quota"
 local reach = require "codecell.gateway.reach"
@@ -55,13 +56,13 @@ local function begin(gateway, wanted, given)
   return sandbox
 end
 
--- Make one for whoever asks; what its policy refuses is told.
+-- Make one for whoever asks; what happens to it, and to copies of it, is told.
 local function make(gateway, request, wanted, given)
-  local made
   wanted.limits = gateway:limits_of(wanted.limits)
   wanted.on_event = function(event)
-    if made and event.type == "refused" then
-      gateway:refused(made, event)
+    local found = gateway.records[event.sandbox]
+    if found then
+      gateway:happened(found, event)
     end
   end
   local sandbox, err = begin(gateway, wanted, given)
@@ -71,8 +72,7 @@ local function make(gateway, request, wanted, given)
     sandbox:close()
     return nil
   end
-  made = add(gateway, sandbox, given, request.owner)
-  return made
+  return add(gateway, sandbox, given, request.owner)
 end
 
 -- What a request wants of a sandbox, with the secrets and volumes that it names.
@@ -361,6 +361,7 @@ local plain = {
   ["GET /v2/sandboxes"] = listing.page,
   ["GET /sandboxes/metrics"] = many_metrics,
   ["GET /snapshots"] = listing.snapshots,
+  ["GET /codecell/live"] = live.answer,
   ["GET /templates"] = templates.list,
   ["GET /v2/templates"] = templates.list,
 }

@@ -10,6 +10,7 @@ local keys = require "codecell.gateway.keys"
 local log = require "codecell.gateway.log"
 local metrics = require "codecell.gateway.metrics"
 local origin = require "codecell.gateway.origin"
+local page = require "codecell.gateway.page"
 local plane = require "codecell.e2b.plane"
 local ports = require "codecell.gateway.ports"
 local quota = require "codecell.gateway.quota"
@@ -120,13 +121,15 @@ function Gateway:hear(one, event, about)
   tell(self, event, told)
 end
 
---- What a sandbox's policy has refused.
+--- What a sandbox tells of itself, as what its policy has refused.
 ---@param one codecell.GatewayRecord
----@param event table
-function Gateway:refused(one, event)
-  self.metrics:add("codecell_refusals", nil, event.times or 1)
-  one:log("warn", event.message)
-  self:hear(one, "refused", { what = event.what, why = event.why, times = event.times })
+---@param event codecell.Event|codecell.InstallEvent
+function Gateway:happened(one, event)
+  one:hear(event)
+  if event.type == "refused" then
+    self.metrics:add("codecell_refusals", nil, event.times or 1)
+    self:hear(one, "refused", { what = event.what, why = event.why, times = event.times })
+  end
 end
 
 -- ---- its sandboxes ----
@@ -290,6 +293,8 @@ end
 local function answer_control(self, request)
   if request.path == "/metrics" and request.method == "GET" then
     return answer_metrics(self, request)
+  elseif request.path == "/" and (request.method == "GET" or request.method == "HEAD") then
+    return page.answer(request)
   elseif uploads.answer(self, request) -- whoever was told the place of one
     or volume_content.answer(self, request) then -- or has its token
     return

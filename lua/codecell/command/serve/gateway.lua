@@ -59,14 +59,17 @@ end
 
 -- A key that was given is its giver's: it is in no log.
 local function announce(options, place, new_key)
+  local url = address.url(options, place)
   local variables = address.variables(options, place)
     .. (new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
-  command.write("listening on ", address.url(options, place), "\n")
+  local page = url .. "/" .. (new_key and "#key=" .. new_key or "") -- which no browser sends
+  command.write("listening on ", url, "\n")
   if terminal.open(io.stdout, 1).is_terminal then
     command.write("\nFor programs that use E2B's SDKs:\n\n", (variables:gsub("([^\n]+)",
-      "  export %1")), "\nCtrl-C ends it, with all sandboxes.\n")
+      "  export %1")), "\nFor a browser:\n\n  ", page,
+      "\n\nCtrl-C ends it, with all sandboxes.\n")
   else
-    command.write(variables)
+    command.write(variables, "page at ", page, "\n")
   end
   io.stdout:flush()
 end
