@@ -272,6 +272,38 @@ static const char **check_texts(lua_State *L, int index, size_t count)
   return texts;
 }
 
+/* The lists of names and values from `index` on. */
+static void read_fields(lua_State *L, int index,
+                        struct cell_server_answer *answer)
+{
+  luaL_checktype(L, index, LUA_TTABLE);
+  luaL_checktype(L, index + 1, LUA_TTABLE);
+  answer->count = lua_rawlen(L, index);
+  luaL_argcheck(L, answer->count <= FIELDS_MAX, index, "at most 256 fields");
+  answer->names = check_texts(L, index, answer->count);
+  answer->values = check_texts(L, index + 1, answer->count);
+}
+
+/* _upgrade(names, values): true, or nil, err. */
+static int call_upgrade(lua_State *L)
+{
+  struct cell_call *call = check_call(L);
+  struct cell_server_answer answer = {101, NULL, NULL, 0, 0, NULL};
+  struct cell_error error = {0};
+
+  read_fields(L, 2, &answer);
+  if (cell_call_upgrade(call, &answer, &error) < 0)
+    return lcell_fail(L, &error);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int call_is_upgraded(lua_State *L)
+{
+  lua_pushboolean(L, cell_call_is_upgraded(check_call(L)));
+  return 1;
+}
+
 /* _answer(status, names, values, length, body): negative if it is not known, or
 ** nil where the whole body is given; true, or nil, err.
 */
@@ -283,18 +315,13 @@ static int call_answer(lua_State *L)
   size_t length;
 
   answer.status = (int)luaL_checkinteger(L, 2);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  luaL_checktype(L, 4, LUA_TTABLE);
   if (lua_isnoneornil(L, 6)) {
     answer.length = (int64_t)luaL_checknumber(L, 5);
   } else {
     answer.body = luaL_checklstring(L, 6, &length);
     answer.length = (int64_t)length;
   }
-  answer.count = lua_rawlen(L, 3);
-  luaL_argcheck(L, answer.count <= FIELDS_MAX, 3, "at most 256 fields");
-  answer.names = check_texts(L, 3, answer.count);
-  answer.values = check_texts(L, 4, answer.count);
+  read_fields(L, 3, &answer);
   if (cell_call_answer(call, &answer, &error) < 0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
@@ -346,12 +373,20 @@ static const luaL_Reg server_metamethods[] = {
 };
 
 static const luaL_Reg call_methods[] = {
-  {"_answer", call_answer},      {"_closed", call_closed},
-  {"_has_all", call_has_all},    {"_head", call_head},
-  {"_state", call_state},        {"_token", call_token},
-  {"abort", call_abort},         {"close", call_release},
-  {"finish", call_finish},       {"try_read", call_try_read},
-  {"try_write", call_try_write}, {NULL, NULL},
+  {"_answer", call_answer},
+  {"_closed", call_closed},
+  {"_has_all", call_has_all},
+  {"_head", call_head},
+  {"_is_upgraded", call_is_upgraded},
+  {"_state", call_state},
+  {"_token", call_token},
+  {"_upgrade", call_upgrade},
+  {"abort", call_abort},
+  {"close", call_release},
+  {"finish", call_finish},
+  {"try_read", call_try_read},
+  {"try_write", call_try_write},
+  {NULL, NULL},
 };
 
 static const luaL_Reg call_metamethods[] = {
