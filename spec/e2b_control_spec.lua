@@ -66,13 +66,15 @@ describe("the control plane of E2B", function()
       allowPublicTraffic = false, maskRequestHost = "localhost:${PORT}" },
       created { network = { allow = { "api.x.com", "1.1.1.1" } }, public_traffic = false,
         host_mask = "localhost:${PORT}" }.network)
+    assert.same({ allowOut = {}, denyOut = { "8.8.8.8" } },
+      created { network = { allow = "open", deny = { "8.8.8.8" } } }.network)
   end)
 
   it("refuses before anything is sent what E2B does not have", function()
     for kind, list in pairs {
       unsupported = { { gpu = true }, { limits = { memory = 2 ^ 30 } }, { root_view = true },
         { network = { allow = { "a.b:8443" } } }, { network = { allow = { "a.b" },
-          deny = { "c.d" } } } },
+          deny = { "c.d" } } }, { network = { allow = "open", deny = { "c.d" } } } },
       invalid_argument = { { auto_resume = true }, { keep_memory = false },
         { on_timeout = "pause", auto_resume = true, keep_memory = false } },
     } do

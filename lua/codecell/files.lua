@@ -1,11 +1,12 @@
 --- sandbox.files: the files of a sandbox. All paths are resolved inside it.
+local core = require "codecell.core"
 local errors = require "codecell.errors"
+local home = require "codecell.home"
 local metadata = require "codecell.metadata"
 local options = require "codecell.options"
 
 local INLINE = 65536 -- bytes that go in the message itself
 local LIST_MOST = 100000
-local EXDEV = 18
 
 ---@class codecell.Files
 ---@field package _sandbox codecell.Sandbox
@@ -62,24 +63,13 @@ local function owner(id)
   return id == 0 and "root" or id == 1000 and "user" or tostring(id)
 end
 
-local function absolute(path)
-  if path == "~" or path == "." then
-    return "/home/user"
-  end
-  path = path:gsub("^~/", "/home/user/")
-  if path:sub(1, 1) ~= "/" then
-    path = "/home/user/" .. path:gsub("^%./", "")
-  end
-  return path == "/" and path or (path:gsub("/+$", ""))
-end
-
 -- What the sandbox says of a file, as users get it.
 local function complete(entry, base)
   if entry.absolute then -- a backend that knows it says the rest as well
     entry.path, entry.absolute = entry.absolute, nil
     return entry
   end
-  local path = absolute(base)
+  local path = home.absolute(base)
   if entry.path ~= "" then
     path = (path == "/" and "" or path) .. "/" .. entry.path
   end
@@ -179,6 +169,9 @@ local function write(self, verb, path, data, given)
     source:close()
   end
   if not entry then
+    if err.kind == "unsupported" and next(given.metadata or {}) then
+      err.message = err.message .. ": its kernel keeps no metadata of files; Linux 6.6 does"
+    end
     return nil, err
   end
   return complete(entry, path)
@@ -319,7 +312,8 @@ end
 -- program inside makes.
 local function move(self, old, new)
   local sandbox = self._sandbox
-  local moved, err = sandbox.commands:run({ "mv", "-T", "--", absolute(old), absolute(new) })
+  local moved, err = sandbox.commands:run({ "mv", "-T", "--", home.absolute(old),
+    home.absolute(new) })
   if moved and moved.exit_code ~= 0 then
     err = errors.new("system", ("rename %s: %s"):format(old, (moved.stderr:gsub("%s*\n.*", ""))))
   end
@@ -345,7 +339,7 @@ function Files:rename(old, new)
   end
   local entry
   entry, err = ask(self, "rename", old, "rename", old, new)
-  if not entry and err.errno == EXDEV then
+  if not entry and err.errno == core.errno.EXDEV then
     entry, err = move(self, old, new)
   end
   if not entry then
@@ -447,7 +441,7 @@ local function paths_of(what)
     if not ok then
       return nil, err
     elseif type(one) ~= "table" or one.op ~= "remove" then
-      list[#list + 1] = { path = absolute(path), is_found = type(one) == "table" }
+      list[#list + 1] = { path = home.absolute(path), is_found = type(one) == "table" }
     end
   end
   return list

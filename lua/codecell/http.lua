@@ -3,6 +3,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local fields = require "codecell.http.fields"
+local libraries = require "codecell.libraries"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
@@ -45,26 +46,16 @@ local CLIENT = {
 
 -- ---- a client ----
 
--- What a C library is missing for.
-local function load_library(name, package)
-  local ok, library = pcall(require, "codecell." .. name)
-  if ok then
-    return library
-  end
-  return nil, errors.unsupported("HTTP", "local",
-    ("the module codecell.%s cannot be loaded: install %s"):format(name, package))
-end
-
 local function load_libraries()
-  local library, err = load_library("curl", "libcurl (Debian: libcurl4)")
+  local curl, err = libraries.load("curl", "HTTP", "libcurl (Debian: libcurl4)")
   local names
-  if library then
+  if curl then
     names, err = network.names()
   end
   if not names then
     return nil, err
   end
-  return library, names
+  return curl, names
 end
 
 --- Whether requests can be made here.

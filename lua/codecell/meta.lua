@@ -76,7 +76,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field answers (codecell.MockAnswer[]|fun(kind: "code"|"command", text: string): table?)? the
 ---first that fits answers
 ---@field files table<string, string>? by path
----@field cassette string? path of what was recorded; what it does not hold is "not_found"
+---@field cassette string? path of what was recorded; what it does not hold is an error "protocol",
+---which says what was asked and what was expected
 
 ---@class codecell.MockAnswer
 ---@field code string? the whole code, or a pattern of Lua
@@ -307,6 +308,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field out_of_memory boolean
 ---@field truncated table<string, {kept: integer, total: integer}>? by stream
 ---@field seconds number
+---@field mock boolean? it was made up, or recorded before: nothing was executed
 
 ---@class codecell.Process
 ---@field pid integer as the code sees it

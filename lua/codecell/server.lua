@@ -3,6 +3,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local fields = require "codecell.http.fields"
+local libraries = require "codecell.libraries"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
@@ -32,6 +33,9 @@ Server.__index = Server
 ---@field headers codecell.Fields
 ---@field about any what `adopt` was given
 ---@field status integer? of its answer, once that was started
+---@field is_broken_off boolean? by `abort`
+---@field received integer bytes of its body that were read
+---@field sent integer bytes of its answer's body that were taken
 ---@field package call userdata
 ---@field package idle number
 local Request = {}
@@ -101,6 +105,7 @@ function Request:read(timeout)
     end
     local chunk = self.call:try_read()
     if chunk then
+      self.received = self.received + #chunk
       return chunk
     elseif chunk == nil then
       if self.call:_has_all() then
@@ -167,6 +172,7 @@ local function begin(self, verb, status, headers, length, body, level)
   if self.call:_state() ~= "open" then
     return nil, gone(self, verb)
   end
+  self.sent = body and self.method ~= "HEAD" and #body or 0
   return self.call:_answer(status, names, values, length, body)
 end
 
@@ -222,6 +228,7 @@ function Request:write(chunk, timeout)
       return nil, gone(self, "write")
     end
     local went_to = self.call:try_write(chunk, at)
+    self.sent = self.sent + went_to - at
     if went_to == #chunk then
       return true
     elseif went_to > at then
@@ -254,7 +261,7 @@ end
 
 --- Break the answer off: the client sees that something is missing.
 function Request:abort()
-  self.has_started, self.has_finished = true, true
+  self.has_started, self.has_finished, self.is_broken_off = true, true, true
   if not self.call:_closed() then
     self.call:abort()
   end
@@ -293,6 +300,7 @@ local function new_request(self, call)
     method = method, target = target, path = path,
     query = target:find("?", 1, true) and query or nil,
     headers = fields.parse(text), about = self.abouts[about], call = call, idle = self.idle,
+    received = 0, sent = 0,
   }, Request)
 end
 
@@ -338,13 +346,8 @@ local function look(self)
 end
 
 local function load_library()
-  local ok, library = pcall(require, "codecell.microhttpd")
-  if ok then
-    return library
-  end
-  return nil, errors.unsupported("a server of HTTP", "local",
-    "the module codecell.microhttpd cannot be loaded: install libmicrohttpd (Debian: "
-      .. "libmicrohttpd12)")
+  return libraries.load("microhttpd", "a server of HTTP",
+    "libmicrohttpd (Debian: libmicrohttpd12)")
 end
 
 --- Whether servers can be made here.
@@ -440,6 +443,12 @@ function Server:listen(given)
     return nil, err
   end
   return { host = host, port = port }
+end
+
+--- How many clients are connected.
+---@return integer
+function Server:connections()
+  return self.made:_closed() and 0 or self.made:_connections()
 end
 
 --- Accept nobody any more; whoever is connected stays.

@@ -90,7 +90,6 @@ async def answer(reader, writer, head, path):
         for i in range(3):
             writer.write(b"6\r\nevent\n\r\n")
             await writer.drain()
-            line = await reader.readline() if i == 9 else b""
         writer.write(b"0\r\n\r\n")
     elif path == "/short":
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")

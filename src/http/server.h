@@ -3,7 +3,8 @@
 ** A server listens where it is told to, and adopts connections that others
 ** have. Each request is a call, taken by cell_server_next, answered and
 ** released by its taker. Reference counted by its calls. Bounded: connections,
-** heads, what waits of a body; a full server accepts nobody until one leaves.
+** heads, what waits of a body. A full server closes the connection that is
+** longest idle, or accepts nobody until one is.
 */
 #ifndef CELL_SERVER_H
 #define CELL_SERVER_H
@@ -43,6 +44,7 @@ void cell_server_stop_listening(struct cell_server *server);
 */
 int cell_server_adopt(struct cell_server *server, int *fd, uint32_t about,
                       struct cell_error *error);
+unsigned cell_server_connections(const struct cell_server *server);
 /* The next call that nobody has taken; NULL: none. */
 struct cell_call *cell_server_next(struct cell_server *server);
 /* The number of a connection that was closed; 0: none. */

@@ -149,6 +149,13 @@ static int server_listen_below(lua_State *L)
   return listen_at(L, &address, sizeof *there);
 }
 
+/* _connections(): how many are open. */
+static int server_connections(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)cell_server_connections(check_server(L)));
+  return 1;
+}
+
 static int server_stop_listening(lua_State *L)
 {
   cell_server_stop_listening(check_server(L));
@@ -258,30 +265,18 @@ static int call_has_all(lua_State *L)
   return 1;
 }
 
-/* The strings of the list at `index`, which keeps them alive. */
-static const char **check_texts(lua_State *L, int index, size_t count)
-{
-  const char **texts = lua_newuserdata(L, (count + 1) * sizeof *texts);
-  size_t i;
-
-  for (i = 0; i < count; i++) {
-    lua_rawgeti(L, index, (int)i + 1);
-    texts[i] = luaL_checkstring(L, -1);
-    lua_pop(L, 1);
-  }
-  return texts;
-}
-
 /* The lists of names and values from `index` on. */
 static void read_fields(lua_State *L, int index,
                         struct cell_server_answer *answer)
 {
-  luaL_checktype(L, index, LUA_TTABLE);
-  luaL_checktype(L, index + 1, LUA_TTABLE);
-  answer->count = lua_rawlen(L, index);
-  luaL_argcheck(L, answer->count <= FIELDS_MAX, index, "at most 256 fields");
-  answer->names = check_texts(L, index, answer->count);
-  answer->values = check_texts(L, index + 1, answer->count);
+  size_t count;
+
+  lua_pushvalue(L, index);
+  answer->names = lcell_top_strings(L, index, FIELDS_MAX, &answer->count);
+  lua_pushvalue(L, index + 1);
+  answer->values = lcell_top_strings(L, index + 1, FIELDS_MAX, &count);
+  luaL_argcheck(L, count == answer->count, index + 1,
+                "a value for each name expected");
 }
 
 /* _upgrade(names, values): true, or nil, err. */
@@ -356,6 +351,7 @@ static int call_abort(lua_State *L)
 static const luaL_Reg server_methods[] = {
   {"_adopt", server_adopt},
   {"_closed", server_closed},
+  {"_connections", server_connections},
   {"_left", server_left},
   {"_listen_at", server_listen_at},
   {"_listen_below", server_listen_below},

@@ -33,7 +33,6 @@ void *cell_mhd_new(void *data, const char *target,
   struct server *server = data;
   struct call *call = calloc(1, sizeof *call);
   const union MHD_ConnectionInfo *info;
-  struct guest *guest = NULL;
 
   if (call == NULL)
     return NULL;
@@ -44,11 +43,9 @@ void *cell_mhd_new(void *data, const char *target,
   info =
     MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   if (info != NULL)
-    guest = info->socket_context;
-  if (guest != NULL)
-    cell_mhd_has_asked(server, guest);
-  call->fd = guest != NULL ? guest->fd : -1;
-  call->about = guest != NULL ? guest->about : 0;
+    call->guest = info->socket_context;
+  call->fd = call->guest != NULL ? call->guest->fd : -1;
+  call->about = call->guest != NULL ? call->guest->about : 0;
   call->next = server->calls;
   if (call->next != NULL)
     call->next->previous = call;
@@ -72,6 +69,9 @@ void cell_mhd_ended(void *data, struct MHD_Connection *connection,
     call->previous->next = call->next;
   else
     server->calls = call->next;
+  if (call->guest != NULL && call->guest->is_asking)
+    cell_mhd_rests(server, call->guest);
+  call->guest = NULL;
   call->connection = NULL;
   call->upgraded = NULL;
   server->parting -= (unsigned)call->is_parting;
@@ -186,6 +186,8 @@ static enum MHD_Result begin(struct call *call, const char *method)
   struct cell_server_owner *owner = call->server->owner;
 
   call->has_begun = 1;
+  if (call->guest != NULL)
+    cell_mhd_asks(call->server, call->guest);
   call->method = strdup(method);
   if (call->method == NULL || call->target == NULL)
     return MHD_NO;
@@ -268,6 +270,17 @@ enum MHD_Result cell_mhd_serve(void *data, struct MHD_Connection *connection,
                             call->response);
 }
 
+/* What is cut off ends by a reset: some clients take a regular end of the
+** connection for one of the answer, or for a server that does not keep to HTTP.
+*/
+static void reset(const struct call *call)
+{
+  struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+  if (call->fd >= 0)
+    (void)connect(call->fd, &nobody, sizeof nobody);
+}
+
 /* The next bytes of the answer's body. */
 static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
 {
@@ -282,8 +295,10 @@ static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
     changed(call);
     return (ssize_t)count;
   }
-  if (call->is_cut)
+  if (call->is_cut) {
+    reset(call);
     return MHD_CONTENT_READER_END_WITH_ERROR;
+  }
   if (call->is_finished)
     return call->left > 0 ? MHD_CONTENT_READER_END_WITH_ERROR
                           : MHD_CONTENT_READER_END_OF_STREAM;

@@ -30,7 +30,6 @@ local CODE_MOST, OUTPUT_MOST = 8 * MIB, 8 * MIB
 local READ_MOST = 1024 * MIB -- bytes of a file that one call reads into a string
 local COPY_MOST = 1024 * 1024 * MIB -- bytes that leave the sandbox by one download
 local POLL = 0.25 -- seconds between two knocks at a port
-local REFUSED = 111 -- ECONNREFUSED
 
 local Sandbox = {}
 Sandbox.__index = verbs.of(core.Sandbox, Sandbox)
@@ -207,7 +206,7 @@ function Sandbox:wait_port(port, timeout)
     local listens, err = knock(self, port)
     if listens then
       return true
-    elseif err.errno ~= REFUSED then
+    elseif err.errno ~= core.errno.ECONNREFUSED then
       err = self._plane:explain(err, "wait_port", port)
       if err.kind ~= "unavailable" then
         return nil, err

@@ -5,6 +5,7 @@ local failure = require "codecell.e2b.failure"
 local http = require "codecell.http"
 local json = require "codecell.json"
 local reactor = require "codecell.reactor"
+local urls = require "codecell.http.url"
 local wait = require "codecell.wait"
 
 local transport = {}
@@ -28,14 +29,7 @@ local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which
 ---@field hidden table? what no message may show, as of `failure.hide`
 ---@field on_request (fun(event: codecell.E2bRequestEvent))?
 
---- Percent-encode what stands in a path or a query.
----@param text string
----@return string
-function transport.encode(text)
-  return (text:gsub("[^%w%-._~]", function(byte)
-    return ("%%%02X"):format(byte:byte())
-  end))
-end
+transport.encode = urls.encode
 
 --- A query of name and value in turn; those that are nil are left out.
 ---@param list table {name, value, name, value, n = count}

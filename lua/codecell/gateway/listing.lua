@@ -40,14 +40,14 @@ local function matches(one, wanted)
   end
   return wanted.states[one:is_paused() and "paused" or "running"] == true
     and (not wanted.template or given.template == wanted.template or given.alias == wanted.template)
-    and (not wanted.after or one.started_at > wanted.after)
+    and (not wanted.after or one.started_at >= wanted.after)
 end
 
--- Those that match, in their order, from the cursor on.
-local function chosen(gateway, wanted)
+-- Those of whoever asks that match, in their order.
+local function chosen(gateway, request, wanted)
   local list = {}
   for _, one in pairs(gateway:living()) do
-    if matches(one, wanted) then
+    if one.owner == request.owner and matches(one, wanted) then
       list[#list + 1] = one
     end
   end
@@ -101,14 +101,15 @@ function listing.page(gateway, request)
   if query.startedAfter and not wanted.after then
     return answer.failure(request, 400, "startedAfter: a time was expected")
   end
-  local page, following = listing.cut(request, chosen(gateway, wanted), query,
+  local page, following = listing.cut(request, chosen(gateway, request, wanted), query,
     function(one) return one.id end)
   if not page then
     return
   end
   local running = 0
   for _, one in pairs(gateway:living()) do
-    running = running + (one:is_paused() and 0 or 1)
+    local counts = one.owner == request.owner and not one:is_paused()
+    running = running + (counts and 1 or 0)
   end
   for i = 1, #page do
     page[i] = page[i]:listed()
@@ -118,7 +119,7 @@ end
 
 function listing.old(gateway, request)
   local list = json.list()
-  for i, one in ipairs(chosen(gateway, { states = { running = true },
+  for i, one in ipairs(chosen(gateway, request, { states = { running = true },
     metadata = metadata_of(answer.form(request.query).metadata) })) do
     list[i] = one:listed()
   end
@@ -135,7 +136,8 @@ function listing.snapshots(gateway, request)
   end
   local list = {}
   for _, one in ipairs(all) do
-    if (not query.sandboxID or gateway.snapshots[one.id] == query.sandboxID)
+    if gateway:may_use(request, one.id)
+      and (not query.sandboxID or gateway.snapshots[one.id] == query.sandboxID)
       and (not query.name or one.name == query.name) then
       list[#list + 1] = { snapshotID = one.id, names = json.list({ one.name }) }
     end

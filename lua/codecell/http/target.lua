@@ -1,6 +1,7 @@
 --- What is asked of a server: checked, and taken apart.
 local fields = require "codecell.http.fields"
 local options = require "codecell.options"
+local urls = require "codecell.http.url"
 
 local target = {}
 
@@ -109,19 +110,6 @@ local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 -- What was said to one server is not said to another.
 local PRIVATE = { authorization = true, cookie = true }
 
-local function resolve(from, location)
-  if location:find("^%a[%w+.-]*:") then
-    return location
-  elseif location:sub(1, 2) == "//" then
-    return from.origin:match("^%a+:") .. location
-  elseif location:sub(1, 1) == "/" then
-    return from.origin .. location
-  end
-  local path = from.path:match("^[^?]*")
-  return from.origin .. (location:sub(1, 1) == "?" and path .. location
-    or path:match("^(.*/)") .. location)
-end
-
 --- The request that a redirect asks for.
 ---@param last table the target of the request that was answered
 ---@param response codecell.HttpResponse
@@ -131,7 +119,8 @@ function target.follow(last, response)
   if not location then
     return nil
   end
-  local next_target = split((resolve(last, location):gsub("#.*$", "")))
+  local url = urls.resolve(last.origin .. last.path, location)
+  local next_target = url and split(url)
   local keeps_method = response.status == 307 or response.status == 308
   if not next_target or last.tls and not next_target.tls
     or keeps_method and type(last.body) == "function" then

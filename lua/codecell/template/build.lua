@@ -7,6 +7,7 @@ local keep = require "codecell.template.keep"
 local languages = require "codecell.languages"
 local mark = require "codecell.template.mark"
 local store = require "codecell.template.store"
+local tail = require "codecell.process.tail"
 local template = require "codecell.template"
 
 local build = {}
@@ -171,18 +172,6 @@ end
 
 -- ---- doing it ----
 
--- The end of what a step says, in whole lines.
-local function tail()
-  local text = ""
-  return function(piece)
-    text = text .. piece
-    if #text > 2 * OUTPUT_MOST then
-      text = text:sub(-OUTPUT_MOST)
-    end
-    return text
-  end
-end
-
 local steps = {}
 
 local function absolute(state, path)
@@ -272,10 +261,9 @@ local function do_steps(state, list, given)
     if given.on_step then
       given.on_step(i, #list, text_of(step))
     end
-    local add = tail()
-    local output = ""
+    local add, output = tail(OUTPUT_MOST)
     function state.said(text)
-      output = add(text)
+      add(text)
       if given.on_output then
         given.on_output(text)
       end
@@ -284,7 +272,7 @@ local function do_steps(state, list, given)
     if not ok then
       err.message = ("build %s: step %d of %d, %s: %s"):format(state.name, i, #list,
         text_of(step), err.message)
-      err.step, err.output = i, output:sub(-OUTPUT_MOST)
+      err.step, err.output = i, output()
       return nil, err
     end
   end

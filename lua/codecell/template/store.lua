@@ -8,6 +8,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local nearest = require "codecell.nearest"
+local xdg = require "codecell.xdg"
 
 local store = {}
 
@@ -24,20 +25,15 @@ function store.is_name(name)
     and (tag:find("^%w[%w._-]*$") ~= nil or tag == "" and name:sub(-1) ~= ":")
 end
 
-local function set(name)
-  local value = os.getenv(name)
-  return value ~= "" and value or nil
-end
-
 --- The folder of all templates, which need not be there yet.
 ---@return string? folder
 ---@return codecell.Error? err kind "invalid_argument": the environment names none
 function store.folder()
-  local home = set("CODECELL_HOME")
-  if not home and core.uid() == 0 then
+  local home = os.getenv("CODECELL_HOME")
+  if (not home or home == "") and core.uid() == 0 then
     home = "/var/lib/codecell"
-  elseif not home then
-    local data = set("XDG_DATA_HOME") or set("HOME") and os.getenv("HOME") .. "/.local/share"
+  elseif not home or home == "" then
+    local data = xdg("XDG_DATA_HOME", ".local/share")
     home = data and data .. "/codecell"
   end
   if not home or home:sub(1, 1) ~= "/" then
@@ -125,6 +121,7 @@ local FIELDS = {
   indexes = function(value) return type(value) == "table" end,
   interpreters = is_texts,
   memory = is_number,
+  owner = is_text,
   packages = function(value)
     return type(value) == "table" and is_list(value.python) and is_list(value.javascript)
   end,
