@@ -71,13 +71,15 @@ WARDEN_COMPILE = $(WARDEN_CC) $(DIALECT) $(WARNINGS) $(WARDEN_EXTRA) -Os -fno-pi
 BINDING_SOURCES := $(wildcard src/lua/*.c)
 ENGINE_FOLDERS := src $(addprefix src/,bytes egress host http process reactor sandbox start wire)
 ENGINE_SOURCES := $(wildcard $(ENGINE_FOLDERS:%=%/*.c))
-WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c)) \
+WARDEN_SOURCES := $(filter-out src/warden/filter_generator.c,$(wildcard src/warden/*.c src/warden/*/*.c)) \
 	src/zygote/parcel.c \
 	src/wire/frame.c src/wire/pack.c src/bytes/tar.c src/egress/name.c src/egress/query.c
 KERNELS := $(wildcard src/kernels/*.*)
 # The interpreter that sandboxes run, if there is one: see .ci/marshal_kernels.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3 2>/dev/null))
 LUA_FILES := $(shell find lua -name '*.lua')
+# What `codecell serve` shows a browser lies beside the Lua file that makes one answer of it.
+PAGE_FILES := $(wildcard lua/codecell/gateway/page/*.*)
 ENGINE_TESTS := $(wildcard spec/engine/*_test.c)
 KERNEL_TESTS := $(wildcard spec/kernels/*_test.py)
 
@@ -165,10 +167,11 @@ $(CURL): $(CURL_OBJECTS)
 
 # What needs libmicrohttpd: loaded by the first server that is made.
 ifdef MICROHTTPD_LIBDIR
-MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd
+MICROHTTPD_LIBS ?= -L$(MICROHTTPD_LIBDIR) -lmicrohttpd -lgnutls
 endif
-MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd 2>/dev/null)
-MICROHTTPD_LIBS ?= $(shell pkg-config --libs libmicrohttpd 2>/dev/null || echo -lmicrohttpd)
+MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd gnutls 2>/dev/null)
+MICROHTTPD_LIBS ?= $(shell pkg-config --libs libmicrohttpd gnutls 2>/dev/null || \
+	echo -lmicrohttpd -lgnutls)
 MICROHTTPD_SOURCES := $(wildcard src/microhttpd/*.c) src/http/queue.c src/error.c
 MICROHTTPD_OBJECTS := $(MICROHTTPD_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/microhttpd/%.o)
 
@@ -241,7 +244,7 @@ $(COMMAND): $(MAKEFILE_LIST)
 # ---- layers: the engine knows no Lua, and Lua goes through the binding ----
 
 $(BUILD)/layers.checked: .ci/layers $(ENGINE_SOURCES) $(BINDING_SOURCES) \
-		$(wildcard $(ENGINE_FOLDERS:%=%/*.h) src/lua/*.h src/warden/*) $(LUA_FILES)
+		$(wildcard $(ENGINE_FOLDERS:%=%/*.h) src/lua/*.h src/warden/*.* src/warden/*/*) $(LUA_FILES)
 	@mkdir -p $(@D)
 	@.ci/layers
 	@touch $@
@@ -420,6 +423,7 @@ $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) $(LINK_FUZZ)
 $(BUILD)/tests/handover_fuzz: LINK_FUZZ = src/microhttpd/call.c src/microhttpd/daemon.c \
+	src/microhttpd/identity.c src/microhttpd/upgrade.c \
 	$(MICROHTTPD_LIBS)
 
 # ---- figures, manual, installation ----
@@ -453,7 +457,7 @@ INST_DOCDIR ?= $(PREFIX)/share/doc/codecell
 COMMAND_FOLDERS = $(if $(ROCK),rock $(LUA_ABI),'$(INST_LUADIR)' '$(INST_LIBDIR)')
 
 install: all
-	@for file in $(LUA_FILES:lua/%=%); do \
+	@for file in $(LUA_FILES:lua/%=%) $(PAGE_FILES:lua/%=%); do \
 	  install -D -m 644 "lua/$$file" "$(DESTDIR)$(INST_LUADIR)/$$file" || exit 1; \
 	done
 	install -D -m 755 $(CORE) "$(DESTDIR)$(INST_LIBDIR)/codecell/core.so"

@@ -1,13 +1,16 @@
 --- Mutates what E2B sends, and checks what must hold of every stream: pieces of any size are read
---- as the whole is, and nothing raises.
+--- as the whole is, and nothing raises. The same for cassettes: one is refused, or played.
 ---
 ---     lua fuzz/e2b_fuzz.lua SECONDS CORPUS [SEED]
 ---
 --- LUA_PATH must reach the library and the repository's root. Exits with 1 at the first failure,
 --- after writing the bytes to standard error as a Lua string.
 local base64 = require "codecell.base64"
+local cassette = require "codecell.cassette"
+local control = require "codecell.e2b.control"
 local e2b = require "spec.support.e2b"
 local envelope = require "codecell.e2b.envelope"
+local format = require "codecell.cassette.format"
 local json = require "codecell.json"
 local lines = require "codecell.e2b.lines"
 local shape = require "codecell.e2b.shape"
@@ -21,7 +24,9 @@ local SEEDS = {
   e2b.envelope({ error = { code = "not_found", message = "none" } }, 2),
   e2b.lines({ type = "stdout", text = "hi" }, { type = "result", png = "aGk=", extra = {} },
     { type = "end_of_execution" }),
-  '[{"path":"/a","name":"a","type":"file"}]', "",
+  '[{"path":"/a","name":"a","type":"file"}]', "", json.encode(e2b.detail()),
+  format.text { cassette = 1, backend = "local" } .. format.text(format.pack { kind = "execute",
+    asked = { code = "a\nb" }, answer = { logs = { stdout = { "\255" } }, results = {} } }),
 }
 local PIECES = { "\0", "\2", "\255", "\0\0\0\0", "\0\0\0\0\2{}", "\2\0\0\0\2{}", "{", "}", "[", "]",
   '"', "\\", "\n", "null", "1e999", "-0", "\226\130", '{"a":', '"\\ud800"', "2026-08-01T10:00:00Z",
@@ -75,6 +80,23 @@ local function cut(text)
   return pieces
 end
 
+local tape = os.tmpname()
+
+-- A cassette is refused, or answers what it holds, each once.
+local function play(text)
+  local file = assert(io.open(tape, "wb"))
+  file:write(text)
+  file:close()
+  local recording, err = cassette.open(tape)
+  assert(recording or err.kind == "protocol", tostring(err))
+  for _ = 1, recording and 2 or 0 do
+    local answer
+    answer, err = recording:take("x", "execute", { code = "a\nb" })
+    assert(answer ~= nil or err == nil or type(err.message) == "string")
+  end
+  assert(not recording or err and err.kind == "protocol", "an answer is given twice")
+end
+
 local function check(text)
   for _, new in ipairs { envelope.reader, lines.reader } do
     assert(read(new, { text }) == read(new, cut(text)), "pieces are read as something else")
@@ -83,7 +105,14 @@ local function check(text)
   assert(not bytes or base64.decode(base64.encode(bytes)) == bytes, "base64 loses bytes")
   shape.time(text)
   shape.number(text)
+  shape.http_date(text)
   assert(shape.version(text) >= 0)
+  local value = json.decode(text, 10000)
+  if type(value) == "table" and value ~= json.null then
+    control.info(value)
+    assert(json.encode(format.unpack(format.pack(value))) == json.encode(value))
+  end
+  play(text)
 end
 
 local deadline, runs = os.time() + seconds, 0
@@ -98,4 +127,5 @@ while os.time() < deadline do
     runs = runs + 1
   end
 end
+os.remove(tape)
 print(("%d texts"):format(runs))

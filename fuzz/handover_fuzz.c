@@ -123,14 +123,14 @@ static void serve(const unsigned char *text, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-  static struct cell_server_owner owner = {arrived, changed, ended, awaited,
-                                           closed};
-  static const struct cell_server_limits limits = {16, 60};
+  static struct cell_server_owner owner = {arrived, changed, ended,
+                                           NULL,    awaited, closed};
+  static const struct cell_server_limits limits = {16, 60, 5};
   unsigned char *text;
   size_t written;
 
   if (server == NULL)
-    server = library->open(&owner, &limits, NULL);
+    server = library->open(&owner, &limits, NULL, NULL);
   demand(server != NULL);
   if (size > CELL_HEAD_MAX || cell_head_read(&decided, bytes, size) != 1 ||
       decided.target[0] != '/')

@@ -1,159 +1,55 @@
 local codecell = require "codecell"
+local core = require "codecell.core"
 local e2b = require "spec.support.e2b"
-local envelope = require "codecell.e2b.envelope"
-local lines = require "codecell.e2b.lines"
-local output = require "codecell.process.output"
+local reactor = require "codecell.reactor"
 local shell = require "spec.support.shell"
 
 local START, EXECUTE = "/process.Process/Start$", "^/execute$"
 
-local function descriptors()
-  local count = shell.run(("ls /proc/%d/fd | wc -l"):format(require("codecell.core").getpid()))
-  return tonumber(count.stdout)
+-- One verb of each plane: the rule that answers it, and the call.
+local PLANES = {
+  control = { { method = "POST", path = "/timeout$" },
+    function(sandbox) return sandbox:set_timeout(60) end },
+  code = { { method = "POST", path = EXECUTE },
+    function(sandbox) return sandbox:run_code("x") end },
+  contexts = { { method = "GET", path = "^/contexts$" },
+    function(sandbox) return sandbox:list_code_contexts() end },
+  read = { { method = "GET", path = "^/files[?]" },
+    function(sandbox) return sandbox.files:read("a") end },
+  write = { { method = "POST", path = "^/files[?]" },
+    function(sandbox) return sandbox.files:write("a", "x") end },
+  call = { { method = "POST", path = "Stat$" },
+    function(sandbox) return sandbox.files:get_info("a") end },
+  stream = { { method = "POST", path = START },
+    function(sandbox) return sandbox.commands:run("x") end },
+  watch = { { method = "POST", path = "WatchDir$" },
+    function(sandbox) return sandbox.files:watch_dir("a") end },
+}
+
+local function ruled(plane, more)
+  local rule = {}
+  for name, value in pairs(PLANES[plane][1]) do
+    rule[name] = value
+  end
+  for name, value in pairs(more) do
+    rule[name] = value
+  end
+  return rule
 end
 
-describe("the reader of envelopes", function()
-  local stream = e2b.process(e2b.out("hi \226\130\172"), e2b.exit0)
-
-  local function read(pieces)
-    local reader, found = envelope.reader("x"), {}
-    for _, piece in ipairs(pieces) do
-      reader:add(piece)
-      local message, last = reader:next()
-      while message do
-        found[#found + 1] = { message, last }
-        message, last = reader:next()
-      end
-      if message == nil then
-        return found, last
-      end
-    end
-    return found
+-- What this program holds: descriptors, watched ones, and memory.
+local function held()
+  local loop = assert(reactor.get())
+  for _ = 1, 5 do
+    codecell.step(0.02)
   end
-
-  it("reads the same in pieces of any size, cut at every byte", function()
-    local whole = read { stream }
-    assert.equal(4, #whole)
-    assert.is_true(whole[4][2])
-    for at = 0, #stream do
-      assert.same(whole, read { stream:sub(1, at), stream:sub(at + 1) })
-    end
-    local bytes = {}
-    for at = 1, #stream do
-      bytes[at] = stream:sub(at, at)
-    end
-    assert.same(whole, read(bytes))
-  end)
-
-  it("writes what it reads", function()
-    assert.same({ { { a = 1 }, false } }, read { envelope.encode '{"a":1}' })
-    assert.equal(70000 + 5, #envelope.encode(("x"):rep(70000)))
-  end)
-
-  it("refuses flags, lengths and texts that make no sense, before it keeps them", function()
-    for _, bytes in ipairs { "\1\0\0\0\2{}", "\255\0\0\0\2{}", "\0\255\255\255\255",
-      "\0\2\0\0\1", "\0\0\0\0\0", "\0\0\0\0\4null", "\2\0\0\0\1[", "\0\0\0\0\2[1" } do
-      local _, err = read { bytes }
-      assert.equal("protocol", err.kind)
-    end
-  end)
-end)
-
-describe("the reader of lines", function()
-  local text = '{"type":"stdout","text":"\226\130\172"}\n\r\n \n{"type":"end_of_execution"}\n'
-
-  local function read(pieces)
-    local reader, found = lines.reader("x"), {}
-    for _, piece in ipairs(pieces) do
-      reader:add(piece)
-      local value, err = reader:next()
-      while value do
-        found[#found + 1] = value
-        value, err = reader:next()
-      end
-      if value == nil then
-        return found, err
-      end
-    end
-    return found
-  end
-
-  it("reads the same in pieces of any size, cut at every byte", function()
-    local whole = read { text }
-    assert.equal(2, #whole)
-    for at = 0, #text do
-      assert.same(whole, read { text:sub(1, at), text:sub(at + 1) })
-    end
-    local bytes = {}
-    for at = 1, #text do
-      bytes[at] = text:sub(at, at)
-    end
-    assert.same(whole, read(bytes))
-  end)
-
-  it("refuses lines that are no object, and more values than it may hold", function()
-    for _, line in ipairs { "x\n", "[1\n", '"a"\n', "null\n", "5\n" } do
-      local _, err = read { line }
-      assert.equal("protocol", err.kind)
-    end
-    local many = '{"a":[' .. ("[],"):rep(250000) .. "1]}\n" -- a table counts as eight
-    local _, err = read { many, many, many }
-    assert.equal("limit_exceeded", err.kind)
-  end)
-end)
-
-describe("kept output", function()
-  it("is the whole, or a head and a tail of whole characters", function()
-    local kept = output.new(20)
-    for _ = 1, 4 do
-      kept:add("12345")
-    end
-    assert.same({ "12345123451234512345", nil, 20 }, { kept:kept() })
-    kept = output.new(16)
-    kept:add(("\226\130\172"):rep(20))
-    local head, tail, total = kept:kept()
-    assert.equal(("\226\130\172"):rep(2), head)
-    assert.equal(("\226\130\172"):rep(2), tail)
-    assert.equal(60, total)
-  end)
-
-  it("gives every byte once to who reads in time, in pieces of whole characters", function()
-    local kept, read = output.new(1000), {}
-    local text = ("a\195\169\226\130\172\240\159\152\128"):rep(10)
-    for at = 1, #text do
-      kept:add(text:sub(at, at))
-      local piece = kept:read(64, true)
-      while piece do
-        assert.falsy(piece:find("^[\128-\191]"))
-        read[#read + 1] = piece
-        piece = kept:read(64, true)
-      end
-      assert.is_false(piece)
-    end
-    kept:finish()
-    assert.is_nil(kept:read(64, true))
-    assert.equal(text, table.concat(read))
-  end)
-
-  it("takes no more memory for single bytes than for blocks", function()
-    local kept = output.new(200000)
-    for _ = 1, 400000 do
-      kept:add("x")
-    end
-    local head, tail, total = kept:kept()
-    assert.equal(200000, #head + #tail)
-    assert.equal(400000, total)
-    assert.truthy(#kept.head < 200 and kept.last - kept.first < 200)
-  end)
-
-  it("passes over what was dropped unread", function()
-    local kept = output.new(8)
-    kept:add("abcdefghijklmnop")
-    assert.equal("abcd", kept:read(100))
-    assert.equal("mnop", kept:read(100))
-    assert.is_false(kept:read(100))
-  end)
-end)
+  collectgarbage()
+  collectgarbage()
+  local counted = shell.run(("ls /proc/%d/fd | wc -l; grep -c ^tfd /proc/%d/fdinfo/%d"):format(
+    core.getpid(), core.getpid(), loop:pollfd()))
+  local descriptors, watched = counted.stdout:match("(%d+)%s+(%d+)")
+  return tonumber(descriptors), tonumber(watched), collectgarbage("count")
+end
 
 describe("a server that does not do what it should", function()
   local server, sandbox
@@ -173,7 +69,6 @@ describe("a server that does not do what it should", function()
   it("cuts the stream of a command at every byte", function()
     local stream = e2b.process(e2b.out "hi", e2b.exit0)
     local ended = #stream - 7 -- the end of the process is there, that of the stream is not
-    local before
     for at = 0, #stream - 1 do
       answer { method = "POST", path = START, body = stream, cut = at }
       local result, err = sandbox.commands:run("x")
@@ -183,9 +78,7 @@ describe("a server that does not do what it should", function()
       else
         assert.equal("hi", result.stdout)
       end
-      before = before or descriptors()
     end
-    assert.truthy(descriptors() <= before + 2)
   end)
 
   it("cuts the stream of a cell at every byte", function()
@@ -301,5 +194,206 @@ describe("a server that does not do what it should", function()
     local entry, err = hasty.files:get_info("a")
     assert.is_nil(entry)
     assert.truthy(err.kind == "timeout" or err.kind == "unavailable", err.kind)
+  end)
+
+  -- Every kind that the documentation names.
+  local KINDS = {}
+  for kind in ([[invalid_argument not_found already_exists permission_denied unauthenticated
+    rate_limited timeout cancelled unavailable sandbox_gone out_of_memory no_space limit_exceeded
+    denied_by_policy unsupported protocol system]]):gmatch("%S+") do
+    KINDS[kind] = true
+  end
+
+  -- Ask by the verb of a plane what this rule answers.
+  local function ask(plane, rule)
+    answer(ruled(plane, rule))
+    local value, err = PLANES[plane][2](sandbox)
+    assert.truthy(value ~= nil or KINDS[err.kind], plane)
+    return value, err
+  end
+
+  local function fails(plane, rule, ...)
+    local value, err = ask(plane, rule)
+    assert.is_nil(value, ("%s: %q"):format(plane, (rule.raw or rule.body or ""):sub(1, 99)))
+    local is_one = false
+    for _, kind in ipairs { ... } do
+      is_one = is_one or err.kind == kind
+    end
+    assert.is_true(is_one, ("%s: %s: %s"):format(plane, err.kind, err.message))
+    return err
+  end
+
+  it("gives each status, on each plane, the documented kind", function()
+    for _, case in ipairs(require "spec.cases.e2b.planes") do
+      local status, kind, others = case[1], case[2], case[3] or {}
+      for plane in pairs(PLANES) do
+        local wanted = others[plane] or kind
+        local value, err = ask(plane, { status = status, json = { code = status,
+          message = "because" } })
+        local place = ("%d of %s: %s"):format(status, plane, err and err.message or "")
+        assert.equal(wanted, value == nil and err.kind or true, place)
+      end
+    end
+  end)
+
+  it("says of a sandbox that is lost whether it is gone, paused, or has no such port", function()
+    for plane in pairs(PLANES) do
+      local rule = ruled(plane, { status = 502, json = { code = 502, message = "not found" } })
+      local kinds = { sandbox_gone = { status = 404, json = { code = 404 } },
+        unavailable = { json = e2b.detail { state = "paused" } } }
+      for kind, detail in pairs(kinds) do
+        detail.method, detail.path = "GET", "^/sandboxes/[^/]*$"
+        server:script { rule, detail }
+        local value, err = PLANES[plane][2](sandbox)
+        assert.is_nil(value)
+        assert.equal(plane == "control" and "unavailable" or kind, err.kind, plane)
+        local is_told = plane == "control" or kind == "sandbox_gone"
+          or err.message:find("paused", 1, true)
+        assert.truthy(is_told, err.message)
+      end
+    end
+  end)
+
+  it("leads nowhere else: a redirect is not followed, and no key or token goes there", function()
+    for plane in pairs(PLANES) do
+      for _, status in ipairs { 301, 302, 303, 307, 308 } do
+        fails(plane, { status = status, headers = { Location = server.mute .. "/x" } }, "protocol")
+        assert.equal(0, #server:asked("", "accept"))
+      end
+    end
+  end)
+
+  it("breaks off at each stage: at once, in the head, in the body, by an end or a reset", function()
+    for plane in pairs(PLANES) do
+      for _, after in ipairs { "close", "reset" } do
+        fails(plane, { drop = true, after = after }, "unavailable")
+        fails(plane, { raw = "HTTP/1.1 200 OK\r\nContent-", after = after }, "unavailable")
+        if plane ~= "control" then
+          fails(plane, { raw = "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n{",
+            after = after }, "unavailable")
+          fails(plane, { raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{",
+            after = after }, "unavailable")
+        end
+      end
+    end
+    for _, how in ipairs { "close", "reset" } do
+      server:script({}, how)
+      local made, err = codecell.create(server:options { api_url = server.mute })
+      assert.is_nil(made)
+      assert.equal("unavailable", err.kind, err.message)
+      assert.equal(1, #server:asked("", "accept")) -- it may have been made
+      server:script({}, how)
+      local page
+      page, err = codecell.list(server:options { api_url = server.mute, max_retries = 1 })
+      assert.is_nil(page)
+      assert.equal("unavailable", err.kind, err.message)
+      assert.equal(2, #server:asked("", "accept")) -- this can be asked again
+    end
+  end)
+
+  it("sends heads that make no sense", function()
+    local heads = { "", "hello\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{}",
+      "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}",
+      "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(100000) .. "\r\n\r\n",
+      "HTTP/1.1 200 OK\r\n" .. ("X: y\r\n"):rep(20000) .. "\r\n", "\0\1\2\255" }
+    for plane in pairs(PLANES) do
+      for _, head in ipairs(heads) do
+        fails(plane, { raw = head }, "protocol", "unavailable")
+      end
+    end
+  end)
+
+  it("takes interim answers for what they are", function()
+    local interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n"
+    local value = ask("read", { raw = interim .. "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi" })
+    assert.equal("hi", value)
+    fails("read", { raw = interim:rep(3) .. "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n" },
+      "not_found")
+  end)
+
+  it("hears an answer that comes before its question was sent", function()
+    for _, after in ipairs { "hang", "close" } do
+      answer { method = "POST", path = "^/files[?]", early = true, status = 507, after = after,
+        json = { code = 507, message = "full" } }
+      local entry, err = sandbox.files:write("a", ("x"):rep(4194304))
+      assert.is_nil(entry)
+      assert.truthy(err.kind == "no_space" or after == "close" and err.kind == "unavailable",
+        err.message)
+    end
+  end)
+
+  it("sends what is no text, and what is deeper or more than anything", function()
+    local bodies = { "\255\254{}", '{"a":"\255"', "[" .. ('{"a":['):rep(50000), ("["):rep(200000),
+      "nul", "\0", '"' .. ("\\u0000"):rep(1000) .. '"' }
+    for _, body in ipairs(bodies) do
+      fails("control", { body = body }, "protocol", "limit_exceeded")
+      fails("write", { body = body }, "protocol", "limit_exceeded")
+      fails("call", { body = body }, "protocol", "limit_exceeded")
+      fails("contexts", { body = body }, "protocol", "limit_exceeded")
+      fails("code", { body = body .. "\n" }, "protocol", "limit_exceeded")
+      fails("stream", { body = e2b.envelope(body) }, "protocol", "limit_exceeded")
+      fails("watch", { body = e2b.envelope(body) }, "protocol", "limit_exceeded")
+    end
+  end)
+
+  it("sends frames that are longer than anything, packed, or have no end", function()
+    for _, plane in ipairs { "stream", "watch" } do
+      fails(plane, { body = "\0\255\255\255\255", endless = ("x"):rep(65536) }, "protocol")
+      fails(plane, { body = "\1\0\0\0\2{}" }, "protocol")
+      fails(plane, { body = "\0\0\0\0\9{" }, "unavailable")
+      fails(plane, { body = "" }, "unavailable")
+    end
+    fails("stream", { body = e2b.envelope({}, 2) }, "protocol") -- ended, and never begun
+  end)
+
+  it("sends without end what should be short", function()
+    for plane in pairs(PLANES) do
+      if plane ~= "read" then
+        fails(plane, { status = 500, body = "x", endless = ("x"):rep(65536) }, "system")
+      end
+    end
+    fails("call", { body = "{", endless = (" "):rep(4194304) }, "limit_exceeded")
+    fails("write", { body = "[", endless = (" "):rep(1048576) }, "limit_exceeded")
+    fails("code", { body = "{", endless = (" "):rep(16777216) }, "protocol") -- one line
+  end)
+
+  it("is held by nothing of what failed: no descriptor, watch or memory", function()
+    local faults = { { drop = true, after = "reset" }, { raw = "HTTP/1.1 200 OK\r\nX" },
+      { status = 500, body = "x", endless = ("x"):rep(65536) }, { body = "{" },
+      { body = "\0\255\255\255\255" }, { body = "", cut = 0, after = "reset" },
+      { status = 302, headers = { Location = server.mute } },
+      { raw = "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" .. ("x"):rep(65000) } }
+    local function round()
+      for _, fault in ipairs(faults) do
+        for plane in pairs(PLANES) do
+          ask(plane, fault)
+        end
+      end
+      return held()
+    end
+    round()
+    local descriptors, watched, memory = round()
+    for _ = 1, 3 do
+      round()
+    end
+    local descriptors_after, watched_after, memory_after = held()
+    assert.truthy(descriptors_after <= descriptors, descriptors_after .. " descriptors")
+    assert.truthy(watched_after <= watched, watched_after .. " watched")
+    assert.truthy(memory_after - memory < 40, memory_after - memory .. " KiB") -- of 192 failures
+  end)
+
+  it("lets an explanation trickle: the answer is its status", function()
+    answer { method = "POST", path = "Stat$", status = 507, body = "full", endless = " ",
+      pause = 0.05 }
+    local began = reactor.now()
+    local entry, err = sandbox.files:get_info("a")
+    assert.is_nil(entry)
+    assert.equal("no_space", err.kind)
+    assert.equal("get_info a: full (507)", err.message)
+    assert.truthy(reactor.now() - began < 10)
   end)
 end)

@@ -80,6 +80,31 @@ describe("files #user", function()
     assert.same({}, codecell.assert(files():list("empty")))
   end)
 
+  it("keep what is noted of a file with it, until it is written again #E08", function()
+    local noted = { author = "somebody", ["x-run"] = "a b" }
+    local entry, err = files():write("noted/file", "x", { metadata = noted })
+    if not entry and err.kind == "unsupported" then
+      return pending("the kernel keeps no attributes of files in memory")
+    end
+    assert.same(noted, entry.metadata)
+    assert.same(noted, files():get_info("noted/file").metadata)
+    assert.same(noted, files():rename("noted/file", "noted/other").metadata)
+    assert.same(noted, files():list("noted")[1].metadata)
+    sandbox().commands:run({ "python3", "-c", "import os\n"
+      .. "os.setxattr('noted/other', 'user.e2b.more', b'1')\n"
+      .. "os.setxattr('noted/other', 'user.e2b.bytes', b'\\xff')\n"
+      .. "os.setxattr('noted', 'user.else', b'1')" })
+    assert.equal("1", files():get_info("noted/other").metadata.more)
+    assert.is_nil(files():get_info("noted/other").metadata.bytes)
+    assert.is_nil(files():get_info("noted").metadata)
+    assert.is_nil(files():write("noted/other", "y").metadata)
+    for _, wrong in ipairs({ { ["a b"] = "1" }, { a = "\195\169" }, { a = ("x"):rep(4096) } }) do
+      assert.equal("invalid_argument",
+        select(2, files():write("noted/none", "x", { metadata = wrong })).kind)
+    end
+    assert.is_false(files():exists("noted/none"))
+  end)
+
   it("describe a link itself, with its target", function()
     codecell.assert(sandbox().commands:run("ln -sf /etc/passwd pointer"))
     local entry = codecell.assert(files():get_info("pointer"))

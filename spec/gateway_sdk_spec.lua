@@ -4,7 +4,7 @@ local shell = require "spec.support.shell"
 
 describe("the official SDKs of E2B, against codecell serve #C09 #M10 #N08 #slow #registry",
 function()
-  local folder, server, has_python, has_javascript
+  local folder, server, named, has_python, has_javascript
   setup(function()
     folder = shell.folder()
     has_python = shell.run(("/usr/bin/python3 -m venv %s/python && %s/python/bin/pip install -q "
@@ -12,25 +12,29 @@ function()
     has_javascript = shell.run("npm install --silent e2b @e2b/code-interpreter",
       { folder = folder, time = 300 }).status == 0
     server = gateway.start()
+    named = gateway.start_with_domain("sandbox.localhost")
+    assert(shell.run(("cp -r spec/support/loopback %s/"):format(folder), { folder = "." }).status
+      == 0)
   end)
   teardown(function()
     server:stop()
+    named:stop()
     shell.remove(folder)
   end)
 
-  local function run(program, path)
+  local function run(program, path, to)
     local name = path:match("[^/]+$")
     assert(shell.run(("cp %s %s/"):format(path, folder), { folder = "." }).status == 0)
-    return shell.run(("cd %s && %s %s %s"):format(folder, server:environment(), program, name),
-      { time = 200 })
+    return shell.run(("cd %s && export LOOPBACK=%s/loopback && %s %s %s"):format(folder, folder,
+      (to or server):environment(), program, name), { time = 200 })
   end
 
-  local function check(program, path, least)
-    local result = run(program, path)
+  local function check(program, path, least, to)
+    local result = run(program, path, to)
     local count = select(2, result.stdout:gsub("ok %w+", ""))
     assert.is_nil(result.stdout:match("FAIL[^\n]*"), result.stdout .. result.stderr)
     assert.is_true(count >= least, result.stdout .. result.stderr)
-    assert.equal("", server:problems())
+    assert.equal("", (to or server):problems())
   end
 
   it("for Python do every verb, and raise what they raise of the cloud", function()
@@ -46,6 +50,15 @@ function()
       return pending("the registry of npm does not answer")
     end
     check("node", "spec/support/e2b_sdk.mjs", 14)
+  end)
+
+  it("do the same with E2B_DOMAIN alone, where each port of a sandbox has a name", function()
+    if not has_python or not has_javascript then
+      return pending("the registries do not answer")
+    end
+    check("python/bin/python", "spec/support/e2b_sdk.py", 18, named)
+    check("python/bin/python", "spec/support/e2b_sdk_async.py", 4, named)
+    check("node", "spec/support/e2b_sdk.mjs", 14, named)
   end)
 
   it("run the programs of their quick starts as they are", function()

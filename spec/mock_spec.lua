@@ -20,6 +20,7 @@ describe("the backend mock", function()
     local result = codecell.assert(sandbox.commands:run("touch " .. folder .. "/a"))
     assert.equal(0, result.exit_code)
     assert.equal("mock: nothing was executed\n", result.stderr)
+    assert.is_true(result.mock)
     assert.is_nil(shell.read(folder .. "/a"))
     assert.is_true(sandbox:get_info().mock)
     assert.equal("none", sandbox:get_info().isolation)
@@ -29,6 +30,19 @@ describe("the backend mock", function()
     assert.equal("unsupported", err.kind)
     sandbox:close()
     shell.remove(folder)
+  end)
+
+  it("starts no process, for code and for commands #C02", function()
+    local program = [[local codecell = require "codecell"
+      local sandbox = codecell.assert(codecell.create { backend = "mock" })
+      codecell.assert(sandbox:run_code("1"))
+      codecell.assert(sandbox.commands:run("touch x"))
+      codecell.assert(sandbox:start_code("1")):wait(5)
+      local pid = require("codecell.core").getpid()
+      local file = assert(io.open(("/proc/%d/task/%d/children"):format(pid, pid)))
+      io.write("children: ", file:read("*a"), ".", tostring(sandbox):match("%(mock%)$"))]]
+    local result = shell.run(shell.lua .. " -e " .. shell.quote(program), { folder = "." })
+    assert.equal("children: .(mock)", result.stdout, result.stderr)
   end)
 
   it("answers as a script says, in its order, by text or pattern", function()
@@ -105,6 +119,22 @@ describe("the backend mock", function()
     sandbox:close()
   end)
 
+  it("asks nobody and costs nothing, though there is a key and a cloud #C03", function()
+    local server = e2b.start()
+    server:script({}, "close")
+    local cloud = ("env E2B_MODE=mock E2B_API_KEY=%s E2B_API_URL=%s E2B_SANDBOX_URL=%s "):format(
+      e2b.key, server.mute, server.url)
+    local result = shell.run(cloud .. shell.codecell .. " run -c 'print(1)'")
+    assert.equal(0, result.status, result.stderr)
+    local sandbox = mock()
+    local execution = codecell.assert(sandbox:run_code("1"))
+    codecell.assert(sandbox.commands:run("x"))
+    assert.is_nil(execution.usage)
+    sandbox:close()
+    assert.same({}, server:requests())
+    server:stop()
+  end)
+
   it("is the command's with --mode mock #C11 #B02", function()
     local result = shell.run("env E2B_MODE=mock " .. shell.codecell .. " run -c 'print(1)'")
     assert.equal(0, result.status, result.stderr)
@@ -152,16 +182,113 @@ describe("a cassette", function()
     player:close()
   end)
 
-  it("does not make up what it does not hold", function()
+  it("does not make up what it does not hold: it says what came, and what it expected", function()
     local player = mock { cassette = tape }
-    local execution, err = player:run_code("never asked")
-    assert.is_nil(execution)
-    assert.equal("not_found", err.kind)
-    local result
-    result, err = player.commands:run("never asked")
-    assert.is_nil(result)
-    assert.equal("not_found", err.kind)
+    local calls = {
+      function() return player:run_code("never asked") end,
+      function() return player.commands:run("never asked") end,
+      function() return player.files:exists("never asked") end,
+      function() return player.files:write("a", "other bytes") end,
+    }
+    for _, call in ipairs(calls) do
+      local answer, err = call()
+      assert.is_nil(answer)
+      assert.equal("protocol", err.kind)
+      assert.truthy(err.message:find("; expected execute {", 1, true), err.message)
+      assert.truthy(err.message:find("import sys", 1, true))
+      assert.truthy(err.message:find(", of line 5", 1, true))
+      assert.truthy(err.message:find(tape, 1, true))
+    end
+    ask(player)
+    local answer, err = player:run_code("x * 21")
+    assert.is_nil(answer)
+    assert.truthy(err.message:find("line %d+ has answered already; expected nothing more"),
+      err.message)
     player:close()
+  end)
+
+  it("is text for people: a record a question, a line a field, nothing that passes", function()
+    local text = shell.read(tape)
+    local first = '{\n "backend": "local",\n "cassette": 1}\n\n'
+    assert.equal(first, text:sub(1, #first))
+    assert.truthy(text:find('\n  "code": "x * 21",\n', 1, true), text)
+    assert.truthy(text:find('"$base64": "AP8="', 1, true))
+    for _, name in ipairs { "seconds", "timings", "usage", "context" } do
+      assert.falsy(text:find('"' .. name .. '"', 1, true))
+    end
+    local sandbox = codecell.assert(codecell.create { record = tape .. ".again" })
+    local written = ask(sandbox)
+    sandbox:close()
+    assert.truthy(written)
+    local function lasting(path)
+      return (shell.read(path):gsub('"modified_time": [%d.]+', ""))
+    end
+    assert.equal(lasting(tape), lasting(tape .. ".again"))
+  end)
+
+  it("has no secret of the sandbox in it, wherever code or files have it", function()
+    local secret, path = "hunter2-\"quoted\"", folder .. "/secret"
+    local function act(sandbox)
+      codecell.assert(sandbox:run_code(("x = %q; print(x)"):format(secret)))
+      codecell.assert(sandbox.commands:run({ "printf", "%s", secret }))
+      codecell.assert(sandbox.files:write("a", "my " .. secret))
+      codecell.assert(sandbox.files:write(secret:gsub("/", ""), "x"))
+      return codecell.assert(sandbox.files:read("a"))
+    end
+    local sandbox = codecell.assert(codecell.create { secrets = { TOKEN = secret },
+      record = path })
+    act(sandbox)
+    sandbox:close()
+    assert.falsy(shell.read(path):find("hunter2", 1, true))
+    local player = mock({ cassette = path }, { secrets = { TOKEN = secret } })
+    assert.equal("my ***", act(player))
+    player:close()
+  end)
+
+  it("keeps files of up to a MiB, and knows longer ones that are written", function()
+    local path, long = folder .. "/long", ("x"):rep(2097152)
+    local function act(sandbox)
+      codecell.assert(sandbox.files:write("a", ("y"):rep(300000)))
+      codecell.assert(sandbox.files:write("b", long))
+      return codecell.assert(sandbox.files:read("a")), sandbox.files:read("b")
+    end
+    local sandbox = codecell.assert(codecell.create { record = path })
+    local _, whole = act(sandbox)
+    assert.equal(long, whole)
+    sandbox:close()
+    local player = mock { cassette = path }
+    local content, none, err = act(player)
+    assert.equal(("y"):rep(300000), content)
+    assert.is_nil(none)
+    assert.equal("unsupported", err.kind)
+    player:close()
+    assert.truthy(#shell.read(path) < 1000000)
+  end)
+
+  it("is the same for every Lua, and every backend: the mock too", function()
+    local path = folder .. "/mock"
+    local sandbox = mock({ answers = { { text = "\226\130\172", stdout = "a\nb\n",
+      results = { { json = { a = { 1, 2.5, true }, ["$lines"] = { "x" } } } } } } },
+      { record = path })
+    codecell.assert(sandbox:run_code("one\ntwo"))
+    sandbox:close()
+    local program = ([[local codecell = require "codecell"
+      local player = codecell.assert(codecell.create { backend = "mock",
+        mock = { cassette = %q } })
+      local done = codecell.assert(player:run_code("one\ntwo"))
+      local given = done.results[1].json
+      io.write(done.text, done.logs.stdout[1], given["$lines"][1], given.a[2])]]):format(path)
+    local result = shell.run(shell.lua .. " -e " .. shell.quote(program), { folder = "." })
+    assert.equal("\226\130\172a\nb\nx2.5", result.stdout .. result.stderr)
+  end)
+
+  it("tells when it cannot be written", function()
+    local sandbox, err = codecell.create { backend = "mock", record = "/nowhere/tape" }
+    assert.is_nil(sandbox)
+    assert.equal("system", err.kind)
+    sandbox, err = codecell.create { backend = "mock", record = "/dev/full" }
+    assert.is_nil(sandbox)
+    assert.equal("record /dev/full: No space left on device", err.message)
   end)
 
   it("can be of E2B as well", function()
@@ -184,8 +311,9 @@ describe("a cassette", function()
   end)
 
   it("is refused where it is none", function()
-    for _, text in ipairs { "", "x\n", "{}\n", '{"cassette":2}\n', '{"cassette":1}\n{}\n',
-      '{"cassette":1}\n{"kind":5,"asked":{}}\n' } do
+    for _, text in ipairs { "", "x\n", "{}\n", "\n", '{"cassette":2}\n', '{"cassette":1}\n\n{}\n',
+      '{"cassette":1}\n{"kind":"execute","asked":{}}\n',
+      '{"cassette":1}\n\n{"kind":5,"asked":{}}\n' } do
       shell.write(folder .. "/bad", text)
       local sandbox, err = codecell.create { backend = "mock",
         mock = { cassette = folder .. "/bad" } }

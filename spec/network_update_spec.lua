@@ -35,6 +35,20 @@ get("http://other.example:%d/now")]], earth.web, earth.web)
     sandbox:close()
   end)
 
+  it("denies some of everything, in a sandbox that is open", function()
+    local deny = { "192.0.2.0/24", "*.evil.example" }
+    local sandbox = codecell.assert(codecell.create({ network = { allow = "open", deny = deny } }))
+    assert.same({ allow = "open", deny = deny }, sandbox:get_info().network)
+    local function said(place)
+      return (runner(sandbox)(('get("http://%s/")'):format(place)))
+    end
+    assert.equal("403 192.0.2.9:80 refused: denied\n", said("192.0.2.9"))
+    assert.equal("403 a.evil.example:80 refused: denied\n", said("a.evil.example"))
+    codecell.assert(sandbox:update_network("open"))
+    assert.truthy(said("192.0.2.9"):find("reserved for examples", 1, true))
+    sandbox:close()
+  end)
+
   it("opens ports that create did not name, to programs that know of no proxy", function()
     local sandbox = codecell.assert(codecell.create({ network = { allow = {} } }))
     local allow = { "good.example:" .. earth.echo, "127.0.0.1:" .. earth.echo }

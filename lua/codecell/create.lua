@@ -55,8 +55,8 @@ create.options = {
   warm = { type = "boolean" },
 }
 
-local CONNECT = { backend = { type = "name" }, timeout = create.options.timeout,
-  cwd = create.options.cwd, user = create.options.user }
+local CONNECT = { backend = { type = "name" }, record = create.options.record,
+  timeout = create.options.timeout, cwd = create.options.cwd, user = create.options.user }
 local LIST = {
   backend = { type = "name" },
   limit = { type = "integer", least = 1, most = 1000 },
@@ -67,8 +67,9 @@ local LIST = {
   state = { type = "choice", choices = { "running", "paused" } },
   template = { type = "name" },
 }
+local KILL = { backend = { type = "name" } }
 for name, rule in pairs(e2b.options) do
-  create.options[name], CONNECT[name], LIST[name] = rule, rule, rule
+  create.options[name], CONNECT[name], LIST[name], KILL[name] = rule, rule, rule, rule
 end
 for name, rule in pairs(e2b.create_options) do
   create.options[name] = rule
@@ -237,6 +238,13 @@ local function make_here(options, given, backend)
   return start_languages(made, options.languages)
 end
 
+local function recorded(made, err, options)
+  if made and options.record then
+    return require("codecell.cassette").record(made, options.record)
+  end
+  return made, err
+end
+
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
 ---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
@@ -264,10 +272,7 @@ function create.create(options)
       made, err = make_here(options, given, backend)
     end
   end
-  if made and options.record then
-    return require("codecell.cassette").record(made, options.record)
-  end
-  return made, err
+  return recorded(made, err, options)
 end
 
 -- The function of a backend whose sandboxes are not this Lua state's; nil, err: there is none.
@@ -282,8 +287,8 @@ end
 --- Another object for a sandbox of this Lua state, or for one of the account with
 --- `backend = "e2b"`, which is resumed if it was paused; closing it leaves the sandbox running.
 ---@param id string
----@param options table? `backend`; for "e2b" `timeout` (300 s: it lives so long from now at least),
----`cwd`, `user`, and where it is
+---@param options table? `backend`; `record` (path of a cassette); for "e2b" `timeout` (300 s: it
+---lives so long from now at least), `cwd`, `user`, and where it is
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err kind "not_found"
 function create.connect(id, options)
@@ -291,7 +296,9 @@ function create.connect(id, options)
   options = check.check("connect", options, CONNECT)
   local reach, err = elsewhere(options, "connect")
   if reach then
-    return reach(id, options)
+    local joined
+    joined, err = reach(id, options)
+    return recorded(joined, err, options)
   elseif err then
     return nil, err
   end
@@ -306,7 +313,7 @@ function create.connect(id, options)
       return nil, err
     end
   end
-  return found:_connect()
+  return recorded(found:_connect(), nil, options)
 end
 
 local function matches(info, options)
@@ -357,7 +364,7 @@ end
 ---@return codecell.Error? err of "e2b"
 function create.kill(id, options)
   check.argument("kill", "id", id, "name")
-  options = check.check("kill", options, CONNECT)
+  options = check.check("kill", options, KILL)
   local stop, err = elsewhere(options, "kill")
   if stop then
     return stop(id, options)

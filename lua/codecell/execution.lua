@@ -66,6 +66,18 @@ function execution.result(parts, allowance)
   return result
 end
 
+-- Other formats by their MIME types; nil: there is none.
+local function named(extra)
+  local found
+  for name, value in pairs(type(extra) == "table" and extra or {}) do
+    if type(name) == "string" then
+      found = found or {}
+      found[name] = value
+    end
+  end
+  return found
+end
+
 --- A result from formats that were decoded already.
 ---@param formats table text and bytes by the names of formats, `json data chart` as values, `extra`
 ---@param is_main boolean the value of the last expression
@@ -73,10 +85,11 @@ end
 function execution.decoded(formats, is_main)
   local result = setmetatable({ is_main_result = is_main }, Result)
   for name, value in pairs(formats) do
-    if STRUCTURED[name] or name == "extra" or PLAIN[name] and type(value) == "string" then
+    if STRUCTURED[name] or PLAIN[name] and type(value) == "string" then
       result[name] = value
     end
   end
+  result.extra = named(formats.extra)
   return result
 end
 

@@ -1,10 +1,12 @@
 --- sandbox.files: the files of a sandbox. All paths are resolved inside it.
+local core = require "codecell.core"
 local errors = require "codecell.errors"
+local home = require "codecell.home"
+local metadata = require "codecell.metadata"
 local options = require "codecell.options"
 
 local INLINE = 65536 -- bytes that go in the message itself
 local LIST_MOST = 100000
-local EXDEV = 18
 
 ---@class codecell.Files
 ---@field package _sandbox codecell.Sandbox
@@ -61,24 +63,13 @@ local function owner(id)
   return id == 0 and "root" or id == 1000 and "user" or tostring(id)
 end
 
-local function absolute(path)
-  if path == "~" or path == "." then
-    return "/home/user"
-  end
-  path = path:gsub("^~/", "/home/user/")
-  if path:sub(1, 1) ~= "/" then
-    path = "/home/user/" .. path:gsub("^%./", "")
-  end
-  return path == "/" and path or (path:gsub("/+$", ""))
-end
-
 -- What the sandbox says of a file, as users get it.
 local function complete(entry, base)
   if entry.absolute then -- a backend that knows it says the rest as well
     entry.path, entry.absolute = entry.absolute, nil
     return entry
   end
-  local path = absolute(base)
+  local path = home.absolute(base)
   if entry.path ~= "" then
     path = (path == "/" and "" or path) .. "/" .. entry.path
   end
@@ -115,6 +106,26 @@ local function read_all(descriptor, length)
   return table.concat(pieces)
 end
 
+-- What one call may make of a file, whose size is not always known before its end.
+local function read_bounded(self, path, content, offset, length)
+  local size, most = content:size(), self._sandbox._reads or self._sandbox._holds
+  local wanted = math.min(length or math.huge, size and math.max(size - offset, 0) or most + 1)
+  local bytes, err
+  if wanted <= most or not size and not length then
+    content:seek(offset)
+    bytes, err = read_all(content, wanted)
+  else -- a file with holes says any size
+    content:close()
+  end
+  if err or bytes and #bytes <= most then
+    return bytes, err
+  end
+  return nil, errors.new("limit_exceeded",
+    ("read %s: %s are more than %s (%.0f); read parts, by offset and length"):format(path,
+      bytes and "its bytes" or ("%.0f bytes"):format(wanted),
+      self._sandbox._reads and "one call reads" or "limits.disk", most))
+end
+
 --- The bytes of a file.
 ---@param path string relative ones start at /home/user; "~" is understood
 ---@param given table? `offset` (0), `length` (to the end), `user`
@@ -134,16 +145,7 @@ function Files:read(path, given)
   if not content or type(content) == "string" then
     return content, err
   end
-  local wanted = math.min(length or math.huge, math.max(content:size() - offset, 0))
-  local most = self._sandbox._holds
-  if wanted > most then -- a file with holes says any size
-    content:close()
-    return nil, errors.new("limit_exceeded",
-      ("read %s: %.0f bytes are more than limits.disk (%.0f); read parts, by offset and length")
-        :format(path, wanted, most))
-  end
-  content:seek(offset)
-  return read_all(content, wanted)
+  return read_bounded(self, path, content, offset, length)
 end
 
 local WRITE = {
@@ -167,6 +169,9 @@ local function write(self, verb, path, data, given)
     source:close()
   end
   if not entry then
+    if err.kind == "unsupported" and next(given.metadata or {}) then
+      err.message = err.message .. ": its kernel keeps no metadata of files; Linux 6.6 does"
+    end
     return nil, err
   end
   return complete(entry, path)
@@ -175,15 +180,19 @@ end
 --- Write a file; missing directories are made.
 ---@param path string
 ---@param data string bytes
----@param given table? `mode` (of a new file 0644), `metadata`, `user`
+---@param given table? `mode` (of a new file 0644), `metadata` (kept with the file until it is
+---written again: names and values of printable ASCII, 4096 bytes in all), `user`
 ---@return codecell.EntryInfo? entry
 ---@return codecell.Error? err kinds "no_space", "permission_denied", "invalid_argument" (a
----directory)
+---directory), "unsupported" (metadata on a kernel older than 6.6)
 function Files:write(path, data, given)
   usable(self, "write")
   local ok, err = check_path("write", path)
   options.argument("write", "data", data, "data")
   given = options.check("write", given, WRITE)
+  if ok then
+    ok, err = metadata.check("write", given.metadata or {})
+  end
   if not ok then
     return nil, err
   end
@@ -303,7 +312,8 @@ end
 -- program inside makes.
 local function move(self, old, new)
   local sandbox = self._sandbox
-  local moved, err = sandbox.commands:run({ "mv", "-T", "--", absolute(old), absolute(new) })
+  local moved, err = sandbox.commands:run({ "mv", "-T", "--", home.absolute(old),
+    home.absolute(new) })
   if moved and moved.exit_code ~= 0 then
     err = errors.new("system", ("rename %s: %s"):format(old, (moved.stderr:gsub("%s*\n.*", ""))))
   end
@@ -329,7 +339,7 @@ function Files:rename(old, new)
   end
   local entry
   entry, err = ask(self, "rename", old, "rename", old, new)
-  if not entry and err.errno == EXDEV then
+  if not entry and err.errno == core.errno.EXDEV then
     entry, err = move(self, old, new)
   end
   if not entry then
@@ -355,12 +365,14 @@ function Files:make_dir(path)
   return ok, err
 end
 
-local WATCH = { recursive = { type = "boolean" } }
+local WATCH = { entry = { type = "boolean" }, network_mounts = { type = "boolean" },
+  recursive = { type = "boolean" } }
 
 --- Learn of what happens in a directory, from now on. Links are not followed below it.
 ---@param path string
----@param given {recursive: boolean?}? recursive: in all directories below it too, and those that
----are made later; default false
+---@param given {recursive: boolean?, entry: boolean?, network_mounts: boolean?}? recursive: in all
+---directories below it too, and those that are made later; of "e2b" entry: each event has what is
+---known of its file, network_mounts: those of the network as well; default false
 ---@return codecell.Watcher? watcher close it; it ends with its directory and its sandbox
 ---@return codecell.Error? err kinds "not_found", "invalid_argument" (not a directory),
 ---"limit_exceeded" (64 watchers of a sandbox, 8192 directories)
@@ -371,7 +383,13 @@ function Files:watch_dir(path, given)
   if not ok then
     return nil, err
   end
-  return sandbox._backend.watch(sandbox, path, given.recursive == true)
+  local backend = sandbox._backend
+  for _, name in ipairs({ "entry", "network_mounts" }) do
+    if given[name] and not backend.watches[name] then
+      return nil, errors.unsupported("watch_dir: " .. name, backend.name, "leave it out")
+    end
+  end
+  return backend.watch(sandbox, path, given.recursive == true, given)
 end
 
 -- ---- to and from the host ----
@@ -431,7 +449,7 @@ local function paths_of(what)
     if not ok then
       return nil, err
     elseif type(one) ~= "table" or one.op ~= "remove" then
-      list[#list + 1] = { path = absolute(path), is_found = type(one) == "table" }
+      list[#list + 1] = { path = home.absolute(path), is_found = type(one) == "table" }
     end
   end
   return list

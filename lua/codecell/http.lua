@@ -3,6 +3,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local fields = require "codecell.http.fields"
+local libraries = require "codecell.libraries"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
@@ -45,26 +46,16 @@ local CLIENT = {
 
 -- ---- a client ----
 
--- What a C library is missing for.
-local function load_library(name, package)
-  local ok, library = pcall(require, "codecell." .. name)
-  if ok then
-    return library
-  end
-  return nil, errors.unsupported("HTTP", "local",
-    ("the module codecell.%s cannot be loaded: install %s"):format(name, package))
-end
-
 local function load_libraries()
-  local library, err = load_library("curl", "libcurl (Debian: libcurl4)")
+  local curl, err = libraries.load("curl", "HTTP", "libcurl (Debian: libcurl4)")
   local names
-  if library then
+  if curl then
     names, err = network.names()
   end
   if not names then
     return nil, err
   end
-  return library, names
+  return curl, names
 end
 
 --- Whether requests can be made here.
@@ -225,7 +216,7 @@ local function begin(client, target)
   local exchange, err = client.made:_begin({
     tls = target.tls, authority = target.authority, path = target.path, method = target.method,
     headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
-    socket = client.settings.socket,
+    socket = client.settings.socket, upgrade = target.upgrade,
   })
   if not exchange then
     return nil, explain(err, target)
@@ -249,7 +240,8 @@ local function ask(client, target, given)
   if not status then
     return nil, headers
   end
-  return setmetatable({ status = status, headers = headers, exchange = exchange, target = target,
+  return setmetatable({ status = status, headers = headers, exchange = exchange,
+    target = { method = target.method, origin = target.origin }, -- and no header: keys are in them
     url = target.origin .. target.path:match("^[^?]*"), idle = idle }, Response)
 end
 

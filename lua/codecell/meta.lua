@@ -76,7 +76,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field answers (codecell.MockAnswer[]|fun(kind: "code"|"command", text: string): table?)? the
 ---first that fits answers
 ---@field files table<string, string>? by path
----@field cassette string? path of what was recorded; what it does not hold is "not_found"
+---@field cassette string? path of what was recorded; what it does not hold is an error "protocol",
+---which says what was asked and what was expected
 
 ---@class codecell.MockAnswer
 ---@field code string? the whole code, or a pattern of Lua
@@ -298,6 +299,13 @@ error("codecell.meta is for language servers; it is never required")
 ---@field tag string?
 ---@field login boolean? a login shell; default false
 
+---@class codecell.Interpretation what the code of an answer did
+---@field ok boolean no block failed; true as well where there was none to run
+---@field blocks codecell.Block[] all that were found; `runnable` says which could run
+---@field executions codecell.Execution[] of those that ran
+---@field error codecell.ExecutionError? of the one that failed
+---@field text string? the main result of the last one
+
 ---@class codecell.CommandResult
 ---@field stdout string
 ---@field stderr string
@@ -307,6 +315,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field out_of_memory boolean
 ---@field truncated table<string, {kept: integer, total: integer}>? by stream
 ---@field seconds number
+---@field mock boolean? it was made up, or recorded before: nothing was executed
 
 ---@class codecell.Process
 ---@field pid integer as the code sees it
@@ -322,3 +331,4 @@ error("codecell.meta is for language servers; it is never required")
 ---@field group string
 ---@field modified_time number seconds since 1970
 ---@field symlink_target string?
+---@field metadata table<string, string>? that it was written with

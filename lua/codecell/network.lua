@@ -1,6 +1,6 @@
 --- What a sandbox may reach: the shape of `network`, and what is said of what was refused.
 local core = require "codecell.core"
-local errors = require "codecell.errors"
+local libraries = require "codecell.libraries"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local task = require "codecell.task"
@@ -15,8 +15,8 @@ local LOOKS = 100 -- places of a name in it
 local network = {}
 
 ---@class codecell.Network
----@field allow string[]? "name", "*.name" (any depth below), an address or a range of them, each
----with ":port" or without: then 80 and 443
+---@field allow string[]|"open"|nil "name", "*.name" (any depth below), an address or a range of
+---them, each with ":port" or without: then 80 and 443; "open": everything that `deny` does not name
 ---@field deny string[]? the same, without a port for every one; it wins
 ---@field rules table<string, codecell.Rule>? by "name" or "name:port", each allowed: what code asks
 ---of http://name goes on to https://name with the headers of its rule, which never enter; name only
@@ -34,7 +34,10 @@ local network = {}
 ---@field allow string? what would allow it, as it stands in create; nil: nothing that is safe
 
 local FIELDS = {
-  allow = { type = "strings" },
+  allow = {
+    type = "either", expected = "list of strings or \"open\"",
+    rules = { string = { type = "choice", choices = { "open" } }, table = { type = "strings" } },
+  },
   deny = { type = "strings" },
   rules = { type = "table" },
 }
@@ -50,7 +53,7 @@ network.rule = {
 
 local function kind_of(given)
   if type(given) == "table" then
-    return "named"
+    return given.allow == "open" and "open" or "named"
   end
   return given or "none"
 end
@@ -72,7 +75,8 @@ function network.policy(verb, given, level, kept)
   for place in pairs(compiled) do
     names[#names + 1] = place
   end
-  local policy, err = core.policy(kind_of(given), lists.allow or {}, lists.deny or {}, names)
+  local allow = lists.allow ~= "open" and lists.allow or {}
+  local policy, err = core.policy(kind_of(given), allow, lists.deny or {}, names)
   if not policy then
     error(("%s: network: %s"):format(verb, err.message), level + 1)
   end
@@ -93,12 +97,7 @@ end
 ---@return lightuserdata? names
 ---@return codecell.Error? err kind "unsupported"
 function network.names()
-  local ok, names = pcall(require, "codecell.names")
-  if ok then
-    return names
-  end
-  return nil, errors.unsupported("create: a network", "local",
-    "the module codecell.names cannot be loaded: install c-ares (Debian: libc-ares2)")
+  return libraries.load("names", "create: a network", "c-ares (Debian: libc-ares2)")
 end
 
 local function copy_all(value)

@@ -4,6 +4,7 @@
 --- the installer; what it installed is kept as a layer of this machine and laid out in the
 --- sandbox. An equal request later is the same layer again: nothing is downloaded, nothing is run.
 local cache = require "codecell.packages.cache"
+local core = require "codecell.core"
 local desk = require "codecell.packages.desk"
 local errors = require "codecell.errors"
 local managers = require "codecell.packages.managers"
@@ -271,7 +272,8 @@ local function check_room(sandbox, about)
   return true
 end
 
-local IN_THE_WAY = { [20] = true, [21] = true, [40] = true } -- ENOTDIR, EISDIR, ELOOP
+local IN_THE_WAY = { [core.errno.ENOTDIR] = true, [core.errno.EISDIR] = true,
+  [core.errno.ELOOP] = true }
 
 -- Nothing is written through a link that code has made.
 local function unpack_layer(sandbox, manager, stream)

@@ -194,7 +194,7 @@ function Process:kill(signal, how)
   local request, err = self:_signal(number, how.group == true)
   local ok
   ok, err = await(self, request, err, "kill")
-  if not ok and err.kind == "not_found" or err and err.errno == 3 then
+  if not ok and err.kind == "not_found" or err and err.errno == core.errno.ESRCH then
     return false
   end
   return ok, err
@@ -217,6 +217,7 @@ local function make_result(self, status)
     exit_code = status.code,
     signal = status.signal ~= 0 and signals.name(status.signal) or nil,
     timed_out = self._timed_out == true,
+    mock = self._mock,
     out_of_memory = status.out_of_memory,
     seconds = (self._ended or reactor.now()) - self._started,
   }
@@ -226,6 +227,15 @@ local function make_result(self, status)
   result.stdout = text_of(self, 0, result)
   result.stderr = self._terminal and "" or text_of(self, 1, result)
   return result
+end
+
+-- By a cassette, once.
+local function record(self)
+  local recorded = self._recorded
+  if recorded and not self:_closed() then
+    self._recorded = nil
+    recorded(self)
+  end
 end
 
 --- What became of it, without waiting.
@@ -244,6 +254,7 @@ function Process:try_wait()
   self._ended = self._ended or reactor.now()
   local status = self:_exit()
   status.out_of_memory = status.out_of_memory or err ~= nil
+  record(self)
   return make_result(self, status)
 end
 
@@ -276,9 +287,7 @@ end
 function Process:close()
   local token = self:_token()
   local owner = self._processes
-  if self._recorded and not self:_closed() then
-    self._recorded(self) -- by a cassette
-  end
+  record(self)
   self:_release()
   if owner and not self._origin then
     owner[self] = nil

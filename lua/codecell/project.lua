@@ -5,6 +5,7 @@
 local core = require "codecell.core"
 local diff = require "codecell.project.diff"
 local errors = require "codecell.errors"
+local home = require "codecell.home"
 local mounts = require "codecell.project.mounts"
 local options = require "codecell.options"
 local wait = require "codecell.wait"
@@ -15,7 +16,6 @@ local LINES_MOST = 50000 -- of what was and what is
 local TEXTS_MOST = 16 * 1024 * 1024 -- of all that are
 local DIGEST_MOST = 64 * 1024 * 1024 -- of a file that is compared with what was shown
 local PIECE = 1024 * 1024
-local EINTR = 4
 local TURN = 0.0001 -- seconds, in which other work goes on between two pieces
 
 local project = {}
@@ -44,7 +44,7 @@ end
 local function read_overlay(sandbox, verb, i, list)
   local mount = sandbox._mounts[i]
   local found, err = ask(sandbox, verb, "differences", i, MOST)
-  if not found and err.errno == EINTR then
+  if not found and err.errno == core.errno.EINTR then
     return nil, errors.new("system",
       verb .. ": the code has ended the process that compares; pause the sandbox first",
       "pause the sandbox first")
@@ -213,20 +213,13 @@ end
 
 -- ---- changes ----
 
-local function absolute(path)
-  if path:sub(1, 1) ~= "/" then
-    path = "/home/user/" .. path:gsub("^~/", ""):gsub("^%./", "")
-  end
-  return (path:gsub("(.)/+$", "%1"))
-end
-
 --- Paths that were chosen, of files and of folders.
 ---@param paths string[] relative ones start at /home/user
 ---@return table<string, string> chosen by absolute path, as given
 function project.select(paths)
   local chosen = {}
   for _, path in ipairs(paths) do
-    chosen[absolute(path)] = path
+    chosen[home.absolute(path)] = path
   end
   return chosen
 end

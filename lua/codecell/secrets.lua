@@ -4,6 +4,7 @@
 --- say. Only the value itself is found, and how programs write it by accident: its lines, quoted,
 --- and as a part of a URL or of HTML. Code that wants to show it can.
 local core = require "codecell.core"
+local urls = require "codecell.http.url"
 
 local LEAST = 4 -- bytes; src/bytes/mask.h
 local LINE_LEAST = 8 -- bytes of a line that is masked by itself
@@ -17,10 +18,6 @@ local secrets = {}
 secrets.rule = { type = "envs", least = LEAST, most = MOST }
 
 local ESCAPES = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
-
-local function encoded(byte)
-  return ("%%%02X"):format(byte:byte())
-end
 
 local MARKUP = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
 
@@ -52,10 +49,10 @@ local function forms(value)
   local quoted = value:gsub("\\", "\\\\"):gsub("[\n\r\t]", ESCAPES)
   local double = quoted:gsub('"', '\\"')
   local single = quoted:gsub("'", "\\'")
-  local in_url = value:gsub("[^%w%-._~]", encoded)
+  local in_url = urls.encode(value)
   local list = {
     value, quoted, double, single, in_ascii(double), in_bytes(quoted), in_bytes(single),
-    in_url, (in_url:gsub("%%20", "+")), (value:gsub("[^%w%-._~/]", encoded)),
+    in_url, (in_url:gsub("%%20", "+")), urls.encode(value, "/"),
     marked_up(value, "&<>", "'"), marked_up(value, '&<>"', "&#x27;"),
     marked_up(value, '&<>"', "&#39;"),
   }

@@ -1,8 +1,9 @@
 --- Answering requests by HTTP: for connections that others have accepted, and where it listens
---- itself. No TLS, and no protocol that a request would change to.
+--- itself; by TLS too.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local fields = require "codecell.http.fields"
+local libraries = require "codecell.libraries"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
@@ -16,6 +17,14 @@ local server = {}
 local Server = {}
 Server.__index = Server
 
+---@class codecell.HttpServerOptions
+---@field connections integer? how many at a time; default 1024
+---@field idle integer? seconds that a client may be silent; default 60
+---@field first integer? seconds that it may take from its connection to its first request; default
+---30
+---@field certificate string? in PEM, followed by what has signed it: it speaks TLS alone
+---@field key string? of the certificate, in PEM
+
 ---@class codecell.IncomingRequest
 ---@field method string
 ---@field target string as sent: "/path?query"
@@ -24,6 +33,9 @@ Server.__index = Server
 ---@field headers codecell.Fields
 ---@field about any what `adopt` was given
 ---@field status integer? of its answer, once that was started
+---@field is_broken_off boolean? by `abort`
+---@field received integer bytes of its body that were read
+---@field sent integer bytes of its answer's body that were taken
 ---@field package call userdata
 ---@field package idle number
 local Request = {}
@@ -32,8 +44,11 @@ Request.__index = Request
 local OPTIONS = {
   connections = { type = "integer", above = 0, most = 65536 },
   idle = { type = "integer", above = 0, most = 86400 },
+  first = { type = "integer", above = 0, most = 86400 },
+  certificate = { type = "text" },
+  key = { type = "text" },
 }
-local CONNECTIONS, IDLE = 1024, 60
+local CONNECTIONS, IDLE, FIRST = 1024, 60, 30
 local WHOLE_MOST = 262144 -- bytes of a body that are given at once
 
 -- ---- a request ----
@@ -83,13 +98,14 @@ function Request:read(timeout)
   timeout = timeout or self.idle
   local deadline = wait.deadline(timeout)
   while true do
-    if self.has_started then
+    if self.has_started and not self.is_upgraded then
       return nil, errors.new("cancelled", "read: the answer has been started")
     elseif self.call:_closed() then
       return nil, errors.new("cancelled", "read: the request has ended")
     end
     local chunk = self.call:try_read()
     if chunk then
+      self.received = self.received + #chunk
       return chunk
     elseif chunk == nil then
       if self.call:_has_all() then
@@ -128,11 +144,9 @@ end
 local OURS = { ["content-length"] = true, ["transfer-encoding"] = true }
 
 -- level: 1 is this function.
-local function begin(self, verb, status, headers, length, body, level)
+local function check_fields(self, verb, headers, level)
   if self.has_started then
     error(verb .. ": the answer has been started", level + 1)
-  elseif type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 999 then
-    error(verb .. ": status: a whole number from 200 to 999 expected", level + 1)
   end
   local names, values = {}, {}
   local list = fields.check(verb .. ": headers", headers, level + 1)
@@ -144,11 +158,21 @@ local function begin(self, verb, status, headers, length, body, level)
       names[#names + 1], values[#values + 1] = name, (value:gsub("\t", " "))
     end
   end
+  return names, values
+end
+
+-- level: 1 is this function.
+local function begin(self, verb, status, headers, length, body, level)
+  if type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 999 then
+    error(verb .. ": status: a whole number from 200 to 999 expected", level + 1)
+  end
+  local names, values = check_fields(self, verb, headers, level + 1)
   self.has_started, self.status = true, status
   reactor.wake(self.call:_token()) -- who still reads the body
   if self.call:_state() ~= "open" then
     return nil, gone(self, verb)
   end
+  self.sent = body and self.method ~= "HEAD" and #body or 0
   return self.call:_answer(status, names, values, length, body)
 end
 
@@ -162,6 +186,27 @@ end
 function Request:start(status, headers, length)
   check_open(self, "start")
   local ok, err = begin(self, "start", status, headers, length or -1, nil, 2)
+  return ok, err
+end
+
+--- Have the connection go on in another protocol, as the request has asked: the answer is 101, and
+--- `read`, `write`, `finish` and `abort` are of whatever the two speak from then on.
+---@param headers (string[][]|table<string, string>)? as of `start`; Upgrade is one of them
+---@return true? ok
+---@return codecell.Error? err kind "unavailable": the client has gone
+function Request:upgrade(headers)
+  check_open(self, "upgrade")
+  local names, values = check_fields(self, "upgrade", headers, 2)
+  self.has_started, self.status = true, 101
+  local ok, err = self.call:_upgrade(names, values)
+  while ok and not self.call:_is_upgraded() do
+    if self.call:_state() ~= "open" then
+      return nil, gone(self, "upgrade")
+    elseif not wait.wait(self.call) then
+      return nil, wait.failure("upgrade", self.idle)
+    end
+  end
+  self.is_upgraded = ok
   return ok, err
 end
 
@@ -183,6 +228,7 @@ function Request:write(chunk, timeout)
       return nil, gone(self, "write")
     end
     local went_to = self.call:try_write(chunk, at)
+    self.sent = self.sent + went_to - at
     if went_to == #chunk then
       return true
     elseif went_to > at then
@@ -204,12 +250,18 @@ function Request:finish()
   end
   self.has_finished = true
   self.call:finish()
+  local deadline = wait.deadline(self.idle)
+  while self.is_upgraded and self.call:_state() == "finished" do -- what waits goes out first
+    if not wait.wait(self.call, deadline) then
+      break
+    end
+  end
   return true
 end
 
 --- Break the answer off: the client sees that something is missing.
 function Request:abort()
-  self.has_started, self.has_finished = true, true
+  self.has_started, self.has_finished, self.is_broken_off = true, true, true
   if not self.call:_closed() then
     self.call:abort()
   end
@@ -248,6 +300,7 @@ local function new_request(self, call)
     method = method, target = target, path = path,
     query = target:find("?", 1, true) and query or nil,
     headers = fields.parse(text), about = self.abouts[about], call = call, idle = self.idle,
+    received = 0, sent = 0,
   }, Request)
 end
 
@@ -293,13 +346,8 @@ local function look(self)
 end
 
 local function load_library()
-  local ok, library = pcall(require, "codecell.microhttpd")
-  if ok then
-    return library
-  end
-  return nil, errors.unsupported("a server of HTTP", "local",
-    "the module codecell.microhttpd cannot be loaded: install libmicrohttpd (Debian: "
-      .. "libmicrohttpd12)")
+  return libraries.load("microhttpd", "a server of HTTP",
+    "libmicrohttpd (Debian: libmicrohttpd12)")
 end
 
 --- Whether servers can be made here.
@@ -313,13 +361,16 @@ end
 --- A server that has no connection yet.
 ---@param handler fun(request: codecell.IncomingRequest) called in a coroutine of its own for each
 ---request; what it does not answer is answered with 500, what it does not finish breaks off
----@param given? {connections: integer?, idle: integer?} how many at a time (1024); seconds that a
----client may be silent (60)
+---@param given? codecell.HttpServerOptions
 ---@return codecell.HttpServer? server closed when it is collected
----@return codecell.Error? err kind "unsupported": libmicrohttpd is not installed; "system"
+---@return codecell.Error? err kind "unsupported": libmicrohttpd is not installed; "system";
+---"invalid_argument": certificate and key are none, or not of each other
 function server.new(handler, given)
   options.argument("server", "handler", handler, "function")
   given = options.check("server", given, OPTIONS)
+  if (given.certificate ~= nil) ~= (given.key ~= nil) then
+    error("server: a certificate and its key belong together", 2)
+  end
   local loop, err = reactor.get()
   if not loop then
     return nil, err
@@ -330,7 +381,8 @@ function server.new(handler, given)
     return nil, err
   end
   local idle = given.idle or IDLE
-  made, err = core.server(loop, library, given.connections or CONNECTIONS, idle)
+  made, err = core.server(loop, library, given.connections or CONNECTIONS, idle,
+    given.first or FIRST, given.certificate, given.key)
   if not made then
     return nil, err
   end
@@ -391,6 +443,12 @@ function Server:listen(given)
     return nil, err
   end
   return { host = host, port = port }
+end
+
+--- How many clients are connected.
+---@return integer
+function Server:connections()
+  return self.made:_closed() and 0 or self.made:_connections()
 end
 
 --- Accept nobody any more; whoever is connected stays.

@@ -150,8 +150,35 @@ static void wrong_ends(void)
 static void say_entry(struct fake *fake, const char *path, size_t length,
                       uint32_t type, uint32_t mode, uint64_t size)
 {
-  SAY(fake, CELL_ENTRY, fake->request, "4b448844s", 0u, path, length, type,
-      mode, size, (uint64_t)1, 0u, 0u, "");
+  SAY(fake, CELL_ENTRY, fake->request, "4b448844ss", 0u, path, length, type,
+      mode, size, (uint64_t)1, 0u, 0u, "", "");
+}
+
+static void wrong_metadata(void)
+{
+  static char bytes[CELL_METADATA_MAX + 1];
+  static const struct {
+    const char *bytes;
+    size_t length;
+    enum cell_kind kind;
+    const char *what;
+  } cases[] = {
+    {"a\0b\0c\0\0", 7, CELL_OK, "two names, one without a value"},
+    {"a\0b", 3, CELL_PROTOCOL, "a value without an end #S060"},
+    {"a\0", 2, CELL_PROTOCOL, "a name without a value #S060"},
+    {"a\0\n\0", 4, CELL_PROTOCOL, "a value that is no text #S060"},
+    {bytes, sizeof bytes, CELL_PROTOCOL, "more than there may be #S060"},
+  };
+  struct fake fake;
+  size_t i;
+
+  for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    open_fake(&fake, CELL_FILE_STAT);
+    SAY(&fake, CELL_ENTRY, fake.request, "4s448844sb", 0u, "f", CELL_ENTRY_FILE,
+        0644u, (uint64_t)1, (uint64_t)1, 0u, 0u, "", cases[i].bytes,
+        cases[i].length);
+    expect(&fake, cases[i].kind, cases[i].what);
+  }
 }
 
 static void wrong_files(void)
@@ -198,6 +225,7 @@ int main(void)
   wrong_processes();
   wrong_ends();
   wrong_files();
+  wrong_metadata();
   check(count_descriptors() == descriptors, "no descriptor is left");
   return check_status();
 }

@@ -33,8 +33,8 @@ static void test_life(void)
   check(cell_sandbox_answer(warden.sandbox, request, &answer, NULL) == 0,
         "there is no answer yet");
   double_say(&warden, CELL_ENTRY, request,
-             pack(&packed, "4s448844s", 0, "a", CELL_ENTRY_FILE, 0644,
-                  (uint64_t)5, (uint64_t)1, 1000, 1000, ""));
+             pack(&packed, "4s448844ss", 0, "a", CELL_ENTRY_FILE, 0644,
+                  (uint64_t)5, (uint64_t)1, 1000, 1000, "", ""));
   double_turn(&warden);
   check(cell_token_take(warden.reactor) == cell_sandbox_token(warden.sandbox),
         "an answer posts the token");
@@ -68,8 +68,8 @@ static void test_list(void)
   request = ask(&warden, CELL_FILE_LIST);
   double_say(&warden, CELL_ENTRIES, request, pack(&packed, "4", 0));
   double_say(&warden, CELL_ENTRIES, request,
-             pack(&packed, "4s448844s", 1, "a", CELL_ENTRY_LINK, 0777,
-                  (uint64_t)1, (uint64_t)1, 0, 0, "b"));
+             pack(&packed, "4s448844ss", 1, "a", CELL_ENTRY_LINK, 0777,
+                  (uint64_t)1, (uint64_t)1, 0, 0, "b", ""));
   double_turn(&warden);
   check(cell_sandbox_answer(warden.sandbox, request, &answer, NULL) == 0,
         "entries are not yet the answer");
@@ -184,8 +184,8 @@ static void test_mutations(void)
     double_hello(&warden);
     request = cell_sandbox_ask(warden.sandbox, CELL_FILE_LIST, NO_PAYLOAD, NULL,
                                0, NULL);
-    pack(&packed, "4s448844s", 1, "name", CELL_ENTRY_FILE, 0644, (uint64_t)5,
-         (uint64_t)1, 1000, 1000, "");
+    pack(&packed, "4s448844ss", 1, "name", CELL_ENTRY_FILE, 0644, (uint64_t)5,
+         (uint64_t)1, 1000, 1000, "", "");
     size = CELL_FRAME_HEADER + packed.packer.used;
     cell_frame_header(bytes, (uint32_t)packed.packer.used, CELL_ENTRIES,
                       request);

@@ -36,6 +36,7 @@ static int put_file(struct sandbox *sandbox, const char *path,
   cell_pack_u32(packer, flags);
   cell_pack_u64(packer, strlen(content));
   cell_pack_string(packer, content);
+  cell_pack_string(packer, "");
   return answered(ask(sandbox, CELL_FILE_WRITE, packer, -1), CELL_ENTRY);
 }
 
@@ -65,9 +66,10 @@ static int two_paths(struct sandbox *sandbox, uint32_t type, const char *one,
 }
 
 struct entry {
-  const char *path, *target;
+  const char *path, *target, *metadata;
   uint32_t type, mode, uid;
   uint64_t size;
+  size_t noted; /* bytes of metadata */
 };
 
 static struct entry entry(void)
@@ -82,6 +84,8 @@ static struct entry entry(void)
   result.uid = number();
   number();
   result.target = text();
+  result.metadata =
+    (const char *)cell_unpack_bytes(&message.unpacker, &result.noted);
   return result;
 }
 
@@ -378,6 +382,7 @@ static void test_large(struct sandbox *sandbox)
   cell_pack_u32(packer, 0);
   cell_pack_u64(packer, 5 << 20);
   cell_pack_string(packer, "");
+  cell_pack_string(packer, "");
   check(answered(ask(sandbox, CELL_FILE_WRITE, packer, source), CELL_ENTRY) ==
           0,
         "is copied from its descriptor");
@@ -391,6 +396,49 @@ static void test_large(struct sandbox *sandbox)
           (fcntl(message.fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
         "that can only be read");
   close(message.fd);
+}
+
+static int put_metadata(struct sandbox *sandbox, const char *bytes,
+                        size_t count, uint32_t flags)
+{
+  struct cell_packer *packer = start_payload();
+
+  cell_pack_string(packer, "noted");
+  cell_pack_u32(packer, 0);
+  cell_pack_u32(packer, flags);
+  cell_pack_u64(packer, 2);
+  cell_pack_string(packer, "ab");
+  cell_pack_bytes(packer, bytes, count);
+  return answered(ask(sandbox, CELL_FILE_WRITE, packer, -1), CELL_ENTRY);
+}
+
+static void test_metadata(struct sandbox *sandbox)
+{
+  int number = put_metadata(sandbox, "a\0b", 4, 0);
+
+  if (number == EOPNOTSUPP) {
+    check(1, "# SKIP no attributes in this kernel's memory files");
+    return;
+  }
+  check(number == 0 && strcmp(entry().metadata, "a") == 0,
+        "metadata is kept with a file");
+  check(path_verb(sandbox, CELL_FILE_STAT, "noted", CELL_ENTRY) == 0 &&
+          strcmp(entry().metadata, "a") == 0,
+        "and told with it");
+  check(put_metadata(sandbox, "", 0, CELL_WRITE_APPEND) == 0 &&
+          strcmp(entry().metadata, "a") == 0 &&
+          read_is(sandbox, "noted", "abab"),
+        "what is appended leaves it");
+  check(put_metadata(sandbox, "c\0d\0e", 5, 0) == EINVAL &&
+          read_is(sandbox, "noted", "abab"),
+        "half a pair is none, and nothing is written");
+  check(put_metadata(sandbox, "", 0, 0) == 0 && entry().noted == 0 &&
+          read_is(sandbox, "noted", "ab"),
+        "without any it is gone");
+  check(put_metadata(sandbox, "", 0, CELL_WRITE_APPEND) == 0 &&
+          path_verb(sandbox, CELL_FILE_REMOVE, "noted", CELL_DONE) == 0 &&
+          put_metadata(sandbox, "", 0, CELL_WRITE_APPEND) == ENOENT,
+        "nothing is appended to what is not there");
 }
 
 static void test_full_disk(struct sandbox *sandbox)
@@ -407,6 +455,7 @@ static void test_full_disk(struct sandbox *sandbox)
     cell_pack_u32(packer, 0);
     cell_pack_u32(packer, 0);
     cell_pack_u64(packer, 400 << 20);
+    cell_pack_string(packer, "");
     cell_pack_string(packer, "");
     check(answered(ask(sandbox, CELL_FILE_WRITE, packer, source), CELL_ENTRY) ==
             ENOSPC,
@@ -674,6 +723,7 @@ static void run_cases(void)
   test_files(&sandbox);
   test_trees(&sandbox);
   test_large(&sandbox);
+  test_metadata(&sandbox);
   test_full_disk(&sandbox);
   test_metrics(&sandbox);
   test_dial(&sandbox);

@@ -82,6 +82,7 @@ SESSIONS = {
         ('del list\n[1]', {'text': '[1]'})],
     'pasted code': [
         ('>>> x = 1\n>>> x\n', {'text': '1'}),
+        ('\n    y = 1\n    y\n    ', {'text': '1'}),
         ('In [7]: x + 1', {'text': '2'}),
         ('  y = 5\n  y', {'text': '5'}),
         ('  y = 5\ny', {'error': 'IndentationError'})],

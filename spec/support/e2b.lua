@@ -26,8 +26,8 @@ function e2b.start()
     text = shell.read(self.folder .. "/port")
     codecell.step(0.02)
   until text or os.time() > patience
-  self.port = assert(text, "the server did not start"):match("^%d+")
-  self.url = "http://127.0.0.1:" .. self.port
+  local port, mute = assert(text, "the server did not start"):match("^(%d+) (%d+)$")
+  self.url, self.mute = "http://127.0.0.1:" .. port, "http://127.0.0.1:" .. mute
   return self
 end
 
@@ -35,8 +35,9 @@ function Server:stop()
   shell.remove(self.folder)
 end
 
---- Answer by these rules from now on; the log starts anew.
-function Server:script(rules)
+--- Answer by these rules from now on, and treat connections to the port that says nothing by
+--- `accept` ("close", "reset" or "hang"); the log starts anew.
+function Server:script(rules, accept)
   self.serial = self.serial + 1
   local list = json.list()
   for i, rule in ipairs(rules) do
@@ -47,12 +48,16 @@ function Server:script(rules)
     one.body = base64.encode(rule.json and json.encode(rule.json) or rule.body or "")
     one.raw = rule.raw and base64.encode(rule.raw)
     one.endless = rule.endless and base64.encode(rule.endless)
+    one.bodies = rule.bodies and json.list()
+    for at, body in ipairs(rule.bodies or {}) do
+      one.bodies[at] = base64.encode(body)
+    end
     one.json = nil
     list[i] = one
   end
   shell.write(self.folder .. "/log", "")
   shell.write(self.folder .. "/script.new", assert(json.encode({ serial = self.serial,
-    rules = list })))
+    accept = accept, rules = list })))
   assert(os.rename(self.folder .. "/script.new", self.folder .. "/script.json"))
 end
 

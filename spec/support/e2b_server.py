@@ -1,22 +1,30 @@
 """A server that answers as a script says: for what a cloud does that cannot be had otherwise.
 
-Its folder holds script.json, a list of rules, which may change at any time: {"serial", "rules":
-[{"method", "path", "contains", "times", "status", "headers", "body" (base64), "cut", "pieces", "pause",
-"endless", "length", "drop"}]}. The first rule that fits and is not used up answers. Each request is
-a line of JSON in the file log.
+Its folder holds script.json, a list of rules, which may change at any time: {"serial", "accept",
+"rules": [{"method", "path", "contains", "times", "status", "headers", "body" (base64), "bodies" (one
+for each use), "cut", "pieces", "pause", "endless", "hang", "length", "raw" (all of the answer, base64),
+"drop", "early" (before the body of the request is read), "after" ("close", "reset" or "hang")}]}. The
+first rule that fits and is not used up answers. Each request is a line of JSON in the file log.
+
+A second port takes connections and answers none of them: it does with each what "accept" says, and
+notes it.
 """
 import base64
 import http.server
+import io
 import json
 import os
 import re
 import socket
+import socketserver
+import struct
 import sys
 import threading
 import time
 
 FOLDER = sys.argv[1]
 LOCK = threading.Lock()
+NOTHING = io.BytesIO()
 USED = {}
 CURRENT = {"mark": None, "script": None}
 
@@ -38,18 +46,42 @@ def find_rule(method, path, body):
             key = (script["serial"], i)
             if rule.get("method", method) != method or not re.search(rule["path"], path):
                 continue
-            if rule.get("contains", "").encode() not in body:
+            if rule.get("contains", "").encode() not in (body or b""):
                 continue
             if USED.get(key, 0) >= rule.get("times", 1 << 30):
                 continue
+            if rule.get("early", False) != (body is None):
+                continue
+            if "bodies" in rule:
+                rule = dict(rule, body=rule["bodies"][USED.get(key, 0) % len(rule["bodies"])])
             USED[key] = USED.get(key, 0) + 1
             return rule
+    if body is None:
+        return None
     return {"status": 599, "body": base64.b64encode(b"no rule for " + path.encode()).decode()}
 
 
 def note(record):
     with LOCK, open(os.path.join(FOLDER, "log"), "a") as file:
         file.write(json.dumps(record) + "\n")
+
+
+def end(connection, how):
+    """Close a connection, by a reset, or once the other side has."""
+    if how == "hang":
+        try:
+            while connection.recv(65536):
+                pass
+        except OSError:
+            pass
+    elif how == "reset":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        return
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -74,6 +106,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
         self.wfile.flush()
 
+    def write_raw(self, rule):
+        raw, size = base64.b64decode(rule["raw"]), rule.get("pieces")
+        for at in range(0, len(raw), size or len(raw) or 1):
+            self.write(raw[at : at + (size or len(raw))])
+            time.sleep(rule.get("pause", 0))
+        while rule.get("endless"):
+            self.write(base64.b64decode(rule["endless"]))
+            time.sleep(rule.get("pause", 0))
+
     def write_chunk(self, data):
         if data:
             self.write(b"%x\r\n%s\r\n" % (len(data), data))
@@ -87,8 +128,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.write_chunk(body[at : at + size])
             time.sleep(rule.get("pause", 0))
         if "cut" in rule:
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            self.end(rule)
         elif rule.get("endless"):
             while True:
                 self.write_chunk(base64.b64decode(rule["endless"]))
@@ -99,26 +139,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.write(b"0\r\n\r\n")
 
+    def end(self, rule):
+        self.close_connection = True
+        self.wfile = self.rfile = NOTHING
+        end(self.connection, rule.get("after"))
+
     def answer(self):
-        body = self.read_body()
+        early = find_rule(self.command, self.path, None)
+        body = b"" if early else self.read_body()
         path = self.path
         note({
             "method": self.command, "path": path,
             "headers": {name.lower(): value for name, value in self.headers.items()},
             "body": base64.b64encode(body).decode(), "at": time.time(),
         })
-        rule = find_rule(self.command, path, body)
-        if rule.get("drop"):
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
-            return
+        rule = early or find_rule(self.command, path, body)
         if "raw" in rule:
-            self.write(base64.b64decode(rule["raw"]))
-            self.close_connection = True
+            self.write_raw(rule)
+        if rule.get("drop") or "raw" in rule:
+            self.end(rule)
             return
         data = base64.b64decode(rule.get("body", ""))
         streamed = "pieces" in rule or "cut" in rule or "endless" in rule or "hang" in rule
-        self.send_response(rule.get("status", 200))
+        self.send_response_only(rule.get("status", 200))
         for name, value in rule.get("headers", {}).items():
             self.send_header(name, value)
         if streamed:
@@ -133,6 +176,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.write(data)
                 if rule.get("length", len(data)) != len(data):
                     self.close_connection = True
+                if "after" in rule:
+                    self.end(rule)
         except OSError:
             self.close_connection = True
 
@@ -147,9 +192,26 @@ class Server(http.server.ThreadingHTTPServer):
         pass
 
 
+class Mute(socketserver.BaseRequestHandler):
+    def handle(self):
+        with LOCK:
+            how = read_script().get("accept")
+        note({"method": "", "path": "accept", "headers": {}, "body": "", "at": time.time()})
+        end(self.request, how)
+
+
+class MuteServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        pass
+
+
 server = Server(("127.0.0.1", 0), Handler)
+mute = MuteServer(("127.0.0.1", 0), Mute)
+threading.Thread(target=mute.serve_forever, daemon=True).start()
 with open(os.path.join(FOLDER, "port.new"), "w") as file:
-    file.write("%d %d" % (server.server_address[1], os.getpid()))
+    file.write("%d %d" % (server.server_address[1], mute.server_address[1]))
 os.rename(os.path.join(FOLDER, "port.new"), os.path.join(FOLDER, "port"))
 
 

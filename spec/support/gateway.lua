@@ -1,4 +1,5 @@
 -- gateway.lua -- `codecell serve` on a port of its own, for what speaks E2B's API to it.
+local authority = require "spec.support.authority"
 local json = require "codecell.json"
 local shell = require "spec.support.shell"
 
@@ -18,7 +19,7 @@ function gateway.start(options)
   local patience = os.time() + 20
   local url
   repeat
-    url = (shell.read(folder .. "/out") or ""):match("E2B_API_URL=(%S+)\n")
+    url = (shell.read(folder .. "/out") or ""):match("listening on (http%S+)\n")
     os.execute(url and "true" or "sleep 0.05")
   until url or os.time() > patience
   assert(url, shell.read(folder .. "/err"))
@@ -26,9 +27,22 @@ function gateway.start(options)
     port = url:match("%d+$") }, Gateway)
 end
 
+--- Start one that speaks TLS, and below whose domain each port of a sandbox has a name.
+function gateway.start_with_domain(domain)
+  local folder = shell.folder()
+  authority.make(folder, { "DNS:" .. domain, "DNS:*." .. domain, "IP:127.0.0.1" })
+  local self = gateway.start(("--api-key %s --domain %s --tls-cert %s/server.pem "
+    .. "--tls-key %s/server.key"):format(gateway.key, domain, folder, folder))
+  self.trust, self.domain = folder, shell.read(self.folder .. "/out"):match("E2B_DOMAIN=(%S+)\n")
+  return self
+end
+
 function Gateway:stop()
   os.execute("kill " .. self.pid .. " 2>/dev/null")
   shell.remove(self.folder)
+  if self.trust then
+    shell.remove(self.trust)
+  end
 end
 
 --- What it has written on standard error.
@@ -48,13 +62,18 @@ end
 
 --- The variables that lead an SDK to it, before a command line.
 function Gateway:environment()
+  if self.domain then
+    return ("E2B_API_KEY=%s E2B_DOMAIN=%s NODE_EXTRA_CA_CERTS=%s/ca.pem SSL_CERT_FILE=%s/ca.pem "
+      .. "NODE_OPTIONS=--require=$LOOPBACK/loopback.cjs PYTHONPATH=$LOOPBACK "):format(gateway.key,
+      self.domain, self.trust, self.trust)
+  end
   return ("E2B_API_KEY=%s E2B_API_URL=%s E2B_SANDBOX_URL=%s "):format(gateway.key, self.url,
     self.url)
 end
 
 --- Ask by curl: status, body (decoded where it is JSON), headers as text. `given`: `method`,
 --- `headers` (lines), `body`, `kind` of that, `key` (false: without), `to` (a record: with routing
---- headers), `port`.
+--- headers), `port`, `host` (a name that leads to it).
 function Gateway:ask(path, given)
   given = given or {}
   local words = { "curl", "-sS", "-i", "--max-time", "20", "-X", given.method or "GET" }
@@ -77,7 +96,13 @@ function Gateway:ask(path, given)
   for _, text in ipairs(given.headers or {}) do
     header(text)
   end
-  words[#words + 1] = shell.quote(self.url .. path)
+  local url = self.url
+  if self.trust then
+    words[#words + 1] = ("--cacert %s/ca.pem --connect-to ::127.0.0.1:%s"):format(self.trust,
+      self.port)
+    url = "https://" .. (given.host or "api." .. self.domain)
+  end
+  words[#words + 1] = shell.quote(url .. path)
   local body = type(given.body) == "table" and json.encode(given.body) or given.body
   local result = shell.run(table.concat(words, " "), { stdin = body or "" })
   local head, text = result.stdout:match("^(HTTP/.-\r\n)\r\n(.*)$")

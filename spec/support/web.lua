@@ -1,5 +1,6 @@
 -- web.lua -- a web server of the host, once without and once with TLS, whose answers are what its
 -- paths ask for: right ones and wrong ones. Its certificates are of an authority of its own.
+local authority = require "spec.support.authority"
 local codecell = require "codecell"
 local shell = require "spec.support.shell"
 
@@ -89,7 +90,6 @@ async def answer(reader, writer, head, path):
         for i in range(3):
             writer.write(b"6\r\nevent\n\r\n")
             await writer.drain()
-            line = await reader.readline() if i == 9 else b""
         writer.write(b"0\r\n\r\n")
     elif path == "/short":
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
@@ -174,28 +174,14 @@ async def main():
 asyncio.run(main())
 ]==]
 
-local CERTIFICATES = [[
-cd %s
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem \
-  -subj "/CN=Authority of the tests" -days 2 -addext basicConstraints=critical,CA:TRUE
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr \
-  -subj "/CN=good.example"
-printf 'subjectAltName=DNS:good.example,DNS:other.example,IP:127.0.0.1' > names
-openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 \
-  -extfile names]]
-
 local web = {}
 
---- Whether there is what makes certificates.
-function web.is_possible()
-  return shell.run("command -v openssl").status == 0
-end
+web.is_possible = authority.is_possible
 
 --- A server: `http` and `https` are its ports, `ca` whom to trust. `web.stop` ends it.
 function web.start()
   local folder = shell.folder()
-  local made = shell.run(CERTIFICATES:format(folder))
-  assert(made.status == 0, made.stderr)
+  authority.make(folder, { "DNS:good.example", "DNS:other.example", "IP:127.0.0.1" })
   shell.write(folder .. "/web.py", PROGRAM)
   os.execute(("mkfifo %s/life"):format(folder))
   os.execute(("timeout 280 /usr/bin/python3 %s/web.py %s < %s/life > %s/ports 2> %s/errors &")

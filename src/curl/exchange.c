@@ -63,7 +63,8 @@ size_t cell_curl_headed(char *bytes, size_t size, size_t count, void *data)
     return length;
   }
   if (length <= 2) { /* the empty line */
-    if (status_of(exchange) >= 200) {
+    if (status_of(exchange) >= 200 ||
+        (exchange->may_upgrade && status_of(exchange) == 101)) {
       exchange->head_is_there = 1;
       changed(exchange);
     }
@@ -238,8 +239,11 @@ int cell_curl_outcome(void *data, struct cell_error *error)
 
   if (!exchange->is_done)
     return 0;
-  if (exchange->code == CURLE_OK)
+  if (exchange->code == CURLE_OK && exchange->head_is_there)
     return 1;
+  if (exchange->code == CURLE_OK) /* which libcurl takes for an answer */
+    return cell_fail(error, CELL_UNAVAILABLE, 0,
+                     "the server closed the connection within its head");
   cell_fail(error, kind_of(exchange), 0, "%s", text_of(exchange));
   if (exchange->code == CURLE_COULDNT_CONNECT ||
       exchange->code == CURLE_SSL_CONNECT_ERROR)

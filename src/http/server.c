@@ -1,54 +1,20 @@
 /* server.c -- see server.h. */
-#include "server.h"
+#include "server_private.h"
 
 #include "../container.h"
 #include "../descriptor.h"
-#include "queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define ACCEPTS 16  /* at one listener in one turn of the reactor */
-#define REST_MS 100 /* when the host has no descriptor left */
+#define REST_MS 100 /* when there is no descriptor, or no place, left */
 #define BACKLOG 128
 #define LEFT_MAX (1u << 20) /* bytes of numbers that nobody has asked for */
-
-struct listener {
-  struct cell_server *server;
-  struct cell_source source;
-  int fd;                     /* owned */
-  struct sockaddr_un address; /* of a local one, else empty */
-};
-
-struct cell_server {
-  unsigned references;
-  struct cell_reactor *reactor; /* kept */
-  const struct cell_server_library *library;
-  struct cell_server_owner owner;
-  struct cell_server_limits limits;
-  void *made; /* NULL: closed */
-  struct cell_source source;
-  struct cell_timer timer, rest;
-  uint32_t token;
-  unsigned connections;
-  struct listener listeners[CELL_SERVER_LISTENERS_MAX];
-  size_t listener_count;
-  struct cell_call *first, *last; /* that nobody has taken */
-  struct cell_queue left;         /* numbers of closed connections */
-};
-
-struct cell_call {
-  struct cell_call *next;
-  struct cell_server *server; /* kept once it was taken */
-  void *made;
-  uint32_t token;
-  struct cell_source source; /* tells that the client goes away */
-};
 
 /* ---- turning ---- */
 
@@ -83,15 +49,25 @@ static void time_passed(struct cell_timer *timer)
 
 /* ---- listening ---- */
 
+static void rest(struct cell_server *server)
+{
+  cell_timer_arm(server->reactor, &server->rest,
+                 cell_clock_after(cell_reactor_clock(server->reactor), REST_MS),
+                 NULL);
+}
+
+/* There is room for one more to come, as long as anybody is idle. */
 static void look(struct cell_server *server)
 {
-  int is_full = server->connections >= server->limits.connections ||
-                server->rest.place != 0;
+  int is_full = server->connections >= server->limits.connections;
   size_t i;
 
+  if (is_full && server->listener_count > 0 &&
+      !server->library->part(server->made))
+    rest(server);
   for (i = 0; i < server->listener_count; i++)
     cell_source_want(server->reactor, &server->listeners[i].source,
-                     is_full ? 0 : EPOLLIN);
+                     is_full || server->rest.place != 0 ? 0 : EPOLLIN);
 }
 
 static void rested(struct cell_timer *timer)
@@ -132,9 +108,7 @@ static void knocked(struct cell_source *source, uint32_t events)
       continue;
     }
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-      cell_timer_arm(
-        server->reactor, &server->rest,
-        cell_clock_after(cell_reactor_clock(server->reactor), REST_MS), NULL);
+      rest(server);
     break;
   }
   look(server);
@@ -210,27 +184,6 @@ int cell_server_adopt(struct cell_server *server, int *fd, uint32_t about,
 
 /* ---- what the library tells ---- */
 
-static void unwatch(struct cell_call *call)
-{
-  if (call->source.ready != NULL)
-    cell_source_remove(call->server->reactor, &call->source);
-  call->source.ready = NULL;
-}
-
-/* Whoever ends its side waits for no answer any more, unless it is on its way.
- */
-static void client_left(struct cell_source *source, uint32_t events)
-{
-  struct cell_call *call = CELL_CONTAINER(source, struct cell_call, source);
-
-  unwatch(call);
-  if ((events & (EPOLLHUP | EPOLLERR)) == 0 &&
-      cell_call_state(call) != CELL_CALL_OPEN)
-    return;
-  call->server->library->drop(call->made);
-  cell_token_post(call->server->reactor, call->token);
-}
-
 static int arrived(struct cell_server_owner *owner, void *made)
 {
   struct cell_server *server = CELL_CONTAINER(owner, struct cell_server, owner);
@@ -247,7 +200,7 @@ static int arrived(struct cell_server_owner *owner, void *made)
   call->made = made;
   server->library->name(made, call);
   server->library->head(made, &head);
-  call->source = (struct cell_source){head.fd, EPOLLRDHUP, client_left, 0};
+  call->source = (struct cell_source){head.fd, EPOLLRDHUP, cell_call_left, 0};
   if (cell_source_add(server->reactor, &call->source, NULL) < 0)
     call->source.ready = NULL;
   if (server->last != NULL)
@@ -272,8 +225,16 @@ static void ended(struct cell_server_owner *owner, void *data)
   struct cell_call *call = data;
 
   (void)owner;
-  unwatch(call);
+  cell_call_unwatch(call);
+  cell_duplex_close(&call->duplex);
   cell_token_post(call->server->reactor, call->token);
+}
+
+static int upgraded(struct cell_server_owner *owner, void *data, int fd,
+                    const void *early, size_t size)
+{
+  (void)owner;
+  return cell_call_upgraded(data, fd, early, size);
 }
 
 static void awaited(struct cell_server_owner *owner)
@@ -300,6 +261,7 @@ static void closed(struct cell_server_owner *owner, uint32_t about)
 struct cell_server *cell_server_new(struct cell_reactor *reactor,
                                     const struct cell_server_library *library,
                                     const struct cell_server_limits *limits,
+                                    const struct cell_server_identity *identity,
                                     struct cell_error *error)
 {
   struct cell_server *server = calloc(1, sizeof *server);
@@ -312,13 +274,13 @@ struct cell_server *cell_server_new(struct cell_reactor *reactor,
   server->reactor = cell_reactor_keep(reactor);
   server->library = library;
   server->limits = *limits;
-  server->owner =
-    (struct cell_server_owner){arrived, changed, ended, awaited, closed};
+  server->owner = (struct cell_server_owner){arrived,  changed, ended,
+                                             upgraded, awaited, closed};
   server->timer.due = time_passed;
   server->rest.due = rested;
   server->token = cell_token_new(reactor);
   if (server->token != 0)
-    server->made = library->open(&server->owner, limits, error);
+    server->made = library->open(&server->owner, limits, identity, error);
   else
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "make a server of HTTP");
   if (server->made != NULL) {
@@ -386,6 +348,11 @@ uint32_t cell_server_token(const struct cell_server *server)
   return server->token;
 }
 
+unsigned cell_server_connections(const struct cell_server *server)
+{
+  return server->connections;
+}
+
 struct cell_call *cell_server_next(struct cell_server *server)
 {
   struct cell_call *call = server->first;
@@ -406,84 +373,4 @@ uint32_t cell_server_left(struct cell_server *server)
 
   cell_queue_take(&server->left, &about, sizeof about);
   return about;
-}
-
-/* ---- a call ---- */
-
-/* A forked copy of the host has let go of the library's state. */
-static int is_there(const struct cell_call *call)
-{
-  return cell_reactor_owned(call->server->reactor);
-}
-
-uint32_t cell_call_token(const struct cell_call *call)
-{
-  return call->token;
-}
-
-void cell_call_head(struct cell_call *call, struct cell_server_head *head)
-{
-  call->server->library->head(call->made, head);
-}
-
-size_t cell_call_readable(struct cell_call *call)
-{
-  return call->server->library->readable(call->made);
-}
-
-size_t cell_call_read(struct cell_call *call, void *bytes, size_t size)
-{
-  return is_there(call) ? call->server->library->read(call->made, bytes, size)
-                        : 0;
-}
-
-int cell_call_has_all(struct cell_call *call)
-{
-  return call->server->library->has_all(call->made);
-}
-
-int cell_call_answer(struct cell_call *call,
-                     const struct cell_server_answer *answer,
-                     struct cell_error *error)
-{
-  if (!is_there(call))
-    return cell_fail(error, CELL_CANCELLED, 0,
-                     "answer: the call is the original's");
-  return call->server->library->answer(call->made, answer, error);
-}
-
-size_t cell_call_write(struct cell_call *call, const void *bytes, size_t size)
-{
-  return is_there(call) ? call->server->library->write(call->made, bytes, size)
-                        : size;
-}
-
-void cell_call_finish(struct cell_call *call)
-{
-  if (is_there(call))
-    call->server->library->finish(call->made);
-}
-
-void cell_call_abort(struct cell_call *call)
-{
-  if (is_there(call))
-    call->server->library->abort(call->made);
-}
-
-enum cell_server_state cell_call_state(struct cell_call *call)
-{
-  return is_there(call) ? call->server->library->state(call->made)
-                        : CELL_CALL_BROKEN;
-}
-
-void cell_call_release(struct cell_call *call)
-{
-  struct cell_server *server = call->server;
-
-  unwatch(call);
-  cell_token_free(server->reactor, call->token);
-  if (is_there(call))
-    server->library->release(call->made);
-  free(call);
-  cell_server_release(server);
 }

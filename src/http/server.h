@@ -3,7 +3,8 @@
 ** A server listens where it is told to, and adopts connections that others
 ** have. Each request is a call, taken by cell_server_next, answered and
 ** released by its taker. Reference counted by its calls. Bounded: connections,
-** heads, what waits of a body; a full server accepts nobody until one leaves.
+** heads, what waits of a body. A full server closes the connection that is
+** longest idle, or accepts nobody until one is.
 */
 #ifndef CELL_SERVER_H
 #define CELL_SERVER_H
@@ -18,9 +19,11 @@
 struct cell_server;
 struct cell_call;
 
+/* `identity` is copied; NULL: without TLS. */
 struct cell_server *cell_server_new(struct cell_reactor *reactor,
                                     const struct cell_server_library *library,
                                     const struct cell_server_limits *limits,
+                                    const struct cell_server_identity *identity,
                                     struct cell_error *error);
 /* Cuts off whatever is open, and listens no more. Idempotent. */
 void cell_server_close(struct cell_server *server);
@@ -41,6 +44,7 @@ void cell_server_stop_listening(struct cell_server *server);
 */
 int cell_server_adopt(struct cell_server *server, int *fd, uint32_t about,
                       struct cell_error *error);
+unsigned cell_server_connections(const struct cell_server *server);
 /* The next call that nobody has taken; NULL: none. */
 struct cell_call *cell_server_next(struct cell_server *server);
 /* The number of a connection that was closed; 0: none. */
@@ -56,6 +60,13 @@ int cell_call_has_all(struct cell_call *call);
 int cell_call_answer(struct cell_call *call,
                      const struct cell_server_answer *answer,
                      struct cell_error *error);
+/* Instead: it is a connection of another protocol from then on, which ends with
+** cell_call_finish. cell_call_is_upgraded: it has begun.
+*/
+int cell_call_upgrade(struct cell_call *call,
+                      const struct cell_server_answer *answer,
+                      struct cell_error *error);
+int cell_call_is_upgraded(const struct cell_call *call);
 size_t cell_call_write(struct cell_call *call, const void *bytes, size_t size);
 void cell_call_finish(struct cell_call *call);
 void cell_call_abort(struct cell_call *call);

@@ -2,8 +2,9 @@
 **
 ** What does it is not part of the engine: a library is loaded with a module of
 ** its own (src/microhttpd/), at the first server, and known by this table. It
-** has no thread, never blocks, listens nowhere and opens no TLS: the engine
-** gives it connected sockets, and turns it when its descriptor is readable.
+** has no thread, never blocks and listens nowhere: the engine gives it
+*connected
+** sockets, and turns it when its descriptor is readable.
 **
 ** A call is one request and its answer. It is the library's until it has ended
 ** there, and the owner's from `arrived` until `release`.
@@ -15,8 +16,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#define CELL_SERVER_VERSION 1u
+#define CELL_SERVER_VERSION 3u
 #define CELL_SERVER_HEAD_MAX                                                   \
   65536u                             /* of a request, all its fields together  \
                                       */
@@ -34,6 +36,13 @@ struct cell_server_owner {
   void (*changed)(struct cell_server_owner *owner, void *name);
   /* A call has ended there, before its socket is closed. */
   void (*ended)(struct cell_server_owner *owner, void *name);
+  /* The connection of a call goes on in another protocol: its socket may be
+  ** waited for, and is read by `receive` and written by `send`, until it has
+  *the call finished,
+  ** dropped or released, or `ended` is called. 0: it does not take it.
+  */
+  int (*upgraded)(struct cell_server_owner *owner, void *name, int fd,
+                  const void *early, size_t size);
   /* It is to be turned soon, although its descriptor is not readable. */
   void (*awaited)(struct cell_server_owner *owner);
   /* A connection is being closed. */
@@ -43,6 +52,13 @@ struct cell_server_owner {
 struct cell_server_limits {
   unsigned connections;
   unsigned idle_s; /* that a client may be silent */
+  /* From the connection to its first request: with TLS, the handshake too. */
+  unsigned first_s;
+};
+
+/* Texts in PEM. The certificate comes first, what has signed it after it. */
+struct cell_server_identity {
+  const char *certificate, *key;
 };
 
 struct cell_server_head {
@@ -71,8 +87,10 @@ enum cell_server_state {
 /* Any of these may call any of the owner's, which must not call back. */
 struct cell_server_library {
   unsigned version;
+  /* With an identity, which it copies, it speaks TLS alone; NULL: none. */
   void *(*open)(struct cell_server_owner *owner,
                 const struct cell_server_limits *limits,
+                const struct cell_server_identity *identity,
                 struct cell_error *error);
   /* Cuts off whatever is open. */
   void (*close)(void *server);
@@ -83,6 +101,11 @@ struct cell_server_library {
   long (*timeout_ms)(void *server); /* -1: none */
   /* Takes *fd, a connected socket. `about` is told with each of its calls. */
   int (*adopt)(void *server, int *fd, uint32_t about, struct cell_error *error);
+  /* Closes the connection that is longest without a request, so that there is
+  ** room for another. Returns 0 if all have one,
+  ** or came just now.
+  */
+  int (*part)(void *server);
 
   void (*name)(void *call, void *name);
   void (*head)(void *call, struct cell_server_head *head);
@@ -93,6 +116,14 @@ struct cell_server_library {
   /* Once. */
   int (*answer)(void *call, const struct cell_server_answer *answer,
                 struct cell_error *error);
+  /* Instead: the answer says that another protocol begins. */
+  int (*upgrade)(void *call, const struct cell_server_answer *answer,
+                 struct cell_error *error);
+  /* Of a connection of another protocol: bytes, 0 at its end, or -1 with errno,
+  ** EAGAIN if it has to be waited for. What was not sent is given again.
+  */
+  ssize_t (*receive)(void *call, void *bytes, size_t size);
+  ssize_t (*send)(void *call, const void *bytes, size_t size);
   /* Of the answer's body: how many were taken. */
   size_t (*write)(void *call, const void *bytes, size_t size);
   void (*finish)(void *call); /* that was all of it */

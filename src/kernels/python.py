@@ -234,7 +234,9 @@ class Kernel:
                     code = part('python_magic')['automagic'](code)
                     if code is None:
                         raise
-        if code[:1] in ' \t' or '>>>' in code or 'In [' in code:
+        first = len(code) - len(code.lstrip())
+        if (first and code[first - 1] in ' \t' or '>>>' in code
+                or 'In [' in code):
             code = part('python_magic')['dedent'](code)
         try:
             tree = self.parse(code)

@@ -75,28 +75,9 @@ static int client_closed(lua_State *L)
   return 1;
 }
 
-/* The strings of the list in the field `headers`, which keeps them alive. */
-static const char **check_headers(lua_State *L)
-{
-  const char **headers;
-  size_t count, i;
-
-  lua_getfield(L, 2, "headers");
-  luaL_checktype(L, -1, LUA_TTABLE);
-  count = lua_rawlen(L, -1);
-  luaL_argcheck(L, count <= HEADERS_MAX, 2, "at most 256 headers");
-  headers = lua_newuserdata(L, (count + 1) * sizeof *headers);
-  for (i = 0; i < count; i++) {
-    lua_rawgeti(L, -2, (int)i + 1);
-    headers[i] = luaL_checkstring(L, -1);
-    lua_pop(L, 1);
-  }
-  headers[count] = NULL;
-  return headers;
-}
-
 /* _begin{tls=, authority=, path=, method=, headers={"name: value"}, ca_file=,
-** socket=, length=}: `length` of the body, negative if it is not known, nil if
+** socket=, upgrade=, length=}: `length` of the body, negative if it is not
+*known, nil if
 ** there is none.
 */
 static int client_begin(lua_State *L)
@@ -107,7 +88,7 @@ static int client_begin(lua_State *L)
   struct cell_error error = {0};
   struct exchange *exchange;
   const char *authority;
-  size_t length;
+  size_t length, count;
 
   luaL_argcheck(L, self->client != NULL, 1, "client is closed");
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -122,12 +103,15 @@ static int client_begin(lua_State *L)
   request.ca_file = luaL_optstring(L, -1, "");
   lua_getfield(L, 2, "socket");
   request.socket = luaL_optstring(L, -1, "");
+  lua_getfield(L, 2, "upgrade");
+  request.may_upgrade = lua_toboolean(L, -1);
   lua_getfield(L, 2, "length");
   request.has_body = !lua_isnil(L, -1);
   request.length = (int64_t)luaL_optnumber(L, -1, -1);
   lua_getfield(L, 2, "authority");
   authority = luaL_checklstring(L, -1, &length);
-  request.headers = check_headers(L);
+  lua_getfield(L, 2, "headers");
+  request.headers = lcell_top_strings(L, 2, HEADERS_MAX, &count);
   if (cell_target_read(&page.target, authority, length,
                        page.is_tls ? 443 : 80) < 0)
     return lcell_failed(L, CELL_INVALID_ARGUMENT, 0,

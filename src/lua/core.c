@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <math.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__GNUC__)
@@ -190,21 +191,13 @@ static int core_terminal_size(lua_State *L)
 static int core_launch_again(lua_State *L)
 {
   struct cell_error error = {0};
-  size_t count, i;
-  char **argv;
+  const char **argv;
+  size_t count;
 
-  luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  count = lua_rawlen(L, 1);
-  luaL_argcheck(L, count > 0 && count <= 64, 1, "1 to 64 words expected");
-  argv = lua_newuserdata(L, (count + 1) * sizeof *argv);
-  for (i = 0; i < count; i++) {
-    lua_rawgeti(L, 1, (int)i + 1);
-    argv[i] = (char *)luaL_checkstring(L, -1); /* the list holds it */
-    lua_pop(L, 1);
-  }
-  argv[count] = NULL;
-  if (cell_launch_again(argv, &error) < 0)
+  argv = lcell_top_strings(L, 1, 64, &count);
+  luaL_argcheck(L, count > 0, 1, "a word expected");
+  if (cell_launch_again((char **)argv, &error) < 0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
   return 1;
@@ -219,6 +212,16 @@ static int core_getpid(lua_State *L)
 static int core_cpu_count(lua_State *L)
 {
   lua_pushinteger(L, (lua_Integer)sysconf(_SC_NPROCESSORS_ONLN));
+  return 1;
+}
+
+/* Seconds since 1970, with their fraction. */
+static int core_time(lua_State *L)
+{
+  struct timespec now;
+
+  clock_gettime(CLOCK_REALTIME, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
   return 1;
 }
 
@@ -308,6 +311,7 @@ static const luaL_Reg functions[] = {
   {"random_id", core_random_id},
   {"repair", core_repair},
   {"terminal_size", core_terminal_size},
+  {"time", core_time},
   {"uid", core_uid},
   {"working_folder", core_working_folder},
   {NULL, NULL},

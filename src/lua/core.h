@@ -76,6 +76,11 @@ int lcell_sandbox_forget(lua_State *L);
 void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
 /* Borrowed; raises when closed. *size is that of the whole file. */
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
+/* The strings of the list at the top of the stack, at most `most`, NULL behind
+** them, in a userdata that is pushed; the list keeps them. Blames `argument`.
+*/
+const char **lcell_top_strings(lua_State *L, int argument, size_t most,
+                               size_t *count);
 /* The strings of the list field `name` of a table, NULL-terminated; what is
 ** left on the stack keeps them as long as the table does.
 */

@@ -2,10 +2,11 @@
 **
 ** Fields kind and message always; errno, stage and hint where they apply. Its
 ** text is the message. The library makes more of the same type by the shared
-** metatable, core.error_metatable.
+** metatable, core.error_metatable, and knows errno by the names in core.errno.
 */
 #include "core.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -63,12 +64,33 @@ static int error_tostring(lua_State *L)
   return 1;
 }
 
+/* Those that the library tells apart; their numbers differ between machines. */
+static const struct {
+  const char *name;
+  int number;
+} numbers[] = {
+  {"EBUSY", EBUSY},         {"ECONNREFUSED", ECONNREFUSED},
+  {"EEXIST", EEXIST},       {"EINTR", EINTR},
+  {"EISDIR", EISDIR},       {"ELOOP", ELOOP},
+  {"EMFILE", EMFILE},       {"ENOTDIR", ENOTDIR},
+  {"ENOTEMPTY", ENOTEMPTY}, {"ESRCH", ESRCH},
+  {"EXDEV", EXDEV},
+};
+
 void lcell_open_error(lua_State *L)
 {
+  size_t i;
+
   luaL_newmetatable(L, ERROR);
   lua_pushcfunction(L, error_tostring);
   lua_setfield(L, -2, "__tostring");
   lua_pushliteral(L, ERROR);
   lua_setfield(L, -2, "__name");
   lua_setfield(L, -2, "error_metatable");
+  lua_newtable(L);
+  for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    lua_pushinteger(L, numbers[i].number);
+    lua_setfield(L, -2, numbers[i].name);
+  }
+  lua_setfield(L, -2, "errno");
 }

@@ -38,26 +38,6 @@ static int check_which(lua_State *L, int index)
 
 /* ---- spawn ---- */
 
-const char **lcell_check_strings(lua_State *L, int index, const char *name)
-{
-  const char **strings;
-  size_t count, i;
-
-  lua_getfield(L, index, name);
-  luaL_checktype(L, -1, LUA_TTABLE);
-  count = lua_rawlen(L, -1);
-  luaL_argcheck(L, count <= 65536, 2, "too many strings");
-  strings = lua_newuserdata(L, (count + 1) * sizeof *strings);
-  for (i = 0; i < count; i++) {
-    lua_rawgeti(L, -2, (int)i + 1);
-    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "strings expected");
-    strings[i] = lua_tostring(L, -1); /* the list holds it */
-    lua_pop(L, 1);
-  }
-  strings[count] = NULL;
-  return strings;
-}
-
 static void check_options(lua_State *L, struct cell_process_options *options)
 {
   static const char *const kinds[] = {"command", "kernel", "terminal", NULL};

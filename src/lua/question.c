@@ -5,8 +5,10 @@
 */
 #include "core.h"
 
+#include <string.h>
+
 #define ANSWER "codecell.Answer"
-#define SMALL_PAYLOAD (2u * CELL_PATH_MAX + 64u)
+#define SMALL_PAYLOAD (2u * CELL_PATH_MAX + CELL_METADATA_MAX + 64u)
 
 /* ---- asking ---- */
 
@@ -53,18 +55,12 @@ static void ask_read(lua_State *L, struct question *question)
                 lua_isnoneornil(L, 5) ? UINT64_MAX : lcell_check_size(L, 5));
 }
 
-/* write: path, data or Descriptor, mode, exclusive. */
-static void ask_write(lua_State *L, struct question *question)
+static void pack_content(lua_State *L, struct question *question)
 {
   uint64_t size = 0;
   size_t length = 0;
   const char *bytes = "";
 
-  question->type = CELL_FILE_WRITE;
-  pack_path(L, 3, question);
-  pack_number(L, 5, question);
-  cell_pack_u32(&question->payload,
-                lua_toboolean(L, 6) ? CELL_WRITE_EXCLUSIVE : 0);
   if (lua_type(L, 4) == LUA_TSTRING) {
     bytes = lua_tolstring(L, 4, &length);
     size = length;
@@ -73,6 +69,62 @@ static void ask_write(lua_State *L, struct question *question)
   }
   cell_pack_u64(&question->payload, size);
   cell_pack_bytes(&question->payload, bytes, length);
+}
+
+static size_t append(lua_State *L, int index, char *bytes, size_t used)
+{
+  size_t length;
+  const char *text = luaL_checklstring(L, index, &length);
+
+  luaL_argcheck(L, length < CELL_METADATA_MAX - used, 7,
+                "metadata is too large");
+  memcpy(bytes + used, text, length + 1);
+  return used + length + 1;
+}
+
+/* Of a table of options: its `metadata`, names and values without NUL. */
+static void pack_metadata(lua_State *L, int index, struct question *question)
+{
+  char bytes[CELL_METADATA_MAX];
+  size_t used = 0;
+
+  if (lua_istable(L, index)) {
+    lua_getfield(L, index, "metadata");
+    if (lua_istable(L, -1)) {
+      lua_pushnil(L);
+      while (lua_next(L, -2) != 0) {
+        luaL_checktype(L, -2, LUA_TSTRING);
+        used = append(L, -2, bytes, used);
+        used = append(L, -1, bytes, used);
+        lua_pop(L, 1);
+      }
+    }
+    lua_pop(L, 1);
+  }
+  cell_pack_bytes(&question->payload, bytes, used);
+}
+
+/* write: path, data or Descriptor, mode, exclusive, {metadata}. */
+static void ask_write(lua_State *L, struct question *question)
+{
+  question->type = CELL_FILE_WRITE;
+  pack_path(L, 3, question);
+  pack_number(L, 5, question);
+  cell_pack_u32(&question->payload,
+                lua_toboolean(L, 6) ? CELL_WRITE_EXCLUSIVE : 0);
+  pack_content(L, question);
+  pack_metadata(L, 7, question);
+}
+
+/* append: path of a file that is there, data or Descriptor. */
+static void ask_append(lua_State *L, struct question *question)
+{
+  question->type = CELL_FILE_WRITE;
+  pack_path(L, 3, question);
+  cell_pack_u32(&question->payload, 0);
+  cell_pack_u32(&question->payload, CELL_WRITE_APPEND);
+  pack_content(L, question);
+  cell_pack_bytes(&question->payload, "", 0);
 }
 
 static void ask_mkdir(lua_State *L, struct question *question)
@@ -169,6 +221,7 @@ static const struct {
   const char *name;
   void (*pack)(lua_State *L, struct question *question);
 } operations[] = {
+  {"append", ask_append},
   {"changes", ask_changes},
   {"dial", ask_dial},
   {"differences", ask_differences},
@@ -215,7 +268,7 @@ int lcell_sandbox_ask(lua_State *L)
     if (strcmp(operations[i].name, name) == 0)
       break;
   luaL_argcheck(L, operations[i].name != NULL, 2, "unknown operation");
-  lua_settop(L, 6);
+  lua_settop(L, 7);
   room = payload_room(L, &size);
   cell_pack_start(&question.payload, room, size);
   question.fd = -1;
@@ -244,6 +297,24 @@ static void set_size(lua_State *L, const char *name, uint64_t value)
   lua_setfield(L, -2, name);
 }
 
+/* Sets `metadata` of the table on top, if there is any. */
+static void set_metadata(lua_State *L, const char *bytes, size_t length)
+{
+  const char *name, *value, *end = bytes + length;
+
+  if (length == 0)
+    return;
+  lua_newtable(L);
+  while (bytes < end) {
+    name = bytes;
+    value = name + strlen(name) + 1;
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, name);
+    bytes = value + strlen(value) + 1;
+  }
+  lua_setfield(L, -2, "metadata");
+}
+
 static void push_entry(lua_State *L, struct cell_unpacker *unpacker)
 {
   static const char *const types[] = {"file", "dir", "symlink", "other"};
@@ -268,6 +339,8 @@ static void push_entry(lua_State *L, struct cell_unpacker *unpacker)
     lua_pushlstring(L, (const char *)bytes, length);
     lua_setfield(L, -2, "symlink_target");
   }
+  bytes = cell_unpack_bytes(unpacker, &length);
+  set_metadata(L, (const char *)bytes, length);
 }
 
 /* All ENTRIES messages, then the errno of their DONE. */

@@ -185,18 +185,10 @@ static int reactor_set_binds(lua_State *L)
   struct cell_stem *stem = check_stem(L);
   struct cell_error error = {0};
   const char **paths;
-  size_t count, i;
+  size_t count;
 
-  luaL_checktype(L, 2, LUA_TTABLE);
-  count = lua_rawlen(L, 2);
-  luaL_argcheck(L, count <= 16, 2, "at most 16 paths");
-  luaL_checkstack(L, (int)count + 4, "paths");
-  paths = lua_newuserdata(L, (count + 1) * sizeof *paths);
-  for (i = 0; i < count; i++) { /* stay on the stack while they are used */
-    lua_rawgeti(L, 2, (int)i + 1);
-    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "paths are strings");
-    paths[i] = lua_tostring(L, -1);
-  }
+  lua_settop(L, 2);
+  paths = lcell_top_strings(L, 2, CELL_BINDS_MAX, &count);
   if (cell_stem_set_binds(stem, paths, count, &error) < 0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);

@@ -31,13 +31,18 @@ static struct cell_server *check_server(lua_State *L)
   return self->server;
 }
 
-/* server(reactor, microhttpd, connections, idle) */
+/* server(reactor, microhttpd, connections, idle, first, certificate or nil,
+** key)
+*/
 static int server_new(lua_State *L)
 {
   struct cell_reactor *reactor = lcell_check_reactor(L, 1);
   const struct cell_server_library *library = lua_touserdata(L, 2);
   struct cell_server_limits limits = {(unsigned)lcell_check_size(L, 3),
-                                      (unsigned)lcell_check_size(L, 4)};
+                                      (unsigned)lcell_check_size(L, 4),
+                                      (unsigned)lcell_check_size(L, 5)};
+  struct cell_server_identity identity = {luaL_optstring(L, 6, NULL),
+                                          luaL_optstring(L, 7, "")};
   struct server *self = lcell_new_object(L, SERVER, sizeof *self);
   struct cell_error error = {0};
 
@@ -45,7 +50,9 @@ static int server_new(lua_State *L)
     return lcell_failed(
       L, CELL_UNSUPPORTED, 0,
       "codecell.microhttpd is of another version than codecell.core");
-  self->server = cell_server_new(reactor, library, &limits, &error);
+  self->server =
+    cell_server_new(reactor, library, &limits,
+                    identity.certificate != NULL ? &identity : NULL, &error);
   if (self->server == NULL)
     return lcell_fail(L, &error);
   return 1;
@@ -140,6 +147,13 @@ static int server_listen_below(lua_State *L)
   there->sun_family = AF_UNIX;
   memcpy(there->sun_path, path, length + 1);
   return listen_at(L, &address, sizeof *there);
+}
+
+/* _connections(): how many are open. */
+static int server_connections(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)cell_server_connections(check_server(L)));
+  return 1;
 }
 
 static int server_stop_listening(lua_State *L)
@@ -251,18 +265,38 @@ static int call_has_all(lua_State *L)
   return 1;
 }
 
-/* The strings of the list at `index`, which keeps them alive. */
-static const char **check_texts(lua_State *L, int index, size_t count)
+/* The lists of names and values from `index` on. */
+static void read_fields(lua_State *L, int index,
+                        struct cell_server_answer *answer)
 {
-  const char **texts = lua_newuserdata(L, (count + 1) * sizeof *texts);
-  size_t i;
+  size_t count;
 
-  for (i = 0; i < count; i++) {
-    lua_rawgeti(L, index, (int)i + 1);
-    texts[i] = luaL_checkstring(L, -1);
-    lua_pop(L, 1);
-  }
-  return texts;
+  lua_pushvalue(L, index);
+  answer->names = lcell_top_strings(L, index, FIELDS_MAX, &answer->count);
+  lua_pushvalue(L, index + 1);
+  answer->values = lcell_top_strings(L, index + 1, FIELDS_MAX, &count);
+  luaL_argcheck(L, count == answer->count, index + 1,
+                "a value for each name expected");
+}
+
+/* _upgrade(names, values): true, or nil, err. */
+static int call_upgrade(lua_State *L)
+{
+  struct cell_call *call = check_call(L);
+  struct cell_server_answer answer = {101, NULL, NULL, 0, 0, NULL};
+  struct cell_error error = {0};
+
+  read_fields(L, 2, &answer);
+  if (cell_call_upgrade(call, &answer, &error) < 0)
+    return lcell_fail(L, &error);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int call_is_upgraded(lua_State *L)
+{
+  lua_pushboolean(L, cell_call_is_upgraded(check_call(L)));
+  return 1;
 }
 
 /* _answer(status, names, values, length, body): negative if it is not known, or
@@ -276,18 +310,13 @@ static int call_answer(lua_State *L)
   size_t length;
 
   answer.status = (int)luaL_checkinteger(L, 2);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  luaL_checktype(L, 4, LUA_TTABLE);
   if (lua_isnoneornil(L, 6)) {
     answer.length = (int64_t)luaL_checknumber(L, 5);
   } else {
     answer.body = luaL_checklstring(L, 6, &length);
     answer.length = (int64_t)length;
   }
-  answer.count = lua_rawlen(L, 3);
-  luaL_argcheck(L, answer.count <= FIELDS_MAX, 3, "at most 256 fields");
-  answer.names = check_texts(L, 3, answer.count);
-  answer.values = check_texts(L, 4, answer.count);
+  read_fields(L, 3, &answer);
   if (cell_call_answer(call, &answer, &error) < 0)
     return lcell_fail(L, &error);
   lua_pushboolean(L, 1);
@@ -322,6 +351,7 @@ static int call_abort(lua_State *L)
 static const luaL_Reg server_methods[] = {
   {"_adopt", server_adopt},
   {"_closed", server_closed},
+  {"_connections", server_connections},
   {"_left", server_left},
   {"_listen_at", server_listen_at},
   {"_listen_below", server_listen_below},
@@ -339,12 +369,20 @@ static const luaL_Reg server_metamethods[] = {
 };
 
 static const luaL_Reg call_methods[] = {
-  {"_answer", call_answer},      {"_closed", call_closed},
-  {"_has_all", call_has_all},    {"_head", call_head},
-  {"_state", call_state},        {"_token", call_token},
-  {"abort", call_abort},         {"close", call_release},
-  {"finish", call_finish},       {"try_read", call_try_read},
-  {"try_write", call_try_write}, {NULL, NULL},
+  {"_answer", call_answer},
+  {"_closed", call_closed},
+  {"_has_all", call_has_all},
+  {"_head", call_head},
+  {"_is_upgraded", call_is_upgraded},
+  {"_state", call_state},
+  {"_token", call_token},
+  {"_upgrade", call_upgrade},
+  {"abort", call_abort},
+  {"close", call_release},
+  {"finish", call_finish},
+  {"try_read", call_try_read},
+  {"try_write", call_try_write},
+  {NULL, NULL},
 };
 
 static const luaL_Reg call_metamethods[] = {

@@ -33,7 +33,6 @@ void *cell_mhd_new(void *data, const char *target,
   struct server *server = data;
   struct call *call = calloc(1, sizeof *call);
   const union MHD_ConnectionInfo *info;
-  struct guest *guest = NULL;
 
   if (call == NULL)
     return NULL;
@@ -44,9 +43,9 @@ void *cell_mhd_new(void *data, const char *target,
   info =
     MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   if (info != NULL)
-    guest = info->socket_context;
-  call->fd = guest != NULL ? guest->fd : -1;
-  call->about = guest != NULL ? guest->about : 0;
+    call->guest = info->socket_context;
+  call->fd = call->guest != NULL ? call->guest->fd : -1;
+  call->about = call->guest != NULL ? call->guest->about : 0;
   call->next = server->calls;
   if (call->next != NULL)
     call->next->previous = call;
@@ -70,7 +69,12 @@ void cell_mhd_ended(void *data, struct MHD_Connection *connection,
     call->previous->next = call->next;
   else
     server->calls = call->next;
+  if (call->guest != NULL && call->guest->is_asking)
+    cell_mhd_rests(server, call->guest);
+  call->guest = NULL;
   call->connection = NULL;
+  call->upgraded = NULL;
+  server->parting -= (unsigned)call->is_parting;
   call->is_suspended = 0;
   if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && call->is_queued)
     call->is_answered = 1;
@@ -182,6 +186,8 @@ static enum MHD_Result begin(struct call *call, const char *method)
   struct cell_server_owner *owner = call->server->owner;
 
   call->has_begun = 1;
+  if (call->guest != NULL)
+    cell_mhd_asks(call->server, call->guest);
   call->method = strdup(method);
   if (call->method == NULL || call->target == NULL)
     return MHD_NO;
@@ -264,6 +270,17 @@ enum MHD_Result cell_mhd_serve(void *data, struct MHD_Connection *connection,
                             call->response);
 }
 
+/* What is cut off ends by a reset: some clients take a regular end of the
+** connection for one of the answer, or for a server that does not keep to HTTP.
+*/
+static void reset(const struct call *call)
+{
+  struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+  if (call->fd >= 0)
+    (void)connect(call->fd, &nobody, sizeof nobody);
+}
+
 /* The next bytes of the answer's body. */
 static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
 {
@@ -278,8 +295,10 @@ static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
     changed(call);
     return (ssize_t)count;
   }
-  if (call->is_cut)
+  if (call->is_cut) {
+    reset(call);
     return MHD_CONTENT_READER_END_WITH_ERROR;
+  }
   if (call->is_finished)
     return call->left > 0 ? MHD_CONTENT_READER_END_WITH_ERROR
                           : MHD_CONTENT_READER_END_OF_STREAM;
@@ -340,15 +359,12 @@ new_response(struct call *call, const struct cell_server_answer *answer)
     give, call, NULL);
 }
 
-int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
-                    struct cell_error *error)
+int cell_mhd_begin_answer(struct call *call,
+                          const struct cell_server_answer *answer,
+                          struct cell_error *error)
 {
-  struct call *call = data;
   size_t i;
 
-  call->response = new_response(call, answer);
-  if (call->response == NULL)
-    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "answer");
   call->status = answer->status;
   call->left = answer->body != NULL ? 0 : answer->length;
   call->is_finished = answer->body != NULL;
@@ -363,6 +379,17 @@ int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
   cell_queue_clear(&call->in);
   go_on(call);
   return 0;
+}
+
+int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
+                    struct cell_error *error)
+{
+  struct call *call = data;
+
+  call->response = new_response(call, answer);
+  if (call->response == NULL)
+    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "answer");
+  return cell_mhd_begin_answer(call, answer, error);
 }
 
 size_t cell_mhd_write(void *data, const void *bytes, size_t size)
@@ -390,6 +417,7 @@ void cell_mhd_finish(void *data)
   struct call *call = data;
 
   call->is_finished = 1;
+  cell_mhd_part(call);
   go_on(call);
 }
 
@@ -397,6 +425,7 @@ void cell_mhd_abort(void *data)
 {
   struct call *call = data;
 
+  cell_mhd_part(call);
   if (call->response == NULL) {
     cell_mhd_drop(call);
     return;
@@ -412,7 +441,9 @@ void cell_mhd_drop(void *data)
   if (call->is_answered)
     return;
   call->is_broken = 1;
-  if (call->is_suspended)
+  if (call->upgraded != NULL)
+    cell_mhd_part(call);
+  else if (call->is_suspended)
     go_on(call);
   else if (call->connection != NULL && call->fd >= 0)
     shutdown(call->fd, SHUT_RDWR); /* it waits for the client */

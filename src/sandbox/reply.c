@@ -154,6 +154,23 @@ static void take_name(unpacker *payload)
   }
 }
 
+/* "name" NUL "value" NUL, again and again. */
+static void take_metadata(unpacker *payload)
+{
+  size_t length, i, ends = 0;
+  const unsigned char *bytes = cell_unpack_bytes(payload, &length);
+
+  if (length > CELL_METADATA_MAX || (length > 0 && bytes[length - 1] != '\0'))
+    payload->failed = 1;
+  for (i = 0; i < length && !payload->failed; i++) {
+    ends += bytes[i] == '\0';
+    if (bytes[i] != '\0' && (bytes[i] < ' ' || bytes[i] > '~'))
+      payload->failed = 1;
+  }
+  if (ends % 2 != 0)
+    payload->failed = 1;
+}
+
 static void take_entry(unpacker *payload)
 {
   take_path(payload);
@@ -166,6 +183,7 @@ static void take_entry(unpacker *payload)
   cell_unpack_u32(payload);
   cell_unpack_u32(payload);
   take_path(payload); /* target */
+  take_metadata(payload);
 }
 
 static enum cell_reply last_if(int fine)

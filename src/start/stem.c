@@ -19,17 +19,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* Another folder at the same path is another one. */
-struct identity {
-  dev_t device;
-  ino_t number;
-};
 
 struct cell_stem {
   struct cell_reactor *reactor; /* kept */
@@ -37,12 +29,8 @@ struct cell_stem {
   struct cell_stem_process *processes; /* all of them */
   uint64_t last_number;
   int hold;
-  uint32_t flags; /* of the setup */
-  char *root;     /* the folder with the programs; "": those of the host */
-  struct identity identity; /* of that folder, as `current` has it */
-  unsigned char *setup;     /* payload of STEM_SETUP */
-  size_t setup_length;
-  struct cell_seed *seed; /* owned; NULL: no zygote */
+  struct cell_setup setup; /* owned */
+  struct cell_seed *seed;  /* owned; NULL: no zygote */
 };
 
 struct cell_stem_process {
@@ -287,8 +275,9 @@ static struct cell_stem_process *process_new(struct cell_stem *stem,
   if (cell_channel_open(&process->channel, stem->reactor,
                         cell_fd_take(&launched->channel), error) < 0 ||
       cell_source_add(stem->reactor, &process->ending, error) < 0 ||
-      cell_channel_send(&process->channel, CELL_STEM_SETUP, 0, stem->setup,
-                        stem->setup_length, NULL, 0, error) < 0 ||
+      cell_channel_send(&process->channel, CELL_STEM_SETUP, 0,
+                        stem->setup.bytes, stem->setup.length, NULL, 0,
+                        error) < 0 ||
       (stem->seed != NULL &&
        cell_seed_send(stem->seed, &process->channel, error) < 0) ||
       (stem->hold && send_keep(process, 1, error) < 0)) {
@@ -306,17 +295,11 @@ struct cell_stem *cell_stem_new(struct cell_reactor *reactor, const char *root,
 {
   struct cell_stem *stem = calloc(1, sizeof *stem);
 
-  if (stem != NULL)
-    stem->root = malloc(strlen(root) + 1);
-  if (stem == NULL || stem->root == NULL) {
+  if (stem == NULL) {
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "create a stem");
-    free(stem);
     return NULL;
   }
-  memcpy(stem->root, root, strlen(root) + 1);
-  stem->setup = cell_setup_pack(0, root, NULL, 0, &stem->setup_length, error);
-  if (stem->setup == NULL) {
-    free(stem->root);
+  if (cell_setup_open(&stem->setup, root, error) < 0) {
     free(stem);
     return NULL;
   }
@@ -333,8 +316,7 @@ void cell_stem_free(struct cell_stem *stem)
     process_free(stem->processes);
   cell_seed_free(stem->seed);
   cell_reactor_release(stem->reactor);
-  free(stem->root);
-  free(stem->setup);
+  cell_setup_close(&stem->setup);
   free(stem);
 }
 
@@ -345,7 +327,7 @@ struct cell_reactor *cell_stem_reactor(struct cell_stem *stem)
 
 const char *cell_stem_root(const struct cell_stem *stem)
 {
-  return stem->root;
+  return stem->setup.root;
 }
 
 int cell_stem_is_idle(const struct cell_stem *stem)
@@ -353,117 +335,52 @@ int cell_stem_is_idle(const struct cell_stem *stem)
   return stem->processes == NULL;
 }
 
-/* The process stays for the sandboxes that it made. */
-static void retire(struct cell_stem *stem)
+/* What a change of the setup has answered: the next sandbox is to have another
+** process; this one stays for those that it made.
+*/
+static int changed(struct cell_stem *stem, int answer)
 {
-  if (stem->current == NULL)
-    return;
+  if (answer < 0)
+    return -1;
+  if (answer == 0 || stem->current == NULL)
+    return 0;
   if (stem->hold)
     send_keep(stem->current, 0, NULL);
   stem->current = NULL;
+  return 0;
 }
 
 int cell_stem_set_binds(struct cell_stem *stem, const char *const *paths,
                         size_t count, struct cell_error *error)
 {
-  size_t length;
-  unsigned char *setup;
-  size_t i;
-
-  for (i = 0; i < count; i++) {
-    if (paths[i][0] != '/' || strlen(paths[i]) >= CELL_PATH_MAX)
-      return cell_fail(error, CELL_INVALID_ARGUMENT, 0,
-                       "a bind must be an absolute path: %s", paths[i]);
-  }
-  if (count > CELL_BINDS_MAX)
-    return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
-                     "%zu binds are too many: at most %d", count,
-                     CELL_BINDS_MAX);
-  setup =
-    cell_setup_pack(stem->flags, stem->root, paths, count, &length, error);
-  if (setup == NULL)
-    return -1;
-  if (length == stem->setup_length && memcmp(setup, stem->setup, length) == 0) {
-    free(setup);
-    return 0;
-  }
-  free(stem->setup);
-  stem->setup = setup;
-  stem->setup_length = length;
-  retire(stem);
-  return 0;
-}
-
-static void set_flag(struct cell_stem *stem, enum cell_setup_flag flag)
-{
-  struct cell_packer packer;
-
-  if (stem->flags & flag)
-    return;
-  stem->flags |= flag;
-  cell_pack_start(&packer, stem->setup, stem->setup_length);
-  cell_pack_u32(&packer, stem->flags); /* the first of it */
-  retire(stem);
-}
-
-void cell_stem_want_mounts(struct cell_stem *stem)
-{
-  set_flag(stem, CELL_SETUP_MOUNTS);
-}
-
-void cell_stem_want_gpu(struct cell_stem *stem)
-{
-  set_flag(stem, CELL_SETUP_GPU);
-}
-
-int cell_stem_has_gpu(const struct cell_stem *stem)
-{
-  return (stem->flags & CELL_SETUP_GPU) != 0;
+  return changed(stem, cell_setup_bind(&stem->setup, paths, count, error));
 }
 
 int cell_stem_bind_as(struct cell_stem *stem, const struct cell_stem *other,
                       struct cell_error *error)
 {
-  unsigned char *setup = malloc(other->setup_length);
-  struct cell_packer packer;
+  return changed(stem, cell_setup_bind_as(&stem->setup, &other->setup, error));
+}
 
-  if (setup == NULL)
-    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "set binds");
-  memcpy(setup, other->setup, other->setup_length);
-  cell_pack_start(&packer, setup, other->setup_length);
-  cell_pack_u32(&packer, stem->flags); /* the first of it */
-  if (stem->setup_length != other->setup_length ||
-      memcmp(setup, stem->setup, stem->setup_length) != 0)
-    retire(stem);
-  free(stem->setup);
-  stem->setup = setup;
-  stem->setup_length = other->setup_length;
-  return 0;
+void cell_stem_want_mounts(struct cell_stem *stem)
+{
+  changed(stem, cell_setup_flag(&stem->setup, CELL_SETUP_MOUNTS));
+}
+
+void cell_stem_want_gpu(struct cell_stem *stem)
+{
+  changed(stem, cell_setup_flag(&stem->setup, CELL_SETUP_GPU));
+}
+
+int cell_stem_has_gpu(const struct cell_stem *stem)
+{
+  return (stem->setup.flags & CELL_SETUP_GPU) != 0;
 }
 
 void cell_stem_plant(struct cell_stem *stem, struct cell_seed *seed)
 {
   stem->seed = seed;
-  set_flag(stem, CELL_SETUP_SEEDED);
-}
-
-/* Whether the folder with the programs is there; another one than before needs
-** another process.
-*/
-static int check_root(struct cell_stem *stem, struct cell_error *error)
-{
-  struct stat status;
-
-  if (stem->root[0] == '\0')
-    return 0;
-  if (stat(stem->root, &status) < 0)
-    return cell_fail(error, cell_kind_of(errno), errno, "template %s",
-                     stem->root);
-  if (status.st_dev != stem->identity.device ||
-      status.st_ino != stem->identity.number)
-    retire(stem);
-  stem->identity = (struct identity){status.st_dev, status.st_ino};
-  return 0;
+  changed(stem, cell_setup_flag(&stem->setup, CELL_SETUP_SEEDED));
 }
 
 int cell_stem_start(struct cell_stem *stem, struct cell_error *error)
@@ -471,7 +388,7 @@ int cell_stem_start(struct cell_stem *stem, struct cell_error *error)
   static const int no_extra[2] = {-1, -1};
   struct cell_launched launched;
 
-  if (check_root(stem, error) < 0)
+  if (changed(stem, cell_setup_look(&stem->setup, error)) < 0)
     return -1;
   if (stem->current != NULL)
     return 0;

@@ -3,7 +3,7 @@
 #define CELL_LOCKDOWN_H
 
 #include "failure.h"
-#include "mounts.h"
+#include "root/mounts.h"
 
 #include <stdint.h>
 

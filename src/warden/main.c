@@ -1,7 +1,7 @@
 /* main.c -- the executable of stem, wardens and relay: its role is in argv[0].
  */
 #include "relay.h"
-#include "stem.h"
+#include "stem/stem.h"
 
 #include <string.h>
 #include <sys/resource.h>

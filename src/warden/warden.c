@@ -2,16 +2,16 @@
 #include "warden.h"
 
 #include "calls.h"
-#include "deadline.h"
 #include "identity.h"
+#include "limits/deadline.h"
+#include "limits/metrics.h"
+#include "limits/watchdog.h"
 #include "lockdown.h"
-#include "metrics.h"
-#include "mount.h"
-#include "network.h"
-#include "reaper.h"
-#include "session.h"
-#include "store.h"
-#include "watchdog.h"
+#include "network/network.h"
+#include "process/reaper.h"
+#include "process/session.h"
+#include "root/mount.h"
+#include "root/store.h"
 
 #include <poll.h>
 #include <sched.h>

@@ -8,17 +8,17 @@
 #ifndef CELL_WARDEN_H
 #define CELL_WARDEN_H
 
-#include "cgroup.h"
-#include "changes.h"
-#include "dial.h"
 #include "failure.h"
-#include "files.h"
-#include "gateway.h"
-#include "mounts.h"
-#include "refuse.h"
+#include "files/files.h"
+#include "limits/cgroup.h"
+#include "network/dial.h"
+#include "network/gateway.h"
+#include "network/refuse.h"
+#include "process/spawn.h"
+#include "root/mounts.h"
 #include "self.h"
-#include "spawn.h"
-#include "watch.h"
+#include "watch/changes.h"
+#include "watch/watch.h"
 #include "wire.h"
 
 /* What the stem gives to its clone. */

@@ -28,8 +28,9 @@
 #define CELL_FILE_INLINE_MAX 65536u
 #define CELL_ANSWER_MAX 33554432u /* bytes, of all messages of an answer */
 #define CELL_PATH_MAX 4096
-#define CELL_CHANGES_MAX 1000 /* told of one cell */
-#define CELL_WATCHERS_MAX 64  /* of one sandbox */
+#define CELL_METADATA_MAX 4096 /* bytes, of one file */
+#define CELL_CHANGES_MAX 1000  /* told of one cell */
+#define CELL_WATCHERS_MAX 64   /* of one sandbox */
 #define CELL_GATEWAY_PORTS_MAX 64
 #define CELL_GATEWAY_RANGES_MAX 64
 #define CELL_ASKED_MOST 32
@@ -118,8 +119,9 @@ enum cell_message {
   ** Only regular files: EISDIR, EINVAL else. Answer: CONTENT */
   CELL_FILE_READ,
   /* string path, u32 mode (0: keep, or 0644 for a new one), u32 flags
-  ** (enum cell_write_flag), u64 length, bytes inline (empty with [source])
-  ** Makes missing parents. Replaces the content, keeps the inode.
+  ** (enum cell_write_flag), u64 length, bytes inline (empty with [source]),
+  ** bytes metadata (as in an entry; nothing with CELL_WRITE_APPEND)
+  ** Makes missing parents. Replaces content and metadata, keeps the inode.
   ** [source: readable from its offset 0, `length` bytes of it are copied]
   ** Answer: ENTRY of the file */
   CELL_FILE_WRITE,
@@ -189,7 +191,8 @@ enum cell_message {
   ** string path (relative to what was asked; "" for itself), u32 type
   ** (enum cell_entry_type), u32 permission bits, u64 size,
   ** u64 modified (nanoseconds since 1970), u32 uid, u32 gid,
-  ** string target of a link */
+  ** string target of a link, bytes metadata ("name" NUL "value" NUL ..., at
+  ** most CELL_METADATA_MAX of printable characters) */
   CELL_ENTRIES,
   /* u32 errno, u64 size of the file, u32 1 if [fd] follows (opened for
   ** reading; the host reads offset and length from it), bytes inline */
@@ -275,7 +278,10 @@ enum cell_event {
   CELL_EVENT_RENAME, /* away from this name; CREATE tells the new one */
   CELL_EVENT_CHMOD
 };
-enum cell_write_flag { CELL_WRITE_EXCLUSIVE = 1 /* EEXIST if it is there */ };
+enum cell_write_flag {
+  CELL_WRITE_EXCLUSIVE = 1, /* EEXIST if it is there */
+  CELL_WRITE_APPEND = 2     /* to a file that is there, after what it has */
+};
 enum cell_entry_type {
   CELL_ENTRY_FILE,
   CELL_ENTRY_DIRECTORY,

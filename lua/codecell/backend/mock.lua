@@ -7,12 +7,12 @@ local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local git = require "codecell.git"
-local json = require "codecell.json"
 local mock_files = require "codecell.mock.files"
 local pause = require "codecell.sandbox.pause"
 local process = require "codecell.mock.process"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local turns = require "codecell.context.turns"
 local verbs = require "codecell.verbs"
 
@@ -23,12 +23,16 @@ local backend = {
   isolation = "none",
   features = { commands = true, files = true, git = true, run_code = true },
   hints = {},
+  watches = {},
 }
 
 -- ---- the object ----
 
 local Sandbox = {}
 Sandbox.__index = verbs.of(core.Sandbox, Sandbox)
+Sandbox.__tostring = function(self)
+  return ("codecell.Sandbox: %s (mock)"):format(self.id)
+end
 
 function Sandbox:_closed()
   return self._is_closed == true
@@ -100,10 +104,14 @@ end
 function backend.make(options)
   local given = options.mock or {}
   local ok, err = reactor.get()
-  local recording
+  local recording, mask
   if ok and given.cassette then
     recording, err = cassette.open(given.cassette)
     ok = recording
+  end
+  if ok and options.secrets and next(options.secrets) ~= nil then
+    mask, err = secrets.mask(options.secrets)
+    ok = mask
   end
   if not ok then
     return nil, err
@@ -111,7 +119,8 @@ function backend.make(options)
   local limits = options.limits or {}
   local self = setmetatable({
     id = "i" .. core.random_id(20), backend = "mock", _backend = backend, _given = options,
-    _script = given.answers, _recording = recording, _files = mock_files.new(given.files),
+    _script = given.answers, _recording = recording, _mask = mask,
+    _files = mock_files.new(given.files),
     _cwd = options.cwd or "/home/user", _user = options.user or "user", _shell = "/bin/bash",
     _holds = 1024 * MIB, _contexts = { kernels = {}, defaults = {}, order = {} },
     _processes = {}, _pause = pause.new(), _started = reactor.now(), _key = {},
@@ -223,11 +232,9 @@ local function answer(self, job)
     done.execution_count = self.count
     return done
   end
-  local recorded, err, found = recording:take("execute", cassette.asked_of(self, job))
-  if not found then
-    return nil, errors.new("not_found",
-      "run_code: the cassette has no answer to this code, or it was given already")
-  elseif err then
+  local recorded, err = recording:take("run_code", "execute", cassette.of_code(self, job),
+    self.sandbox._mask)
+  if err then
     return nil, err
   end
   return answers.recorded(self.context, recorded)
@@ -286,12 +293,12 @@ function backend.spawn(sandbox, options)
   elseif options.kind == "terminal" then
     return nil, errors.unsupported("a terminal", "mock", "nothing runs there")
   end
-  local given, found
+  local given
   if sandbox._recording then
-    given, err, found = sandbox._recording:take("spawn", { argv = json.list(options.argv) })
-    if not found or err then
-      return nil, err or errors.new("not_found",
-        what .. ": the cassette has no answer to this command, or it was given already")
+    given, err = sandbox._recording:take(what, "spawn", cassette.of_command(options.argv),
+      sandbox._mask)
+    if err then
+      return nil, err
     end
   else
     local text = options.argv[2] == "-c" and options.argv[3] or table.concat(options.argv, " ")
@@ -307,12 +314,9 @@ function backend.ask(sandbox, what, operation, ...)
   if err then
     return nil, err
   end
-  local asked = sandbox._recording and cassette.plain(...)
+  local asked = sandbox._recording and cassette.of_files(operation, ...)
   if asked then
-    local value, problem, found = sandbox._recording:take(operation, asked)
-    if found then
-      return value, problem
-    end
+    return sandbox._recording:take(what, operation, asked, sandbox._mask)
   end
   return mock_files.ask(sandbox._files, what, operation, ...)
 end

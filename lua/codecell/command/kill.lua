@@ -3,6 +3,7 @@ local codecell = require "codecell"
 local core = require "codecell.core"
 local command = require "codecell.command"
 local keeper = require "codecell.command.keeper"
+local urls = require "codecell.http.url"
 
 local kill = {
   summary = "end sandboxes by their ids or names",
@@ -42,8 +43,7 @@ local function kill_named(name)
   if not client then
     return false
   end
-  local encoded = name:gsub("[^%w]", function(byte) return ("%%%02X"):format(byte:byte()) end)
-  local killed = keeper.ask(client, "DELETE", "sandboxes/" .. encoded)
+  local killed = keeper.ask(client, "DELETE", "sandboxes/" .. urls.encode(name))
   client:close()
   return killed == true
 end

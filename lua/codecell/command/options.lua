@@ -3,8 +3,9 @@
 ---
 --- A command describes each option as `{ name =, short =, value =, kind =,
 --- repeated =, help = }`. Without `value` it is a flag. `kind` says what the value
---- must be: "text" (default), "name" (one line), "count", "seconds", "network",
---- "packages", "mount" or "pair" (NAME=VALUE).
+--- must be: "text" (default), "name" (one line), "count" (with `most`, default
+--- 1000), "number", "seconds", "size" (bytes, with K, M or G), "network", "packages",
+--- "mount" or "pair" (NAME=VALUE).
 local nearest = require "codecell.nearest"
 
 local options = {}
@@ -27,12 +28,30 @@ end
 
 local COUNT_MAX = 1000
 
-function read.count(word)
-  local number = tonumber(word)
-  if not number or number % 1 ~= 0 or number < 0 or number > COUNT_MAX then
-    return nil, "needs a whole number from 0 to " .. COUNT_MAX
+function read.count(word, option)
+  local number, most = tonumber(word), option.most or COUNT_MAX
+  if not number or number % 1 ~= 0 or number < 0 or number > most then
+    return nil, "needs a whole number from 0 to " .. most
   end
   return number
+end
+
+function read.number(word, option)
+  local number, most = tonumber(word), option.most or COUNT_MAX
+  if not number or not (number > 0 and number <= most) then
+    return nil, "needs a number above 0 and at most " .. most
+  end
+  return number
+end
+
+local UNITS = { [""] = 1, K = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30 }
+
+function read.size(word)
+  local digits, unit = word:upper():match("^(%d+)([KMG]?)I?B?$")
+  if not digits or #digits > 12 or tonumber(digits) == 0 then
+    return nil, "needs a size, as 512M or 2G"
+  end
+  return tonumber(digits) * UNITS[unit]
 end
 
 function read.name(word)
@@ -124,7 +143,7 @@ local function unknown(specification, word)
 end
 
 local function store(result, option, spelled, word)
-  local value, message = read[option.kind or "text"](word)
+  local value, message = read[option.kind or "text"](word, option)
   if value == nil then
     return nil, ("%s %s, not %q"):format(spelled, message, word)
   end

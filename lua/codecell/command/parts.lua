@@ -1,16 +1,14 @@
 --- Commands with parts of their own: `codecell template ls`, `codecell snapshot export`.
+local codecell = require "codecell"
+local command = require "codecell.command"
+local launch = require "codecell.command.launch"
 local nearest = require "codecell.nearest"
 
 local parts = {}
 
---- Find the part that the first word names, and check that its options are the ones given.
----@param given table options of the command line
----@param arguments string[] its words
----@param known table<string, {options: string[], run: function, least: integer?, most: integer?,
----words: string?}> by name
----@return function? run nil: bad usage
----@return string[]|string words behind the part's name, or what is wrong
-function parts.find(given, arguments, known)
+-- The part that the first word names, and the words behind it; its options are the ones given. Or
+-- nil and what is wrong.
+local function find(given, arguments, known)
   local names = {}
   for name in pairs(known) do
     names[#names + 1] = name
@@ -40,7 +38,39 @@ function parts.find(given, arguments, known)
   if #words < (part.least or 0) or #words > (part.most or math.huge) then
     return nil, ("%s takes %s"):format(name, part.words)
   end
-  return part.run, words
+  return part, words
+end
+
+--- Run the part that the first word names.
+---@param given table options of the command line
+---@param arguments string[] its words
+---@param known table<string, {options: string[], run: function, least: integer?, most: integer?,
+---words: string?}> by name
+---@return integer? status nil: bad usage
+---@return string? problem
+function parts.run(given, arguments, known)
+  local part, words = find(given, arguments, known)
+  if not part then
+    return nil, words
+  end
+  return part.run(given, words)
+end
+
+--- The part that removes what each of its words names.
+---@param name string of the command, and of the part of codecell that removes one
+---@return fun(options: table, words: string[]): integer
+function parts.remover(name)
+  return function(_, words)
+    local status = command.status.success
+    for _, word in ipairs(words) do
+      local removed, err = codecell[name].remove(word)
+      if not removed then
+        launch.fail(name, err)
+        status = command.status.code_failed
+      end
+    end
+    return status
+  end
 end
 
 return parts

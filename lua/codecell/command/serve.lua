@@ -15,25 +15,56 @@ local LOOK = 5 -- seconds between two looks at how long nobody has asked for any
 local serve = {
   summary = "answer E2B's API with sandboxes of this machine",
   usage = "codecell serve [--host ADDRESS] [--port PORT] [--api-key KEY | --no-auth]\n"
+    .. "                [--domain NAME] [--tls-cert FILE --tls-key FILE]\n"
     .. "       codecell serve --unix PATH [--idle SECONDS]",
   description = "Answers as E2B's cloud does, by sandboxes of this machine: the official SDKs and\n"
     .. "whatever else speaks its API need E2B_API_URL, E2B_SANDBOX_URL and E2B_API_KEY\n"
-    .. "alone, which it prints. It ends with all sandboxes.\n\n"
+    .. "alone, which it prints. It ends with all sandboxes. With --domain and a certificate\n"
+    .. "for NAME and *.NAME they need E2B_DOMAIN instead, and everything is as in the cloud.\n\n"
     .. "With --unix it keeps the sandboxes that 'codecell run --name NAME' makes instead,\n"
     .. "and ends with all of them when nobody has asked for anything for a while. 'run\n"
     .. "--name' starts it. The socket and its folder are for this user alone.\n",
   options = {
     { name = "host", value = "ADDRESS", kind = "name", help = "where it is (127.0.0.1)" },
     { name = "port", value = "PORT", kind = "name", help = "where it is (3000; 0: any)" },
-    { name = "api-key", value = "KEY", kind = "name",
+    { name = "api-key", value = "KEY", kind = "name", repeated = true,
       help = "that clients need ($E2B_API_KEY, else a new one)" },
+    { name = "api-keys", value = "FILE", kind = "text",
+      help = "of more, a line each: KEY, or NAME KEY" },
     { name = "no-auth", help = "clients need no key" },
     { name = "domain", value = "NAME", kind = "name",
       help = "PORT-ID.NAME leads here (localhost:PORT)" },
+    { name = "image", value = "NAME=FOLDER", kind = "name", repeated = true,
+      help = "what builds of templates take for an image: a folder, a template, base" },
+    { name = "volumes", value = "FOLDER", kind = "name",
+      help = "where volumes are kept; what code writes there is not bounded" },
+    { name = "tls-cert", value = "FILE", kind = "name",
+      help = "HTTPS: a certificate, then what has signed it, in PEM" },
+    { name = "tls-key", value = "FILE", kind = "name", help = "its key, in PEM" },
     { name = "network", value = "none", kind = "name",
       help = "none: sandboxes have no network, whatever is asked for" },
     { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },
     { name = "log", help = "tell each request as a line of JSON on standard error" },
+    { name = "grace", value = "SECONDS", kind = "seconds",
+      help = "that requests may take once it is to end (10)" },
+    { name = "max-sandboxes", value = "N", kind = "count", most = 100000,
+      help = "at once (1000)" },
+    { name = "key-sandboxes", value = "N", kind = "count", most = 100000,
+      help = "at once, of one key" },
+    { name = "max-timeout", value = "SECONDS", kind = "seconds",
+      help = "that a sandbox may be asked to live (86400)" },
+    { name = "rate", value = "N", kind = "number", most = 1000000,
+      help = "requests a second of one key to make and manage sandboxes" },
+    { name = "connections", value = "N", kind = "count", most = 65536,
+      help = "requests to one sandbox at once (1024)" },
+    { name = "max-upload", value = "SIZE", kind = "size",
+      help = "bodies of requests that are held at once (1G)" },
+    { name = "memory", value = "SIZE", kind = "size", help = "of a sandbox (1G)" },
+    { name = "disk", value = "SIZE", kind = "size", help = "of a sandbox (512M)" },
+    { name = "cpu", value = "N", kind = "number", most = 1024,
+      help = "processors of a sandbox" },
+    { name = "processes", value = "N", kind = "count", most = 1048576,
+      help = "of a sandbox (256)" },
     { name = "unix", value = "PATH", kind = "name", help = "of the socket that it is asked by" },
     { name = "idle", value = "SECONDS", kind = "seconds",
       help = "it ends when nobody has asked for so long (default 1800)" },

@@ -113,31 +113,15 @@ local function import(options, words)
   return command.status.success
 end
 
-local function rm(_, words)
-  local status = command.status.success
-  for _, id in ipairs(words) do
-    local removed, err = codecell.snapshot.remove(id)
-    if not removed then
-      launch.fail("snapshot", err)
-      status = command.status.code_failed
-    end
-  end
-  return status
-end
-
 local PARTS = {
   export = { run = export, least = 1, most = 2, words = "an ID and a FILE" },
   import = { run = import, most = 1, words = "one FILE", options = { "name" } },
   ls = { run = ls, most = 0, words = "no ids" },
-  rm = { run = rm, least = 1, words = "the ids of snapshots" },
+  rm = { run = parts.remover "snapshot", least = 1, words = "the ids of snapshots" },
 }
 
 function snapshot.run(options, arguments)
-  local run, words = parts.find(options, arguments, PARTS)
-  if not run then
-    return nil, words
-  end
-  return run(options, words)
+  return parts.run(options, arguments, PARTS)
 end
 
 return snapshot

@@ -233,18 +233,6 @@ local function show(options, words)
   return command.status.success
 end
 
-local function rm(_, words)
-  local status = command.status.success
-  for _, name in ipairs(words) do
-    local removed, err = codecell.template.remove(name)
-    if not removed then
-      launch.fail("template", err)
-      status = command.status.code_failed
-    end
-  end
-  return status
-end
-
 local function names_of(words)
   if words[1] then
     return words
@@ -288,16 +276,12 @@ local PARTS = {
     "python", "npm", "from", "env", "run", "network", "timeout", "description" } },
   ls = { run = ls, most = 0, words = "no names" },
   outdated = { run = outdated, options = { "offline" } },
-  rm = { run = rm, least = 1, words = "the names of templates" },
+  rm = { run = parts.remover "template", least = 1, words = "the names of templates" },
   show = { run = show, least = 1, most = 1, words = "the name of a template" },
 }
 
 function template.run(options, arguments)
-  local run, words = parts.find(options, arguments, PARTS)
-  if not run then
-    return nil, words
-  end
-  return run(options, words)
+  return parts.run(options, arguments, PARTS)
 end
 
 return template

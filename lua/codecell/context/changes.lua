@@ -2,13 +2,13 @@
 ---
 --- The host has a descriptor that is readable when something may have changed below the home. A
 --- cell that changes nothing costs a look at it before and after.
+local core = require "codecell.core"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local wait = require "codecell.wait"
 
 local PATIENCE = 60 -- seconds that another cell may take to ask
 local HOME = "/home/user/"
-local EMFILE = 24
 
 local changes = {}
 
@@ -20,7 +20,8 @@ end
 local function restart(sandbox, state)
   state.is_asking = true
   local answer, err = ask(sandbox, true, sandbox:_changed() == nil)
-  if not answer and err.errno == EMFILE then -- no room for the descriptor: then always look
+  -- No room for the descriptor: then always look.
+  if not answer and err.errno == core.errno.EMFILE then
     answer = ask(sandbox, true, false)
   end
   state.is_known = answer ~= nil

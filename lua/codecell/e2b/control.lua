@@ -102,7 +102,8 @@ end
 local function network_of(found)
   local rules = shape.table(found.network)
   if rules and (shape.table(rules.allowOut) or shape.table(rules.denyOut)) then
-    return { allow = shape.table(rules.allowOut), deny = shape.table(rules.denyOut) }
+    return { allow = shape.list_of_texts(rules.allowOut),
+      deny = shape.list_of_texts(rules.denyOut) }
   end
   return found.allowInternetAccess == false and "none" or "open"
 end
@@ -234,14 +235,22 @@ function control.update_network(settings, what, id, body)
   return act(settings, what, "PUT", control.path(id, "/network"), body)
 end
 
----@return table? metrics the last record, as the control plane says it; nil, nil: none yet
+---@param from number? seconds since 1970
+---@param to number?
+---@return table[]? list oldest first, as the control plane says it
 ---@return codecell.Error? err
-function control.metrics(settings, what, id)
-  local answer, err = call(settings, what, "GET", control.path(id, "/metrics"))
+function control.metrics(settings, what, id, from, to)
+  local answer, err = call(settings, what, "GET", control.path(id, "/metrics") .. transport.query({
+    n = 4, "start", from and ("%.0f"):format(math.floor(from)),
+    "end", to and ("%.0f"):format(math.ceil(to)) }))
   if not answer then
     return nil, err
   end
-  return shape.table(answer[#answer])
+  local list = {}
+  for _, one in ipairs(shape.table(answer) or {}) do
+    list[#list + 1] = shape.table(one)
+  end
+  return list
 end
 
 ---@return table? snapshot {id, names}
@@ -255,7 +264,7 @@ function control.snapshot(settings, what, id, name)
   if not found then
     return nil, failure.protocol(what, "no id of a snapshot")
   end
-  return { id = found, names = shape.table(answer.names) or {} }
+  return { id = found, names = shape.list_of_texts(answer.names) }
 end
 
 ---@param timeout number seconds
@@ -348,7 +357,7 @@ function control.snapshots(settings, given)
     return nil, err
   end
   for i = 1, #page do
-    page[i] = { id = shape.text(page[i].snapshotID), names = shape.table(page[i].names) or {} }
+    page[i] = { id = shape.text(page[i].snapshotID), names = shape.list_of_texts(page[i].names) }
   end
   return page
 end
@@ -384,8 +393,8 @@ function control.templates(settings, given)
   end
   for i = 1, #page do
     local found = page[i]
-    page[i] = { id = shape.text(found.templateID), names = shape.table(found.names) or {},
-      aliases = shape.table(found.aliases) or {}, public = shape.flag(found.public),
+    page[i] = { id = shape.text(found.templateID), names = shape.list_of_texts(found.names),
+      aliases = shape.list_of_texts(found.aliases), public = shape.flag(found.public),
       cpu_count = shape.number(found.cpuCount),
       memory = (shape.number(found.memoryMB) or 0) * MIB, build = shape.text(found.buildID),
       state = shape.text(found.buildStatus), envd_version = shape.text(found.envdVersion) }

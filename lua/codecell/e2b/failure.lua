@@ -1,6 +1,7 @@
 --- What E2B answers in place of success, as errors of ours.
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local shape = require "codecell.e2b.shape"
 
 local failure = {}
 
@@ -57,12 +58,17 @@ function failure.line(text, hidden)
   return (text:gsub("^ ", ""):gsub(" $", ""))
 end
 
---- The seconds of Retry-After.
+--- The seconds of Retry-After, which may be a date: of the server's clock, if it says what time
+--- it has.
 ---@param headers codecell.Fields
 ---@return number?
 function failure.retry_after(headers)
-  local said = headers["retry-after"]
-  local seconds = said and said:match("^%d+$") and tonumber(said)
+  local said = headers["retry-after"] or ""
+  local seconds = said:match("^%d+$") and tonumber(said)
+  local at = not seconds and shape.http_date(said)
+  if at then
+    seconds = math.max(at - (shape.http_date(headers["date"]) or os.time()), 0)
+  end
   return seconds and math.min(seconds, WAIT_MOST) or nil
 end
 

@@ -2,7 +2,6 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local failure = require "codecell.e2b.failure"
-local fields = require "codecell.http.fields"
 local json = require "codecell.json"
 local plane = require "codecell.e2b.plane"
 local rpc = require "codecell.e2b.rpc"
@@ -44,6 +43,17 @@ local function entry_of(what, given)
   }
   if shape.table(found.metadata) then
     entry.metadata = shape.texts(found.metadata)
+  end
+  return entry
+end
+
+--- An entry as users get it.
+---@param given any as envd sends it
+---@return codecell.EntryInfo? entry nil: it is none
+function files.entry(given)
+  local entry = entry_of("", given)
+  if entry then
+    entry.path, entry.absolute = entry.absolute, nil
   end
   return entry
 end
@@ -111,7 +121,7 @@ end
 
 ---@class codecell.E2bContent a file that is being read: as a descriptor of the engine's
 ---@field package response codecell.HttpResponse
----@field package total number bytes that it has in all, with those before `offset`
+---@field package total number? bytes that it has in all, with those before `offset`; nil: not said
 ---@field package kept string
 local Content = {}
 Content.__index = Content
@@ -182,10 +192,12 @@ function asked.read(there, what, path, offset, length, given)
     response:close()
     return nil, errors.unsupported(what .. " from an offset", "e2b", "this server sends no parts")
   elseif size and size <= WHOLE_MOST then
-    return response:all(WHOLE_MOST)
+    local bytes
+    bytes, err = response:all(WHOLE_MOST)
+    return bytes and bytes:sub(1, length or -1), err -- who knows no parts sends the whole
   end
-  return setmetatable({ response = response, kept = "", total = offset + (size or math.huge) },
-    Content)
+  return setmetatable({ response = response, kept = "",
+    total = size and offset + size }, Content)
 end
 
 -- ---- writing ----
@@ -213,10 +225,6 @@ local function metadata_headers(there, what, list, metadata)
       "build the template again: its envd is older than " .. METADATA)
   end
   for name, value in pairs(metadata) do
-    if not fields.is_token(name) or value:find("[^\32-\126]") then
-      return nil, errors.new("invalid_argument", ("%s: metadata %q: letters, digits and a few "
-        .. "signs in its name, printable ASCII in its value"):format(what, name))
-    end
     list[#list + 1] = { "X-Metadata-" .. name, value }
   end
   return true

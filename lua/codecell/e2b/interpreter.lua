@@ -87,9 +87,8 @@ local function formats_of(event)
   for name, value in pairs(event) do
     if name == "png" or name == "jpeg" or name == "pdf" then
       value = type(value) == "string" and base64.decode(value) or nil
-    elseif name == "extra" then
+    elseif name == "chart" or name == "extra" then
       value = shape.table(value)
-      value = value and next(value) ~= nil and value or nil
     end
     formats[name] = value
   end

@@ -26,6 +26,25 @@ local function rules_of(verb, rules)
   return hosts
 end
 
+local function is_address(text)
+  return text:find("^[%d.]+/?%d*$") or text:find(":", 1, true) and text:find("^[%x:.]+/?%d*$")
+end
+
+-- What is denied there is an address, or a range of them.
+local function list_of(verb, given, are_addresses)
+  local list = json.list()
+  for i, name in ipairs(given or {}) do
+    if has_port(name) then
+      return refuse(verb, ("a port in `network` (%q)"):format(name), "leave the port out")
+    elseif are_addresses and not is_address(name) then
+      return refuse(verb, ("a name that `network` denies (%q)"):format(name),
+        "deny addresses, or allow only what is not denied")
+    end
+    list[i] = name
+  end
+  return list
+end
+
 --- Put it into the body of a request.
 ---@param verb string
 ---@param given string|table|nil checked by the rule of `network`; nil: as the cloud does
@@ -37,19 +56,21 @@ function network.put(verb, given, body, target)
   body.allow_internet_access = given ~= "none"
   if type(given) ~= "table" then
     return true
-  elseif given.deny and #given.deny > 0 then
+  end
+  local is_open = given.allow == "open"
+  local deny, err = list_of(verb, given.deny, is_open)
+  if deny and not is_open and #deny > 0 then
     return refuse(verb, "deny in `network`", "there allow wins: allow only what is not denied")
   end
-  local allow = json.list()
-  for i, name in ipairs(given.allow or {}) do
-    if has_port(name) then
-      return refuse(verb, ("a port in `network` (%q)"):format(name), "leave the port out")
-    end
-    allow[i] = name
+  local allow
+  if deny then
+    allow, err = list_of(verb, not is_open and given.allow or nil)
   end
-  target.allowOut, target.denyOut = allow, json.list({ EVERYTHING })
+  if not allow then
+    return nil, err
+  end
+  target.allowOut, target.denyOut = allow, is_open and deny or json.list({ EVERYTHING })
   if given.rules then
-    local err
     target.rules, err = rules_of(verb, given.rules)
     if not target.rules then
       return nil, err

@@ -205,9 +205,9 @@ local function body_of(sandbox, details)
   return body
 end
 
-local function join(sandbox, what, pid)
+local function join(sandbox, what, pid, is_terminal)
   local run = new_run(sandbox, what)
-  run.has_input = true
+  run.has_input, run.is_terminal = true, is_terminal
   begin(run, function()
     return rpc.open(run.there, what, "process.Process/Connect", { process = { pid = pid } }, {})
   end)
@@ -226,7 +226,7 @@ function process.start(sandbox, details)
   if err then
     return nil, err
   elseif details.pid then
-    return join(sandbox, what, details.pid)
+    return join(sandbox, what, details.pid, details.kind == "terminal")
   end
   local run = new_run(sandbox, what)
   run.is_terminal = details.kind == "terminal"
@@ -260,9 +260,13 @@ function process.list(there)
   end
   local list = {}
   for _, one in ipairs(shape.table(answer.processes) or {}) do
-    local config = shape.table(one) and shape.table(one.config) or {}
-    list[#list + 1] = { pid = shape.number(one.pid), cmd = shape.text(config.cmd) or "",
-      args = shape.table(config.args) or {}, cwd = shape.text(config.cwd) or "",
+    one = shape.table(one) or {}
+    local config, pid = shape.table(one.config) or {}, shape.number(one.pid)
+    if not pid then
+      return nil, failure.protocol("list", "a process without a number")
+    end
+    list[#list + 1] = { pid = pid, cmd = shape.text(config.cmd) or "",
+      args = shape.list_of_texts(config.args), cwd = shape.text(config.cwd) or "",
       envs = shape.texts(config.envs), tag = shape.text(one.tag) }
   end
   return list

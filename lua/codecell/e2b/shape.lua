@@ -48,6 +48,17 @@ function shape.texts(value)
   return texts
 end
 
+--- The elements of a list that are text.
+---@param value any
+---@return string[]
+function shape.list_of_texts(value)
+  local texts = {}
+  for _, text in ipairs(shape.table(value) or {}) do
+    texts[#texts + 1] = type(text) == "string" and text or nil
+  end
+  return texts
+end
+
 -- Days from 1970 to a date (Howard Hinnant, "chrono-compatible low-level date algorithms").
 local function days(year, month, day)
   year = month <= 2 and year - 1 or year
@@ -78,6 +89,21 @@ function shape.time(value)
   local parts = fraction and tonumber(fraction:sub(1, 9)) / 10 ^ #fraction:sub(1, 9) or 0
   return days(tonumber(year), tonumber(month), tonumber(day)) * 86400 + hour * 3600
     + minute * 60 + second - shift + parts
+end
+
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9,
+  Oct = 10, Nov = 11, Dec = 12 }
+
+--- The seconds since 1970 of a date as HTTP writes it: "Sun, 06 Nov 1994 08:49:37 GMT".
+---@param value any
+---@return number?
+function shape.http_date(value)
+  local text = shape.text(value) or ""
+  local day, month, year, hour, minute, second =
+    text:match("^%a%a%a, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+  month = MONTHS[month]
+  return month and days(tonumber(year), month, tonumber(day)) * 86400 + hour * 3600 + minute * 60
+    + second or nil
 end
 
 --- A time as RFC 3339 writes it.

@@ -5,12 +5,13 @@ local failure = require "codecell.e2b.failure"
 local http = require "codecell.http"
 local json = require "codecell.json"
 local reactor = require "codecell.reactor"
+local urls = require "codecell.http.url"
 local wait = require "codecell.wait"
 
 local transport = {}
 
 local ANSWER_MOST = 67108864 -- bytes of an answer that is read as a whole
-local PROBLEM_MOST = 65536 -- bytes of one that tells a failure
+local PROBLEM_MOST, PROBLEM_TIME = 65536, 2 -- bytes and seconds of one that tells a failure
 local VALUES_MOST = 4194304 -- of JSON
 local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which double
 
@@ -28,14 +29,7 @@ local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which
 ---@field hidden table? what no message may show, as of `failure.hide`
 ---@field on_request (fun(event: codecell.E2bRequestEvent))?
 
---- Percent-encode what stands in a path or a query.
----@param text string
----@return string
-function transport.encode(text)
-  return (text:gsub("[^%w%-._~]", function(byte)
-    return ("%%%02X"):format(byte:byte())
-  end))
-end
+transport.encode = urls.encode
 
 --- A query of name and value in turn; those that are nil are left out.
 ---@param list table {name, value, name, value, n = count}
@@ -104,6 +98,20 @@ local function tell(request, began, response, err)
   })
 end
 
+-- The beginning of what tells a failure, as far as it comes in time.
+local function read_problem(response)
+  local chunks, size, deadline = {}, 0, reactor.now() + PROBLEM_TIME
+  while size < PROBLEM_MOST and reactor.now() < deadline do
+    local chunk = response:read(deadline - reactor.now())
+    if not chunk then
+      break
+    end
+    chunks[#chunks + 1], size = chunk, size + #chunk
+  end
+  response:close()
+  return table.concat(chunks)
+end
+
 -- One try: the response, or nil and an error, and whether another one is worth it.
 local function try(request, left)
   local began = reactor.now()
@@ -119,10 +127,8 @@ local function try(request, left)
   elseif response.status >= 200 and response.status < 300 then
     return response
   end
-  local body = response:all(PROBLEM_MOST)
-  response:close()
   local answer, code = failure.of_answer(request.what, response.status, response.headers,
-    body or "", request.hidden)
+    read_problem(response), request.hidden)
   return nil, answer, may_repeat(request, response.status, code)
 end
 

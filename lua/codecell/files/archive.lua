@@ -153,7 +153,7 @@ local function open_file(self, item)
   if not content then
     return nil, err
   end
-  local size = type(content) == "string" and #content or content:size()
+  local size = type(content) == "string" and #content or content:size() or item.entry.size
   self.left = self.left - size
   if self.left < 0 then
     if type(content) ~= "string" then

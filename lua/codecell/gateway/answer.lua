@@ -1,7 +1,9 @@
 --- How the gateway answers: JSON, failures as E2B tells them, and what browsers want to be told.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local holding = require "codecell.gateway.holding"
 local json = require "codecell.json"
+local urls = require "codecell.http.url"
 
 local answer = {}
 
@@ -71,13 +73,18 @@ end
 ---@param request codecell.IncomingRequest
 ---@param status integer also told in the body, where the SDK of JavaScript looks for it
 ---@param message string
----@param more table? other fields of the body
-function answer.failure(request, status, message, more)
+---@param more table? other values of the body
+---@param fields string[][]? fields of the answer
+function answer.failure(request, status, message, more, fields)
   local body = { code = status, message = message }
   for name, value in pairs(more or {}) do
     body[name] = value
   end
-  answer.json(request, status, body, { { "X-Content-Type-Options", "nosniff" } })
+  local list = { { "X-Content-Type-Options", "nosniff" } }
+  for i, pair in ipairs(fields or {}) do
+    list[i + 1] = pair
+  end
+  answer.json(request, status, body, list)
 end
 
 --- Refuse for a reason of the library's.
@@ -93,22 +100,32 @@ function answer.preflight(request)
   request:reply(204, PREFLIGHT)
 end
 
+local TOLD = {
+  [400] = "the body is cut off", [408] = "the body does not come",
+  [413] = "the body is longer than %d bytes",
+  [429] = "too much is being sent here; try again later",
+}
+
 --- The object in the body of a request; it was refused already where there is none.
 ---@param request codecell.IncomingRequest
 ---@param most integer bytes
 ---@return table? body an empty one is {}
 function answer.body(request, most)
-  local text, err = request:all(most)
+  local text, status = holding.read(request, most, 413)
+  local value, err
   if not text then
-    if err.kind == "limit_exceeded" then
-      answer.failure(request, 413, err.message)
+    if status then
+      answer.failure(request, status, TOLD[status]:format(most))
     end
-    return nil
-  elseif not text:find("%S") then
-    return {}
+  elseif text:find("%S") then
+    value, err = json.decode(text, VALUES_MOST)
+  else
+    value = {}
   end
-  local value
-  value, err = json.decode(text, VALUES_MOST)
+  holding.done(request)
+  if not text then
+    return nil
+  end
   if err or type(value) ~= "table" or value == json.null or json.is_list(value) and #value > 0 then
     answer.failure(request, 400, err and err.message or "a JSON object was expected")
     return nil
@@ -117,10 +134,10 @@ function answer.body(request, most)
 end
 
 local function decoded(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
+  return urls.decode((text:gsub("+", " ")))
 end
+
+answer.decoded = urls.decode
 
 --- The names and values of a form; of a name that comes twice the first.
 ---@param text string?
@@ -135,14 +152,10 @@ function answer.form(text)
   return values
 end
 
---- What stands in a path, without its percent signs.
+--- What stands for a secret where it is compared or looked for.
 ---@param text string
 ---@return string
-function answer.decoded(text)
-  return decoded((text:gsub("+", "%%2B")))
-end
-
-local function digest(text)
+function answer.digest(text)
   return core.digest("sha256"):update(text):finish()
 end
 
@@ -151,13 +164,13 @@ end
 ---@param other string?
 ---@return boolean
 function answer.is_same(one, other)
-  return one ~= nil and other ~= nil and digest(one) == digest(other)
+  return one ~= nil and other ~= nil and answer.digest(one) == answer.digest(other)
 end
 
 --- A secret that nobody can guess: 64 hexadecimal digits.
 ---@return string
 function answer.secret()
-  return digest(core.random_id(64))
+  return answer.digest(core.random_id(64))
 end
 
 return answer

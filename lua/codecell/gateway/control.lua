@@ -1,11 +1,20 @@
 --- The control plane: making, finding and ending sandboxes.
 local answer = require "codecell.gateway.answer"
-local codecell = require "codecell"
 local core = require "codecell.core"
+local errors = require "codecell.errors"
 local json = require "codecell.json"
+local live = require "codecell.gateway.live"
 local listing = require "codecell.gateway.listing"
+local quota = require "codecell.gateway.quota"
+local reach = require "codecell.gateway.reach"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
+local start = require "codecell.template.start"
+local telling = require "codecell.gateway.telling"
+local templates = require "codecell.gateway.templates"
+local vault = require "codecell.gateway.vault"
+local volumes = require "codecell.gateway.volumes"
+local wait = require "codecell.wait"
 local wishes = require "codecell.gateway.wishes"
 
 local control = {}
@@ -13,6 +22,7 @@ local control = {}
 local BODY_MOST = 1048576 -- bytes
 local LIFETIME = 300 -- seconds
 local LEAST = 15 -- seconds that a refresh gives
+local REFRESH_MOST = 3600 -- seconds
 local FORKS_MOST = 100
 
 local function unknown(request, id)
@@ -20,30 +30,95 @@ local function unknown(request, id)
     ("Sandbox \"%s\" doesn't exist or you don't have access to it"):format(id))
 end
 
-local function add(gateway, sandbox, given)
-  given.domain, given.cpus = gateway.domain, core.cpu_count()
+local function add(gateway, sandbox, given, owner)
+  given.domain, given.cpus, given.owner = gateway.domain, core.cpu_count(), owner
   local made = record.new(sandbox, given)
   gateway.records[made.id] = made
+  local used = gateway.spawns[given.template] or { count = 0 }
+  used.count, used.at, gateway.spawns[given.template] = used.count + 1, os.time(), used
+  telling.begin(gateway)
   return made
 end
 
 -- ---- /sandboxes ----
 
+-- A sandbox, with what its template starts in it.
+local function begin(gateway, wanted, given)
+  local sandbox, err = reach.create(wanted, gateway.network)
+  if not sandbox or not given.start and not given.ready then
+    return sandbox, err
+  end
+  given.started, err = start.begin(sandbox, { command = given.start, ready = given.ready })
+  if not given.started then
+    sandbox:close()
+    return nil, err
+  end
+  return sandbox
+end
+
+-- Make one for whoever asks; what happens to it, and to copies of it, is told.
+local function make(gateway, request, wanted, given)
+  wanted.limits = gateway:limits_of(wanted.limits)
+  wanted.on_event = function(event)
+    local found = gateway.records[event.sandbox]
+    if found then
+      gateway:happened(found, event)
+    end
+  end
+  local sandbox, err = begin(gateway, wanted, given)
+  if not sandbox then
+    return nil, err
+  elseif request:is_left() then -- nobody will ever know its id
+    sandbox:close()
+    return nil
+  end
+  return add(gateway, sandbox, given, request.owner)
+end
+
+-- What a request wants of a sandbox, with the secrets and volumes that it names.
+local function read(gateway, request, body, lifetime)
+  local said = body.network
+  local network, err = vault.fill(gateway, said, request.owner)
+  if network == nil and said ~= nil then
+    return nil, err
+  end
+  body.network = network
+  local given, wanted = wishes.read(body, lifetime, gateway.lifetime)
+  if not given then
+    return nil, wanted
+  elseif given.template_owner and given.template_owner ~= request.owner then
+    return nil, errors.new("not_found", ("template '%s' not found"):format(given.alias))
+  end
+  given.network = shape.table(said)
+  wanted.mounts, err = volumes.mounts(gateway, body.volumeMounts, request.owner)
+  if err then
+    return nil, err
+  end
+  given.volumes = wanted.mounts and body.volumeMounts
+  return given, wanted
+end
+
 local function create_of(gateway, request, body, lifetime)
-  local given, wanted = wishes.read(body, lifetime)
+  local given, wanted = read(gateway, request, body, lifetime)
   if not given then
     return answer.error(request, wanted)
+  elseif not gateway:may_use(request, given.template) then
+    return answer.failure(request, 404, ("template '%s' not found"):format(given.template))
   end
-  wanted.network = gateway.network or wanted.network
-  local sandbox, err = codecell.create(wanted)
-  if not sandbox then
+  local refusal = gateway.quota:make(request.owner, gateway:living())
+  if refusal then
+    return quota.refuse(request, refusal)
+  end
+  local ok, made, err = wait.call(make, gateway, request, wanted, given)
+  gateway.quota:made(request.owner)
+  if not ok then
+    error(made, 0)
+  elseif err then
     return answer.failure(request, err.kind == "limit_exceeded" and 429
       or err.kind == "system" and 503 or answer.status(err), err.message)
-  elseif request:is_left() then -- nobody will ever know its id
-    return sandbox:close()
+  elseif made then
+    answer.json(request, 201, made:access())
   end
-  local made = add(gateway, sandbox, given)
-  answer.json(request, 201, made:access())
   return made
 end
 
@@ -58,6 +133,7 @@ end
 local function create_again(gateway, request)
   local body = answer.body(request, BODY_MOST)
   local key = shape.text(request.headers["idempotency-key"])
+  key = key and (request.owner or "") .. "\n" .. key
   if not body then
     return
   elseif key and gateway.asked[key] then
@@ -87,12 +163,17 @@ verbs["DELETE "] = function(gateway, request, found)
   answer.empty(request, 204)
 end
 
-local function with_timeout(request, default, called)
+-- `about`: `default`, and what else of the field `name` ("timeout") is not usual.
+local function with_timeout(gateway, request, about, called)
   local body = answer.body(request, BODY_MOST)
   if not body then
     return
   end
-  local seconds, err = wishes.timeout(body.timeout or body.duration, default)
+  local seconds, err = wishes.timeout(body[about.name or "timeout"],
+    { default = about.default, may_be_none = about.may_be_none, most = gateway.lifetime })
+  if seconds and seconds > (about.most or seconds) then
+    return answer.failure(request, 400, ("%s: at most %d seconds"):format(about.name, about.most))
+  end
   if not seconds then
     return answer.error(request, err)
   end
@@ -104,37 +185,48 @@ local function with_timeout(request, default, called)
   return ok
 end
 
-verbs["POST /timeout"] = function(_, request, found)
-  if with_timeout(request, nil, function(seconds) return found:extend(seconds) end) then
+-- Only what runs has a time that can be moved.
+local function is_asleep(request, found)
+  if found:is_paused() then
+    answer.failure(request, 404, ("Sandbox %s is paused: connect to it first"):format(found.id))
+    return true
+  end
+end
+
+verbs["POST /timeout"] = function(gateway, request, found)
+  if not is_asleep(request, found) and with_timeout(gateway, request, { may_be_none = true },
+    function(seconds) return found:extend(seconds) end) then
     answer.empty(request, 204)
   end
 end
 
-verbs["POST /refreshes"] = function(_, request, found)
-  if with_timeout(request, LEAST, function(seconds)
-    return os.time() + seconds <= found.ends_at or found:extend(math.max(seconds, LEAST))
+verbs["POST /refreshes"] = function(gateway, request, found)
+  if not is_asleep(request, found) and with_timeout(gateway, request, { name = "duration",
+    default = LEAST, may_be_none = true, most = REFRESH_MOST }, function(seconds)
+    return core.time() + seconds <= found.ends_at or found:extend(math.max(seconds, LEAST))
   end) then
     answer.empty(request, 204)
   end
 end
 
-verbs["POST /connect"] = function(_, request, found)
+verbs["POST /connect"] = function(gateway, request, found)
   local was_paused = found:is_paused()
-  local default = request.path:find("^/v2/") and LIFETIME or nil
-  if with_timeout(request, default, function(seconds, body)
+  local about = { default = request.path:find("^/v2/") and LIFETIME or nil, may_be_none = true }
+  if with_timeout(gateway, request, about, function(seconds, body)
     if was_paused then
       return found:resume(seconds, body.memory ~= false)
     end
-    return os.time() + seconds <= found.ends_at or found:extend(seconds)
+    return core.time() + seconds <= found.ends_at or found:extend(seconds)
   end) then
     answer.json(request, was_paused and 201 or 200, found:access())
   end
 end
 
-verbs["POST /resume"] = function(_, request, found)
+verbs["POST /resume"] = function(gateway, request, found)
   if not found:is_paused() then
     return answer.failure(request, 409, ("Sandbox %s is not paused"):format(found.id))
-  elseif with_timeout(request, LEAST, function(seconds) return found:resume(seconds) end) then
+  elseif with_timeout(gateway, request, { default = LEAST, may_be_none = true },
+    function(seconds, body) return found:resume(seconds, body.memory ~= false) end) then
     answer.json(request, 201, found:access())
   end
 end
@@ -153,49 +245,30 @@ verbs["POST /pause"] = function(_, request, found)
   answer.empty(request, 204)
 end
 
-local function metric(found)
-  local used, err = found.sandbox:get_metrics()
-  if not used then
-    return nil, err
-  end
-  local now, cpus = os.time(), math.max(math.ceil(used.cpu_count), 1)
-  return { timestamp = shape.timestamp(now), timestampUnix = now, cpuCount = cpus,
-    cpuUsedPct = used.cpu_used_pct / cpus, memUsed = used.memory_used,
-    memTotal = used.memory_total, memCache = 0, diskUsed = used.disk_used,
-    diskTotal = used.disk_total }
-end
-
 verbs["GET /metrics"] = function(_, request, found)
-  local one, err = metric(found)
-  if not one then
-    return answer.error(request, err)
-  end
-  answer.json(request, 200, json.list({ one }))
+  telling.metrics(request, found)
 end
 
 verbs["GET /logs"] = function(_, request, found)
-  local lines, entries = json.list(), json.list()
-  for i, line in ipairs(found.logs) do
-    local at = shape.timestamp(line.at)
-    lines[i] = { timestamp = at, line = line.message }
-    entries[i] = { timestamp = at, level = line.level, message = line.message,
-      fields = line.fields }
-  end
-  answer.json(request, 200, { logs = request.path:find("^/v2/") and entries or lines,
-    logEntries = entries })
+  local tell = request.path:find("^/v2/") and telling.logs or telling.old_logs
+  tell(request, found)
 end
 
-verbs["PUT /network"] = function(_, request, found)
+verbs["PUT /network"] = function(gateway, request, found)
   local body = answer.body(request, BODY_MOST)
   if not body then
     return
   elseif found:is_paused() then
     return answer.failure(request, 409, ("Sandbox %s is not running"):format(found.id))
   end
-  local wanted, err = wishes.network(body.allow_internet_access, body)
-  local ok
-  if wanted then
-    ok, err = found.sandbox:update_network(wanted)
+  local filled, err = vault.fill(gateway, body, request.owner)
+  local wanted
+  if filled then
+    wanted, err = reach.read(body.allow_internet_access, filled)
+  end
+  local ok = wanted and gateway.network == "none" -- nothing can be narrower
+  if wanted and not ok then
+    ok, err = reach.set(found.sandbox, wanted)
   end
   if not ok then
     return answer.error(request, err)
@@ -213,7 +286,7 @@ verbs["POST /snapshots"] = function(gateway, request, found)
   if not kept then
     return answer.error(request, err)
   end
-  gateway.snapshots[kept.id] = found.id
+  gateway.snapshots[kept.id], gateway.owners[kept.id] = found.id, request.owner
   answer.json(request, 201, { snapshotID = kept.id, names = json.list({ kept.name }) })
 end
 
@@ -225,18 +298,36 @@ local function copy_of(given)
   return copy
 end
 
+-- A copy, as the answer tells of it.
+local function fork(gateway, request, found, seconds)
+  local refusal = gateway.quota:make(request.owner, gateway:living())
+  if refusal then
+    return { error = { code = 429, message = refusal.message } }
+  end
+  local ok, copy, err = wait.call(found.sandbox.fork, found.sandbox, { timeout = seconds })
+  gateway.quota:made(request.owner)
+  if not ok then
+    error(copy, 0)
+  elseif not copy then
+    return { error = { code = answer.status(err), message = err.message } }
+  end
+  local given = copy_of(found.given)
+  given.timeout = seconds
+  return { sandbox = add(gateway, copy, given, request.owner):access() }
+end
+
 verbs["POST /fork"] = function(gateway, request, found)
   local list = json.list()
   if found:is_paused() then
     return answer.failure(request, 409, ("Sandbox %s is not running"):format(found.id))
-  elseif with_timeout(request, LEAST, function(seconds, body)
-    local count = math.floor(shape.number(body.count) or 1)
-    for i = 1, math.max(math.min(count, FORKS_MOST), 1) do
-      local copy, err = found.sandbox:fork({ timeout = seconds })
-      local given = copy_of(found.given)
-      given.timeout = seconds
-      list[i] = copy and { sandbox = add(gateway, copy, given):access() }
-        or { error = { code = answer.status(err), message = err.message } }
+  elseif with_timeout(gateway, request, { default = LEAST }, function(seconds, body)
+    local count = (body.count == nil or body.count == json.null) and 1 or shape.number(body.count)
+    if not count or count < 1 or count > FORKS_MOST or count % 1 ~= 0 then
+      return nil, errors.new("invalid_argument",
+        ("count: a number from 1 to %d was expected"):format(FORKS_MOST))
+    end
+    for i = 1, count do
+      list[i] = fork(gateway, request, found, seconds)
     end
     return true
   end) then
@@ -252,7 +343,7 @@ local function answer_one(gateway, request, id, rest)
     return answer.failure(request, 404, "no such path")
   end
   id = answer.decoded(id):match("^[^-]*")
-  local found = gateway:find(id)
+  local found = gateway:find_own(request, id)
   if not found then
     return unknown(request, id)
   end
@@ -260,12 +351,7 @@ local function answer_one(gateway, request, id, rest)
 end
 
 local function many_metrics(gateway, request)
-  local all = {}
-  for id in (answer.form(request.query).sandbox_ids or ""):gmatch("[^,]+") do
-    local found = gateway:find(id)
-    all[id] = found and metric(found) or nil
-  end
-  answer.json(request, 200, { sandboxes = all })
+  telling.many_metrics(request, function(id) return gateway:find_own(request, id) end)
 end
 
 local plain = {
@@ -275,50 +361,31 @@ local plain = {
   ["GET /v2/sandboxes"] = listing.page,
   ["GET /sandboxes/metrics"] = many_metrics,
   ["GET /snapshots"] = listing.snapshots,
-  ["GET /templates"] = listing.templates,
-  ["GET /v2/templates"] = listing.templates,
+  ["GET /codecell/live"] = live.answer,
+  ["GET /templates"] = templates.list,
+  ["GET /v2/templates"] = templates.list,
 }
 
-local REFUSED = { "volumes", "volumecontent", "secrets", "teams", "api%-keys", "access%-tokens",
-  "nodes", "admin" }
+local REFUSED = { "teams", "api%-keys", "access%-tokens", "nodes", "admin" }
 
--- As OpenMetrics has it.
-local function tell_metrics(gateway, request)
-  local counts = { running = 0, paused = 0 }
-  for _, one in pairs(gateway:living()) do
-    local state = one:is_paused() and "paused" or "running"
-    counts[state] = counts[state] + 1
-  end
-  request:reply(200, { { "Content-Type",
-    "application/openmetrics-text; version=1.0.0; charset=utf-8" } },
-    ("# TYPE codecell_sandboxes gauge\ncodecell_sandboxes{state=\"running\"} %d\n"
-      .. "codecell_sandboxes{state=\"paused\"} %d\n# TYPE codecell_sandboxes_created counter\n"
-      .. "codecell_sandboxes_created_total %d\n# TYPE codecell_requests counter\n"
-      .. "codecell_requests_total %d\n# EOF\n"):format(counts.running, counts.paused,
-      gateway.serial, gateway.requests))
-end
-
---- Answer a request to the control plane.
+--- Answer a request to the control plane, of which is known whose it is.
 ---@param gateway codecell.Gateway
 ---@param request codecell.IncomingRequest
 function control.answer(gateway, request)
   local path = request.path
-  if path == "/health" then
-    return answer.json(request, 200, { status = "ok" })
-  elseif gateway.key and not answer.is_same(request.headers["x-api-key"], gateway.key) then
-    return answer.failure(request, 401, "Invalid API key")
-  end
   local called = plain[request.method .. " " .. path]
   if called then
     return called(gateway, request)
-  elseif path == "/metrics" then
-    return tell_metrics(gateway, request)
   end
   local id, rest = path:gsub("^/v2", ""):match("^/sandboxes/([^/]+)(.*)$")
   if id then
     return answer_one(gateway, request, id, rest)
-  elseif path:find("^/templates/") or path:find("^/v%d/templates") then
-    return listing.template(gateway, request)
+  elseif path:find("^/templates/?") or path:find("^/v%d/templates") then
+    return templates.answer(gateway, request)
+  elseif path:find("^/volumes/?") then
+    return volumes.answer(gateway, request)
+  elseif path:find("^/secrets/?") then
+    return vault.answer(gateway, request)
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then

@@ -1,6 +1,7 @@
 --- What the code interpreter of a sandbox answers: contexts, and code with a stream of JSON lines.
 local answer = require "codecell.gateway.answer"
 local base64 = require "codecell.base64"
+local core = require "codecell.core"
 local errors = require "codecell.errors"
 local feed = require "codecell.gateway.feed"
 local json = require "codecell.json"
@@ -104,7 +105,7 @@ local function result_line(result)
 end
 
 local function now()
-  return shape.timestamp(os.time())
+  return shape.timestamp(core.time())
 end
 
 -- How many cells its context has run, this one included, as far as is known before its end.

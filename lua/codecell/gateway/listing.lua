@@ -1,16 +1,13 @@
---- Lists of the control plane: sandboxes, snapshots and templates.
+--- Lists of the control plane: sandboxes and snapshots.
 local answer = require "codecell.gateway.answer"
 local base64 = require "codecell.base64"
 local codecell = require "codecell"
 local json = require "codecell.json"
-local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
-local wishes = require "codecell.gateway.wishes"
 
 local listing = {}
 
 local PAGE_MOST = 100
-local MIB = 1048576
 
 -- ---- sandboxes ----
 
@@ -42,15 +39,15 @@ local function matches(one, wanted)
     end
   end
   return wanted.states[one:is_paused() and "paused" or "running"] == true
-    and (not wanted.template or given.template == wanted.template)
-    and (not wanted.after or one.started_at > wanted.after)
+    and (not wanted.template or given.template == wanted.template or given.alias == wanted.template)
+    and (not wanted.after or one.started_at >= wanted.after)
 end
 
--- Those that match, in their order, from the cursor on.
-local function chosen(gateway, wanted)
+-- Those of whoever asks that match, in their order.
+local function chosen(gateway, request, wanted)
   local list = {}
   for _, one in pairs(gateway:living()) do
-    if matches(one, wanted) then
+    if one.owner == request.owner and matches(one, wanted) then
       list[#list + 1] = one
     end
   end
@@ -69,7 +66,14 @@ local function page_of(text, default)
   return limit or default
 end
 
-local function cut(request, list, query, mark)
+--- The page of a list that a query asks for; it was refused already where there is none.
+---@param request codecell.IncomingRequest
+---@param list any[]
+---@param query table<string, string>
+---@param mark fun(one: any): string what tells one from the others
+---@return any[]? page
+---@return string[]? following the field that leads to the next one
+function listing.cut(request, list, query, mark)
   local limit = page_of(query.limit, PAGE_MOST)
   local cursor = query.nextToken and query.nextToken ~= "" and base64.decode(query.nextToken)
   local from = cursor and cursor:match("^from:(.+)$")
@@ -97,14 +101,15 @@ function listing.page(gateway, request)
   if query.startedAfter and not wanted.after then
     return answer.failure(request, 400, "startedAfter: a time was expected")
   end
-  local page, following = cut(request, chosen(gateway, wanted), query,
+  local page, following = listing.cut(request, chosen(gateway, request, wanted), query,
     function(one) return one.id end)
   if not page then
     return
   end
   local running = 0
   for _, one in pairs(gateway:living()) do
-    running = running + (one:is_paused() and 0 or 1)
+    local counts = one.owner == request.owner and not one:is_paused()
+    running = running + (counts and 1 or 0)
   end
   for i = 1, #page do
     page[i] = page[i]:listed()
@@ -114,14 +119,14 @@ end
 
 function listing.old(gateway, request)
   local list = json.list()
-  for i, one in ipairs(chosen(gateway, { states = { running = true },
+  for i, one in ipairs(chosen(gateway, request, { states = { running = true },
     metadata = metadata_of(answer.form(request.query).metadata) })) do
     list[i] = one:listed()
   end
   answer.json(request, 200, list)
 end
 
--- ---- snapshots and templates ----
+-- ---- snapshots ----
 
 function listing.snapshots(gateway, request)
   local query = answer.form(request.query)
@@ -131,64 +136,16 @@ function listing.snapshots(gateway, request)
   end
   local list = {}
   for _, one in ipairs(all) do
-    if (not query.sandboxID or gateway.snapshots[one.id] == query.sandboxID)
+    if gateway:may_use(request, one.id)
+      and (not query.sandboxID or gateway.snapshots[one.id] == query.sandboxID)
       and (not query.name or one.name == query.name) then
       list[#list + 1] = { snapshotID = one.id, names = json.list({ one.name }) }
     end
   end
-  local page, following = cut(request, list, query, function(one) return one.snapshotID end)
+  local page, following = listing.cut(request, list, query, function(one) return one.snapshotID end)
   if page then
     answer.json(request, 200, page, { following })
   end
-end
-
-local function shown(name, one)
-  local at = shape.timestamp(one and one.created_at or 0)
-  return { templateID = name, buildID = "00000000-0000-4000-8000-000000000000", cpuCount = 0,
-    memoryMB = 1024, diskSizeMB = math.floor((one and one.size or 0) / MIB), public = true,
-    aliases = json.list({ name }), names = json.list({ name }), createdAt = at, updatedAt = at,
-    createdBy = json.null, lastSpawnedAt = json.null, spawnCount = 0, buildCount = 1,
-    envdVersion = record.ENVD, buildStatus = "ready" }
-end
-
-function listing.templates(_, request)
-  local all, err = codecell.templates()
-  if not all then
-    return answer.error(request, err)
-  end
-  local list = json.list({ shown("base"), shown("code-interpreter-v1") })
-  for _, one in ipairs(all) do
-    list[#list + 1] = shown(one.name, one)
-  end
-  local page, following = cut(request, list, answer.form(request.query),
-    function(one) return one.templateID end)
-  if page then
-    answer.json(request, 200, page, { following })
-  end
-end
-
---- What is asked of one template.
----@param gateway codecell.Gateway
----@param request codecell.IncomingRequest
-function listing.template(gateway, request)
-  local alias = request.path:match("^/templates/aliases/([^/]+)$")
-  local name = alias or request.path:match("^/templates/([^/]+)$")
-  name = name and answer.decoded(name)
-  if not name or request.method ~= "GET" and request.method ~= "DELETE" then
-    return answer.failure(request, 501, "codecell serve builds no templates: use codecell template")
-  elseif request.method == "GET" then
-    local id, err = wishes.template(name)
-    if not id then
-      return answer.error(request, err)
-    end
-    return answer.json(request, 200, alias and { templateID = id, public = true } or shown(id))
-  end
-  local removed, err = codecell.snapshot.remove(name)
-  if not removed then
-    return answer.error(request, err)
-  end
-  gateway.snapshots[name] = nil
-  answer.empty(request, 204)
 end
 
 return listing

@@ -1,9 +1,9 @@
 --- Paths as envd takes them.
 local errors = require "codecell.errors"
+local home = require "codecell.home"
 
 local paths = {}
 
-local HOME = "/home/user"
 local MOST = 4095 -- bytes
 
 local function wrong(message)
@@ -15,21 +15,19 @@ end
 ---@return string? path
 ---@return codecell.Error? err kind "invalid_argument"
 function paths.resolve(given)
-  if given == nil or given == "" or given == "~" then
-    return HOME
+  if given == nil or given == "" then
+    return home.folder
   elseif type(given) ~= "string" or given:find("%z") then
     return wrong("a path was expected")
   end
-  local path = given:gsub("^~/", HOME .. "/")
-  if path:find("^~") then
+  if given:find("^~[^/]") then
     return wrong(("'%s': only ~ of the user itself is known"):format(given:sub(1, 100)))
-  elseif path:sub(1, 1) ~= "/" then
-    path = HOME .. "/" .. path
   end
+  local path = home.absolute(given)
   if #path > MOST then
     return wrong(("a path has at most %d bytes"):format(MOST))
   end
-  return #path > 1 and (path:gsub("(.)/+$", "%1")) or path
+  return path
 end
 
 --- A path without "." and "..", as text.

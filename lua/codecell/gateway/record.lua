@@ -1,6 +1,7 @@
 --- One sandbox, as the gateway knows it.
 local answer = require "codecell.gateway.answer"
 local codecell = require "codecell"
+local core = require "codecell.core"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
 
@@ -9,6 +10,7 @@ local record = {}
 record.ENVD = "0.6.13" -- the version whose behaviour is kept to
 local CLIENT = "local"
 local DAY = 86400
+local AT_ONCE = 0.001 -- seconds
 local MIB = 1048576
 local LOGS_MOST = 1000
 
@@ -19,10 +21,18 @@ local LOGS_MOST = 1000
 ---@field traffic string? of its ports, where they are not public
 ---@field runs table<integer, table> its processes, by number
 ---@field watchers table<string, table>
+---@field owner string? the name of the key that has made it
+---@field gateway codecell.Gateway that it is of
+---@field visitors integer requests to it that are being answered
 ---@field is_over boolean? it was killed
+---@field is_stopped boolean? because the gateway ends
+---@field was_told_to_pause boolean? it is paused, and not by its timeout
 ---@field given table what it was asked for
 local Record = {}
 Record.__index = Record
+
+-- Who waits for it is woken whenever something is told of any of them.
+record.news = { count = 0 }
 
 --- Make the record of a sandbox that was just created.
 ---@param sandbox codecell.Sandbox
@@ -31,8 +41,9 @@ Record.__index = Record
 ---@return codecell.GatewayRecord
 function record.new(sandbox, given)
   local self = setmetatable({ id = sandbox.id, sandbox = sandbox, given = given, runs = {},
-    watchers = {}, logs = {}, token = given.secure and answer.secret() or nil,
-    traffic = not given.is_public and answer.secret() or nil, started_at = os.time(),
+    watchers = {}, logs = {}, told = 0, measured = {}, owner = given.owner,
+    token = given.secure and answer.secret() or nil,
+    traffic = not given.is_public and answer.secret() or nil, started_at = core.time(),
     envs = { E2B_SANDBOX = "true", E2B_SANDBOX_ID = sandbox.id,
       E2B_TEMPLATE_ID = given.template } }, Record)
   sandbox:set_envs(self.envs)
@@ -63,18 +74,34 @@ function Record:log(level, message, about)
   if #self.logs >= LOGS_MOST then
     table.remove(self.logs, 1)
   end
-  self.logs[#self.logs + 1] = { at = os.time(), level = level, message = message,
-    fields = about or {} }
+  self.told = self.told + 1
+  self.logs[#self.logs + 1] = { number = self.told, at = core.time(), level = level,
+    message = message, fields = about or {} }
+  record.news.count = record.news.count + 1
+  reactor.wake(record.news)
+end
+
+--- Add what its sandbox tells.
+---@param event codecell.Event|codecell.InstallEvent
+function Record:hear(event)
+  if event.type == "refused" then
+    self:log("warn", event.message, { event = "refused", what = event.what, why = event.why,
+      allow = event.allow, times = ("%d"):format(event.times or 1) })
+  elseif event.type == "paused" then
+    self:log("info", "Sandbox paused at the end of its time")
+  elseif event.type == "install" then
+    self:log(event.success and "info" or "warn", event.message or event.command)
+  end
 end
 
 --- Let it end, or pause, so many seconds from now.
----@param seconds number
+---@param seconds number 0: at once
 ---@return true? done
 ---@return codecell.Error? err
 function Record:extend(seconds)
-  local ok, err = self.sandbox:set_timeout(math.min(seconds, DAY))
+  local ok, err = self.sandbox:set_timeout(math.max(math.min(seconds, DAY), AT_ONCE))
   if ok then
-    self.lifetime, self.ends_at = seconds, os.time() + seconds
+    self.lifetime, self.ends_at = seconds, core.time() + seconds
   end
   return ok, err
 end
@@ -98,7 +125,9 @@ function Record:pause(keeps_memory)
   local ok, err = self.sandbox:pause()
   if ok then
     ok, err = self.sandbox:set_timeout(DAY)
+    self.was_told_to_pause = true
     self:log("info", "Sandbox paused")
+    self.gateway:hear(self, "sandbox_paused")
   end
   return ok, err
 end
@@ -109,13 +138,18 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function Record:resume(seconds, keeps_memory)
-  if keeps_memory == false then
+  if keeps_memory == false or not self.was_told_to_pause and not self.given.pauses_memory then
     forget_processes(self)
   end
-  local ok, err = self.sandbox:resume()
+  local ok, err = self:extend(seconds) -- ahead: what resumes gets as much as it had last
   if ok then
+    ok, err = self.sandbox:resume()
+  end
+  if ok then
+    self.was_told_to_pause = nil
     ok, err = self:extend(seconds)
     self:log("info", "Sandbox resumed")
+    self.gateway:hear(self, "sandbox_resumed")
   end
   return ok, err
 end
@@ -123,6 +157,7 @@ end
 --- End it.
 function Record:kill()
   self.is_over = true
+  self:log("info", "Sandbox killed")
   self.sandbox:kill()
   self.sandbox:close()
   for _, watching in pairs(self.watchers) do
@@ -141,7 +176,7 @@ function Record:access()
     templateID = self.given.template, sandboxID = self.id, clientID = CLIENT,
     envdVersion = record.ENVD, envdAccessToken = self.token,
     trafficAccessToken = self.traffic or json.null, domain = self.given.domain or json.null,
-    alias = self.given.template,
+    alias = self.given.alias,
   }
 end
 
@@ -151,13 +186,13 @@ function Record:listed()
   local limits = self.sandbox:get_info().limits
   local cpu = limits.cpu.value > 0 and math.ceil(limits.cpu.value) or self.given.cpus
   return {
-    templateID = self.given.template, alias = self.given.template, sandboxID = self.id,
+    templateID = self.given.template, alias = self.given.alias, sandboxID = self.id,
     clientID = CLIENT, startedAt = shape.timestamp(self.started_at),
     endAt = shape.timestamp(self.ends_at), envdVersion = record.ENVD, cpuCount = cpu,
     memoryMB = math.floor(limits.memory.value / MIB),
     diskSizeMB = math.floor(limits.disk.value / MIB), metadata = self.given.metadata,
     state = self:is_paused() and "paused" or "running",
-    volumeMounts = codecell.json.list(),
+    volumeMounts = codecell.json.list(self.given.volumes or {}),
   }
 end
 

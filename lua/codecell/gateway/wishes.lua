@@ -2,16 +2,14 @@
 local create = require "codecell.create"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local naming = require "codecell.gateway.naming"
 local options = require "codecell.options"
+local reach = require "codecell.gateway.reach"
 local shape = require "codecell.e2b.shape"
-local store = require "codecell.template.store"
 
 local wishes = {}
 
-local EVERYTHING = "0.0.0.0/0"
 local LEAST, MOST = 15, 86400 -- seconds
--- The names of E2B's own templates: what every sandbox here has.
-local PLAIN = { base = true, ["code-interpreter-v1"] = true, ["code-interpreter-stateful"] = true }
 
 local function wrong(message)
   return nil, errors.new("invalid_argument", message)
@@ -31,132 +29,63 @@ function wishes.check(verb, given, rules)
   return wrong((tostring(problem):gsub("^[^:%s]+:%d+: ", "")))
 end
 
---- The template that is meant.
----@param value any
----@return string? id
----@return codecell.Error|string|nil template its name here, where it is one; after nil the error
-function wishes.template(value)
-  local name = shape.text(value)
-  local plain, tag = (name or ""):match("^(%w[%w._/-]*):?([%w._-]*)$")
-  if not plain or plain:find("..", 1, true) then
-    return wrong("templateID: the name of a template was expected")
-  elseif PLAIN[plain] and (tag == "" or tag == "default") then
-    return plain
-  end
-  local known = store.is_name(plain) and (store.read(plain)
-    or require("codecell.template").included(plain))
-  if not known or tag ~= "" and tag ~= "default" then
-    return nil, errors.new("not_found", ("template '%s' not found"):format(name))
-  end
-  return plain, plain
-end
-
-local function strings(value)
-  local list = {}
-  for i, one in ipairs(shape.table(value) or {}) do
-    if type(one) ~= "string" then
-      return nil
-    end
-    list[i] = one
-  end
-  return list
-end
-
-local function headers_of(rule)
-  local first = shape.table((shape.table(rule) or {})[1]) or {}
-  return shape.texts((shape.table(first.transform) or {}).headers)
-end
-
--- `${e2b...}` is filled in by nobody here, and goes out to nobody.
-local function rules_of(given)
-  local rules = {}
-  for host, rule in pairs(shape.table(given) or {}) do
-    rules[host] = { headers = headers_of(rule) }
-    for _, value in pairs(rules[host].headers) do
-      if value:find("${e2b.", 1, true) then
-        return wrong("network.rules: secrets and identity tokens are not kept here")
-      end
-    end
-  end
-  return rules
-end
-
-local function has(list, wanted)
-  for _, one in ipairs(list) do
-    if one == wanted then
-      return true
-    end
-  end
-  return false
-end
-
---- What may be reached, as our `network`.
----@param internet any
----@param given table
----@return string|table|nil network
----@return codecell.Error? err kind "invalid_argument"
-function wishes.network(internet, given)
-  local allow, deny = strings(given.allowOut), strings(given.denyOut)
-  local rules, err = rules_of(given.rules)
-  if not allow or not deny then
-    return wrong("network: lists of addresses and names were expected")
-  elseif not rules then
-    return nil, err
-  elseif shape.table(given.egressProxy) then
-    return wrong("network.egressProxy is not supported here")
-  end
-  for _, one in ipairs(deny) do
-    if not one:find("^[%d.]+/?%d*$") and not one:find(":", 1, true) then
-      return wrong(("network.denyOut: %s is no address"):format(one))
-    end
-  end
-  local closed = internet == false or has(deny, EVERYTHING)
-  if not closed and #deny == 0 then
-    return next(rules) and wrong("network.rules need allowOut here") or "open"
-  elseif not closed then
-    return wrong("network.denyOut: only 0.0.0.0/0 is supported here")
-  end
-  for host in pairs(rules) do
-    if not has(allow, host) then
-      allow[#allow + 1] = host
-    end
-  end
-  local wanted = { allow = allow, rules = next(rules) and rules or nil }
-  return wishes.check("network", { network = wanted }, { network = create.options.network })
-    and wanted
-end
-
 --- A number of seconds.
 ---@param value any
----@param default number?
+---@param about {default: number?, may_be_none: boolean?, most: number?} may_be_none: 0 is a time as
+---well; most: default 24 hours
 ---@return number? seconds
 ---@return codecell.Error? err kind "invalid_argument"
-function wishes.timeout(value, default)
+function wishes.timeout(value, about)
+  local default, most = about.default, about.most or MOST
   if value == nil or value == json.null then
-    value = default
+    value = default and math.min(default, most)
   end
   local seconds = shape.number(value)
-  if not seconds or seconds <= 0 then
-    return wrong("timeout: a number of seconds above 0 was expected")
-  elseif seconds > MOST then
-    return wrong(("timeout cannot be greater than %d hours"):format(MOST / 3600))
+  if not seconds or seconds < 0 or seconds == 0 and not about.may_be_none then
+    return wrong(("timeout: a number of seconds %s was expected"):format(
+      about.may_be_none and "from 0 on" or "above 0"))
+  elseif seconds > most then
+    local is_hours = most % 3600 == 0
+    return wrong(("timeout cannot be greater than %d %s"):format(is_hours and most / 3600 or most,
+      is_hours and "hours" or "seconds"))
   end
   return seconds
 end
 
-local UNKNOWN = { "mcp", "iam" }
+local function resumes(body)
+  return (shape.table(body.autoResume) or {}).enabled == true
+end
 
 local function check_combination(body, network)
   if body.autoPauseMemory == false and body.autoPause ~= true then
     return wrong("autoPauseMemory: false needs autoPause")
+  elseif body.autoPauseMemory == false and resumes(body) then
+    return wrong("autoPauseMemory: false and autoResume exclude each other")
   elseif network.allowPublicTraffic == false and body.secure ~= true then
     return wrong("network.allowPublicTraffic: false needs secure")
-  elseif #(shape.table(body.volumeMounts) or {}) > 0 then
-    return wrong("volumeMounts: volumes are not kept here")
+  elseif next(shape.table((shape.table(body.iam) or {}).tokens) or {}) ~= nil then
+    return wrong("iam: nobody signs tokens of an identity here; leave it out")
+  end -- `mcp` is nothing for us to do: its client runs the program by itself
+  return true
+end
+
+local TYPES = { secure = "boolean", allow_internet_access = "boolean", autoPause = "boolean",
+  autoPauseMemory = "boolean", autoResume = "table", network = "table", metadata = "table",
+  envVars = "table", volumeMounts = "table", mcp = "table", iam = "table" }
+
+local function check_types(body)
+  for name, kind in pairs(TYPES) do
+    local value = body[name]
+    if value ~= nil and value ~= json.null and type(value) ~= kind then
+      return wrong(("%s: %s was expected"):format(name,
+        kind == "table" and "an object or a list" or "a " .. kind))
+    end
   end
-  for _, name in ipairs(UNKNOWN) do
-    if shape.table(body[name]) then
-      return wrong(name .. " is not supported here")
+  for _, name in ipairs({ "metadata", "envVars" }) do
+    for key, value in pairs(shape.table(body[name]) or {}) do
+      if type(value) ~= "string" or type(key) ~= "string" then
+        return wrong(("%s: %s: a text was expected"):format(name, tostring(key)))
+      end
     end
   end
   return true
@@ -165,36 +94,43 @@ end
 --- All that a request to create one wants.
 ---@param body table
 ---@param lifetime number? seconds, where it names none; default 15
+---@param most number? seconds that it may be
 ---@return table? given for the record
 ---@return table|codecell.Error options of create; or err
-function wishes.read(body, lifetime)
-  local template, name = wishes.template(body.templateID)
-  local timeout, network, ok, err
+function wishes.read(body, lifetime, most)
+  local template, err = naming.find(body.templateID)
+  local timeout, network, ok
   local lists = shape.table(body.network) or {}
-  err = name
   if template then
-    timeout, err = wishes.timeout(body.timeout, lifetime or LEAST)
+    timeout, err = wishes.timeout(body.timeout, { default = lifetime or LEAST, most = most })
   end
   if timeout then
+    ok, err = check_types(body)
+  end
+  if ok then
     ok, err = check_combination(body, lists)
   end
   if ok then
-    network, err = wishes.network(body.allow_internet_access, lists)
+    network, err = reach.read(body.allow_internet_access, lists)
   end
   if not network then
     return nil, err
   end
-  local resume = shape.table(body.autoResume) or {}
-  local wanted = { timeout = timeout, network = network, template = name,
+  local wanted = { timeout = timeout, network = network, template = template.stored,
     envs = shape.texts(body.envVars), metadata = shape.texts(body.metadata),
     on_timeout = body.autoPause == true and "pause" or nil }
   ok, err = wishes.check("create", wanted, create.options)
   if not ok then
     return nil, err
   end
-  return { template = template, timeout = timeout, envs = wanted.envs,
+  local about = template.about or {}
+  wanted.limits = about.memory and { memory = about.memory }
+  return { template = template.id, alias = template.name,
+    template_owner = about.public == false and about.owner or nil, start = about.start,
+    ready = about.ready, timeout = timeout, envs = wanted.envs,
     metadata = wanted.metadata, secure = body.secure == true,
-    auto_pause = body.autoPause == true, auto_resume = resume.enabled == true,
+    auto_pause = body.autoPause == true, pauses_memory = body.autoPauseMemory ~= false,
+    auto_resume = resumes(body),
     is_public = lists.allowPublicTraffic ~= false, network = shape.table(body.network),
     mask = shape.text(lists.maskRequestHost),
     internet = body.allow_internet_access ~= false }, wanted

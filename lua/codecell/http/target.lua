@@ -1,6 +1,7 @@
 --- What is asked of a server: checked, and taken apart.
 local fields = require "codecell.http.fields"
 local options = require "codecell.options"
+local urls = require "codecell.http.url"
 
 local target = {}
 
@@ -14,6 +15,7 @@ local REQUEST = {
   length = { type = "integer" },
   timeout = { type = "number", above = 0 },
   idle = { type = "number", above = 0 },
+  upgrade = { type = "name" },
   redirects = { type = "integer", most = 20 },
 }
 
@@ -33,6 +35,8 @@ local OURS = { host = true, ["content-length"] = true, expect = true }
 ---@field timeout number? seconds until the head of the answer has come, after the server has taken
 ---the last piece of the body; default 60
 ---@field idle number? seconds that its body may be silent; default 60
+---@field upgrade string? the protocol that the connection may go on in: if the answer is 101 then
+---`body` is what is said in it, and that of the answer is what is heard
 ---@field redirects integer? how many are followed; default 0: the answer is the redirect
 
 local function split(url)
@@ -90,6 +94,12 @@ function target.prepare(given, level)
   found.method, found.body, found.length = method, body, length
   found.headers = fields.check("request: headers", given.headers, level + 1)
   found.lines = lines(found.headers, level + 1)
+  if given.upgrade then -- and what is sent then is no body of HTTP
+    found.upgrade = true
+    found.lines[#found.lines + 1] = "Connection: Upgrade"
+    found.lines[#found.lines + 1] = "Upgrade: " .. given.upgrade
+    found.lines[#found.lines + 1] = "Transfer-Encoding:"
+  end
   if given.host then
     found.lines[#found.lines + 1] = "Host: " .. given.host
   end
@@ -100,19 +110,6 @@ local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 -- What was said to one server is not said to another.
 local PRIVATE = { authorization = true, cookie = true }
 
-local function resolve(from, location)
-  if location:find("^%a[%w+.-]*:") then
-    return location
-  elseif location:sub(1, 2) == "//" then
-    return from.origin:match("^%a+:") .. location
-  elseif location:sub(1, 1) == "/" then
-    return from.origin .. location
-  end
-  local path = from.path:match("^[^?]*")
-  return from.origin .. (location:sub(1, 1) == "?" and path .. location
-    or path:match("^(.*/)") .. location)
-end
-
 --- The request that a redirect asks for.
 ---@param last table the target of the request that was answered
 ---@param response codecell.HttpResponse
@@ -122,7 +119,8 @@ function target.follow(last, response)
   if not location then
     return nil
   end
-  local next_target = split((resolve(last, location):gsub("#.*$", "")))
+  local url = urls.resolve(last.origin .. last.path, location)
+  local next_target = url and split(url)
   local keeps_method = response.status == 307 or response.status == 308
   if not next_target or last.tls and not next_target.tls
     or keeps_method and type(last.body) == "function" then

@@ -1,28 +1,16 @@
 --- Files that are nowhere: the paths and bytes of a sandbox of the backend mock.
 local errors = require "codecell.errors"
+local home = require "codecell.home"
 
 local files = {}
-
-local HOME = "/home/user"
-
-local function absolute(path)
-  if path == "~" or path == "." then
-    return HOME
-  end
-  path = path:gsub("^~/", HOME .. "/")
-  if path:sub(1, 1) ~= "/" then
-    path = HOME .. "/" .. path:gsub("^%./", "")
-  end
-  return path == "/" and path or (path:gsub("/+$", ""))
-end
 
 ---@class codecell.MockFiles: table<string, string|true> bytes of a file; true: a directory
 ---@param given table<string, string>? by path
 ---@return table<string, string|boolean>
 function files.new(given)
-  local all = { ["/"] = true, ["/home"] = true, [HOME] = true, ["/tmp"] = true }
+  local all = { ["/"] = true, ["/home"] = true, [home.folder] = true, ["/tmp"] = true }
   for path, data in pairs(given or {}) do
-    files.put(all, absolute(path), data)
+    files.put(all, home.absolute(path), data)
   end
   return all
 end
@@ -57,7 +45,7 @@ end
 local asked = {}
 
 function asked.stat(all, what, path)
-  path = absolute(path)
+  path = home.absolute(path)
   if all[path] == nil then
     return missing(what)
   end
@@ -65,7 +53,7 @@ function asked.stat(all, what, path)
 end
 
 function asked.read(all, what, path, offset, length)
-  local data = all[absolute(path)]
+  local data = all[home.absolute(path)]
   if data == nil then
     return missing(what)
   elseif data == true then
@@ -75,7 +63,7 @@ function asked.read(all, what, path, offset, length)
 end
 
 function asked.write(all, what, path, data)
-  path = absolute(path)
+  path = home.absolute(path)
   if type(data) ~= "string" then
     data = data:read(data:size()) or ""
   end
@@ -87,7 +75,7 @@ function asked.write(all, what, path, data)
 end
 
 function asked.mkdir(all, what, path)
-  path = absolute(path)
+  path = home.absolute(path)
   if all[path] ~= nil then
     return nil, errors.new("already_exists", what .. ": File exists")
   end
@@ -107,7 +95,7 @@ local function below(all, path)
 end
 
 function asked.remove(all, what, path)
-  path = absolute(path)
+  path = home.absolute(path)
   if all[path] == nil then
     return missing(what)
   end
@@ -119,7 +107,7 @@ function asked.remove(all, what, path)
 end
 
 function asked.rename(all, what, old, new)
-  old, new = absolute(old), absolute(new)
+  old, new = home.absolute(old), home.absolute(new)
   if all[old] == nil then
     return missing(what)
   end
@@ -133,7 +121,7 @@ function asked.rename(all, what, old, new)
 end
 
 function asked.list(all, what, path, depth)
-  path = absolute(path)
+  path = home.absolute(path)
   if all[path] == nil then
     return missing(what)
   elseif all[path] ~= true then

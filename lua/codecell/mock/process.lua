@@ -26,8 +26,8 @@ function process.new(sandbox, answer)
   end
   local status = { code = answer.code or 0, signal = answer.signal or 0,
     out_of_memory = answer.out_of_memory == true }
-  return setmetatable({ _sandbox = sandbox, _outputs = outputs, _status = status, _number = last },
-    Process)
+  return setmetatable({ _sandbox = sandbox, _outputs = outputs, _status = status, _number = last,
+    _mock = true, _timed_out = answer.timed_out == true }, Process)
 end
 
 function Process:_closed()

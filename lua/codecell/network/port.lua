@@ -1,4 +1,5 @@
 --- Ports of a sandbox, seen from this machine.
+local core = require "codecell.core"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -19,7 +20,7 @@ function knock.wait(self, port, timeout)
     if connection then
       connection:close()
       return true
-    elseif err.errno ~= 111 then -- anything but a refused connection
+    elseif err.errno ~= core.errno.ECONNREFUSED then
       return nil, err
     end
     local again = wait.earlier(deadline, reactor.now() + POLL)

@@ -5,6 +5,7 @@ local cache = require "codecell.packages.cache"
 local errors = require "codecell.errors"
 local managers = require "codecell.packages.managers"
 local reactor = require "codecell.reactor"
+local tail = require "codecell.process.tail"
 
 local builder = {}
 
@@ -60,24 +61,8 @@ local function give_files(sandbox, build)
   return sandbox.files:make_dir(managers.given) ~= nil
 end
 
--- The last of what comes, in the order in which it came.
-local function tail()
-  local kept, size = {}, 0
-  local function add(chunk)
-    kept[#kept + 1] = chunk
-    size = size + #chunk
-    if size > 2 * LOG_MOST then
-      local text = table.concat(kept):sub(-LOG_MOST)
-      kept, size = { text }, #text
-    end
-  end
-  return add, function()
-    return (table.concat(kept):sub(-LOG_MOST))
-  end
-end
-
 local function run(sandbox, build)
-  local add, text = tail()
+  local add, text = tail(LOG_MOST)
   local argv = build.manager.command(build.way, build.request, build.root)
   local result, err = sandbox.commands:run(argv,
     { timeout = build.timeout, cwd = "/home/user", on_stdout = add, on_stderr = add })

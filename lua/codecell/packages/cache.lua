@@ -7,6 +7,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local xdg = require "codecell.xdg"
 
 local cache = {}
 
@@ -23,14 +24,10 @@ function cache.set_most(bytes)
 end
 
 local function folder()
-  local base = os.getenv("XDG_CACHE_HOME")
-  if not base or base:sub(1, 1) ~= "/" then
-    local home = os.getenv("HOME")
-    if not home or home:sub(1, 1) ~= "/" then
-      return nil, errors.new("unavailable",
-        "packages: no folder to keep them in; set XDG_CACHE_HOME or HOME to an absolute path")
-    end
-    base = home .. "/.cache"
+  local base = xdg("XDG_CACHE_HOME", ".cache")
+  if not base then
+    return nil, errors.new("unavailable",
+      "packages: no folder to keep them in; set XDG_CACHE_HOME or HOME to an absolute path")
   end
   return base .. "/codecell/packages"
 end

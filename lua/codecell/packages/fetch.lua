@@ -1,6 +1,7 @@
 --- Getting things from an index, which may be hostile: where it may send us, how much it may say.
 local errors = require "codecell.errors"
 local http = require "codecell.http"
+local urls = require "codecell.http.url"
 
 local fetch = {}
 
@@ -19,47 +20,6 @@ local function public_client()
     end
   end
   return public
-end
-
--- A path without "." and "..", which lead to where they say and not above the root.
-local function plain_path(path)
-  local before, rest = path:match("^([^?]*)(.*)$")
-  local parts = {}
-  for part in (before:sub(2) .. "/"):gmatch("(.-)/") do
-    if part == ".." then
-      parts[#parts] = nil
-    elseif part ~= "." then
-      parts[#parts + 1] = part
-    end
-  end
-  if before:find("/%.%.?$") then
-    parts[#parts + 1] = ""
-  end
-  return "/" .. table.concat(parts, "/") .. rest
-end
-
---- An address that a document at `base` names, without its fragment; nil: none that can be asked.
----@param base string address of the document
----@param text string
----@return string? url
-function fetch.resolve(base, text)
-  local origin, path = base:match("^(%a+://[^/?#]+)([^?#]*)")
-  text = text:gsub("#.*$", "")
-  if text:find("^%a[%w+.-]*:") then
-    path = text
-  elseif text:sub(1, 2) == "//" then
-    path = origin:match("^%a+:") .. text
-  elseif text:sub(1, 1) == "/" then
-    path = origin .. text
-  else
-    path = origin .. (path:match("^(.*/)") or "/") .. text
-  end
-  local authority = path:lower():match("^https?://([^/?#]+)")
-  if not authority or authority:find("@", 1, true) or path:find("[%c%s\127-\255]") then
-    return nil
-  end
-  local where, rest = path:match("^(%a+://[^/?]+)(.*)$")
-  return where .. (rest:sub(1, 1) == "/" and plain_path(rest) or "/" .. rest)
 end
 
 local function origin_of(url)
@@ -114,7 +74,7 @@ function fetch.get(source, url, headers)
       return nil, errors.new("unavailable",
         ("%s answers with status %d"):format(origin_of(url), status))
     end
-    url = fetch.resolve(url, location)
+    url = urls.resolve(url, location)
     if not url then
       return nil, errors.new("protocol",
         ("%s leads to an address that is none"):format(source.origin))

@@ -5,6 +5,7 @@ local errors = require "codecell.errors"
 local fetch = require "codecell.packages.fetch"
 local json = require "codecell.json"
 local names = require "codecell.packages.names"
+local urls = require "codecell.http.url"
 
 local pypi = {}
 
@@ -40,15 +41,9 @@ local function plain(text)
   return text
 end
 
-local function decode(text)
-  return (text:gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
-end
-
 -- The name of the file that an address ends in, if it can be one.
 local function file_name(url)
-  local name = decode(url:match("^[^?#]*"):match("[^/]*$"))
+  local name = urls.decode(url:match("^[^?#]*"):match("[^/]*$"))
   if name:find("^%w[%w._+!-]*$") and #name <= 255 then
     for _, suffix in ipairs(SUFFIXES) do
       if name:sub(-#suffix) == suffix then
@@ -114,7 +109,7 @@ local function read_html(page, text, base)
     local href = found.href
     if href then
       add(page, {
-        url = fetch.resolve(base, href), sha256 = digest(href:match("#sha256=(%x+)")),
+        url = urls.resolve(base, href), sha256 = digest(href:match("#sha256=(%x+)")),
         requires = found["data-requires-python"], yanked = found["data-yanked"],
         metadata = metadata_of(found["data-core-metadata"])
           or metadata_of(found["data-dist-info-metadata"]),
@@ -147,7 +142,7 @@ local function read_json(page, text, base)
     local hashes = type(file) == "table" and type(file.hashes) == "table" and file.hashes or {}
     if type(file) == "table" and text_of(file.url) then
       add(page, {
-        url = fetch.resolve(base, file.url), sha256 = digest(text_of(hashes.sha256)),
+        url = urls.resolve(base, file.url), sha256 = digest(text_of(hashes.sha256)),
         requires = text_of(file["requires-python"]),
         yanked = text_of(file.yanked) or file.yanked == true and "" or nil,
         metadata = metadata_in(file["core-metadata"]) or metadata_in(file["dist-info-metadata"]),

@@ -3,6 +3,7 @@
 --- what is overlooked is an address that the sandbox cannot reach.
 local base64 = require "codecell.base64"
 local fetch = require "codecell.packages.fetch"
+local urls = require "codecell.http.url"
 
 local registry = {}
 
@@ -54,7 +55,7 @@ end
 -- One "dist" object: its file, and the text with the address at which we have it.
 local function take(document, part, base, name)
   local address = part:match('"tarball"%s*:%s*"([^"]*)"')
-  local url = address and fetch.resolve(base, (address:gsub("\\/", "/")))
+  local url = address and urls.resolve(base, (address:gsub("\\/", "/")))
   local file = url and file_name(url, name)
   if not file then
     return nil

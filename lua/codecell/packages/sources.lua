@@ -2,6 +2,7 @@
 --- who asks. That stays on this machine: no sandbox sees it, no log, and no name of a layer.
 local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
+local urls = require "codecell.http.url"
 
 local sources = {}
 
@@ -16,12 +17,6 @@ local CONFIGURATION_MOST = 2 ^ 20 -- bytes
 ---@field authorization string? value of that header, for this origin alone
 ---@field trusted table<string, true> other origins that may be anywhere, as this one; what else it
 ---names must be public
-
-local function decode(text)
-  return (text:gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
-end
 
 -- "https://user:password@name/path" without what proves who asks, and that as a header.
 local function split(text)
@@ -43,7 +38,7 @@ local function split(text)
   end
   return { url = origin .. path, origin = origin,
     trusted = FILES[origin] and { [FILES[origin]] = true } or {},
-    authorization = user and "Basic " .. base64.encode(decode(user)) or nil }
+    authorization = user and "Basic " .. base64.encode(urls.decode(user)) or nil }
 end
 
 local function trust(source, hosts)

@@ -11,7 +11,7 @@ local project = require "codecell.project"
 
 local apply = {}
 
-local EEXIST, ENOTEMPTY = 17, 39
+local EEXIST, ENOTEMPTY = core.errno.EEXIST, core.errno.ENOTEMPTY
 
 local function refuse(kind, change, text, hint)
   local path = project.printable(change.path)

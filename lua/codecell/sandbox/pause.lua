@@ -4,14 +4,15 @@
 --- still answers for its files, and ends at its own deadline, which goes on. With `on_timeout =
 --- "pause"` it is paused at its deadline, by itself, and has no deadline until it is resumed. Who
 --- waits for it then is told so: nobody else may be there to resume it.
+local core = require "codecell.core"
 local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 
 local STOP, CONTINUE = 19, 18
-local ESRCH = 3 -- nothing runs that could be stopped
-local EBUSY = 16 -- its processes wake each other up
+local ESRCH = core.errno.ESRCH -- nothing runs that could be stopped
+local EBUSY = core.errno.EBUSY -- its processes wake each other up
 local LEAST = 1 -- seconds: how often a wait looks again meanwhile
 
 local pause = {}

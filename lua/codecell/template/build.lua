@@ -7,6 +7,7 @@ local keep = require "codecell.template.keep"
 local languages = require "codecell.languages"
 local mark = require "codecell.template.mark"
 local store = require "codecell.template.store"
+local tail = require "codecell.process.tail"
 local template = require "codecell.template"
 
 local build = {}
@@ -90,12 +91,16 @@ local TEXTS = {
   npm = function(step) return "npm " .. table.concat(step.packages, " ") end,
   python = function(step) return "python " .. table.concat(step.packages, " ") end,
   run = function(step) return "RUN " .. words(step.command) end,
+  start = function(step) return "start " .. (step.command or step.ready) end,
+  unpack = function(step) return ("COPY %s %s"):format(step.from, step.to) end,
   workdir = function(step) return "WORKDIR " .. step.path end,
 }
 
 local function text_of(step)
   return (TEXTS[step.kind](step):gsub("%c", " "))
 end
+
+build.text_of = text_of
 
 -- What the options and the file ask for, in order.
 local function plan(given)
@@ -131,8 +136,11 @@ local function plan(given)
   return steps, given.from or described.from
 end
 
--- What it is built from: a template, a root folder, or a folder with files.
-local function find_base(from)
+--- What it is built from: a template, a root folder, or a folder with files.
+---@param from string? nil: the programs of this machine, and an empty home
+---@return table? base for `build.perform`
+---@return codecell.Error? err
+function build.base(from)
   if not from then
     return { about = {} }
   end
@@ -164,18 +172,6 @@ end
 
 -- ---- doing it ----
 
--- The end of what a step says, in whole lines.
-local function tail()
-  local text = ""
-  return function(piece)
-    text = text .. piece
-    if #text > 2 * OUTPUT_MOST then
-      text = text:sub(-OUTPUT_MOST)
-    end
-    return text
-  end
-end
-
 local steps = {}
 
 local function absolute(state, path)
@@ -192,6 +188,13 @@ end
 
 function steps.workdir(state, step)
   state.cwd = absolute(state, step.path):gsub("/+", "/"):gsub("(.)/$", "%1")
+  local there = state.sandbox.files:get_info(state.cwd)
+  if there and there.type == "dir" then
+    return true
+  elseif (state.cwd .. "/"):sub(1, #HOME + 1) ~= HOME .. "/" then
+    return nil, errors.new("invalid_argument",
+      ("%s: a template keeps what lies below %s, and no other folders"):format(state.cwd, HOME))
+  end
   local made, err = state.sandbox.files:make_dir(state.cwd)
   return made ~= nil or nil, err
 end
@@ -244,15 +247,23 @@ end
 
 steps.python, steps.npm = install("python"), install("javascript")
 
+-- What these need is another file's.
+function steps.unpack(state, step)
+  return require("codecell.template.unpack").lay_out(state, step)
+end
+
+function steps.start(state, step)
+  return require("codecell.template.start").begin(state.sandbox, step, state.cwd, state.said)
+end
+
 local function do_steps(state, list, given)
   for i, step in ipairs(list) do
     if given.on_step then
       given.on_step(i, #list, text_of(step))
     end
-    local add = tail()
-    local output = ""
+    local add, output = tail(OUTPUT_MOST)
     function state.said(text)
-      output = add(text)
+      add(text)
       if given.on_output then
         given.on_output(text)
       end
@@ -261,7 +272,7 @@ local function do_steps(state, list, given)
     if not ok then
       err.message = ("build %s: step %d of %d, %s: %s"):format(state.name, i, #list,
         text_of(step), err.message)
-      err.step, err.output = i, output:sub(-OUTPUT_MOST)
+      err.step, err.output = i, output()
       return nil, err
     end
   end
@@ -289,12 +300,16 @@ local function describe(state, base, list, given)
   for i, step in ipairs(list) do
     texts[i] = text_of(step)
   end
-  return {
+  local about = {
     kind = "template", description = given.description, root = base.about.root, envs = state.envs,
     cwd = state.cwd ~= HOME and state.cwd or nil, imports = given.imports, from = base.from,
     steps = texts, packages = state.packages, interpreters = interpreters(state.sandbox),
     indexes = type(given.packages) == "table" and given.packages or nil,
   }
+  for key, value in pairs(given.about or {}) do
+    about[key] = value
+  end
+  return about
 end
 
 local function work(state, base, list, given)
@@ -340,6 +355,40 @@ local function describe_included(name, given)
   return complete
 end
 
+--- Do the steps in a sandbox of their own, and keep its home.
+---@param name string
+---@param list table[] steps: `kind`, and what that kind needs
+---@param base table of `build.base`
+---@param given table the options of the build, checked; `about`: what else is to be said of it
+---@return table? about as the store has it
+---@return codecell.Error? err
+function build.perform(name, list, base, given)
+  local limits = {}
+  for key, value in pairs(LIMITS) do
+    limits[key] = value
+  end
+  for key, value in pairs(given.limits or {}) do
+    limits[key] = value
+  end
+  local timeout = given.timeout or TIMEOUT
+  local sandbox, err = create.create({ template = base.template, limits = limits,
+    timeout = timeout, network = given.network,
+    packages = given.packages == nil or given.packages, name = "build " .. name })
+  if not sandbox then
+    return nil, err
+  end
+  local envs = {}
+  for key, value in pairs(base.about.envs or {}) do
+    envs[key] = value
+  end
+  local state = { name = name, sandbox = sandbox, envs = envs, packages = {}, timeout = timeout,
+    cwd = base.about.cwd or HOME }
+  local about
+  about, err = work(state, base, list, given)
+  sandbox:close()
+  return about, err
+end
+
 --- See `codecell.template.build`.
 ---@param name string
 ---@param given table?
@@ -359,40 +408,14 @@ function build.build(name, given)
   end
   given = describe_included(name, given)
   local list, from = plan(given)
-  local base, err
-  if list then
-    base, err = find_base(from)
-  else
-    err = from
+  if not list then
+    return nil, from
   end
+  local base, err = build.base(from)
   if not base then
     return nil, err
   end
-  local limits = {}
-  for key, value in pairs(LIMITS) do
-    limits[key] = value
-  end
-  for key, value in pairs(given.limits or {}) do
-    limits[key] = value
-  end
-  local timeout = given.timeout or TIMEOUT
-  local sandbox
-  sandbox, err = create.create({ template = base.template, limits = limits, timeout = timeout,
-    network = given.network, packages = given.packages == nil or given.packages,
-    name = "build " .. name })
-  if not sandbox then
-    return nil, err
-  end
-  local envs = {}
-  for key, value in pairs(base.about.envs or {}) do
-    envs[key] = value
-  end
-  local state = { name = name, sandbox = sandbox, envs = envs, packages = {}, timeout = timeout,
-    cwd = base.about.cwd or HOME }
-  local about
-  about, err = work(state, base, list, given)
-  sandbox:close()
-  return about, err
+  return build.perform(name, list, base, given)
 end
 
 return build

@@ -8,6 +8,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local nearest = require "codecell.nearest"
+local xdg = require "codecell.xdg"
 
 local store = {}
 
@@ -15,27 +16,24 @@ local FORMAT = 1
 local ABOUT_MOST = 1024 * 1024 -- bytes of a template.json
 local ATTEMPTS = 10 -- while others replace and remove the same one
 
---- What a template may be called.
+--- What a template may be called: a name, and behind ":" the tag of one build of it.
 ---@param name string
 ---@return boolean
 function store.is_name(name)
-  return #name <= 64 and name:find("^%w[%w._-]*$") ~= nil
-end
-
-local function set(name)
-  local value = os.getenv(name)
-  return value ~= "" and value or nil
+  local plain, tag = name:match("^(%w[%w._-]*):?(.*)$")
+  return plain ~= nil and #plain <= 64 and #tag <= 128
+    and (tag:find("^%w[%w._-]*$") ~= nil or tag == "" and name:sub(-1) ~= ":")
 end
 
 --- The folder of all templates, which need not be there yet.
 ---@return string? folder
 ---@return codecell.Error? err kind "invalid_argument": the environment names none
 function store.folder()
-  local home = set("CODECELL_HOME")
-  if not home and core.uid() == 0 then
+  local home = os.getenv("CODECELL_HOME")
+  if (not home or home == "") and core.uid() == 0 then
     home = "/var/lib/codecell"
-  elseif not home then
-    local data = set("XDG_DATA_HOME") or set("HOME") and os.getenv("HOME") .. "/.local/share"
+  elseif not home or home == "" then
+    local data = xdg("XDG_DATA_HOME", ".local/share")
     home = data and data .. "/codecell"
   end
   if not home or home:sub(1, 1) ~= "/" then
@@ -107,21 +105,32 @@ local function is_number(value)
   return type(value) == "number" and value >= 0 and value < 2 ^ 53
 end
 
+local function is_text(value)
+  return type(value) == "string"
+end
+
 -- What each field may be, where it may be missing.
 local FIELDS = {
-  cwd = function(value) return type(value) == "string" end,
-  description = function(value) return type(value) == "string" end,
+  build = is_text,
+  cpus = is_number,
+  cwd = is_text,
+  description = is_text,
   envs = is_texts,
   from = is_origin,
   imports = is_list,
   indexes = function(value) return type(value) == "table" end,
   interpreters = is_texts,
+  memory = is_number,
+  owner = is_text,
   packages = function(value)
     return type(value) == "table" and is_list(value.python) and is_list(value.javascript)
   end,
+  public = function(value) return type(value) == "boolean" end,
+  ready = is_text,
   root = function(value) return type(value) == "string" and value:sub(1, 1) == "/" end,
+  start = is_text,
   steps = is_list,
-  title = function(value) return type(value) == "string" end,
+  title = is_text,
 }
 
 local function is_about(about, name)
@@ -399,6 +408,30 @@ function store.commit(draft, about)
     return nil, explain(err)
   end
   return true
+end
+
+--- Change what is said of one, and not its files.
+---@param name string
+---@param change fun(about: table)
+---@return table? about nil without an error: there is none
+---@return codecell.Error? err
+function store.rewrite(name, change)
+  local held, err = store.hold(name)
+  if not held then
+    return nil, err
+  end
+  local folder = store.folder()
+  local about = read_about(folder, name)
+  local ok = about and about.id == held.id
+  if ok then
+    about.home = nil
+    change(about)
+    ok, err = write_about({ folder = folder, name = name, id = about.id }, about)
+  else
+    err = errors.new("unavailable", ("template %s: it is being replaced"):format(name))
+  end
+  held.lock:close()
+  return ok and about or nil, err
 end
 
 --- Nothing is to be left of it.

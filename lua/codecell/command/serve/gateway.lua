@@ -1,105 +1,141 @@
 --- E2B's API on a port: what `codecell serve` is without --unix.
-local answers = require "codecell.gateway.answer"
+local address = require "codecell.command.serve.address"
 local codecell = require "codecell"
 local command = require "codecell.command"
+local core = require "codecell.core"
 local gateway = require "codecell.gateway"
-local json = require "codecell.json"
+local holding = require "codecell.gateway.holding"
 local plane = require "codecell.e2b.plane"
-local reactor = require "codecell.reactor"
 local server = require "codecell.server"
-local shape = require "codecell.e2b.shape"
-local wait = require "codecell.wait"
+local settings = require "codecell.command.serve.settings"
+local volumes = require "codecell.gateway.volumes"
+local terminal = require "codecell.command.terminal"
 
 local serve = {}
-
-local servers = {} -- while the program runs
 
 local PORT = 3000
 local IDLE = 600 -- seconds that a client may be silent
 local CONNECTIONS = 4096
+local SHARE = 4 -- of the descriptors there are, one in so many is for a client
 local SWEEP = 5 -- seconds between two looks at what has ended
+local GRACE = 10 -- seconds that requests may take once it is to end
+local FAREWELL = 2 -- seconds for those who listen to what ends with it
+local LAST_ROUNDS = 5 -- for the last bytes on their way
 local DEBUG_PORTS = { plane.ENVD, plane.CODE } -- of the SDKs' debug mode, besides 3000
 
-local function problem_of(options)
-  local port = options.port or tostring(PORT)
-  if not port:find("^%d+$") or tonumber(port) > 65535 then
-    return "--port: a number from 0 to 65535"
-  elseif options["api-key"] and options["no-auth"] then
-    return "give --api-key or --no-auth, not both"
-  elseif options.network and options.network ~= "none" then
-    return "--network: none"
-  end
-end
-
--- The key that clients need, and whether it is a new one.
-local function key_of(options)
-  if options["no-auth"] then
-    return nil, false
-  end
-  local known = options["api-key"] or os.getenv("E2B_API_KEY")
-  if known and known ~= "" then
-    return known, false
-  end
-  return "e2b_" .. answers.secret():sub(1, 40), true
-end
-
--- Paths and times, and no query: signatures stand there.
-local function log(request, began)
-  io.stderr:write(json.encode({
-    time = shape.timestamp(os.time()), method = request.method, path = request.path,
-    sandbox = request.headers["e2b-sandbox-id"], status = request.status,
-    seconds = reactor.now() - began,
-    left = request:is_left() or nil,
-  }), "\n")
-end
-
-local function give_up(request, problem)
-  io.stderr:write("codecell serve: ", request.method, " ", request.path, ": ", tostring(problem),
-    "\n")
-  if not request.has_started and not request:is_left() then
-    answers.failure(request, 500, "the gateway has failed; what it says tells more")
-  else
-    request:abort()
-  end
+local function complain(text)
+  io.stderr:write("codecell serve: ", text, "\n")
 end
 
 -- Answer at a port; what comes there may all be for one place of one sandbox.
-local function listen(options, answering, port, place)
-  local made, err = server.new(function(request)
-    local began = reactor.now()
-    local ok, problem = wait.call(answering.answer, answering, request, place)
-    if not ok then -- of this request alone: the sandboxes of others go on
-      give_up(request, problem)
-    end
-    if options.log then
-      log(request, began)
-    end
-  end, { idle = IDLE, connections = CONNECTIONS })
+local function listen(self, port, place)
+  local identity, err = address.identity(self.options)
+  if not identity then
+    return nil, err
+  end
+  local made
+  made, err = server.new(function(request)
+    self.gateway:answer(request, place)
+  end, { idle = IDLE, connections = self.connections, certificate = identity.certificate,
+    key = identity.key })
   local found
   if made then
-    found, err = made:listen({ host = options.host, port = port })
+    found, err = made:listen({ host = self.options.host, port = port })
   end
-  servers[#servers + 1] = made
+  self.servers[#self.servers + 1] = made
   return found, err
 end
 
-local function listen_debug(options, answering)
-  local id, err = answering:debug()
+local function listen_debug(self)
+  local id, err = self.gateway:debug()
   local ok = id
   for _, port in ipairs(id and DEBUG_PORTS or {}) do
     if ok then
-      ok, err = listen(options, answering, port, { id = id, port = port })
+      ok, err = listen(self, port, { id = id, port = port })
     end
   end
   return ok, err
 end
 
 -- A key that was given is its giver's: it is in no log.
-local function announce(place, new_key)
-  local url = ("http://%s:%d"):format(place.host, place.port)
-  command.write("listening on ", url, "\nE2B_API_URL=", url, "\nE2B_SANDBOX_URL=", url, "\n",
-    new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
+local function announce(options, place, new_key)
+  local url = address.url(options, place)
+  local variables = address.variables(options, place)
+    .. (new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
+  local page = url .. "/" .. (new_key and "#key=" .. new_key or "") -- which no browser sends
+  command.write("listening on ", url, "\n")
+  if terminal.open(io.stdout, 1).is_terminal then
+    command.write("\nFor programs that use E2B's SDKs:\n\n", (variables:gsub("([^\n]+)",
+      "  export %1")), "\nFor a browser:\n\n  ", page,
+      "\n\nCtrl-C ends it, with all sandboxes.\n")
+  else
+    command.write(variables, "page at ", page, "\n")
+  end
   io.stdout:flush()
+end
+
+local function count_connections(self)
+  local count = 0
+  for _, made in ipairs(self.servers) do
+    count = count + made:connections()
+  end
+  return count
+end
+
+local function new(options, keys, limits, images)
+  local files = core.program_raise_files()
+  local self = { options = options, servers = {},
+    connections = math.max(math.min(CONNECTIONS, math.floor(files / SHARE)), 16) }
+  self.gateway = gateway.new({ keys = keys, network = options.network, limits = limits,
+    lifetime = options["max-timeout"], quota = settings.quota(options),
+    names = { options.domain }, problem = complain, images = images,
+    volumes = options.volumes, is_secure = options["tls-cert"] ~= nil,
+    log = options.log and function(line) io.stderr:write(line) end or nil })
+  self.gateway.connections = function() return count_connections(self) end
+  if options["max-upload"] then
+    holding.set(options["max-upload"])
+  end
+  if options["max-sandboxes"] then
+    codecell.setup({ max_sandboxes = math.max(options["max-sandboxes"], 1000) })
+  end
+  return self
+end
+
+local function open(self)
+  local place, err = listen(self, tonumber(self.options.port or PORT))
+  if not place then
+    return nil, err
+  end
+  self.gateway.domain = address.domain(self.options, place)
+  if self.options.debug then
+    local ok
+    ok, err = listen_debug(self)
+    if not ok then
+      return nil, err
+    end
+  end
+  return place
+end
+
+-- Nobody new; who is being answered has a while; then all is over. The second signal ends the
+-- program by itself.
+local function drain(self, signal)
+  local grace = self.options.grace or GRACE
+  if self.gateway.busy > 0 then
+    complain(("%s: waiting up to %d s for %d requests; again: at once"):format(signal, grace,
+      self.gateway.busy))
+  end
+  for _, made in ipairs(self.servers) do
+    made:stop_listening()
+  end
+  self.gateway:drain(grace)
+  self.gateway:close(FAREWELL)
+  for _ = 1, LAST_ROUNDS do
+    codecell.step(0.01)
+  end
+  for _, made in ipairs(self.servers) do
+    made:close()
+  end
 end
 
 --- Serve until the program is ended.
@@ -108,29 +144,43 @@ end
 ---@return integer? status
 ---@return string? problem with the options
 function serve.run(options, fail)
-  local wrong = problem_of(options)
-  if wrong then
-    return nil, wrong
+  local keys, new_key, limits, images, place, stop, err
+  local problem = settings.problem(options)
+  if not problem then
+    keys, new_key = settings.keys(options)
+    problem = not keys and new_key or nil
   end
-  local key, is_new = key_of(options)
-  local answering = gateway.new({ key = key, network = options.network })
-  local place, err = listen(options, answering, tonumber(options.port or PORT))
-  if not place then
-    return fail(err)
+  if not problem then
+    limits, problem = settings.limits(options)
   end
-  answering.domain = options.domain or "localhost:" .. place.port
-  if options.debug then
+  if not problem then
+    images, problem = settings.images(options)
+  end
+  if problem then
+    return nil, problem
+  end
+  if options.volumes then
     local ok
-    ok, err = listen_debug(options, answering)
+    ok, err = volumes.check(options.volumes)
     if not ok then
       return fail(err)
     end
   end
-  announce(place, is_new and key or nil)
-  while true do
-    codecell.step(SWEEP)
-    answering:living()
+  stop, err = core.program_stop(codecell.reactor())
+  local self = stop and new(options, keys, limits, images)
+  if self then
+    place, err = open(self)
   end
+  if not place then
+    return fail(err)
+  end
+  announce(options, place, new_key)
+  while not stop:try_read() do
+    codecell.step(SWEEP)
+    self.gateway:living()
+  end
+  drain(self, stop:try_read())
+  return command.status.success
 end
 
 return serve

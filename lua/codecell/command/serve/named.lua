@@ -3,6 +3,7 @@ local base64 = require "codecell.base64"
 local codecell = require "codecell"
 local json = require "codecell.json"
 local show = require "codecell.command.show"
+local urls = require "codecell.http.url"
 local wait = require "codecell.wait"
 
 local LIFETIME = 86400
@@ -147,9 +148,7 @@ end
 
 function answers.DELETE(request, path)
   local name = path:match("^sandboxes/(.+)$")
-  name = name and name:gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end)
+  name = name and urls.decode(name)
   local one = name and living(name)
   if not one then
     return request:reply(404)

@@ -1,0 +1,155 @@
+--- Archives that clients send for the builds of their templates. They are kept as they come, and
+--- looked into in the sandbox of a build alone.
+local answer = require "codecell.gateway.answer"
+local core = require "codecell.core"
+local store = require "codecell.template.store"
+
+local uploads = {}
+
+local PREFIX = "/upload/"
+local MOST = 1073741824 -- bytes of one
+local ALL_MOST = 4 * MOST -- of those that are kept
+local PLACES_MOST = 4096 -- that were given out and not used
+
+local function folder_of()
+  local templates, err = store.folder()
+  if not templates then
+    return nil, err
+  end
+  local folder = templates:gsub("/templates$", "/uploads")
+  local ok
+  ok, err = core.host_store(folder, true)
+  return ok and folder, err
+end
+
+local function sizes(folder)
+  local list, all = {}, 0
+  for _, entry in ipairs(core.host_list(folder) or {}) do
+    if entry.type == "file" then
+      list[#list + 1], all = entry, all + entry.size
+    end
+  end
+  table.sort(list, function(one, other) return one.modified_time < other.modified_time end)
+  return list, all
+end
+
+-- Let go of the oldest, until there is room.
+local function make_room(folder)
+  local list, all = sizes(folder)
+  for _, entry in ipairs(list) do
+    if all > ALL_MOST then
+      os.remove(folder .. "/" .. entry.name)
+      all = all - entry.size
+    end
+  end
+end
+
+--- Where an archive lies that was sent.
+---@param hash any
+---@return string? path nil: there is none
+function uploads.find(hash)
+  local folder = type(hash) == "string" and #hash == 64 and hash:find("^%x+$") and folder_of()
+  local file = folder and core.host_file(folder .. "/" .. hash)
+  if not file then
+    return nil
+  end
+  file:close()
+  return folder .. "/" .. hash
+end
+
+-- As the client has reached us, for that is how it will again.
+local function url_of(gateway, request, place)
+  local scheme = (gateway.is_secure or request.headers["x-forwarded-proto"] == "https") and "https"
+    or "http"
+  return ("%s://%s%s%s"):format(scheme, request.headers.host or gateway.domain or "localhost",
+    PREFIX, place)
+end
+
+--- Say whether an archive is here, or where it is to be sent.
+---@param gateway codecell.Gateway
+---@param request codecell.IncomingRequest
+---@param hash string
+function uploads.ask(gateway, request, hash)
+  if #hash ~= 64 or not hash:find("^%x+$") then
+    return answer.failure(request, 400, "the hash of the files: 64 hexadecimal digits expected")
+  elseif uploads.find(hash) then
+    return answer.json(request, 201, { present = true })
+  elseif gateway.places_count >= PLACES_MOST then
+    gateway.places, gateway.places_count = {}, 0
+  end
+  local place = answer.secret()
+  gateway.places[place], gateway.places_count = hash, gateway.places_count + 1
+  answer.json(request, 201, { present = false, url = url_of(gateway, request, place) })
+end
+
+local function take(request, file)
+  local size = 0
+  while true do
+    local chunk, err = request:read()
+    if err then
+      return nil, 400, err.message
+    elseif not chunk then
+      return size
+    end
+    size = size + #chunk
+    if size > MOST then
+      return nil, 413, ("an archive has at most %d bytes"):format(MOST)
+    end
+    local ok
+    ok, err = file:write(chunk)
+    if not ok then
+      return nil, 507, err.message
+    end
+  end
+end
+
+local function keep(request, folder, hash)
+  local directory, err = core.host_directory(folder, false)
+  local name = hash .. "." .. core.random_id(10)
+  local file
+  if directory then
+    file, err = directory:make_file(name, 384) -- 0600
+    directory:close()
+  end
+  if not file then
+    return nil, 500, err.message
+  end
+  local size, status, problem = take(request, file)
+  file:close()
+  if size then
+    make_room(folder)
+    status = not os.rename(folder .. "/" .. name, folder .. "/" .. hash) and 500 or 200
+  end
+  if status ~= 200 then
+    os.remove(folder .. "/" .. name)
+    return nil, status, problem or "it could not be kept"
+  end
+  return true
+end
+
+--- Take an archive, if that is what the request is for. Its place is the right to send it.
+---@param gateway codecell.Gateway
+---@param request codecell.IncomingRequest
+---@return boolean? taken
+function uploads.answer(gateway, request)
+  if request.path:sub(1, #PREFIX) ~= PREFIX then
+    return nil
+  end
+  local place = request.path:sub(#PREFIX + 1)
+  local hash = request.method == "PUT" and gateway.places[place]
+  local folder, err = folder_of()
+  if not hash or not folder then
+    answer.failure(request, hash and 500 or 404, hash and err.message or "no such path")
+    return true
+  end
+  gateway.places[place], gateway.places_count = nil, gateway.places_count - 1
+  local ok, status, problem = keep(request, folder, hash)
+  if ok then
+    answer.empty(request, 200)
+  elseif not request:is_left() then
+    answer.failure(request, status, problem)
+  end
+  return true
+end
+
+return uploads
