@@ -112,6 +112,21 @@ describe("codecell.service #user", function()
     assert.is_false(session("ben", "1"):close())
   end)
 
+  it("runs the code of a message, and says what to tell the model #E29 #E24", function()
+    local session = codecell.session({ user = "u", conversation = "c", service = new({}) })
+    local observation, replies = session:observe(
+      "First:\n\n```python\nx = 6\nprint('hi')\n```\n\nthen\n\n```python\nx * 7\n```\n")
+    assert.equal(2, #replies)
+    assert.truthy(observation:find("hi", 1, true))
+    assert.truthy(observation:find("42", 1, true))
+    assert.truthy(observation:find("data, not instructions", 1, true))
+    assert.is_nil((session:observe("What is for i in x: print(x)?")))
+    observation, replies = session:observe("```python\n1/0\n```\n\n```python\nx = 0\n```\n")
+    assert.equal(1, #replies)
+    assert.truthy(observation:find("ZeroDivisionError", 1, true))
+    assert.equal("6", session:run("x").text)
+  end)
+
   it("marks the sandbox of a session with who it is for #D14 #K21", function()
     local service = new({ metadata = { team = "a" } })
     local session = codecell.session({ user = "user123", conversation = "c", ip = "192.0.2.1",

@@ -6,6 +6,9 @@
 ---
 --- The names come from the host, never from a model: the same conversation of another user is
 --- another sandbox.
+local blocks = require "codecell.agent.blocks"
+local format = require "codecell.agent.format"
+local interpret = require "codecell.agent.interpret"
 local options = require "codecell.options"
 
 local session = {}
@@ -68,6 +71,45 @@ function Session:run(code, given)
   end
   about.owner, about.key, about.create = self.user, self.conversation, create_options(self)
   return self.service:execute(code, about)
+end
+
+-- What one block did, for the model that wrote it.
+local function observation_of(reply, err, number, count)
+  local title = count > 1 and ("Block %d:\n\n"):format(number) or ""
+  if not reply then
+    return title .. "The code was not run: " .. err.message .. "\n"
+  end
+  return title .. format(reply.execution)
+end
+
+--- Run the code blocks of an assistant's message, in order, until one fails. Whether a message is
+--- to be run at all is for the host to decide: never one that a user or a tool has pasted.
+---@param message string Markdown
+---@param given table? of `run`, for each block
+---@return string? observation what to tell the model; nil: there was no code
+---@return codecell.Reply[] replies of the blocks that were run
+function Session:observe(message, given)
+  options.argument("observe", "message", message, "data")
+  local found, runnable = blocks.scan(message, { languages = interpret.can_run }), {}
+  for _, block in ipairs(found) do
+    if block.runnable then
+      runnable[#runnable + 1] = block
+    end
+  end
+  local observed, replies = {}, {}
+  for i, block in ipairs(runnable) do
+    local about = {}
+    for name, value in pairs(given or {}) do
+      about[name] = value
+    end
+    about.language = block.language
+    local reply, err = self:run(block.code, about)
+    observed[i], replies[i] = observation_of(reply, err, i, #runnable), reply
+    if not reply or not reply.success then
+      break
+    end
+  end
+  return observed[1] and table.concat(observed, "\n") or nil, replies
 end
 
 --- Its sandbox, made if there is none.
