@@ -216,7 +216,7 @@ local function begin(client, target)
   local exchange, err = client.made:_begin({
     tls = target.tls, authority = target.authority, path = target.path, method = target.method,
     headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
-    socket = client.settings.socket,
+    socket = client.settings.socket, upgrade = target.upgrade,
   })
   if not exchange then
     return nil, explain(err, target)
