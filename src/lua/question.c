@@ -3,6 +3,7 @@
 ** They are asked and answered separately, so that waiting between them is the
 ** library's business.
 */
+#include "../descriptor.h"
 #include "core.h"
 
 #include <string.h>
@@ -291,6 +292,15 @@ static int answer_collect(lua_State *L)
   return 0;
 }
 
+static void push_descriptor(lua_State *L, struct cell_answer *answer,
+                            uint64_t size)
+{
+  struct lcell_descriptor *descriptor = lcell_new_descriptor(L);
+
+  descriptor->fd = cell_fd_take(&answer->fd);
+  descriptor->size = size;
+}
+
 static void set_size(lua_State *L, const char *name, uint64_t value)
 {
   lcell_push_size(L, value);
@@ -368,7 +378,7 @@ static void push_content(lua_State *L, struct cell_unpacker *unpacker,
   const unsigned char *bytes = cell_unpack_bytes(unpacker, &length);
 
   if (by_descriptor && answer->fd >= 0)
-    lcell_push_descriptor(L, &answer->fd, size);
+    push_descriptor(L, answer, size);
   else
     lua_pushlstring(L, (const char *)bytes, length);
 }
@@ -477,7 +487,7 @@ static void push_answer(lua_State *L, struct cell_answer *answer,
       push_entries(L, unpacker, answer->messages);
     *number = cell_unpack_u32(unpacker);
     if (*number == 0 && answer->messages <= 1 && answer->fd >= 0)
-      lcell_push_descriptor(L, &answer->fd, 0);
+      push_descriptor(L, answer, 0);
     else if (*number == 0 && answer->messages <= 1)
       lua_pushboolean(L, 1);
     break;

@@ -94,10 +94,7 @@ static int server_adopt(lua_State *L)
   int fd = lcell_take_descriptor(L, 2);
   struct cell_error error = {0};
 
-  if (cell_server_adopt(server, &fd, about, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_server_adopt(server, &fd, about, &error), &error);
 }
 
 static int listen_at(lua_State *L, struct sockaddr_storage *address,
@@ -287,10 +284,7 @@ static int call_answer(lua_State *L)
   lua_pushvalue(L, 4);
   answer.values = lcell_top_strings(L, 4, FIELDS_MAX, &count);
   luaL_argcheck(L, count == answer.count, 4, "a value for each name expected");
-  if (cell_call_answer(call, &answer, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_call_answer(call, &answer, &error), &error);
 }
 
 /* try_write(bytes, from): where to go on, bytes before it having been taken. */
