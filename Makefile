@@ -78,6 +78,8 @@ KERNELS := $(wildcard src/kernels/*.*)
 # The interpreter that sandboxes run, if there is one: see .ci/marshal_kernels.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3 2>/dev/null))
 LUA_FILES := $(shell find lua -name '*.lua')
+# What `codecell serve` shows a browser lies beside the Lua file that makes one answer of it.
+PAGE_FILES := $(wildcard lua/codecell/gateway/page/*.*)
 ENGINE_TESTS := $(wildcard spec/engine/*_test.c)
 KERNEL_TESTS := $(wildcard spec/kernels/*_test.py)
 
@@ -455,7 +457,7 @@ INST_DOCDIR ?= $(PREFIX)/share/doc/codecell
 COMMAND_FOLDERS = $(if $(ROCK),rock $(LUA_ABI),'$(INST_LUADIR)' '$(INST_LIBDIR)')
 
 install: all
-	@for file in $(LUA_FILES:lua/%=%); do \
+	@for file in $(LUA_FILES:lua/%=%) $(PAGE_FILES:lua/%=%); do \
 	  install -D -m 644 "lua/$$file" "$(DESTDIR)$(INST_LUADIR)/$$file" || exit 1; \
 	done
 	install -D -m 755 $(CORE) "$(DESTDIR)$(INST_LIBDIR)/codecell/core.so"

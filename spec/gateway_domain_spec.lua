@@ -27,8 +27,9 @@ describe("codecell serve --domain --tls-cert --tls-key #C09 #M10 #N08 #user", fu
   end
 
   it("prints where it listens, and the one variable that programs need", function()
-    assert.equal(("listening on https://127.0.0.1:%s\nE2B_DOMAIN=sandbox.test:%s\n"):format(
-      server.port, server.port), shell.read(server.folder .. "/out"))
+    assert.equal(("listening on https://127.0.0.1:%s\nE2B_DOMAIN=sandbox.test:%s\n"
+      .. "page at https://127.0.0.1:%s/\n"):format(server.port, server.port, server.port),
+      shell.read(server.folder .. "/out"))
     assert.equal(server.domain, record.domain)
   end)
 

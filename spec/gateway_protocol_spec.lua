@@ -120,7 +120,7 @@ describe("codecell serve, asked by curl #M10 #N08 #user", function()
       [{ templateID = json.null }] = 400, [{ autoPauseMemory = false }] = 400,
       [{ envVars = { ["A=B"] = "1" } }] = 400, [{ network = { denyOut = { "name" } } }] = 400,
       [{ network = { allowPublicTraffic = false }, secure = false }] = 400,
-      [{ volumeMounts = { { name = "v", path = "/v" } } }] = 400,
+      [{ volumeMounts = { { name = "v", path = "/mnt/v" } } }] = 404,
     }
     for more, wanted in pairs(cases) do
       local body = { templateID = "base", timeout = 60 }

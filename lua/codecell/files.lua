@@ -169,6 +169,9 @@ local function write(self, verb, path, data, given)
     source:close()
   end
   if not entry then
+    if err.kind == "unsupported" and next(given.metadata or {}) then
+      err.message = err.message .. ": its kernel keeps no metadata of files; Linux 6.6 does"
+    end
     return nil, err
   end
   return complete(entry, path)

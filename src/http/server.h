@@ -3,7 +3,8 @@
 ** A server listens where it is told to, and adopts connections that others
 ** have. Each request is a call, taken by cell_server_next, answered and
 ** released by its taker. Reference counted by its calls. Bounded: connections,
-** heads, what waits of a body; a full server accepts nobody until one leaves.
+** heads, what waits of a body. A full server closes the connection that is
+** longest idle, or accepts nobody until one is.
 */
 #ifndef CELL_SERVER_H
 #define CELL_SERVER_H

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CELL_SERVER_VERSION 2u
+#define CELL_SERVER_VERSION 3u
 #define CELL_SERVER_HEAD_MAX                                                   \
   65536u                             /* of a request, all its fields together  \
                                       */
@@ -93,6 +93,11 @@ struct cell_server_library {
   long (*timeout_ms)(void *server); /* -1: none */
   /* Takes *fd, a connected socket. `about` is told with each of its calls. */
   int (*adopt)(void *server, int *fd, uint32_t about, struct cell_error *error);
+  /* Closes the connection that is longest without a request, so that there is
+  ** room for another. Returns 0 if all have one,
+  ** or came just now.
+  */
+  int (*part)(void *server);
 
   void (*name)(void *call, void *name);
   void (*head)(void *call, struct cell_server_head *head);

@@ -33,7 +33,6 @@ void *cell_mhd_new(void *data, const char *target,
   struct server *server = data;
   struct call *call = calloc(1, sizeof *call);
   const union MHD_ConnectionInfo *info;
-  struct guest *guest = NULL;
 
   if (call == NULL)
     return NULL;
@@ -44,11 +43,9 @@ void *cell_mhd_new(void *data, const char *target,
   info =
     MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   if (info != NULL)
-    guest = info->socket_context;
-  if (guest != NULL)
-    cell_mhd_has_asked(server, guest);
-  call->fd = guest != NULL ? guest->fd : -1;
-  call->about = guest != NULL ? guest->about : 0;
+    call->guest = info->socket_context;
+  call->fd = call->guest != NULL ? call->guest->fd : -1;
+  call->about = call->guest != NULL ? call->guest->about : 0;
   call->next = server->calls;
   if (call->next != NULL)
     call->next->previous = call;
@@ -72,6 +69,9 @@ void cell_mhd_ended(void *data, struct MHD_Connection *connection,
     call->previous->next = call->next;
   else
     server->calls = call->next;
+  if (call->guest != NULL && call->guest->is_asking)
+    cell_mhd_rests(server, call->guest);
+  call->guest = NULL;
   call->connection = NULL;
   call->is_suspended = 0;
   if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && call->is_queued)
@@ -184,6 +184,8 @@ static enum MHD_Result begin(struct call *call, const char *method)
   struct cell_server_owner *owner = call->server->owner;
 
   call->has_begun = 1;
+  if (call->guest != NULL)
+    cell_mhd_asks(call->server, call->guest);
   call->method = strdup(method);
   if (call->method == NULL || call->target == NULL)
     return MHD_NO;

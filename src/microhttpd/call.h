@@ -20,7 +20,9 @@ struct guest {
   struct guest *next, *previous;
   int fd;
   uint32_t about;
-  int has_asked;
+  int has_asked; /* a whole head has come */
+  int is_asking; /* its request has not ended */
+  int is_leaving;
   long until_ms; /* of the server's clock: to ask, or go */
 };
 
@@ -41,6 +43,7 @@ struct call {
   struct call *next, *previous;
   struct server *server;
   struct MHD_Connection *connection; /* NULL: it has ended there */
+  struct guest *guest;               /* whose it is; until it has ended there */
   void *name;                        /* the owner's */
   int fd;
   uint32_t about;
@@ -65,8 +68,9 @@ struct call {
 
 extern const struct cell_server_library cell_microhttpd_library;
 
-/* The first line of a request has come. */
-void cell_mhd_has_asked(struct server *server, struct guest *guest);
+/* The head of a request has come; and its end. */
+void cell_mhd_asks(struct server *server, struct guest *guest);
+void cell_mhd_rests(struct server *server, struct guest *guest);
 
 /* ---- identity.c ---- */
 

@@ -1,8 +1,6 @@
---- The contents of files: GET and POST of /files.
+--- The contents of files: GET of /files.
 local answer = require "codecell.gateway.answer"
-local holding = require "codecell.gateway.holding"
-local json = require "codecell.json"
-local multipart = require "codecell.gateway.multipart"
+local packing = require "codecell.gateway.packing"
 local paths = require "codecell.gateway.paths"
 
 local content = {}
@@ -14,8 +12,6 @@ local KINDS = {
   pdf = "application/pdf", png = "image/png", svg = "image/svg+xml", txt = "text/plain",
   xml = "text/xml",
 }
-
--- ---- reading ----
 
 local function kind_of(path)
   local kind = KINDS[(path:match("%.(%w+)$") or ""):lower()] or "application/octet-stream"
@@ -37,11 +33,17 @@ local function part_of(header, size)
   return first, last - first + 1
 end
 
+-- Files come from the code, and their signed URLs are opened in browsers, at the host of the page:
+-- none of them may do anything there. The reader of PDF that browsers have needs to be left alone.
+local LOCKED = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
 local function fields_of(path)
   local name = path:match("([^/]*)$"):gsub('[%c"\\]', "_")
-  return { { "Content-Type", kind_of(path) }, { "Vary", "Accept-Encoding" },
+  local kind = kind_of(path)
+  return { { "Content-Type", kind }, { "Vary", "Accept-Encoding" },
     { "Accept-Ranges", "bytes" }, { "X-Content-Type-Options", "nosniff" },
-    { "Content-Disposition", ('inline; filename="%s"'):format(name) } }
+    { "Content-Disposition", ('inline; filename="%s"'):format(name) },
+    kind ~= KINDS.pdf and { "Content-Security-Policy", LOCKED } or nil }
 end
 
 local function send(request, source, length)
@@ -53,6 +55,59 @@ local function send(request, source, length)
     length = length - #piece
   end
   request:finish()
+end
+
+-- The codings that a client takes, with how much it wants each.
+local function wanted_codings(header)
+  local wanted = {}
+  for piece in header:lower():gmatch("[^,]+") do
+    local name, rest = piece:match("^%s*([^;%s]+)%s*(.*)$")
+    if name then
+      wanted[name] = tonumber(rest:match("q%s*=%s*([%d.]+)") or "1") or 0
+    end
+  end
+  return wanted
+end
+
+-- "gzip", "identity", or nil: neither is taken. It is packed for who names nothing else: most
+-- clients name gzip without being asked, and are on this machine or close to it.
+local function coding_of(request)
+  local wanted = wanted_codings(request.headers["accept-encoding"] or "identity")
+  local others = 0
+  for name, much in pairs(wanted) do
+    others = others + (name ~= "gzip" and much > 0 and 1 or 0)
+  end
+  local packed = wanted.gzip or wanted["*"] or 0
+  if (wanted.identity or wanted["*"] or 1) <= 0 then
+    return packed > 0 and "gzip" or nil
+  end
+  return packed > 0 and others == 0 and not request.headers.range and "gzip" or "identity"
+end
+
+-- False: it cannot be packed there.
+local function send_packed(one, request, path)
+  local read, close = packing.pack(one, path)
+  if not read then
+    return false
+  end
+  local fields = fields_of(path)
+  fields[#fields + 1] = { "Content-Encoding", "gzip" }
+  local ok, err = request:start(200, answer.headers(nil, fields)), nil
+  while ok do
+    local chunk
+    chunk, err = read()
+    if not chunk then
+      break
+    end
+    ok = request:write(chunk)
+  end
+  close()
+  if ok and not err then
+    request:finish()
+  else
+    request:abort()
+  end
+  return true
 end
 
 local function reply(request, path, entry, open)
@@ -100,107 +155,15 @@ function content.read(one, request, query)
     return answer.failure(request, 400, ("path '%s' is %s"):format(path,
       entry.type == "dir" and "a directory" or "no file"))
   end
+  local coding = coding_of(request)
+  if not coding then
+    return answer.failure(request, 406, "Accept-Encoding: gzip or identity was expected")
+  elseif coding == "gzip" and request.method == "GET" and send_packed(one, request, path) then
+    return
+  end
   return reply(request, path, entry, function(first, length)
     return sandbox._backend.ask(sandbox, "read " .. path, "read", path, first, length)
   end)
-end
-
--- ---- writing ----
-
-local function write(one, path, data)
-  local target, err = paths.resolve(path)
-  local entry
-  if target then
-    entry, err = one.sandbox.files:write(target, data)
-  end
-  return entry and { path = entry.path, name = entry.name, type = "file" }, err
-end
-
--- The files of a request: {path, data} each.
-local function files_of(request, query, body)
-  local kind = request.headers["content-type"] or ""
-  if kind:find("^application/octet%-stream") then
-    if not query.path then
-      return nil, "path is needed with application/octet-stream"
-    end
-    return { { path = query.path, data = body } }
-  elseif not kind:find("^multipart/form%-data") then
-    return nil, "the content is neither multipart/form-data nor application/octet-stream"
-  end
-  local parts, problem = multipart.read(kind, body)
-  local list, seen = {}, {}
-  for _, part in ipairs(parts or {}) do
-    local path = query.path or part.filename
-    if part.name == "file" and (not path or path == "") then
-      return nil, "a part has no file name"
-    elseif part.name == "file" and seen[path] then
-      return nil, ("'%s' is there twice"):format(path)
-    elseif part.name == "file" then
-      list[#list + 1], seen[path] = { path = path, data = part.data }, true
-    end
-  end
-  return parts and list, problem
-end
-
-local function has_metadata(headers)
-  for i = 1, #headers do
-    if headers[i][1]:lower():find("^x%-metadata%-") then
-      return true
-    end
-  end
-  return false
-end
-
-local function unpacked(request, body, most)
-  local encoding = (request.headers["content-encoding"] or "identity"):lower()
-  if encoding == "identity" then
-    return body
-  elseif encoding ~= "gzip" then
-    return nil, ("Content-Encoding: %s is not understood"):format(encoding)
-  end
-  return multipart.gunzip(body, most)
-end
-
-local function write_all(one, request, query, given)
-  local plain, problem = unpacked(request, given.body, given.most)
-  local list
-  if plain then
-    list, problem = files_of(request, query, plain)
-  end
-  if not list then
-    return answer.failure(request, 400, problem)
-  end
-  local written = json.list()
-  for i, file in ipairs(list) do
-    local err
-    written[i], err = write(one, file.path, file.data)
-    if not written[i] then
-      return answer.error(request, err)
-    end
-  end
-  answer.json(request, 200, written)
-end
-
---- Write what a request brings.
----@param one codecell.GatewayRecord
----@param request codecell.IncomingRequest
----@param query table<string, string>
-function content.write(one, request, query)
-  local err = paths.check_user(one, query.username)
-  if err then
-    return answer.error(request, err)
-  elseif has_metadata(request.headers) then
-    return answer.failure(request, 400, "X-Metadata: metadata of files is not kept here")
-  end
-  local most = one.sandbox._limits.disk
-  local body, status = holding.read(request, most, 507)
-  if body then
-    write_all(one, request, query, { body = body, most = most })
-  elseif status then
-    answer.failure(request, status, status == 507 and "not enough space"
-      or "the body could not be taken; try again later")
-  end
-  holding.done(request)
 end
 
 return content

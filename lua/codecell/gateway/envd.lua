@@ -6,6 +6,7 @@ local filesystem = require "codecell.gateway.filesystem"
 local processes = require "codecell.gateway.processes"
 local rpc = require "codecell.gateway.rpc"
 local signed = require "codecell.gateway.signed"
+local writing = require "codecell.gateway.writing"
 local watching = require "codecell.gateway.watching"
 
 local envd = {}
@@ -21,7 +22,7 @@ for name, method in pairs(watching.methods) do
   filesystem.methods[name] = method
 end
 
-local plain = {}
+local plain = { ["POST /files/compose"] = writing.compose }
 
 plain["GET /envs"] = function(one, request)
   answer.json(request, 200, one.envs)
@@ -48,7 +49,7 @@ local function answer_files(one, request)
   if not ok then
     return answer.failure(request, 401, problem)
   elseif request.method == "POST" then
-    return content.write(one, request, query)
+    return writing.answer(one, request, query)
   end
   return content.read(one, request, query)
 end

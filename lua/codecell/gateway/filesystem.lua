@@ -29,22 +29,23 @@ local function target_of(one, entry)
   return entry.path
 end
 
---- An entry as envd tells it: of a link the type and the mode of what it leads to.
+--- An entry as envd tells it: of a link type, mode and metadata of what it leads to.
 ---@param one codecell.GatewayRecord
 ---@param entry codecell.EntryInfo
 ---@return table
 function filesystem.shown(one, entry)
-  local kind, mode, target = entry.type, entry.mode, nil
-  if kind == "symlink" then
-    local behind = one.sandbox._backend.ask(one.sandbox, "stat", "stat", entry.path, true)
+  local behind, target = entry, nil
+  if entry.type == "symlink" then
+    behind = one.sandbox._backend.ask(one.sandbox, "stat", "stat", entry.path, true)
+      or { mode = 0 }
     target = target_of(one, entry)
-    kind, mode = behind and behind.type, behind and behind.mode or 0
   end
   return {
-    name = entry.name, path = entry.path, type = TYPES[kind],
-    size = ("%d"):format(entry.size), mode = mode % 512,
+    name = entry.name, path = entry.path, type = TYPES[behind.type],
+    size = ("%d"):format(entry.size), mode = behind.mode % 512,
     permissions = (entry.permissions:gsub("^l", "L")), owner = entry.owner, group = entry.group,
     modifiedTime = shape.timestamp(entry.modified_time), symlinkTarget = target,
+    metadata = behind.metadata,
   }
 end
 

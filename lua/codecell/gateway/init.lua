@@ -10,6 +10,7 @@ local keys = require "codecell.gateway.keys"
 local log = require "codecell.gateway.log"
 local metrics = require "codecell.gateway.metrics"
 local origin = require "codecell.gateway.origin"
+local page = require "codecell.gateway.page"
 local plane = require "codecell.e2b.plane"
 local ports = require "codecell.gateway.ports"
 local quota = require "codecell.gateway.quota"
@@ -19,6 +20,8 @@ local routing = require "codecell.gateway.routing"
 local signed = require "codecell.gateway.signed"
 local store = require "codecell.template.store"
 local uploads = require "codecell.gateway.uploads"
+local volume_content = require "codecell.gateway.volume_content"
+local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
 
 local gateway = {}
@@ -38,6 +41,9 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field lifetime integer? seconds that a sandbox may be asked to live, at most
 ---@field quota table? as of `quota.new`
 ---@field log (fun(line: string))? hears of each event as a line of JSON
+---@field images table<string, string>? what stands for an image of a build; "": base
+---@field volumes string? folder in which volumes are kept; nil: there are none
+---@field is_secure boolean? it is reached by HTTPS
 ---@field problem fun(text: string) hears of what should not happen
 
 ---@class codecell.Gateway
@@ -61,6 +67,10 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field building integer how many are being done
 ---@field places table<string, string> where archives may be sent, and the hash of each
 ---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
+---@field secrets codecell.GatewaySecret[]
+---@field volumes table<string, codecell.GatewayVolume> by id
+---@field volumes_folder string? where they lie
+---@field is_secure boolean? it is reached by HTTPS
 local Gateway = {}
 Gateway.__index = Gateway
 
@@ -89,7 +99,9 @@ function gateway.new(given)
     snapshots = {}, owners = {}, asked = {}, serial = 0, busy = 0, requests = 0,
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
     builds = {}, builds_serial = 0, building = 0, places = {}, places_count = 0,
-    spawns = {} }, Gateway)
+    spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
+    is_secure = given.is_secure }, Gateway)
+  volumes.load(self)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     rawset(records, id, made)
     came(self, made)
@@ -109,13 +121,15 @@ function Gateway:hear(one, event, about)
   tell(self, event, told)
 end
 
---- What a sandbox's policy has refused.
+--- What a sandbox tells of itself, as what its policy has refused.
 ---@param one codecell.GatewayRecord
----@param event table
-function Gateway:refused(one, event)
-  self.metrics:add("codecell_refusals", nil, event.times or 1)
-  one:log("warn", event.message)
-  self:hear(one, "refused", { what = event.what, why = event.why, times = event.times })
+---@param event codecell.Event|codecell.InstallEvent
+function Gateway:happened(one, event)
+  one:hear(event)
+  if event.type == "refused" then
+    self.metrics:add("codecell_refusals", nil, event.times or 1)
+    self:hear(one, "refused", { what = event.what, why = event.why, times = event.times })
+  end
 end
 
 -- ---- its sandboxes ----
@@ -157,6 +171,7 @@ function Gateway:living()
   for _, id in ipairs(gone) do
     self:drop(self.records[id], reason(self.records[id]))
   end
+  volumes.sweep(self)
   return self.records
 end
 
@@ -278,7 +293,10 @@ end
 local function answer_control(self, request)
   if request.path == "/metrics" and request.method == "GET" then
     return answer_metrics(self, request)
-  elseif uploads.answer(self, request) then -- whoever was told the place of one
+  elseif request.path == "/" and (request.method == "GET" or request.method == "HEAD") then
+    return page.answer(request)
+  elseif uploads.answer(self, request) -- whoever was told the place of one
+    or volume_content.answer(self, request) then -- or has its token
     return
   elseif self.keys then
     request.owner = self.keys:owner(request.headers["x-api-key"])

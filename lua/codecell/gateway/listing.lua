@@ -40,7 +40,7 @@ local function matches(one, wanted)
   end
   return wanted.states[one:is_paused() and "paused" or "running"] == true
     and (not wanted.template or given.template == wanted.template or given.alias == wanted.template)
-    and (not wanted.after or one.started_at > wanted.after)
+    and (not wanted.after or one.started_at >= wanted.after)
 end
 
 -- Those of whoever asks that match, in their order.

@@ -1,11 +1,15 @@
---- Forms with files, and bodies that were packed.
-local inflate = require "codecell.packages.inflate"
+--- Forms with files, read as they come.
+local errors = require "codecell.errors"
 
 local multipart = {}
 
 local PARTS_MOST = 10000
 local HEAD_MOST = 65536 -- bytes
-local UNPACKED_MOST = 8388608 -- bytes: unpacking takes the time of all others
+local BOUNDARY_MOST = 70 -- bytes (RFC 2046)
+
+local function wrong(message)
+  return nil, errors.new("invalid_argument", message)
+end
 
 -- The value of a parameter; quoted pairs are the three that clients escape.
 local function parameter(field, name)
@@ -24,86 +28,115 @@ local function disposition_of(head)
   return ""
 end
 
-local function read_part(body, at, boundary)
-  local head_end, data_at = body:find("\r\n\r\n", at, true)
-  if not head_end or head_end - at > HEAD_MOST then
-    return nil
-  end
-  local stop, after = body:find("\r\n--" .. boundary, data_at + 1, true)
-  if not stop then
-    return nil
-  end
-  local field = disposition_of(body:sub(at, head_end))
-  return { name = parameter(field, "name"), filename = parameter(field, "filename"),
-    data = body:sub(data_at + 1, stop - 1) }, after + 1
-end
+---@class codecell.GatewayForm
+---@field package source fun(): string?, codecell.Error?
+---@field package buffer string what has come, and was not taken yet
+---@field package mark string what stands before each part, and after the last
+---@field package is_inside boolean before a mark, not behind one
+---@field package parts integer
+local Form = {}
+Form.__index = Form
 
---- The parts of a form.
+--- A reader of a form.
 ---@param kind string its Content-Type
----@param body string
----@return {name: string?, filename: string?, data: string}[]? parts
----@return string? problem
-function multipart.read(kind, body)
+---@param source fun(): string?, codecell.Error? the next piece of it; nil: the end
+---@return codecell.GatewayForm? form
+---@return codecell.Error? err kind "invalid_argument"
+function multipart.reader(kind, source)
   local boundary = parameter(kind, "boundary")
-  if not boundary or #boundary > 70 then
-    return nil, "multipart/form-data without a boundary"
+  if not boundary or #boundary > BOUNDARY_MOST then
+    return wrong("multipart/form-data without a boundary")
   end
-  local parts = {}
-  local _, at = body:find("--" .. boundary, 1, true)
-  at = at and at + 1
-  while at and body:sub(at, at + 1) == "\r\n" do
-    local part
-    part, at = read_part(body, at, boundary)
-    if not part or #parts >= PARTS_MOST then
-      return nil, "the form is cut off, or has too many parts"
+  -- The first mark may be the very beginning of the body.
+  return setmetatable({ source = source, buffer = "\r\n", mark = "\r\n--" .. boundary,
+    is_inside = true, parts = 0 }, Form)
+end
+
+local function fill(self)
+  local chunk, err = self.source()
+  if not chunk then
+    return nil, err or errors.new("invalid_argument", "the form is cut off")
+  end
+  self.buffer = self.buffer .. chunk
+  return true
+end
+
+-- What comes before the next mark, in pieces; nil at the mark, which is taken.
+local function take(self)
+  while true do
+    local at, stop = self.buffer:find(self.mark, 1, true)
+    if at == 1 then
+      self.buffer, self.is_inside = self.buffer:sub(stop + 1), false
+      return nil
     end
-    parts[#parts + 1] = part
+    local count = at and at - 1 or #self.buffer - #self.mark + 1 -- a mark may have begun
+    if count > 0 then
+      local piece = self.buffer:sub(1, count)
+      self.buffer = self.buffer:sub(count + 1)
+      return piece
+    end
+    local ok, err = fill(self)
+    if not ok then
+      return nil, err
+    end
   end
-  if not at or body:sub(at, at + 1) ~= "--" then
-    return nil, "the form is cut off"
-  end
-  return parts
 end
 
--- Bits of the flags of a member (RFC 1952).
-local CRC, EXTRA, NAME, COMMENT = 2, 4, 8, 16
-
-local function has(flags, bit)
-  return math.floor(flags / bit) % 2 == 1
+local function take_head(self)
+  local from = 1
+  while true do
+    local stop, last = self.buffer:find("\r\n\r\n", from, true)
+    if stop then
+      local head = self.buffer:sub(1, stop)
+      self.buffer = self.buffer:sub(last + 1)
+      return head
+    elseif #self.buffer > HEAD_MOST then
+      return wrong("the head of a part is too long")
+    end
+    from = math.max(#self.buffer - 2, 1)
+    local ok, err = fill(self)
+    if not ok then
+      return nil, err
+    end
+  end
 end
 
-local function skip_text(bytes, at)
-  local stop = bytes:find("%z", at)
-  return stop and stop + 1 or #bytes + 1
+--- The next part; what was not read of the one before is skipped.
+---@return {name: string?, filename: string?}? part nil after the last
+---@return codecell.Error? err
+function Form:next()
+  local err
+  while not err and self.is_inside do
+    err = select(2, take(self))
+  end
+  while not err and #self.buffer < 2 do
+    err = select(2, fill(self))
+  end
+  if err or self.buffer:sub(1, 2) == "--" then
+    return nil, err
+  end
+  self.parts = self.parts + 1
+  if self.parts > PARTS_MOST then
+    return wrong(("a form has at most %d parts"):format(PARTS_MOST))
+  end
+  local head
+  head, err = take_head(self)
+  if not head then
+    return nil, err
+  end
+  self.is_inside = true
+  local field = disposition_of(head)
+  return { name = parameter(field, "name"), filename = parameter(field, "filename") }
 end
 
---- Unpack a body of one member.
----@param bytes string
----@param most integer of what comes out
----@return string? plain
----@return string? problem
-function multipart.gunzip(bytes, most)
-  if #bytes < 18 or bytes:sub(1, 3) ~= "\31\139\8" then
-    return nil, "the body is not packed with gzip"
+--- The next piece of the part.
+---@return string? piece nil at its end
+---@return codecell.Error? err
+function Form:read()
+  if not self.is_inside then
+    return nil
   end
-  local flags, at = bytes:byte(4), 11
-  if has(flags, EXTRA) then
-    local low, high = bytes:byte(at, at + 1)
-    at = at + 2 + low + high * 256
-  end
-  at = has(flags, NAME) and skip_text(bytes, at) or at
-  at = has(flags, COMMENT) and skip_text(bytes, at) or at
-  at = has(flags, CRC) and at + 2 or at
-  local a, b, c, d = bytes:byte(#bytes - 3, #bytes)
-  local size = a + b * 256 + c * 65536 + d * 16777216
-  if size > math.min(most, UNPACKED_MOST) then
-    return nil, "the body is too large to be sent packed: send it as it is"
-  end
-  local plain = size == 0 and "" or inflate(bytes:sub(at, #bytes - 8), size)
-  if not plain or #plain ~= size then
-    return nil, "the body is not packed with gzip"
-  end
-  return plain
+  return take(self)
 end
 
 return multipart

@@ -180,17 +180,41 @@ local function input_of(found, body)
   return bytes
 end
 
-methods.SendInput = { call = function(one, body)
-  local found, err = find_running(one, body)
-  local bytes
-  if found then
-    bytes, err = input_of(found, body)
-  end
+local function send_input(found, body)
+  local bytes, err = input_of(found, body)
   local ok
   if bytes then
     ok, err = found.process:write(bytes)
   end
   return ok and {}, err
+end
+
+methods.SendInput = { call = function(one, body)
+  local found, err = find_running(one, body)
+  if not found then
+    return nil, err
+  end
+  return send_input(found, body)
+end }
+
+-- The first message says whose input it is; what says nothing keeps the connection alive.
+methods.StreamInput = { take = function(one, following)
+  local message, err = following()
+  local found
+  if not err then
+    found, err = find_running(one, shape.table((message or {}).start) or {})
+  end
+  while found and not err do
+    message, err = following()
+    if not message then
+      break
+    elseif shape.table(message.data) and found.over then
+      err = errors.new("not_found", ("process with pid %d not found"):format(found.pid))
+    elseif shape.table(message.data) then
+      err = select(2, send_input(found, message.data))
+    end
+  end
+  return found and not err and {} or nil, err
 end }
 
 methods.CloseStdin = { call = function(one, body)

@@ -31,6 +31,9 @@ local LOGS_MOST = 1000
 local Record = {}
 Record.__index = Record
 
+-- Who waits for it is woken whenever something is told of any of them.
+record.news = { count = 0 }
+
 --- Make the record of a sandbox that was just created.
 ---@param sandbox codecell.Sandbox
 ---@param given table `template envs metadata timeout secure auto_pause auto_resume is_public
@@ -38,7 +41,7 @@ Record.__index = Record
 ---@return codecell.GatewayRecord
 function record.new(sandbox, given)
   local self = setmetatable({ id = sandbox.id, sandbox = sandbox, given = given, runs = {},
-    watchers = {}, logs = {}, measured = {}, owner = given.owner,
+    watchers = {}, logs = {}, told = 0, measured = {}, owner = given.owner,
     token = given.secure and answer.secret() or nil,
     traffic = not given.is_public and answer.secret() or nil, started_at = core.time(),
     envs = { E2B_SANDBOX = "true", E2B_SANDBOX_ID = sandbox.id,
@@ -71,8 +74,24 @@ function Record:log(level, message, about)
   if #self.logs >= LOGS_MOST then
     table.remove(self.logs, 1)
   end
-  self.logs[#self.logs + 1] = { at = core.time(), level = level, message = message,
-    fields = about or {} }
+  self.told = self.told + 1
+  self.logs[#self.logs + 1] = { number = self.told, at = core.time(), level = level,
+    message = message, fields = about or {} }
+  record.news.count = record.news.count + 1
+  reactor.wake(record.news)
+end
+
+--- Add what its sandbox tells.
+---@param event codecell.Event|codecell.InstallEvent
+function Record:hear(event)
+  if event.type == "refused" then
+    self:log("warn", event.message, { event = "refused", what = event.what, why = event.why,
+      allow = event.allow, times = ("%d"):format(event.times or 1) })
+  elseif event.type == "paused" then
+    self:log("info", "Sandbox paused at the end of its time")
+  elseif event.type == "install" then
+    self:log(event.success and "info" or "warn", event.message or event.command)
+  end
 end
 
 --- Let it end, or pause, so many seconds from now.
@@ -138,6 +157,7 @@ end
 --- End it.
 function Record:kill()
   self.is_over = true
+  self:log("info", "Sandbox killed")
   self.sandbox:kill()
   self.sandbox:close()
   for _, watching in pairs(self.watchers) do
@@ -172,7 +192,7 @@ function Record:listed()
     memoryMB = math.floor(limits.memory.value / MIB),
     diskSizeMB = math.floor(limits.disk.value / MIB), metadata = self.given.metadata,
     state = self:is_paused() and "paused" or "running",
-    volumeMounts = codecell.json.list(),
+    volumeMounts = codecell.json.list(self.given.volumes or {}),
   }
 end
 

@@ -35,6 +35,8 @@ local STATUS = {
 ---one answer
 ---@field stream fun(one: codecell.GatewayRecord, body: table): codecell.GatewayStream?,
 ---codecell.Error? of one with many
+---@field take fun(one: codecell.GatewayRecord, following: fun(): table?, codecell.Error?): table?,
+---codecell.Error? of one that is asked by many messages; `following` gives the next, nil at the end
 
 ---@class codecell.GatewayStream
 ---@field feed codecell.GatewayFeed of envelopes
@@ -66,23 +68,31 @@ local function check_user(one, request)
   end
 end
 
-local function read_message(request)
-  local reader, size = envelope.reader("the request"), 0
-  local chunk, err
-  repeat
-    local message, last = reader:next()
-    if message then
-      return message
-    elseif message == nil then
-      return nil, errors.new("invalid_argument", last.message)
-    end
-    chunk, err = request:read()
-    size = size + #(chunk or "")
-    if chunk and size <= BODY_MOST then
+-- What gives the messages of a request, one after the other; nil at the end of its body. None
+-- is longer than an envelope may be, and one that is cut off is none.
+local function messages_of(request)
+  local reader = envelope.reader("the request")
+  return function()
+    while true do
+      local message, last = reader:next()
+      if message then
+        return message
+      elseif message == nil then
+        return nil, errors.new("invalid_argument", last.message)
+      end
+      local chunk, err = request:read()
+      if not chunk then
+        return nil, err
+      end
       reader:add(chunk)
     end
-  until not chunk or size > BODY_MOST
-  return nil, err or errors.new("invalid_argument", "the request has no whole message")
+  end
+end
+
+local function read_message(request)
+  local message, err = messages_of(request)()
+  return message, not message
+    and (err or errors.new("invalid_argument", "the request has no whole message")) or nil
 end
 
 -- The time that a client gives a program is kept, also when the client waits for it no more.
@@ -144,6 +154,20 @@ local function answer_stream(one, request, method)
   return follow(request, stream, { began = began, one = one })
 end
 
+local function answer_taken(one, request, method)
+  local value
+  local err = check_user(one, request)
+  if not err then
+    value, err = method.take(one, messages_of(request))
+  end
+  if request:is_left() then
+    return
+  elseif not value then
+    return refuse(request, err, true)
+  end
+  request:reply(200, answer.headers(STREAM), rpc.message(value) .. rpc.last)
+end
+
 local function answer_once(one, request, method)
   local body = answer.body(request, BODY_MOST)
   if not body then
@@ -170,10 +194,12 @@ function rpc.answer(one, request, method)
     return answer.failure(request, 404, "no such method", { path = request.path })
   elseif request.method ~= "POST" then
     return answer.empty(request, 405, { { "Allow", "POST" } })
-  elseif kind ~= (method.stream and STREAM or "application/json") then
+  elseif kind ~= (method.call and "application/json" or STREAM) then
     return answer.empty(request, 415)
   elseif method.stream then
     return answer_stream(one, request, method)
+  elseif method.take then
+    return answer_taken(one, request, method)
   end
   return answer_once(one, request, method)
 end

@@ -13,8 +13,8 @@ local PLACES = { "/home/user", "/tmp" }
 local DEPTH_MOST = 64
 local LIST_MOST = 100000
 -- What the second has of the first unless told otherwise.
-local SAME = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_timeout", "packages",
-  "read_only", "root_view", "secrets", "template", "timeout", "user" }
+local SAME = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_event", "on_timeout",
+  "packages", "read_only", "root_view", "secrets", "template", "timeout", "user" }
 
 local duplicate = {}
 

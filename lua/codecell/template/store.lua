@@ -121,6 +121,7 @@ local FIELDS = {
   indexes = function(value) return type(value) == "table" end,
   interpreters = is_texts,
   memory = is_number,
+  owner = is_text,
   packages = function(value)
     return type(value) == "table" and is_list(value.python) and is_list(value.javascript)
   end,

@@ -8,6 +8,7 @@ local holding = require "codecell.gateway.holding"
 local plane = require "codecell.e2b.plane"
 local server = require "codecell.server"
 local settings = require "codecell.command.serve.settings"
+local volumes = require "codecell.gateway.volumes"
 local terminal = require "codecell.command.terminal"
 
 local serve = {}
@@ -58,14 +59,17 @@ end
 
 -- A key that was given is its giver's: it is in no log.
 local function announce(options, place, new_key)
+  local url = address.url(options, place)
   local variables = address.variables(options, place)
     .. (new_key and "E2B_API_KEY=" .. new_key .. "\n" or "")
-  command.write("listening on ", address.url(options, place), "\n")
+  local page = url .. "/" .. (new_key and "#key=" .. new_key or "") -- which no browser sends
+  command.write("listening on ", url, "\n")
   if terminal.open(io.stdout, 1).is_terminal then
     command.write("\nFor programs that use E2B's SDKs:\n\n", (variables:gsub("([^\n]+)",
-      "  export %1")), "\nCtrl-C ends it, with all sandboxes.\n")
+      "  export %1")), "\nFor a browser:\n\n  ", page,
+      "\n\nCtrl-C ends it, with all sandboxes.\n")
   else
-    command.write(variables)
+    command.write(variables, "page at ", page, "\n")
   end
   io.stdout:flush()
 end
@@ -85,6 +89,7 @@ local function new(options, keys, limits, images)
   self.gateway = gateway.new({ keys = keys, network = options.network, limits = limits,
     lifetime = options["max-timeout"], quota = settings.quota(options),
     names = { options.domain }, problem = complain, images = images,
+    volumes = options.volumes, is_secure = options["tls-cert"] ~= nil,
     log = options.log and function(line) io.stderr:write(line) end or nil })
   self.gateway.connections = function() return count_connections(self) end
   if options["max-upload"] then
@@ -153,6 +158,13 @@ function serve.run(options, fail)
   end
   if problem then
     return nil, problem
+  end
+  if options.volumes then
+    local ok
+    ok, err = volumes.check(options.volumes)
+    if not ok then
+      return fail(err)
+    end
   end
   stop, err = core.program_stop(codecell.reactor())
   local self = stop and new(options, keys, limits, images)
