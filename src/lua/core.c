@@ -316,7 +316,7 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_reactor(L);
   lcell_open_stem(L);
   lcell_open_sandbox(L);
-  lcell_open_question(L);
+  lcell_open_answer(L);
   lcell_open_process(L);
   lcell_open_watcher(L);
   lcell_open_descriptor(L);

@@ -68,7 +68,7 @@ struct cell_sandbox *lcell_any_sandbox(lua_State *L, int index);
 int lcell_in_forked_copy(struct cell_sandbox *sandbox);
 /* nil, err: sandbox_gone. what: "sandbox" or "program". */
 int lcell_fail_forked(lua_State *L, const char *what);
-/* Methods of a sandbox (question.c). */
+/* Methods of a sandbox (question.c, answer.c). */
 int lcell_sandbox_ask(lua_State *L);
 int lcell_sandbox_answer(lua_State *L);
 int lcell_sandbox_forget(lua_State *L);
@@ -133,7 +133,7 @@ void lcell_open_error(lua_State *L);
 void lcell_open_reactor(lua_State *L);
 void lcell_open_stem(lua_State *L);
 void lcell_open_sandbox(lua_State *L);
-void lcell_open_question(lua_State *L);
+void lcell_open_answer(lua_State *L);
 void lcell_open_process(lua_State *L);
 void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);
