@@ -112,8 +112,9 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Code in answers",
-    files = { "lua/codecell/agent/blocks.lua" },
-    receivers = { blocks = "codecell.blocks", Parser = "parser" },
+    files = { "lua/codecell/agent/interpret.lua", "lua/codecell/agent/blocks.lua" },
+    receivers = { interpret = "codecell", blocks = "codecell.blocks", Parser = "parser" },
+    except = set("can_run", "each", "has_code"),
   },
   {
     title = "Showing results",

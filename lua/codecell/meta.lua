@@ -299,6 +299,13 @@ error("codecell.meta is for language servers; it is never required")
 ---@field tag string?
 ---@field login boolean? a login shell; default false
 
+---@class codecell.Interpretation what the code of an answer did
+---@field ok boolean no block failed; true as well where there was none to run
+---@field blocks codecell.Block[] all that were found; `runnable` says which could run
+---@field executions codecell.Execution[] of those that ran
+---@field error codecell.ExecutionError? of the one that failed
+---@field text string? the main result of the last one
+
 ---@class codecell.CommandResult
 ---@field stdout string
 ---@field stderr string

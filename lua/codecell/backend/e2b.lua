@@ -24,6 +24,7 @@ local backend = {
     run_code = true, snapshot = true, templates = true, urls = true, watch = true,
   },
   hints = {},
+  watches = { entry = true, network_mounts = true },
 }
 
 -- ---- create ----
@@ -237,8 +238,8 @@ end
 
 ---@return codecell.Watcher? watcher
 ---@return codecell.Error? err
-function backend.watch(sandbox, path, recursive)
-  return watcher.start(sandbox, path, recursive)
+function backend.watch(sandbox, path, recursive, given)
+  return watcher.start(sandbox, path, recursive, given)
 end
 
 ---@return any value

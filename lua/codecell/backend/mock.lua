@@ -24,6 +24,7 @@ local backend = {
   isolation = "none",
   features = { commands = true, files = true, git = true, run_code = true },
   hints = {},
+  watches = {},
 }
 
 -- ---- the object ----

@@ -80,6 +80,53 @@ local function resolved(self, verb)
   return loop and found, err
 end
 
+--- As `sandbox:get_info()` of a sandbox that no object is needed for.
+---@param id string
+---@return codecell.SandboxInfo? info
+---@return codecell.Error? err kind "not_found"
+function Account:get_info(id)
+  options.argument("get_info", "id", id, "name")
+  local found, err = resolved(self, "get_info")
+  local given
+  if found then
+    given, err = control.get(found, "get_info", id)
+  end
+  if not given then
+    return nil, err
+  end
+  return control.info(given)
+end
+
+--- As `sandbox:set_timeout(seconds)`: it may shorten the time, and resumes nothing.
+---@param id string
+---@param seconds number from now
+---@return true? done
+---@return codecell.Error? err kind "not_found"
+function Account:set_timeout(id, seconds)
+  options.argument("set_timeout", "id", id, "name")
+  options.argument("set_timeout", "seconds", seconds, "number", { above = 0, most = 86400 })
+  local found, err = resolved(self, "set_timeout")
+  if not found then
+    return nil, err
+  end
+  return control.set_timeout(found, "set_timeout", id, seconds)
+end
+
+--- As `sandbox:pause(given)`.
+---@param id string
+---@param given {keep_memory: boolean?}? default true
+---@return boolean? paused false if it was
+---@return codecell.Error? err kind "not_found"
+function Account:pause(id, given)
+  options.argument("pause", "id", id, "name")
+  given = options.check("pause", given, { keep_memory = { type = "boolean" } })
+  local found, err = resolved(self, "pause")
+  if not found then
+    return nil, err
+  end
+  return control.pause(found, "pause", id, given.keep_memory ~= false)
+end
+
 local PAGE = { limit = { type = "integer", least = 1, most = 100 }, next = { type = "name" } }
 
 --- One page of its templates.
