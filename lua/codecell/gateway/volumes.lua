@@ -8,6 +8,7 @@ local json = require "codecell.json"
 local mounts = require "codecell.project.mounts"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
+local urls = require "codecell.http.url"
 
 local volumes = {}
 
@@ -276,12 +277,12 @@ end
 ---@param request codecell.IncomingRequest
 function volumes.answer(gateway, request)
   local id = request.path:match("^/volumes/([^/]+)$")
-  local one = id and gateway.volumes[answer.decoded(id)]
+  local one = id and gateway.volumes[urls.decode(id)]
   if not gateway.volumes_folder then
     return answer.failure(request, 501,
       "volumes need a place: start codecell serve with --volumes FOLDER")
   elseif id and (not one or not is_of(one, request.owner)) then
-    return answer.failure(request, 404, ("volume '%s' not found"):format(answer.decoded(id)))
+    return answer.failure(request, 404, ("volume '%s' not found"):format(urls.decode(id)))
   elseif request.method == "GET" and one then
     return answer.json(request, 200, told(gateway, one))
   elseif request.method == "DELETE" and one then
