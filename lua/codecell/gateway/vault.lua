@@ -7,6 +7,7 @@ local json = require "codecell.json"
 local listing = require "codecell.gateway.listing"
 local reach = require "codecell.gateway.reach"
 local shape = require "codecell.e2b.shape"
+local urls = require "codecell.http.url"
 
 local vault = {}
 
@@ -239,7 +240,7 @@ end
 function vault.answer(gateway, request)
   local selector = request.path:match("^/secrets/([^/]+)$")
   if selector then
-    selector = answer.decoded(selector)
+    selector = urls.decode(selector)
     local one = find(gateway, selector, request.owner)
     local called = verbs[request.method]
     if not one or not called then
