@@ -219,6 +219,9 @@ assert last["event"]["end"]["exitCode"] == -1, last
     assert.same({ 200, "invalid_argument" }, { status, list[1].error.code })
     list = stream("process.Process/Start", { process = { cmd = "/nope" } })
     assert.equal("invalid_argument", list[1].error.code)
+    list = stream("process.Process/Start", { process = { cmd = "true" } },
+      { headers = { "Connect-Timeout-Ms: 1e3" } })
+    assert.equal("invalid_argument", list[1].error.code)
     list = stream("process.Process/Connect", { process = { pid = 9999 } })
     assert.equal("not_found", list[1].error.code)
     for _, bytes in ipairs({ "", "\0\0\0\0\9{}", "\1\0\0\0\2{}", "\0\255\255\255\255" }) do
@@ -325,10 +328,13 @@ assert last["event"]["end"]["exitCode"] == -1, last
       types[#types + 1] = json.decode(line).type
     end
     assert.same({ "number_of_executions", "stdout", "result", "end_of_execution" }, types)
+    text = select(2, execute({ code = "[1.0, 2]" }))
+    assert.truthy(text:find('"json":[1.0,2]', 1, true), text) -- 1 is no fraction elsewhere
     assert.equal(400, (execute({ code = "1", language = "python", context_id = "x" })))
     status, text = execute({ code = "1", context_id = "x" })
     assert.same({ 404, "Context x not found" }, { status, text })
     assert.equal(422, (execute({})))
+    assert.equal(422, (execute("{")))
     assert.equal(500, (execute({ code = "1", language = "klingon" })))
     status, text = ask("/contexts", { port = 49999 })
     assert.same({ 200, "python" }, { status, text[1].language })

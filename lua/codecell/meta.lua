@@ -105,6 +105,9 @@ error("codecell.meta is for language servers; it is never required")
 ---@field secure boolean? only who has its token may speak to it; default true
 ---@field auto_resume boolean? with on_timeout = "pause": whoever asks it for something wakes it
 ---@field keep_memory boolean? with on_timeout = "pause": default true
+---@field volumes table<string, string|codecell.E2bVolume>? volumes of the account, by the absolute
+---path where each is to be
+---@field volume_url string? default: E2B_VOLUME_API_URL, else "https://api." and the domain
 ---@field public_traffic boolean? whether anybody may visit its ports; default true
 ---@field host_mask string? the Host that its ports are told, "localhost:${PORT}"
 ---@field egress_proxy {address: string, username: string?, password: string?}? SOCKS 5, for all

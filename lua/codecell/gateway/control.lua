@@ -1,6 +1,7 @@
 --- The control plane: making, finding and ending sandboxes.
 local answer = require "codecell.gateway.answer"
 local core = require "codecell.core"
+local ended = require "codecell.gateway.ended"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local live = require "codecell.gateway.live"
@@ -12,6 +13,7 @@ local shape = require "codecell.e2b.shape"
 local start = require "codecell.template.start"
 local telling = require "codecell.gateway.telling"
 local templates = require "codecell.gateway.templates"
+local urls = require "codecell.http.url"
 local vault = require "codecell.gateway.vault"
 local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
@@ -24,11 +26,6 @@ local LIFETIME = 300 -- seconds
 local LEAST = 15 -- seconds that a refresh gives
 local REFRESH_MOST = 3600 -- seconds
 local FORKS_MOST = 100
-
-local function unknown(request, id)
-  answer.failure(request, 404,
-    ("Sandbox \"%s\" doesn't exist or you don't have access to it"):format(id))
-end
 
 local function add(gateway, sandbox, given, owner)
   given.domain, given.cpus, given.owner = gateway.domain, core.cpu_count(), owner
@@ -342,10 +339,10 @@ local function answer_one(gateway, request, id, rest)
   if not called then
     return answer.failure(request, 404, "no such path")
   end
-  id = answer.decoded(id):match("^[^-]*")
+  id = urls.decode(id):match("^[^-]*")
   local found = gateway:find_own(request, id)
   if not found then
-    return unknown(request, id)
+    return answer.failure(request, 404, ended.message(gateway.ended, id, request.owner))
   end
   return called(gateway, request, found)
 end
