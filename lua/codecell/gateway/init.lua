@@ -282,7 +282,7 @@ local function answer_control(self, request)
   if request.path == "/metrics" and request.method == "GET" then
     return answer_metrics(self, request)
   elseif request.path == "/" and (request.method == "GET" or request.method == "HEAD") then
-    return page.answer(request)
+    return page.answer(self, request)
   elseif uploads.answer(self, request) then -- whoever was told the place of one
     return
   elseif self.keys then

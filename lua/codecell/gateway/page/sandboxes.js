@@ -93,8 +93,8 @@ function makeHead() {
     ["28800", "8 hours from now"], ["86400", "1 day from now"]].map(([value, label]) =>
     element("option", { value }, label)));
   byId("head").append(element("div", { class: "row" }, head.title, head.state, head.id,
-    head.about, element("span", { class: "space" }), head.extend, head.pause, head.kill),
-  head.meters);
+    head.about, element("span", { class: "space" }), element("span", { class: "verbs" },
+    head.extend, head.pause, head.kill)), head.meters);
 }
 
 const NETWORKS = { none: "no network", open: "open network", some: "network by rules" };
