@@ -312,23 +312,54 @@ vanish("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")]]
   end)
 
   it("lets no more in than it may, and the next ones once others have left", function()
+    local gate = {}
+    local small = codecell.assert(server.new(function(request)
+      if request.path == "/held" and not gate.open then
+        wait.key(gate)
+      elseif request.path == "/open" then
+        gate.open = true
+        codecell.async(function() require("codecell.reactor").wake(gate) end)
+      end
+      request:reply(200, nil, "hello")
+    end, { connections = 4 }))
+    local there = codecell.assert(small:listen())
+    local text = outside.python(CLIENT:format(there.port) .. [[
+def ask(peer, path):
+    peer.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % path)
+opener = connect()
+opener.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+opener.recv(1000)
+busy = [connect() for _ in range(3)]
+for one in busy:
+    ask(one, b"/held")
+time.sleep(0.1)
+peer = connect()
+ask(peer, b"/")
+peer.settimeout(20)
+print(all_of(peer).endswith(b"hello"), opener.recv(10))
+again = connect()
+ask(again, b"/open")
+for one in busy + [again]:
+    one.settimeout(20)
+    print(all_of(one).endswith(b"hello"))]])
+    assert.equal("True b''\n" .. ("True\n"):rep(4), text)
+    small:close()
+  end)
+
+  it("closes the connection that is longest idle when it is full", function()
     local small = codecell.assert(server.new(function(request)
       request:reply(200, nil, "hello")
     end, { connections = 4 }))
     local there = codecell.assert(small:listen())
     local text = outside.python(CLIENT:format(there.port) .. [[
-idle = [connect() for _ in range(4)]
+idle = [connect() for _ in range(40)]
 peer = connect()
-peer.settimeout(0.2)
-peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-try:
-    print(peer.recv(10))
-except TimeoutError:
-    print("waits")
-idle[0].close()
 peer.settimeout(20)
-print(all_of(peer).endswith(b"hello"))]])
-    assert.equal("waits\nTrue\n", text)
+peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+print(all_of(peer).endswith(b"hello"))
+idle[0].settimeout(20)
+print(idle[0].recv(10))]])
+    assert.equal("True\nb''\n", text)
     small:close()
   end)
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define ACCEPTS 16  /* at one listener in one turn of the reactor */
-#define REST_MS 100 /* when the host has no descriptor left */
+#define REST_MS 100 /* when there is no descriptor, or no place, left */
 #define BACKLOG 128
 #define LEFT_MAX (1u << 20) /* bytes of numbers that nobody has asked for */
 
@@ -49,15 +49,25 @@ static void time_passed(struct cell_timer *timer)
 
 /* ---- listening ---- */
 
+static void rest(struct cell_server *server)
+{
+  cell_timer_arm(server->reactor, &server->rest,
+                 cell_clock_after(cell_reactor_clock(server->reactor), REST_MS),
+                 NULL);
+}
+
+/* There is room for one more to come, as long as anybody is idle. */
 static void look(struct cell_server *server)
 {
-  int is_full = server->connections >= server->limits.connections ||
-                server->rest.place != 0;
+  int is_full = server->connections >= server->limits.connections;
   size_t i;
 
+  if (is_full && server->listener_count > 0 &&
+      !server->library->part(server->made))
+    rest(server);
   for (i = 0; i < server->listener_count; i++)
     cell_source_want(server->reactor, &server->listeners[i].source,
-                     is_full ? 0 : EPOLLIN);
+                     is_full || server->rest.place != 0 ? 0 : EPOLLIN);
 }
 
 static void rested(struct cell_timer *timer)
@@ -98,9 +108,7 @@ static void knocked(struct cell_source *source, uint32_t events)
       continue;
     }
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-      cell_timer_arm(
-        server->reactor, &server->rest,
-        cell_clock_after(cell_reactor_clock(server->reactor), REST_MS), NULL);
+      rest(server);
     break;
   }
   look(server);
@@ -218,7 +226,15 @@ static void ended(struct cell_server_owner *owner, void *data)
 
   (void)owner;
   cell_call_unwatch(call);
+  cell_duplex_close(&call->duplex);
   cell_token_post(call->server->reactor, call->token);
+}
+
+static int upgraded(struct cell_server_owner *owner, void *data, int fd,
+                    const void *early, size_t size)
+{
+  (void)owner;
+  return cell_call_upgraded(data, fd, early, size);
 }
 
 static void awaited(struct cell_server_owner *owner)
@@ -258,8 +274,8 @@ struct cell_server *cell_server_new(struct cell_reactor *reactor,
   server->reactor = cell_reactor_keep(reactor);
   server->library = library;
   server->limits = *limits;
-  server->owner =
-    (struct cell_server_owner){arrived, changed, ended, awaited, closed};
+  server->owner = (struct cell_server_owner){arrived,  changed, ended,
+                                             upgraded, awaited, closed};
   server->timer.due = time_passed;
   server->rest.due = rested;
   server->token = cell_token_new(reactor);

@@ -20,7 +20,9 @@ struct guest {
   struct guest *next, *previous;
   int fd;
   uint32_t about;
-  int has_asked;
+  int has_asked; /* a whole head has come */
+  int is_asking; /* its request has not ended */
+  int is_leaving;
   long until_ms; /* of the server's clock: to ask, or go */
 };
 
@@ -35,12 +37,14 @@ struct server {
   struct guest *adopted; /* while it is */
   struct call *calls;    /* that have not ended there */
   unsigned idle_s, first_s;
+  unsigned parting; /* calls that were upgraded, and are being closed */
 };
 
 struct call {
   struct call *next, *previous;
   struct server *server;
   struct MHD_Connection *connection; /* NULL: it has ended there */
+  struct guest *guest;               /* whose it is; until it has ended there */
   void *name;                        /* the owner's */
   int fd;
   uint32_t about;
@@ -48,6 +52,8 @@ struct call {
   struct cell_queue fields, in, out;
   size_t skipped; /* bytes of a body that nobody wants any more */
   struct MHD_Response *response;
+  struct MHD_UpgradeResponseHandle *upgraded; /* NULL: it speaks HTTP */
+  struct gnutls_session_int *session; /* of an upgraded one; NULL: no TLS */
   int status;
   int64_t left;     /* bytes that the answer still is short of; -1: unknown */
   int has_begun;    /* its head was read */
@@ -58,6 +64,7 @@ struct call {
   int is_finished;  /* all of the answer's body was given */
   int is_answered;  /* and sent */
   int is_cut;       /* nothing more will be */
+  int is_parting;
   int is_broken;
 };
 
@@ -65,8 +72,9 @@ struct call {
 
 extern const struct cell_server_library cell_microhttpd_library;
 
-/* The first line of a request has come. */
-void cell_mhd_has_asked(struct server *server, struct guest *guest);
+/* The head of a request has come; and its end. */
+void cell_mhd_asks(struct server *server, struct guest *guest);
+void cell_mhd_rests(struct server *server, struct guest *guest);
 
 /* ---- identity.c ---- */
 
@@ -87,6 +95,11 @@ enum MHD_Result cell_mhd_serve(void *server, struct MHD_Connection *connection,
 void cell_mhd_ended(void *server, struct MHD_Connection *connection,
                     void **call, enum MHD_RequestTerminationCode code);
 
+/* Of a response that has just been made: what it says, and go on. */
+int cell_mhd_begin_answer(struct call *call,
+                          const struct cell_server_answer *answer,
+                          struct cell_error *error);
+
 void cell_mhd_name(void *call, void *name);
 void cell_mhd_head(void *call, struct cell_server_head *head);
 size_t cell_mhd_readable(void *call);
@@ -100,5 +113,14 @@ void cell_mhd_abort(void *call);
 void cell_mhd_drop(void *call);
 enum cell_server_state cell_mhd_state(void *call);
 void cell_mhd_release(void *call);
+
+/* ---- upgrade.c ---- */
+
+int cell_mhd_upgrade(void *call, const struct cell_server_answer *answer,
+                     struct cell_error *error);
+ssize_t cell_mhd_receive(void *call, void *bytes, size_t size);
+ssize_t cell_mhd_send(void *call, const void *bytes, size_t size);
+/* Close a connection that was upgraded. Idempotent. */
+void cell_mhd_part(struct call *call);
 
 #endif

@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #define FLAGS                                                                  \
-  (MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME)
+  (MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |       \
+   MHD_ALLOW_UPGRADE)
+#define PARTING_MS 5L /* it is turned again, and says nothing of it */
 #define VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+#define NEW_MS 1000                       /* that a client is new */
 #define MEMORY (2 * CELL_SERVER_HEAD_MAX) /* of a connection */
 
 /* ---- sockets ---- */
@@ -54,13 +57,24 @@ static void forget(struct server *server, struct guest *guest)
   free(guest);
 }
 
-void cell_mhd_has_asked(struct server *server, struct guest *guest)
+static void get_known(struct server *server, struct guest *guest)
 {
-  if (guest->has_asked)
-    return;
-  leave(&server->silent, guest);
+  leave(guest->has_asked ? &server->known : &server->silent, guest);
   guest->has_asked = 1;
   enter(&server->known, guest);
+}
+
+void cell_mhd_asks(struct server *server, struct guest *guest)
+{
+  guest->is_asking = 1;
+  if (!guest->has_asked)
+    get_known(server, guest);
+}
+
+void cell_mhd_rests(struct server *server, struct guest *guest)
+{
+  guest->is_asking = 0;
+  get_known(server, guest);
 }
 
 /* libmicrohttpd's own deadline begins anew with each byte that comes. */
@@ -71,8 +85,28 @@ static void part_with_silent(struct server *server)
 
   while ((guest = server->silent.last) != NULL && guest->until_ms <= now) {
     shutdown(guest->fd, SHUT_RDWR);
-    cell_mhd_has_asked(server, guest); /* not to be looked at again */
+    get_known(server, guest); /* not to be looked at again */
   }
+}
+
+/* Those that have not asked for anything go first, but for who came just now.
+ */
+static int part(void *data)
+{
+  struct server *server = data;
+  struct guest *silent = server->silent.last, *guest = server->known.last;
+  long new_ms = now_ms() + server->first_s * 1000L - NEW_MS;
+
+  while (guest != NULL && (guest->is_asking || guest->is_leaving))
+    guest = guest->previous;
+  if (silent != NULL && silent->until_ms <= new_ms)
+    guest = silent;
+  if (guest == NULL)
+    return 0;
+  shutdown(guest->fd, SHUT_RDWR);
+  guest->is_leaving = 1;
+  get_known(server, guest);
+  return 1;
 }
 
 static struct guest *find(struct server *server,
@@ -167,9 +201,11 @@ static long timeout_ms(void *data)
   if (server->silent.last != NULL && left < 0)
     left = 0;
   if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
-    return left;
+    return server->parting > 0 ? PARTING_MS : left;
   if (ms > 3600000)
     ms = 3600000;
+  if (server->parting > 0 && ms > PARTING_MS)
+    ms = PARTING_MS;
   return left >= 0 && left < (long)ms ? left : (long)ms;
 }
 
@@ -262,14 +298,27 @@ static void abandon(void *data)
     close(guest->fd);
 }
 
-const struct cell_server_library cell_microhttpd_library = {
-  CELL_SERVER_VERSION, open_server,
-  close_server,        abandon,
-  pollfd_of,           run,
-  timeout_ms,          adopt,
-  cell_mhd_name,       cell_mhd_head,
-  cell_mhd_readable,   cell_mhd_read,
-  cell_mhd_has_all,    cell_mhd_answer,
-  cell_mhd_write,      cell_mhd_finish,
-  cell_mhd_abort,      cell_mhd_drop,
-  cell_mhd_state,      cell_mhd_release};
+const struct cell_server_library cell_microhttpd_library = {CELL_SERVER_VERSION,
+                                                            open_server,
+                                                            close_server,
+                                                            abandon,
+                                                            pollfd_of,
+                                                            run,
+                                                            timeout_ms,
+                                                            adopt,
+                                                            part,
+                                                            cell_mhd_name,
+                                                            cell_mhd_head,
+                                                            cell_mhd_readable,
+                                                            cell_mhd_read,
+                                                            cell_mhd_has_all,
+                                                            cell_mhd_answer,
+                                                            cell_mhd_upgrade,
+                                                            cell_mhd_receive,
+                                                            cell_mhd_send,
+                                                            cell_mhd_write,
+                                                            cell_mhd_finish,
+                                                            cell_mhd_abort,
+                                                            cell_mhd_drop,
+                                                            cell_mhd_state,
+                                                            cell_mhd_release};

@@ -5,6 +5,7 @@ local fields = require "codecell.http.fields"
 local json = require "codecell.json"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"
+local urls = require "codecell.http.url"
 
 local control = {}
 
@@ -51,7 +52,7 @@ end
 ---@param rest string?
 ---@return string path
 function control.path(id, rest)
-  return "/sandboxes/" .. transport.encode(id) .. (rest or "")
+  return "/sandboxes/" .. urls.encode(id) .. (rest or "")
 end
 
 -- ---- what a sandbox is ----
@@ -235,14 +236,22 @@ function control.update_network(settings, what, id, body)
   return act(settings, what, "PUT", control.path(id, "/network"), body)
 end
 
----@return table? metrics the last record, as the control plane says it; nil, nil: none yet
+---@param from number? seconds since 1970
+---@param to number?
+---@return table[]? list oldest first, as the control plane says it
 ---@return codecell.Error? err
-function control.metrics(settings, what, id)
-  local answer, err = call(settings, what, "GET", control.path(id, "/metrics"))
+function control.metrics(settings, what, id, from, to)
+  local answer, err = call(settings, what, "GET", control.path(id, "/metrics") .. transport.query({
+    n = 4, "start", from and ("%.0f"):format(math.floor(from)),
+    "end", to and ("%.0f"):format(math.ceil(to)) }))
   if not answer then
     return nil, err
   end
-  return shape.table(answer[#answer])
+  local list = {}
+  for _, one in ipairs(shape.table(answer) or {}) do
+    list[#list + 1] = shape.table(one)
+  end
+  return list
 end
 
 ---@return table? snapshot {id, names}
@@ -288,7 +297,7 @@ local function filter(metadata)
   end
   table.sort(names)
   local function twice(text)
-    return transport.encode(transport.encode(text))
+    return urls.encode(urls.encode(text))
   end
   for _, name in ipairs(names) do
     pieces[#pieces + 1] = twice(name) .. "=" .. twice(metadata[name])
@@ -357,7 +366,7 @@ end
 ---@return boolean? removed false if there was none
 ---@return codecell.Error? err
 function control.remove_template(settings, what, id)
-  return act(settings, what, "DELETE", "/templates/" .. transport.encode(id), nil, 404)
+  return act(settings, what, "DELETE", "/templates/" .. urls.encode(id), nil, 404)
 end
 
 --- Whether there is a template of that name, the account's or another's.
@@ -365,7 +374,7 @@ end
 ---@return codecell.Error? err
 function control.has_template(settings, name)
   local answer, err = call(settings, "templates", "GET",
-    "/templates/aliases/" .. transport.encode(name))
+    "/templates/aliases/" .. urls.encode(name))
   if answer or err.status == 403 then
     return true
   elseif err.status == 404 then

@@ -29,8 +29,6 @@ local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which
 ---@field hidden table? what no message may show, as of `failure.hide`
 ---@field on_request (fun(event: codecell.E2bRequestEvent))?
 
-transport.encode = urls.encode
-
 --- A query of name and value in turn; those that are nil are left out.
 ---@param list table {name, value, name, value, n = count}
 ---@return string query with its "?", or ""
@@ -38,8 +36,8 @@ function transport.query(list)
   local pieces = {}
   for i = 1, list.n, 2 do
     if list[i + 1] ~= nil then
-      pieces[#pieces + 1] = transport.encode(list[i]) .. "="
-        .. transport.encode(tostring(list[i + 1]))
+      pieces[#pieces + 1] = urls.encode(list[i]) .. "="
+        .. urls.encode(tostring(list[i + 1]))
     end
   end
   return #pieces > 0 and "?" .. table.concat(pieces, "&") or ""
