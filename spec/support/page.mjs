@@ -123,18 +123,19 @@ const cases = {
   },
 
   async table() {
-    const cell = await run(page, 'import pandas as pd\npd.DataFrame({"n": [10, 9, 100], '
-      + '"s": ["x", "y", "z"]})')
+    const cell = await run(page, 'import pandas as pd\npd.DataFrame({"s": ["x", "y", "z"], '
+      + '"n": [10, 9, 100]})')
     await cell.locator('table').waitFor()
+    assert.deepEqual(await cell.locator('thead th').allTextContents(), ['s', 'n'])
     await cell.getByRole('button', { name: 'n', exact: true }).click()
     assert.deepEqual(await cell.locator('tbody td.number').allTextContents(), ['9', '10', '100'])
     const saved = page.waitForEvent('download')
     await cell.getByRole('button', { name: 'Save as CSV' }).click()
     assert.equal(await readFile(await (await saved).path(), 'utf8'),
-      'n,s\r\n10,x\r\n9,y\r\n100,z\r\n')
+      's,n\r\nx,10\r\ny,9\r\nz,100\r\n')
     await cell.getByRole('button', { name: 'html' }).click()
     const inside = cell.frameLocator('iframe').locator('td').first()
-    assert.equal(await inside.textContent(), '10')
+    assert.equal(await inside.textContent(), 'x')
     await cell.getByRole('button', { name: 'table' }).click()
   },
 
@@ -259,13 +260,17 @@ const cases = {
   },
 
   async life() {
-    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.locator('#head').getByRole('button', { name: 'Pause' }).click()
     await page.locator('#head .state.warn', { hasText: 'paused' }).waitFor()
-    await page.getByRole('button', { name: 'Resume' }).click()
+    await page.click('#tab-console')
+    await page.fill('#code', 'kept')
+    await page.press('#code', 'Control+Enter')
+    await page.locator('.notice', { hasText: 'paused: resume it first' }).waitFor()
+    assert.equal(await page.inputValue('#code'), 'kept')
+    await page.locator('#head').getByRole('button', { name: 'Resume' }).click()
     await page.locator('#head .state.good', { hasText: 'running' }).waitFor()
     await page.selectOption('select[aria-label="Give it time"]', '3600')
     await page.locator('#head .meters', { hasText: /time left59:5\d|time left1:00:00/ }).waitFor()
-    await page.click('#tab-console')
     assert.equal((await output(await run(page, 'kept'))).trim(), '5')
   },
 

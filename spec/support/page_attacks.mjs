@@ -48,6 +48,7 @@ export default ({ open, enter, create, run, start, output, state, shot, page, pr
 
   return {
     async hostile() {
+      await page.click('#tab-console')
       const cell = await run(page, HOSTILE)
       assert.match(await state(cell), /^failed/)
       const told = await output(cell)

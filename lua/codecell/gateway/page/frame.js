@@ -10,10 +10,10 @@ const ROW_HEIGHT = 27;
 const FRAME_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 const HARMLESS = new Set(("a abbr b blockquote br caption center code col colgroup dd del details "
   + "div dl dt em figcaption figure font h1 h2 h3 h4 h5 h6 hr i img input ins kbd label legend li "
-  + "mark ol p pre q s samp section small span strong style sub summary sup table tbody td tfoot th "
-  + "thead time tr tt u ul var").split(" "));
-const SAID = new Set(("align alt border cellpadding cellspacing checked class color colspan dir for "
-  + "height hidden id lang open rowspan scope span start style title valign width").split(" "));
+  + "mark ol p pre q s samp section small span strong style sub summary sup table tbody td tfoot "
+  + "th thead time tr tt u ul var").split(" "));
+const SAID = new Set(("align alt border cellpadding cellspacing checked class color colspan dir "
+  + "for height hidden id lang open rowspan scope span start style title valign width").split(" "));
 
 // The one place where text becomes markup; the browser holds everything else back.
 const locked = window.trustedTypes?.createPolicy("locked-frame", { createHTML: (text) => text })
@@ -23,8 +23,8 @@ function copyAttributes(from, to) {
   for (const { name, value } of from.attributes) {
     if (SAID.has(name)) to.setAttribute(name, value);
   }
-  const source = from.getAttribute("src");
-  if (to.localName === "img" && /^data:image\/(png|jpeg|gif|webp|svg\+xml)[;,]/.test(source ?? "")) {
+  const source = from.getAttribute("src") ?? "";
+  if (to.localName === "img" && /^data:image\/(png|jpeg|gif|webp|svg\+xml)[;,]/.test(source)) {
     to.setAttribute("src", source);
   }
 }
@@ -72,6 +72,13 @@ function frameLook() {
     + `sans-serif}table{border-collapse:collapse}td,th{padding:2px 8px;border:0;`
     + `border-bottom:1px solid ${line};text-align:right}pre,code{font:12px/1.45 ui-monospace,`
     + "monospace}";
+}
+
+/** The headings of the columns of a table in HTML. */
+function headingsOf(text) {
+  if (typeof text !== "string" || text.length > HTML_MOST) return [];
+  const given = new DOMParser().parseFromString(locked.createHTML(text), "text/html");
+  return [...given.querySelectorAll("thead tr:first-child th")].map((one) => one.textContent);
 }
 
 /** A result in HTML; null where it is too long. */

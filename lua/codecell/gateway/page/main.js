@@ -70,7 +70,8 @@ const SHORTCUTS = [
   ["Alt+S", "to the list of sandboxes; Up and Down choose"],
   ["Alt+N", "new sandbox"],
   ["Alt+C", "to the code"],
-  ["Up, Down, Enter, F2, Delete, Backspace", "in a list of files"],
+  ["Up, Down, Enter, F2, Delete, Backspace",
+    "in a list of files: choose, open, rename, remove, up"],
   ["Shift+Escape", "out of the terminal"],
   ["Alt+/", "this list"],
 ];

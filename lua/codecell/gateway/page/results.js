@@ -33,8 +33,8 @@ function only(kind, draw) {
 
 // In the order in which a person wants to see them.
 const FORMS = [
-  ["chart", "chart", drawChart],
-  ["table", "data", drawTable],
+  ["chart", "chart", (chart) => drawChart(chart)],
+  ["table", "data", (data, result) => drawTable(data, headingsOf(result.html))],
   ["picture", "svg", drawPicture("image/svg+xml")],
   ["picture", "png", drawPicture("image/png")],
   ["picture", "jpeg", drawPicture("image/jpeg")],
@@ -48,9 +48,9 @@ const FORMS = [
 ];
 
 // A form that cannot be drawn must not take the others with it.
-function drawn(draw, value) {
+function drawn(draw, value, result) {
   try {
-    return draw(value);
+    return draw(value, result);
   } catch {
     return null;
   }
@@ -58,7 +58,7 @@ function drawn(draw, value) {
 
 function formsOf(result) {
   const forms = FORMS.filter(([, name]) => result[name] !== undefined && result[name] !== null)
-    .map(([label, name, draw]) => ({ label, name, draw: () => drawn(draw, result[name]) }));
+    .map(([label, name, draw]) => ({ label, name, draw: () => drawn(draw, result[name], result) }));
   for (const [kind, value] of Object.entries(result.extra ?? {}).slice(0, 8)) {
     forms.push({ label: cut(kind, 40), name: kind, draw: () => typeof value === "string"
       ? drawText(value) : drawJson(value) });
