@@ -17,6 +17,7 @@ local ABOUT_MOST = 4096
 local MOST = 1000
 local NAME_MOST = 128
 local DAY = 86400
+local KEEPERS_MOST = 64
 local IDLE = 60 -- seconds that the keeper of one lives on
 local MIB = 1048576
 local KEEPER = { disk = 64 * MIB, output = 64 * MIB }
@@ -160,19 +161,42 @@ function volumes.mounts(gateway, given, owner)
   return list[1] and list
 end
 
+-- The one that was asked longest ago gives way; false: all are busy.
+local function make_room(gateway)
+  local count, oldest = 0, nil
+  for _, one in pairs(gateway.volumes) do
+    count = count + (one.keeper and 1 or 0)
+    local is_idle = one.keeper and (one.busy or 0) == 0
+    oldest = is_idle and (not oldest or one.used < oldest.used) and one or oldest
+  end
+  if count >= KEEPERS_MOST and oldest then
+    oldest.keeper:close()
+    oldest.keeper = nil
+  end
+  return count < KEEPERS_MOST or oldest ~= nil
+end
+
 --- The sandbox in which the gateway reads and writes for clients: whatever code has planted in a
 --- volume leads nowhere but there.
+---@param gateway codecell.Gateway
 ---@param one codecell.GatewayVolume
 ---@return codecell.Sandbox? keeper
 ---@return codecell.Error? err
-function volumes.keeper(one)
+function volumes.keeper(gateway, one)
   one.used = reactor.now()
   if one.keeper and not one.keeper:_closed() and one.keeper:is_running() then
     return one.keeper
+  elseif not make_room(gateway) then
+    return nil, errors.new("rate_limited", ("%d volumes are being used; try again later"):format(
+      KEEPERS_MOST))
   end
   local made, err = codecell.create({ network = "none", timeout = DAY, limits = KEEPER,
     name = "volume " .. one.name,
     mounts = { { host = one.folder, path = volumes.PLACE, mode = "write", sockets = true } } })
+  if made and one.keeper and not one.keeper:_closed() then -- somebody was faster
+    made:close()
+    return one.keeper
+  end
   one.keeper = made
   return made, err
 end
@@ -232,7 +256,7 @@ end
 -- Its files go in its keeper, for that may take long; what is left is an empty folder.
 local function destroy(gateway, request, one)
   gateway.volumes[one.id], gateway.volumes_count = nil, gateway.volumes_count - 1
-  local keeper, err = volumes.keeper(one)
+  local keeper, err = volumes.keeper(gateway, one)
   local ok = keeper
   if keeper then
     ok, err = keeper.commands:run({ "find", volumes.PLACE, "-mindepth", "1", "-delete" },
