@@ -248,7 +248,8 @@ describe("codecell.actions #user", function()
     end)
 
     it("writes and reads files, empty and binary too #F17 #F18", function()
-      s({ action = "write_file", filePath = "/home/user/a/test.txt", fileContent = "Hello, world!" })
+      s({ action = "write_file", filePath = "/home/user/a/test.txt",
+        fileContent = "Hello, world!" })
       assert.equal("Hello, world!", s({ action = "read_file",
         filePath = "/home/user/a/test.txt" }).content)
       assert.is_true(s({ action = "write_file", filePath = "empty", fileContent = "" }).success)

@@ -89,8 +89,8 @@ describe("codecell", function()
   it("explains every kind of error", function()
     local result = run "errors"
     assert.equal(0, result.status)
-    for _, kind in ipairs(require("codecell.command.errors").kinds) do
-      assert.truthy(result.stdout:find("\n" .. kind[1] .. " ", 1, true) or
+    for _, kind in ipairs(require("codecell.errors.kinds").list) do
+      assert.truthy(result.stdout:find("\n" .. kind.kind .. " ", 1, true) or
         result.stdout:find("^" .. kind[1] .. " "))
     end
     assert.equal("system", json.decode(run("errors system --json").stdout)[1].kind)

@@ -62,4 +62,15 @@ function errors.assert(value, err, ...)
   return value, err, ...
 end
 
+--- What a kind means, who can mend it, whether trying again may help.
+---@param kind codecell.ErrorKind
+---@return codecell.KindOfError? about
+function errors.about(kind)
+  for _, row in ipairs(require("codecell.errors.kinds").list) do
+    if row.kind == kind then
+      return row
+    end
+  end
+end
+
 return errors

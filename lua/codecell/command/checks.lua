@@ -282,14 +282,32 @@ function checks.e2b()
     detail = tostring(err) }
 end
 
+-- What the environment says to the service, and whether all of it can be read.
+local function configuration()
+  local found, err = require("codecell.config").get()
+  if not found then
+    return { name = "configuration", status = "failed", detail = tostring(err),
+      remedy = "'codecell config' names every variable" }
+  end
+  local detail = ("mode %s%s"):format(found.mode, found.is_chosen and "" or ", since none is named")
+  if found.mode == "production" and not found.api_key then
+    return { name = "configuration", status = "missing",
+      detail = detail .. ": No E2B_API_KEY provided", remedy = "set E2B_API_KEY" }
+  end
+  return { name = "configuration", status = "ok",
+    detail = detail .. (found.warnings[1] and "; " .. found.warnings[1] or "") }
+end
+
 --- What a network would need; and other backends: the local one needs none of it.
 ---@param account table? what is known of the account of E2B
 ---@return table[] checks
 function checks.others(account)
   return {
+    configuration(),
     names(),
     http(),
-    { name = "container engine", status = "optional", detail = "not needed: no docker, no daemon" },
+    { name = "container engine", status = "optional", detail = "not needed: no docker, no daemon",
+      remedy = "without Docker: E2B_MODE=local and E2B_LOCAL_USE_DOCKER=false" },
     account
       or { name = "E2B account", status = "optional", detail = "not needed: no key, no network" },
   }

@@ -8,7 +8,7 @@ local terminal = require "codecell.command.terminal"
 
 local doctor = {
   summary = "say what this machine can do, what is missing and how to mend it",
-  usage = "codecell doctor [--probe] [--e2b] [--json]",
+  usage = "codecell doctor [--probe] [--e2b] [--json] | --why FILE",
   description = "Makes a sandbox and looks at what it stands on. Status 0 when code can run.\n",
   options = {
     { name = "e2b", help = "ask E2B whether it takes the key as well" },
@@ -16,6 +16,7 @@ local doctor = {
     { name = "probe", help = "time create, run and kill as well" },
     { name = "backend", value = "BACKEND", help = "what to look at (default local)" },
     { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
+    { name = "why", value = "FILE", help = "say of each block of an answer whether it would run" },
   },
 }
 
@@ -129,9 +130,31 @@ local function print_report(report, out)
   out:write("\n", out:style("bold", verdict), "\n")
 end
 
+-- Whether each block of a model's answer would run, and why not.
+local function explain_blocks(path)
+  local file, problem = io.open(path, "rb")
+  if not file then
+    return nil, "--why: " .. problem
+  end
+  local answer = file:read("*a")
+  file:close()
+  local found = codecell.blocks.scan(answer or "",
+    { languages = require("codecell.agent.interpret").can_run })
+  for i, block in ipairs(found) do
+    command.write(("block %d%s: %s\n"):format(i, block.language and ", " .. block.language or "",
+      block.runnable and "runs" or "does not run: " .. (block.why or "it is not code")))
+  end
+  if not found[1] then
+    command.write("no code: put it between lines of three backticks, the first with the language\n")
+  end
+  return command.status.success
+end
+
 function doctor.run(options, arguments)
   if arguments[1] then
     return nil, "takes no arguments"
+  elseif options.why then
+    return explain_blocks(options.why)
   end
   local backend, message = launch.backend(options)
   if not backend then
