@@ -91,7 +91,7 @@ describe("codecell", function()
     assert.equal(0, result.status)
     for _, kind in ipairs(require("codecell.errors.kinds").list) do
       assert.truthy(result.stdout:find("\n" .. kind.kind .. " ", 1, true) or
-        result.stdout:find("^" .. kind[1] .. " "))
+        result.stdout:find("^" .. kind.kind .. " "))
     end
     assert.equal("system", json.decode(run("errors system --json").stdout)[1].kind)
   end)
