@@ -112,6 +112,24 @@ describe("codecell.service #user", function()
     assert.is_false(session("ben", "1"):close())
   end)
 
+  it("keeps what was run in a sandbox, in order #K10", function()
+    local made = codecell.assert(new({}):create({}))
+    made:run_code("x = 1")
+    made:start_code("x + 1"):wait()
+    made:run_code("1/0")
+    local past = made:history()
+    assert.equal(3, #past)
+    assert.equal("x = 1", past[1].code)
+    assert.equal("2", past[2].execution.text)
+    assert.equal("ZeroDivisionError", past[3].execution.error.name)
+    for _ = 1, 12 do
+      made:run_code("print('x' * 1000000)")
+    end
+    past = made:history()
+    assert.is_true(#past < 12)
+    assert.equal("print('x' * 1000000)", past[1].code)
+  end)
+
   it("runs the code of a message, and says what to tell the model #E29 #E24", function()
     local session = codecell.session({ user = "u", conversation = "c", service = new({}) })
     local observation, replies = session:observe(
@@ -324,6 +342,17 @@ describe("codecell.service #user", function()
       assert.same({}, failures)
       assert.equal(0, runs)
       assert.equal(1, service.ledger:recent(3600).runtime)
+    end)
+
+    it("tell what each run has used, by the system's own count #K06", function()
+      local service = new({})
+      local usage = service:execute([[
+import time
+end = time.process_time() + 0.3
+while time.process_time() < end: pass]], { key = "k" }).usage
+      assert.is_true(usage.cpu_seconds >= 0.25 and usage.cpu_seconds < 5)
+      assert.is_true(usage.memory_peak > 0)
+      assert.is_true(usage.processes_peak >= 1)
     end)
 
     it("say what lives and what is ready #D16 #K03", function()

@@ -1,5 +1,6 @@
 --- codecell.Run: code that runs while the program goes on.
 local callbacks = require "codecell.callbacks"
+local history = require "codecell.sandbox.history"
 local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local reactor = require "codecell.reactor"
@@ -25,7 +26,7 @@ function run.start(sandbox, kernel, job)
   job.call = callbacks.caller(job) -- one that raises ends the run
   self.sandbox = sandbox
   self.task = callbacks.start(job, function()
-    local done, err = sandbox._backend.execute(sandbox, kernel, job)
+    local done, err = history.execute(sandbox, kernel, job)
     self.is_over = true
     if job.on_exit then
       job.call(job.on_exit, done, err)

@@ -8,6 +8,7 @@ local languages = require "codecell.languages"
 local living = require "codecell.sandbox.living"
 local mounts = require "codecell.project.mounts"
 local network = require "codecell.network"
+local history = require "codecell.sandbox.history"
 local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local pty = require "codecell.pty"
@@ -147,7 +148,7 @@ function Sandbox:run_code(code, given)
   end
   job.call, job.is_awaited = wait.call, true
   local execution
-  execution, err = self._backend.execute(self, kernel, job)
+  execution, err = history.execute(self, kernel, job)
   if execution and installed then
     execution.timings.install, execution.packages = installed.seconds, installed.packages
   end
@@ -168,6 +169,13 @@ function Sandbox:start_code(code, given)
     return nil, job
   end
   return require("codecell.run").start(self, kernel, job)
+end
+
+--- The executions so far, oldest first: the last thousand, and no more than 8 MiB of them.
+---@return codecell.PastRun[] runs `at code language context execution`
+function Sandbox:history()
+  check_open(self, "history")
+  return history.list(self)
 end
 
 --- Install packages: into this sandbox alone, whatever its network is. They can be imported at
@@ -415,7 +423,6 @@ local LATER = {
   download_url = "serve files with 'codecell serve', or use files:download",
   export = "keep the executions that run_code returns",
   expose = "pass data with stdin or files:write",
-  history = "keep the executions that run_code returns",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

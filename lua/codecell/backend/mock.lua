@@ -90,7 +90,7 @@ function Sandbox:kill()
 end
 
 for _, verb in ipairs({ "apply", "changes", "create_snapshot", "detach", "download_url", "expose",
-  "export", "fork", "get_host", "get_metrics", "history", "install", "pause", "resume",
+  "export", "fork", "get_host", "get_metrics", "install", "pause", "resume",
   "update_network", "upload_url", "wait_port" }) do
   Sandbox[verb] = function(self)
     check_open(self, verb)
