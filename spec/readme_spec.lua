@@ -1,42 +1,7 @@
+local markdown = require "spec.support.markdown"
 local shell = require "spec.support.shell"
 
 local readme = assert(shell.read "README.md")
-
--- Fenced blocks as CommonMark has them, so that what renders wrongly fails here.
-local function fenced(language)
-  local blocks, open, lines, number = {}, nil, nil, 0
-  for line in (readme .. "\n"):gmatch "(.-)\n" do
-    number = number + 1
-    if open then
-      local close = line:match "^(```+)%s*$"
-      if close and #close >= #open.ticks then
-        open.code = table.concat(lines, "\n") .. "\n"
-        if open.language == language then
-          blocks[#blocks + 1] = open
-        end
-        open = nil
-      else
-        lines[#lines + 1] = line
-      end
-    else
-      local ticks, info = line:match "^(```+)%s*(%w*)%s*$"
-      if ticks then
-        open, lines = { ticks = ticks, language = info, line = number + 1 }, {}
-      end
-    end
-  end
-  assert.is_nil(open, "a fence is left open")
-  return blocks
-end
-
--- What a block says that it prints: the text after each "-->".
-local function promised(code)
-  local lines = {}
-  for text in code:gmatch "%-%-> ([^\n]*)" do
-    lines[#lines + 1] = text
-  end
-  return table.concat(lines, "\n")
-end
 
 local function indented_commands()
   local commands = {}
@@ -50,7 +15,7 @@ local function indented_commands()
 end
 
 describe("README.md", function()
-  local lua_blocks = fenced "lua"
+  local lua_blocks = markdown.fenced(readme, "lua")
 
   it("opens with code that runs", function()
     assert.truthy(lua_blocks[1] and lua_blocks[1].line < 12)
@@ -63,7 +28,7 @@ describe("README.md", function()
       local result = shell.run(shell.lua .. " " .. path)
       os.remove(path)
       assert.equal("", result.stderr)
-      assert.equal(promised(block.code), (result.stdout:gsub("\n$", "")))
+      assert.equal(markdown.promised(block.code), (result.stdout:gsub("\n$", "")))
       assert.equal(0, result.status)
     end)
   end
@@ -99,3 +64,20 @@ describe("README.md", function()
     end
   end)
 end)
+
+-- Pages whose code stands by itself.
+for _, path in ipairs { "docs/service.md" } do
+  local page = assert(shell.read(path))
+  describe(path, function()
+    for _, block in ipairs(markdown.fenced(page, "lua")) do
+      it("prints what the block at line " .. block.line .. " says", function()
+        local name = os.tmpname()
+        shell.write(name, block.code)
+        local result = shell.run("CODECELL_LOG=none " .. shell.lua .. " " .. name)
+        os.remove(name)
+        assert.equal("", result.stderr)
+        assert.equal(markdown.promised(block.code), (result.stdout:gsub("\n$", "")))
+      end)
+    end
+  end)
+end
