@@ -144,4 +144,30 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     text = "What verbs take and return. Editors read them from `lua/codecell/meta.lua`.",
     receivers = {},
   },
+  {
+    title = "Configuration",
+    files = { "lua/codecell/config.lua" },
+    text = "What the service does, by argument, program, environment, file or default; see"
+      .. " [the service](service.md). `codecell.config(overrides)` is `codecell.config.get`.",
+    receivers = { config = "codecell.config" },
+    except = set("keep", "hidden"),
+  },
+  {
+    title = "The service",
+    files = { "lua/codecell/service.lua", "lua/codecell/session.lua",
+      "lua/codecell/service/shared.lua", "lua/codecell/cost.lua" },
+    text = "Sandboxes for many users, by one configuration; see [the service](service.md).",
+    receivers = { service = "codecell", Service = "service", session = "codecell",
+      Session = "session", Shared = "shared", cost = "codecell.cost" },
+    except = set("tell", "of"),
+  },
+  {
+    title = "For models",
+    files = { "lua/codecell/actions.lua", "lua/codecell/agent.lua",
+      "lua/codecell/agent_config.lua", "lua/codecell/agent_config/form.lua",
+      "lua/codecell/tools/cortex.lua" },
+    text = "What a model calls, and what it is told.",
+    receivers = { actions = "codecell.actions", agent = "codecell.agent", Agent = "agent",
+      agent_config = "codecell.agent_config", Form = "form", cortex = "codecell.tools.cortex" },
+  },
 }
