@@ -25,7 +25,8 @@ end
 
 call { action = "create" }
 call { action = "write_file", filePath = "app.py", fileContent = APP }
-local started = call { action = "shell", command = "python3 app.py > output.log", background = true }
+local started = call { action = "shell", command = "python3 app.py > output.log",
+  background = true }
 local sandbox = service:get(started.sandboxId)
 codecell.assert(sandbox:wait_port(5000, 20))
 local host = call({ action = "get_host", port = 5000 }).host

@@ -16,6 +16,14 @@ local LEVELS = { debug = 1, info = 2, warning = 3, error = 4 }
 ---@field format "text"|"json"|"none"? nil: as CODECELL_LOG says
 local log = {}
 
+local host -- of the attached host: where its programs log
+
+--- Have a host's own log take what nobody else does.
+---@param called (fun(level: string, message: string, fields: table))? nil: no more
+function log.adopt(called)
+  host = called
+end
+
 local function pattern_of(glob)
   return "^" .. glob:gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*") .. "$"
 end
@@ -82,6 +90,8 @@ function log.write(level, part, message, fields)
   local format = configured()
   if format == "none" then
     return
+  elseif host and not format then
+    host(level, message, fields)
   elseif format or debugged or log.level or fields.event == "service.start" then
     io.stderr:write(written(format, level, part, message, fields), "\n")
   end

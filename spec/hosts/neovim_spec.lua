@@ -254,4 +254,23 @@ describe("the Neovim adapter #hosts #slow", function()
       assert.equal(promised, result.stderr .. "\n") -- where print goes without a screen
     end
   end)
+
+  it("gets what the service says by vim.notify, and nothing on its screen #K14", function()
+    local result = start(BEGIN .. [[
+      local told = {}
+      vim.notify = function(message, severity) told[#told + 1] = severity .. " " .. message end
+      local service = codecell.service { mode = "kernel", pool_size = 0, execution_timeout = 30 }
+      service:execute("1")
+      service:execute("1/0")
+      vim.wait(1000, function() return told[1] ~= nil end)
+      say(#told, told[1])
+      service:close()
+      vim.cmd("qa!")
+    ]])
+    if result then
+      assert.equal("", result.stderr)
+      assert.truthy(result.stdout:find("1 4 codecell: Code execution error: ZeroDivisionError", 1,
+        true))
+    end
+  end)
 end)

@@ -1,5 +1,6 @@
 --- What the adapters of host loops share: at most one is attached, and its guests are the
 --- program's own coroutines that wait in its loop.
+local log = require "codecell.log"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -16,6 +17,7 @@ local running, yield = coroutine.running, coroutine.yield
 ---@field adopt fun(thread: thread?): table? as of `wait.adopt_by`
 ---@field watch? fun(busy: boolean) as of `reactor.watch`
 ---@field close? fun() lets go of the loop; nobody waits by then
+---@field log? fun(level: string, message: string) its own log
 local current -- the adapter that is attached, or whose guests still wait
 local leaving -- it is detached, and ends when nobody waits
 local home    -- the coroutine that the loop runs in, where that is not the main one
@@ -24,6 +26,7 @@ local function end_adapter()
   local adapter = current
   current, leaving = nil, false
   reactor.watch(nil)
+  log.adopt(nil)
   if adapter.close then
     adapter.close()
   end
@@ -52,6 +55,7 @@ function host.attach(name, make)
     current = make()
     current.name = name
     reactor.watch(watch)
+    log.adopt(current.log)
   end
   wait.adopt_by(current.adopt)
   return true

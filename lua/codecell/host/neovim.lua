@@ -71,6 +71,14 @@ local function watch_reactor(uv)
   return handle
 end
 
+-- What people have to know; the rest would only cover what they edit.
+local function tell(level, message)
+  local severity = vim.log.levels[level == "warning" and "WARN" or level:upper()]
+  if severity >= vim.log.levels.WARN then
+    vim.schedule(function() vim.notify("codecell: " .. message, severity) end)
+  end
+end
+
 --- From now on a verb that waits in a coroutine yields, and the main loop resumes the coroutine,
 --- where the whole API may be used. Outside of a coroutine a verb waits by `vim.wait`, and raises
 --- in fast events, which cannot wait.
@@ -96,6 +104,7 @@ function neovim.attach()
       close = function()
         handle:close()
       end,
+      log = tell,
     }
   end)
 end

@@ -13,6 +13,8 @@ local ngx = _G.ngx
 
 local openresty = {}
 
+local LEVELS = { debug = 8, info = 7, warning = 5, error = 4 } -- ngx.DEBUG, INFO, WARN, ERR
+
 -- Where nginx lets a light thread wait.
 local PHASES = {
   access = true, content = true, preread = true, rewrite = true, server_rewrite = true,
@@ -137,6 +139,9 @@ function openresty.attach()
   return host.attach("openresty", function()
     return {
       adopt = adopt,
+      log = function(level, message)
+        ngx.log(LEVELS[level], "codecell: ", message)
+      end,
       watch = function(is_busy)
         busy = is_busy
         if busy and PHASES[ngx.get_phase()] then
