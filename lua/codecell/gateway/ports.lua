@@ -126,15 +126,18 @@ local function join(request, response, talk)
   return (err or chunk) and request:abort() or request:finish()
 end
 
+-- Knocked at only now: there are servers that take one connection, and end.
+local function fail(one, request, port, err)
+  local text = err.kind == "unavailable" and not is_open(one, port)
+    and "The sandbox is running but port is not open" or err.message
+  return answer.failure(request, 502, text, { sandboxId = one.id, port = port })
+end
+
 --- Answer a request to a port.
 ---@param one codecell.GatewayRecord
 ---@param request codecell.IncomingRequest
 ---@param port integer
 function ports.answer(one, request, port)
-  if not is_open(one, port) then
-    return answer.failure(request, 502, "The sandbox is running but port is not open",
-      { sandboxId = one.id, port = port })
-  end
   local host, err = one.sandbox:get_host(port)
   local response
   local upgrade, talk = upgrade_of(request), {}
@@ -148,9 +151,10 @@ function ports.answer(one, request, port)
       body = body, length = length, upgrade = upgrade, timeout = SILENCE, idle = SILENCE })
   end
   if not response then
-    return answer.failure(request, 502, err.message, { sandboxId = one.id, port = port })
-  end
-  if response.status == 101 then
+    talk.is_open = false
+    reactor.wake(talk)
+    return fail(one, request, port, err)
+  elseif response.status == 101 then
     join(request, response, talk)
   else
     talk.is_open = false
