@@ -325,6 +325,8 @@ assert last["event"]["end"]["exitCode"] == -1, last
       types[#types + 1] = json.decode(line).type
     end
     assert.same({ "number_of_executions", "stdout", "result", "end_of_execution" }, types)
+    text = select(2, execute({ code = "[1.0, 2]" }))
+    assert.truthy(text:find('"json":[1.0,2]', 1, true), text) -- 1 is no fraction elsewhere
     assert.equal(400, (execute({ code = "1", language = "python", context_id = "x" })))
     status, text = execute({ code = "1", context_id = "x" })
     assert.same({ 404, "Context x not found" }, { status, text })

@@ -265,7 +265,8 @@ local function ask(client, target, given)
   if not status then
     return nil, headers
   end
-  return setmetatable({ status = status, headers = headers, exchange = exchange, target = target,
+  return setmetatable({ status = status, headers = headers, exchange = exchange,
+    target = { method = target.method, origin = target.origin }, -- and no header: keys are in them
     url = target.origin .. target.path:match("^[^?]*"), idle = idle, till = till,
     whole = given.whole }, Response)
 end

@@ -72,9 +72,9 @@ struct cell_client_library {
                  const struct cell_client_request *request, void *exchange,
                  struct cell_error *error);
   /* Connect to one of these, `host` being as it is in the URL, or in that of
-  *the
-  ** proxy. For a URL with an address: "", and none.
-  */
+   *the
+   ** proxy. For a URL with an address: "", and none.
+   */
   int (*go)(void *made, const char *host, unsigned port,
             const struct cell_address *addresses, size_t count,
             struct cell_error *error);

@@ -94,10 +94,7 @@ static int server_adopt(lua_State *L)
   int fd = lcell_take_descriptor(L, 2);
   struct cell_error error = {0};
 
-  if (cell_server_adopt(server, &fd, about, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_server_adopt(server, &fd, about, &error), &error);
 }
 
 static int listen_at(lua_State *L, struct sockaddr_storage *address,
@@ -287,10 +284,7 @@ static int call_upgrade(lua_State *L)
   struct cell_error error = {0};
 
   read_fields(L, 2, &answer);
-  if (cell_call_upgrade(call, &answer, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_call_upgrade(call, &answer, &error), &error);
 }
 
 static int call_is_upgraded(lua_State *L)
@@ -317,10 +311,7 @@ static int call_answer(lua_State *L)
     answer.length = (int64_t)length;
   }
   read_fields(L, 3, &answer);
-  if (cell_call_answer(call, &answer, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_call_answer(call, &answer, &error), &error);
 }
 
 /* try_write(bytes, from): where to go on, bytes before it having been taken. */

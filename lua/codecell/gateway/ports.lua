@@ -14,12 +14,30 @@ local GRACE = 1 -- seconds to hear what a server says to a client that has ended
 local OURS = { host = true, ["content-length"] = true, ["e2b-sandbox-id"] = true,
   ["e2b-sandbox-port"] = true, ["e2b-traffic-access-token"] = true, expect = true }
 
+-- Ports of one sandbox that are tried unseen. Each takes one of its few ways in, so that whoever
+-- asks for all ports must not have them.
+local UNSEEN_MOST = 64
+
 local function is_open(one, port)
   local connection = one.sandbox._backend.ask(one.sandbox, "dial", "dial", port)
   if connection then
     connection:close()
   end
   return connection ~= nil
+end
+
+-- Not to be seen by what listens: some servers take one connection, and end.
+local function may_try(one, port)
+  local tried = one.tried
+  if not tried[port] and tried.count < UNSEEN_MOST then
+    tried[port], tried.count = true, tried.count + 1
+  end
+  return tried[port] or is_open(one, port)
+end
+
+local function not_open(one, request, port)
+  answer.failure(request, 502, "The sandbox is running but port is not open",
+    { sandboxId = one.id, port = port })
 end
 
 local function headers_of(request)
@@ -126,18 +144,14 @@ local function join(request, response, talk)
   return (err or chunk) and request:abort() or request:finish()
 end
 
--- Knocked at only now: there are servers that take one connection, and end.
-local function fail(one, request, port, err)
-  local text = err.kind == "unavailable" and not is_open(one, port)
-    and "The sandbox is running but port is not open" or err.message
-  return answer.failure(request, 502, text, { sandboxId = one.id, port = port })
-end
-
 --- Answer a request to a port.
 ---@param one codecell.GatewayRecord
 ---@param request codecell.IncomingRequest
 ---@param port integer
 function ports.answer(one, request, port)
+  if not may_try(one, port) then
+    return not_open(one, request, port)
+  end
   local host, err = one.sandbox:get_host(port)
   local response
   local upgrade, talk = upgrade_of(request), {}
@@ -153,8 +167,13 @@ function ports.answer(one, request, port)
   if not response then
     talk.is_open = false
     reactor.wake(talk)
-    return fail(one, request, port, err)
-  elseif response.status == 101 then
+  end
+  if not response and not is_open(one, port) then
+    return not_open(one, request, port)
+  elseif not response then
+    return answer.failure(request, 502, err.message, { sandboxId = one.id, port = port })
+  end
+  if response.status == 101 then
     join(request, response, talk)
   else
     talk.is_open = false

@@ -43,8 +43,8 @@ local OURS = { host = true, ["content-length"] = true, expect = true }
 ---@field whole number? seconds for all of it, the body of the answer too; default: no bound
 ---@field environment boolean? of `http.request` and `http.start`: by the proxies of the usual
 ---variables, trusting whom they name; default false
----@field share boolean? on one connection with others, where the server speaks HTTP/2: for an answer
----that is read at once, since libcurl holds up to 32 MiB of one that is not; default false
+---@field share boolean? on one connection with others, where the server speaks HTTP/2: for an
+---answer that is read at once, since libcurl holds up to 32 MiB of one that is not; default false
 ---@field redirects integer? how many are followed; default 0: the answer is the redirect
 
 local function split(url)

@@ -387,7 +387,7 @@ local function write_about(draft, about)
     err = not ok and errors.new("system", problem) or nil
   end
   if ok then
-    ok, err = folder:sync()
+    ok, err = folder:flush()
   end
   folder:close()
   return ok, err
