@@ -68,6 +68,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field images table<string, string> what stands for an image: a folder, or a template; "": base
 ---@field builds table<string, codecell.GatewayBuild> by id
 ---@field building integer how many are being done
+---@field queued integer how many wait until others are done
 ---@field places table<string, string> where archives may be sent, and the hash of each
 ---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
 ---@field secrets codecell.GatewaySecret[]
@@ -101,7 +102,7 @@ function gateway.new(given)
     metrics = metrics.new(), log = given.log and log.to(given.log), problem = given.problem,
     snapshots = {}, owners = {}, asked = {}, serial = 0, busy = 0, requests = 0,
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
-    builds = {}, builds_serial = 0, building = 0, places = {}, places_count = 0,
+    builds = {}, builds_serial = 0, building = 0, queued = 0, places = {}, places_count = 0,
     spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
     is_secure = given.is_secure, ended = ended.new() }, Gateway)
   volumes.load(self)
@@ -298,7 +299,7 @@ local function answer_control(self, request)
   if request.path == "/metrics" and request.method == "GET" then
     return answer_metrics(self, request)
   elseif request.path == "/" and (request.method == "GET" or request.method == "HEAD") then
-    return page.answer(request)
+    return page.answer(self, request)
   elseif uploads.answer(self, request) -- whoever was told the place of one
     or volume_content.answer(self, request) then -- or has its token
     return
