@@ -161,6 +161,10 @@ describe("a request to E2B", function()
     ok, err = account:check()
     assert.is_nil(ok)
     assert.truthy(err.message:find("https://status.e2b.dev", 1, true))
+    local result = shell.run(("env E2B_API_KEY=%s E2B_API_URL=%s %s doctor --backend e2b"):format(
+      e2b.key, server.url, shell.codecell))
+    assert.not_equal(0, result.status)
+    assert.truthy(result.stdout:find("https://status.e2b.dev", 1, true), result.stdout)
   end)
 
   it("tells of its requests whoever looks for a fault, without keys and secrets #K22", function()

@@ -2,7 +2,9 @@
 local control = require "codecell.e2b.control"
 local errors = require "codecell.errors"
 local files = require "codecell.e2b.files"
+local identity = require "codecell.e2b.identity"
 local interpreter = require "codecell.e2b.interpreter"
+local mcp = require "codecell.e2b.mcp"
 local object = require "codecell.e2b.object"
 local policy = require "codecell.e2b.network"
 local process = require "codecell.e2b.process"
@@ -95,6 +97,9 @@ local function body_of(given)
   if ok then
     body.volumeMounts, err = volume.mounts(given.volumes)
   end
+  if not err then
+    body.iam, err = identity.body(given.iam)
+  end
   if err then
     return nil, err
   end
@@ -140,7 +145,8 @@ end
 function backend.make(options)
   local given = copy(options)
   given.timeout = options.timeout or TIMEOUT
-  given.template = options.template or os.getenv("E2B_TEMPLATE_ID") or nil
+  given.template = options.template or options.mcp and mcp.TEMPLATE
+    or os.getenv("E2B_TEMPLATE_ID") or nil
   local found, err = settings.resolve("create", given)
   local ok, body = found ~= nil, nil
   if ok then
@@ -156,7 +162,12 @@ function backend.make(options)
   if not ok then
     return nil, err
   end
-  return make(found, given, body)
+  local sandbox
+  sandbox, err = make(found, given, body)
+  if sandbox and given.mcp then
+    return mcp.start(sandbox, given.mcp)
+  end
+  return sandbox, err
 end
 
 -- ---- those that are there ----

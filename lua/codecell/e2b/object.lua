@@ -10,6 +10,7 @@ local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local git = require "codecell.git"
+local mcp = require "codecell.e2b.mcp"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
@@ -197,6 +198,21 @@ end
 function Sandbox:get_traffic_token()
   check_open(self, "get_traffic_token")
   return self._plane.record.traffic()
+end
+
+--- Where its gateway of MCP servers is, if it was made with `mcp`.
+---@return string url
+function Sandbox:get_mcp_url()
+  check_open(self, "get_mcp_url")
+  return ("https://%s/mcp"):format(self:get_host(mcp.PORT))
+end
+
+--- What clients of its MCP gateway send as `Authorization: Bearer`. It is a secret.
+---@return string? token
+---@return codecell.Error? err kind "not_found": it has no such gateway
+function Sandbox:get_mcp_token()
+  check_open(self, "get_mcp_token")
+  return mcp.token(self)
 end
 
 --- Whether it lives and answers.
