@@ -108,7 +108,9 @@ describe("the files of codecell serve #M10 #user", function()
       body = packed(form({ filename = "from-form", data = data })),
       kind = "multipart/form-data; boundary=x" })))
     assert.equal(data, select(2, ask("/files?path=from-form")))
-    for _, body in ipairs({ "no gzip", packed(data):sub(1, 1000), "" }) do
+    assert.equal(200, (put("joined", packed("one ") .. packed(data) .. packed(""), pack)))
+    assert.equal("one " .. data, select(2, ask("/files?path=joined")))
+    for _, body in ipairs({ "no gzip", packed(data):sub(1, 1000), "", packed("x") .. "y" }) do
       local status, told = put("broken", body, pack)
       assert.same({ 400, 400 }, { status, told.code })
     end
