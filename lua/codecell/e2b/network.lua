@@ -5,6 +5,7 @@ local json = require "codecell.json"
 local network = {}
 
 local EVERYTHING = "0.0.0.0/0"
+local PRIVATE_LEAST = 4 -- bytes: what is shorter stands in too much else
 
 local function refuse(verb, what, hint)
   return nil, errors.unsupported(verb .. ": " .. what, "e2b", hint)
@@ -43,6 +44,19 @@ local function list_of(verb, given, are_addresses)
     list[i] = name
   end
   return list
+end
+
+--- What of it no message and no event may show: the values of headers, which are keys.
+---@param given string|table|nil checked by the rule of `network`
+---@return string[]
+function network.private(given)
+  local values = {}
+  for _, rule in pairs(type(given) == "table" and given.rules or {}) do
+    for _, value in pairs(rule.headers or {}) do
+      values[#values + 1] = #value >= PRIVATE_LEAST and value or nil
+    end
+  end
+  return values
 end
 
 --- Put it into the body of a request.

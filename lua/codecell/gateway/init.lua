@@ -299,7 +299,7 @@ local function answer_control(self, request)
   if request.path == "/metrics" and request.method == "GET" then
     return answer_metrics(self, request)
   elseif request.path == "/" and (request.method == "GET" or request.method == "HEAD") then
-    return page.answer(request)
+    return page.answer(self, request)
   elseif uploads.answer(self, request) -- whoever was told the place of one
     or volume_content.answer(self, request) then -- or has its token
     return
