@@ -27,8 +27,12 @@ local function rules_of(verb, rules)
   return hosts
 end
 
-local function is_address(text)
-  return text:find("^[%d.]+/?%d*$") or text:find(":", 1, true) and text:find("^[%x:.]+/?%d*$")
+--- Whether it is an address, or a range of them, and no name.
+---@param text string
+---@return boolean
+function network.is_address(text)
+  return (text:find("^[%d.]+/?%d*$") or text:find(":", 1, true)
+    and text:find("^[%x:.]+/?%d*$")) ~= nil
 end
 
 -- What is denied there is an address, or a range of them.
@@ -37,7 +41,7 @@ local function list_of(verb, given, are_addresses)
   for i, name in ipairs(given or {}) do
     if has_port(name) then
       return refuse(verb, ("a port in `network` (%q)"):format(name), "leave the port out")
-    elseif are_addresses and not is_address(name) then
+    elseif are_addresses and not network.is_address(name) then
       return refuse(verb, ("a name that `network` denies (%q)"):format(name),
         "deny addresses, or allow only what is not denied")
     end
