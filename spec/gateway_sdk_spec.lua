@@ -2,6 +2,31 @@
 local gateway = require "spec.support.gateway"
 local shell = require "spec.support.shell"
 
+describe("the versions of E2B that this was tried with #N08", function()
+  local function upstream(word)
+    return shell.run(".ci/upstream " .. word, { folder = ".", time = 120 })
+  end
+
+  it("are recorded, that of envd as the gateway tells it, and looked at by the clock", function()
+    local text = upstream("tried").stdout
+    assert.equal(require("codecell.gateway.record").ENVD, text:match("envd  envd%s+(%S+)"))
+    for _, name in ipairs({ "pypi  e2b ", "pypi  e2b-code-interpreter ", "npm   e2b ",
+      "npm   @e2b/code-interpreter " }) do
+      assert.truthy(text:find("\n" .. name, 1, true), name)
+    end
+    assert.truthy(shell.read(".ci/schedule"):find("%.ci/upstream look\n"))
+    assert.equal(64, upstream("").status)
+  end)
+
+  it("are compared with the newest ones #slow #registry", function()
+    local result = upstream("look")
+    if result.status == 2 then
+      return pending("the registries do not answer")
+    end
+    assert.equal(result.status == 0, result.stdout == "", result.stdout .. result.stderr)
+  end)
+end)
+
 describe("the official SDKs of E2B, against codecell serve #C09 #M10 #N08 #slow #registry",
 function()
   local folder, server, named, has_python, has_javascript
@@ -11,7 +36,8 @@ function()
       .. "e2b e2b-code-interpreter"):format(folder, folder), { time = 300 }).status == 0
     has_javascript = shell.run("npm install --silent e2b @e2b/code-interpreter",
       { folder = folder, time = 300 }).status == 0
-    server = gateway.start()
+    shell.run("mkdir v; chmod 711 .; [ $(id -u) != 0 ] || chown 12345:12345 v", { folder = folder })
+    server = gateway.start(("--api-key %s --volumes %s/v"):format(gateway.key, folder))
     named = gateway.start_with_domain("sandbox.localhost")
     assert(shell.run(("cp -r spec/support/loopback %s/"):format(folder), { folder = "." }).status
       == 0)
@@ -25,8 +51,9 @@ function()
   local function run(program, path, to)
     local name = path:match("[^/]+$")
     assert(shell.run(("cp %s %s/"):format(path, folder), { folder = "." }).status == 0)
-    return shell.run(("cd %s && export LOOPBACK=%s/loopback && %s %s %s"):format(folder, folder,
-      (to or server):environment(), program, name), { time = 200 })
+    return shell.run(("cd %s && export LOOPBACK=%s/loopback E2B_VOLUME_API_URL=%s && %s %s %s")
+      :format(folder, folder, server.url, (to or server):environment(), program, name),
+      { time = 200 })
   end
 
   local function check(program, path, least, to)
@@ -50,6 +77,14 @@ function()
       return pending("the registry of npm does not answer")
     end
     check("node", "spec/support/e2b_sdk.mjs", 14)
+  end)
+
+  it("build templates, and use volumes and secrets", function()
+    if not has_python or not has_javascript then
+      return pending("the registries do not answer")
+    end
+    check("node", "spec/support/e2b_account.mjs", 7)
+    check("python/bin/python", "spec/support/e2b_account.py", 5)
   end)
 
   it("do the same with E2B_DOMAIN alone, where each port of a sandbox has a name", function()

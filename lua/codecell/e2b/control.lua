@@ -5,6 +5,7 @@ local fields = require "codecell.http.fields"
 local json = require "codecell.json"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"
+local urls = require "codecell.http.url"
 
 local control = {}
 
@@ -51,7 +52,7 @@ end
 ---@param rest string?
 ---@return string path
 function control.path(id, rest)
-  return "/sandboxes/" .. transport.encode(id) .. (rest or "")
+  return "/sandboxes/" .. urls.encode(id) .. (rest or "")
 end
 
 -- ---- what a sandbox is ----
@@ -141,12 +142,16 @@ end
 ---@param settings codecell.E2bSettings
 ---@param body table
 ---@param mask userdata? what hides the secrets in it
+---@param private string[] what else in it nobody may see
 ---@return codecell.E2bRecord? record
 ---@return codecell.Error? err
-function control.create(settings, body, mask)
+function control.create(settings, body, mask, private)
   local what = "Sandbox creation failed"
   local request = control.request(settings, what, "POST", "/sandboxes", body)
   request.hidden.mask = mask
+  for _, value in ipairs(private) do
+    request.hidden[#request.hidden + 1] = value
+  end
   local answer, err = transport.json(request)
   local record
   if answer then
@@ -229,10 +234,16 @@ function control.pause(settings, what, id, keep_memory)
 end
 
 ---@param body table as the control plane takes it; what is left out is cleared
+---@param private string[] what in it nobody may see
 ---@return true? done
 ---@return codecell.Error? err
-function control.update_network(settings, what, id, body)
-  return act(settings, what, "PUT", control.path(id, "/network"), body)
+function control.update_network(settings, what, id, body, private)
+  local request = control.request(settings, what, "PUT", control.path(id, "/network"), body)
+  for _, value in ipairs(private) do
+    request.hidden[#request.hidden + 1] = value
+  end
+  local answer, err = transport.json(request)
+  return answer and true, err
 end
 
 ---@param from number? seconds since 1970
@@ -296,7 +307,7 @@ local function filter(metadata)
   end
   table.sort(names)
   local function twice(text)
-    return transport.encode(transport.encode(text))
+    return urls.encode(urls.encode(text))
   end
   for _, name in ipairs(names) do
     pieces[#pieces + 1] = twice(name) .. "=" .. twice(metadata[name])
@@ -365,7 +376,7 @@ end
 ---@return boolean? removed false if there was none
 ---@return codecell.Error? err
 function control.remove_template(settings, what, id)
-  return act(settings, what, "DELETE", "/templates/" .. transport.encode(id), nil, 404)
+  return act(settings, what, "DELETE", "/templates/" .. urls.encode(id), nil, 404)
 end
 
 --- Whether there is a template of that name, the account's or another's.
@@ -373,7 +384,7 @@ end
 ---@return codecell.Error? err
 function control.has_template(settings, name)
   local answer, err = call(settings, "templates", "GET",
-    "/templates/aliases/" .. transport.encode(name))
+    "/templates/aliases/" .. urls.encode(name))
   if answer or err.status == 403 then
     return true
   elseif err.status == 404 then

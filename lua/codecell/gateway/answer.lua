@@ -109,8 +109,9 @@ local TOLD = {
 --- The object in the body of a request; it was refused already where there is none.
 ---@param request codecell.IncomingRequest
 ---@param most integer bytes
+---@param wrong integer? status of what is no object; default 400
 ---@return table? body an empty one is {}
-function answer.body(request, most)
+function answer.body(request, most, wrong)
   local text, status = holding.read(request, most, 413)
   local value, err
   if not text then
@@ -127,7 +128,7 @@ function answer.body(request, most)
     return nil
   end
   if err or type(value) ~= "table" or value == json.null or json.is_list(value) and #value > 0 then
-    answer.failure(request, 400, err and err.message or "a JSON object was expected")
+    answer.failure(request, wrong or 400, err and err.message or "a JSON object was expected")
     return nil
   end
   return value
@@ -136,8 +137,6 @@ end
 local function decoded(text)
   return urls.decode((text:gsub("+", " ")))
 end
-
-answer.decoded = urls.decode
 
 --- The names and values of a form; of a name that comes twice the first.
 ---@param text string?

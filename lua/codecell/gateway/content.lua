@@ -2,6 +2,7 @@
 local answer = require "codecell.gateway.answer"
 local packing = require "codecell.gateway.packing"
 local paths = require "codecell.gateway.paths"
+local shape = require "codecell.e2b.shape"
 
 local content = {}
 
@@ -46,6 +47,31 @@ local function fields_of(path)
     kind ~= KINDS.pdf and { "Content-Security-Policy", LOCKED } or nil }
 end
 
+local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
+local MONTHS = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+  "Dec" }
+
+local function date_of(seconds)
+  local at = os.date("!*t", math.floor(seconds))
+  return ("%s, %02d %s %04d %02d:%02d:%02d GMT"):format(DAYS[at.wday], at.day, MONTHS[at.month],
+    at.year, at.hour, at.min, at.sec)
+end
+
+-- The status where the client wants the file only if it has changed, or has not; and whether it
+-- still wants a part of it.
+local function condition_of(headers, modified)
+  modified = math.floor(modified)
+  local since = shape.http_date(headers["if-modified-since"])
+  local before = shape.http_date(headers["if-unmodified-since"])
+  local same = headers["if-range"]
+  if before and modified > before then
+    return 412
+  elseif since and modified <= since then
+    return 304
+  end
+  return nil, same == nil or shape.http_date(same) == modified
+end
+
 local function send(request, source, length)
   while length > 0 do
     local piece = source:read(math.min(length, CHUNK))
@@ -69,6 +95,9 @@ local function wanted_codings(header)
   return wanted
 end
 
+-- What is asked with these is asked of the file as it is.
+local CONDITIONS = { range = true, ["if-modified-since"] = true, ["if-unmodified-since"] = true }
+
 -- "gzip", "identity", or nil: neither is taken. It is packed for who names nothing else: most
 -- clients name gzip without being asked, and are on this machine or close to it.
 local function coding_of(request)
@@ -81,12 +110,15 @@ local function coding_of(request)
   if (wanted.identity or wanted["*"] or 1) <= 0 then
     return packed > 0 and "gzip" or nil
   end
-  return packed > 0 and others == 0 and not request.headers.range and "gzip" or "identity"
+  for name in pairs(CONDITIONS) do
+    others = others + (request.headers[name] and 1 or 0)
+  end
+  return packed > 0 and others == 0 and "gzip" or "identity"
 end
 
--- False: it cannot be packed there.
-local function send_packed(one, request, path)
-  local read, close = packing.pack(one, path)
+-- False: it cannot be packed here.
+local function send_packed(request, path, source)
+  local read = packing.pack(source)
   if not read then
     return false
   end
@@ -101,7 +133,6 @@ local function send_packed(one, request, path)
     end
     ok = request:write(chunk)
   end
-  close()
   if ok and not err then
     request:finish()
   else
@@ -110,9 +141,31 @@ local function send_packed(one, request, path)
   return true
 end
 
+-- Also files that say that they are empty, as those of /proc.
+local function reply_packed(request, path, open)
+  local source, err = open(0)
+  if not source then
+    answer.error(request, err)
+    return true
+  end
+  local sent = send_packed(request, path, source)
+  if type(source) ~= "string" then
+    source:close()
+  end
+  return sent
+end
+
 local function reply(request, path, entry, open)
-  local first, length = part_of(request.headers.range, entry.size)
   local fields = fields_of(path)
+  fields[#fields + 1] = { "Last-Modified", date_of(entry.modified_time) }
+  local unwanted, takes_part = condition_of(request.headers, entry.modified_time)
+  if unwanted then
+    return answer.empty(request, unwanted, fields)
+  end
+  local first, length
+  if takes_part then
+    first, length = part_of(request.headers.range, entry.size)
+  end
   if first == false then
     return answer.empty(request, 416, { { "Content-Range", ("bytes */%d"):format(entry.size) } })
   elseif first then
@@ -155,15 +208,16 @@ function content.read(one, request, query)
     return answer.failure(request, 400, ("path '%s' is %s"):format(path,
       entry.type == "dir" and "a directory" or "no file"))
   end
+  local function open(first, length)
+    return sandbox._backend.ask(sandbox, "read " .. path, "read", path, first, length)
+  end
   local coding = coding_of(request)
   if not coding then
     return answer.failure(request, 406, "Accept-Encoding: gzip or identity was expected")
-  elseif coding == "gzip" and request.method == "GET" and send_packed(one, request, path) then
+  elseif coding == "gzip" and request.method == "GET" and reply_packed(request, path, open) then
     return
   end
-  return reply(request, path, entry, function(first, length)
-    return sandbox._backend.ask(sandbox, "read " .. path, "read", path, first, length)
-  end)
+  return reply(request, path, entry, open)
 end
 
 return content

@@ -1,6 +1,7 @@
 --- The control plane: making, finding and ending sandboxes.
 local answer = require "codecell.gateway.answer"
 local core = require "codecell.core"
+local ended = require "codecell.gateway.ended"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local live = require "codecell.gateway.live"
@@ -12,6 +13,7 @@ local shape = require "codecell.e2b.shape"
 local start = require "codecell.template.start"
 local telling = require "codecell.gateway.telling"
 local templates = require "codecell.gateway.templates"
+local urls = require "codecell.http.url"
 local vault = require "codecell.gateway.vault"
 local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
@@ -25,11 +27,6 @@ local LEAST = 15 -- seconds that a refresh gives
 local REFRESH_MOST = 3600 -- seconds
 local FORKS_MOST = 100
 
-local function unknown(request, id)
-  answer.failure(request, 404,
-    ("Sandbox \"%s\" doesn't exist or you don't have access to it"):format(id))
-end
-
 local function add(gateway, sandbox, given, owner)
   given.domain, given.cpus, given.owner = gateway.domain, core.cpu_count(), owner
   local made = record.new(sandbox, given)
@@ -42,9 +39,8 @@ end
 
 -- ---- /sandboxes ----
 
--- A sandbox, with what its template starts in it.
-local function begin(gateway, wanted, given)
-  local sandbox, err = reach.create(wanted, gateway.network)
+-- The sandbox with what its template starts in it; without a sandbox, the error.
+local function started(sandbox, given, err)
   if not sandbox or not given.start and not given.ready then
     return sandbox, err
   end
@@ -54,6 +50,11 @@ local function begin(gateway, wanted, given)
     return nil, err
   end
   return sandbox
+end
+
+local function begin(gateway, wanted, given)
+  local sandbox, err = reach.create(wanted, gateway.network)
+  return started(sandbox, given, err)
 end
 
 -- Make one for whoever asks; what happens to it, and to copies of it, is told.
@@ -308,11 +309,13 @@ local function fork(gateway, request, found, seconds)
   gateway.quota:made(request.owner)
   if not ok then
     error(copy, 0)
-  elseif not copy then
-    return { error = { code = answer.status(err), message = err.message } }
   end
   local given = copy_of(found.given)
   given.timeout = seconds
+  copy, err = started(copy, given, err) -- what runs is not copied
+  if not copy then
+    return { error = { code = answer.status(err), message = err.message } }
+  end
   return { sandbox = add(gateway, copy, given, request.owner):access() }
 end
 
@@ -342,10 +345,10 @@ local function answer_one(gateway, request, id, rest)
   if not called then
     return answer.failure(request, 404, "no such path")
   end
-  id = answer.decoded(id):match("^[^-]*")
+  id = urls.decode(id):match("^[^-]*")
   local found = gateway:find_own(request, id)
   if not found then
-    return unknown(request, id)
+    return answer.failure(request, 404, ended.message(gateway.ended, id, request.owner))
   end
   return called(gateway, request, found)
 end
@@ -386,6 +389,9 @@ function control.answer(gateway, request)
     return volumes.answer(gateway, request)
   elseif path:find("^/secrets/?") then
     return vault.answer(gateway, request)
+  end
+  if path == "/access-tokens" and request.method == "POST" then
+    return answer.failure(request, 410, "access tokens are no more: use a key")
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then

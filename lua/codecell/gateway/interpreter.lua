@@ -9,11 +9,13 @@ local json = require "codecell.json"
 local paths = require "codecell.gateway.paths"
 local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
+local urls = require "codecell.http.url"
 local wishes = require "codecell.gateway.wishes"
 
 local interpreter = {}
 
 local BODY_MOST = 67108864 -- bytes: code of the most that a sandbox takes, escaped
+local UNPROCESSABLE = 422 -- the status of what is no JSON object, or has no code
 local CONTEXTS_MOST = 256
 local LONGEST = 86400 -- seconds
 local ALIVE_EVERY = 5 -- seconds
@@ -58,7 +60,7 @@ local function list(one, request)
 end
 
 local function create(one, request)
-  local body = answer.body(request, BODY_MOST)
+  local body = answer.body(request, BODY_MOST, UNPROCESSABLE)
   if not body then
     return
   end
@@ -155,11 +157,11 @@ end
 
 -- What code is to run where; it was refused already where that is nothing.
 local function read_order(one, request)
-  local body = answer.body(request, BODY_MOST)
+  local body = answer.body(request, BODY_MOST, UNPROCESSABLE)
   if not body then
     return nil
   elseif type(body.code) ~= "string" then
-    return answer.text(request, 422, "code: a text was expected")
+    return answer.text(request, UNPROCESSABLE, "code: a text was expected")
   end
   local id, language = text_of(body.context_id), text_of(body.language)
   if id and language then
@@ -214,7 +216,7 @@ function interpreter.answer(one, request)
   end
   local id, rest = path:match("^/contexts/([^/]+)(.*)$")
   if id then
-    return answer_context(one, request, answer.decoded(id), rest)
+    return answer_context(one, request, urls.decode(id), rest)
   end
   answer.text(request, 404, "Not Found")
 end

@@ -10,6 +10,7 @@ local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local store = require "codecell.template.store"
 local uploads = require "codecell.gateway.uploads"
+local urls = require "codecell.http.url"
 
 local templates = {}
 
@@ -333,7 +334,7 @@ local plain = {
 }
 
 local function answer_one(gateway, request, id, rest)
-  local found, err = find(gateway, answer.decoded(id), request.owner)
+  local found, err = find(gateway, urls.decode(id), request.owner)
   if not found then
     return answer.error(request, err)
   end
@@ -365,7 +366,7 @@ function templates.answer(gateway, request)
   if called then
     return called(gateway, request)
   elseif alias then
-    return tell_alias(request, answer.decoded(alias))
+    return tell_alias(request, urls.decode(alias))
   end
   local id, rest = path:gsub("^/v%d", ""):match("^/templates/([^/]+)(.*)$")
   if not id then

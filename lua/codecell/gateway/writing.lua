@@ -10,7 +10,8 @@ local paths = require "codecell.gateway.paths"
 
 local writing = {}
 
-local PIECE = 1048576 -- bytes that are written at once
+local PIECE = 262144 -- bytes that are written at once
+local CHUNKS_MOST = 1024 -- small ones weigh more than what they hold
 local INLINE = 65536 -- bytes that go in a message itself
 local BODY_MOST = 1048576 -- bytes of a body that names files
 local SOURCES_MOST = 1000
@@ -53,10 +54,12 @@ end
 local function add(self, chunk)
   self.chunks[#self.chunks + 1] = chunk
   self.size = self.size + #chunk
-  if self.size < PIECE then
-    return true
+  if self.size >= PIECE then
+    return flush(self)
+  elseif #self.chunks >= CHUNKS_MOST then
+    self.chunks = { table.concat(self.chunks) }
   end
-  return flush(self)
+  return true
 end
 
 local function open(one, path, noted)
@@ -149,7 +152,7 @@ local function read_files(one, request, query, given)
   return entry and json.list({ entry }), err
 end
 
-local function body_of(one, request)
+local function body_of(request)
   local encoding = (request.headers["content-encoding"] or "identity"):lower()
   local function read()
     return request:read()
@@ -159,7 +162,7 @@ local function body_of(one, request)
   elseif encoding ~= "gzip" then
     return wrong(("Content-Encoding: %s is not understood"):format(encoding))
   end
-  return packing.unpack(one, read)
+  return packing.unpack(read)
 end
 
 --- Write what a request brings.
@@ -173,7 +176,7 @@ function writing.answer(one, request, query)
     noted, err = metadata_of(request.headers)
   end
   if noted then
-    read, close = body_of(one, request)
+    read, close = body_of(request)
     err = not read and close or nil
   end
   if read then
