@@ -7,7 +7,7 @@ local urls = require "codecell.http.url"
 
 local answer = {}
 
-local VALUES_MOST = 1048576 -- of JSON in a request
+local VALUES_MOST = 65536 -- of JSON in a request: reading them takes the time of all others
 
 -- Whoever may ask has a key or a token; which page asks does not matter.
 local OPEN = {
@@ -109,8 +109,9 @@ local TOLD = {
 --- The object in the body of a request; it was refused already where there is none.
 ---@param request codecell.IncomingRequest
 ---@param most integer bytes
+---@param values integer? of JSON, escapes within texts among them; default 65536
 ---@return table? body an empty one is {}
-function answer.body(request, most)
+function answer.body(request, most, values)
   local text, status = holding.read(request, most, 413)
   local value, err
   if not text then
@@ -118,7 +119,7 @@ function answer.body(request, most)
       answer.failure(request, status, TOLD[status]:format(most))
     end
   elseif text:find("%S") then
-    value, err = json.decode(text, VALUES_MOST)
+    value, err = json.decode(text, values or VALUES_MOST)
   else
     value = {}
   end

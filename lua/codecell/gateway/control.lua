@@ -80,7 +80,7 @@ local function create_of(gateway, request, body, lifetime)
   elseif not gateway:may_use(request, given.template) then
     return answer.failure(request, 404, ("template '%s' not found"):format(given.template))
   end
-  local refusal = gateway.quota:make(request.owner, gateway:living())
+  local refusal = gateway.quota:make(request.owner, gateway)
   if refusal then
     return quota.refuse(request, refusal)
   end
@@ -271,7 +271,7 @@ end
 
 -- A copy, as the answer tells of it.
 local function fork(gateway, request, found, seconds)
-  local refusal = gateway.quota:make(request.owner, gateway:living())
+  local refusal = gateway.quota:make(request.owner, gateway)
   if refusal then
     return { error = { code = 429, message = refusal.message } }
   end

@@ -13,6 +13,7 @@ local wishes = require "codecell.gateway.wishes"
 local interpreter = {}
 
 local BODY_MOST = 67108864 -- bytes: code of the most that a sandbox takes, escaped
+local VALUES_MOST = 262144 -- each line of code ends with an escape
 local CONTEXTS_MOST = 256
 local LONGEST = 86400 -- seconds
 local ALIVE_EVERY = 5 -- seconds
@@ -151,7 +152,7 @@ end
 
 -- What code is to run where; it was refused already where that is nothing.
 local function read_order(one, request)
-  local body = answer.body(request, BODY_MOST)
+  local body = answer.body(request, BODY_MOST, VALUES_MOST)
   if not body then
     return nil
   elseif type(body.code) ~= "string" then

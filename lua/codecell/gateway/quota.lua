@@ -81,9 +81,9 @@ end
 
 --- One more sandbox of that owner is to be made, until `made`.
 ---@param owner string?
----@param records table<string, codecell.GatewayRecord>
+---@param gateway codecell.Gateway
 ---@return codecell.GatewayRefusal? refusal nil: it may be
-function Quota:make(owner, records)
+function Quota:make(owner, gateway)
   local making = self.making[owner or ""] or 0
   local limits = {
     { self.sandboxes, true, self.making_count, "at once (%d)" },
@@ -92,7 +92,7 @@ function Quota:make(owner, records)
   for _, limit in ipairs(limits) do
     local most, of_all, now_made, text = limit[1], limit[2], limit[3], limit[4]
     if most then
-      local living, soonest = count(records, owner, of_all)
+      local living, soonest = count(gateway:living(), owner, of_all)
       if living + now_made >= most then
         return { message = "the maximum number of sandboxes " .. text:format(most)
           .. " is reached: end one, or try again later", limit = most, seconds = soonest }

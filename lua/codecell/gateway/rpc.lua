@@ -12,6 +12,7 @@ local wait = require "codecell.wait"
 local rpc = {}
 
 local BODY_MOST = 33554432 -- bytes
+local VALUES_MOST = 65536 -- of JSON
 local PING = 90 -- seconds
 local STREAM = "application/connect+json"
 
@@ -71,7 +72,7 @@ end
 -- What gives the messages of a request, one after the other; nil at the end of its body. None
 -- is longer than an envelope may be, and one that is cut off is none.
 local function messages_of(request)
-  local reader = envelope.reader("the request")
+  local reader = envelope.reader("the request", VALUES_MOST)
   return function()
     while true do
       local message, last = reader:next()
