@@ -423,7 +423,7 @@ $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) $(LINK_FUZZ)
 $(BUILD)/tests/handover_fuzz: LINK_FUZZ = src/microhttpd/call.c src/microhttpd/daemon.c \
-	src/microhttpd/identity.c \
+	src/microhttpd/identity.c src/microhttpd/upgrade.c \
 	$(MICROHTTPD_LIBS)
 
 # ---- figures, manual, installation ----

@@ -98,11 +98,11 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   {
     title = "E2B",
     files = { "lua/codecell/e2b/account.lua", "lua/codecell/e2b/object.lua",
-      "lua/codecell/e2b/commands.lua" },
+      "lua/codecell/e2b/commands.lua", "lua/codecell/e2b/volume.lua" },
     text = "`create{backend = \"e2b\"}` and what is different there; everything else is as above."
       .. " See [E2B](e2b.md).",
     receivers = { account = "codecell.e2b", Account = "account", Sandbox = "sandbox",
-      Commands = "sandbox.commands" },
+      Commands = "sandbox.commands", Volume = "volume" },
   },
   {
     title = "Errors",
@@ -112,8 +112,9 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Code in answers",
-    files = { "lua/codecell/agent/blocks.lua" },
-    receivers = { blocks = "codecell.blocks", Parser = "parser" },
+    files = { "lua/codecell/agent/interpret.lua", "lua/codecell/agent/blocks.lua" },
+    receivers = { interpret = "codecell", blocks = "codecell.blocks", Parser = "parser" },
+    except = set("can_run", "each", "has_code"),
   },
   {
     title = "Showing results",

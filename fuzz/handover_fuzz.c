@@ -123,8 +123,8 @@ static void serve(const unsigned char *text, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-  static struct cell_server_owner owner = {arrived, changed, ended, awaited,
-                                           closed};
+  static struct cell_server_owner owner = {arrived, changed, ended,
+                                           NULL,    awaited, closed};
   static const struct cell_server_limits limits = {16, 60, 5};
   unsigned char *text;
   size_t written;

@@ -12,6 +12,7 @@
 **
 ** Run as frame_fuzz.c says, linked with the whole engine.
 */
+#include "../spec/engine/small_sandbox.h"
 #include "descriptor.h"
 #include "process/process.h"
 
@@ -180,18 +181,7 @@ static void say(struct play *play, unsigned type)
 
 static void start(struct play *play)
 {
-  static const struct cell_sandbox_options options = {"i0123456789abcdefghij",
-                                                      60000,
-                                                      1u << 28,
-                                                      1u << 24,
-                                                      64,
-                                                      256,
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      NULL,
-                                                      0};
+  static const struct cell_sandbox_options options = SMALL_SANDBOX;
   int ends[2];
 
   demand(cell_fd_pair(SOCK_SEQPACKET, ends) == 0);

@@ -265,6 +265,21 @@ describe("commands in a sandbox of E2B", function()
     assert.equal(1, #server:asked("POST", "SendSignal")) -- it is not killed twice
   end)
 
+  it("are reached on their terminals by their number", function()
+    server:script(e2b.rules({ method = "POST", path = "Connect$", hang = true,
+      body = envelope { event = { start = { pid = 42 } } }
+        .. envelope { event = out("$ ", "pty") } },
+      { method = "POST", path = "SendInput$", json = {} },
+      { method = "POST", path = "Update$", json = {} }))
+    local process = codecell.assert(sandbox.pty:connect(42))
+    assert.same({ "$ ", "pty" }, { process:read(5) })
+    assert.is_true(process:write("ls\n"))
+    assert.same({ process = { pid = 42 }, input = { pty = base64.encode "ls\n" } },
+      json.decode(server:asked("POST", "SendInput")[1].body))
+    assert.is_true(process:resize(30, 100))
+    process:close()
+  end)
+
   it("are killed when their object is collected", function()
     server:script(e2b.rules({ method = "POST", path = START, hang = true,
       body = envelope { event = { start = { pid = 8 } } } },

@@ -72,7 +72,7 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
     assert.equal("red\n", (run_in(asked.templateID, "cat ~/colour")))
   end)
 
-  it("takes archives at a place that it gives out, and lays them out in the sandbox", function()
+  it("takes archives at places it gives out, and lays them out in the sandbox #S066", function()
     local folder = shell.folder()
     assert(shell.run(("cd %s && mkdir -p d/e && echo 1 > d/one && echo 2 > d/e/.two "
       .. "&& ln -s one d/l && tar -czf a.tar.gz d && ln -s /etc evil && tar -cf b.tar evil "

@@ -120,7 +120,7 @@ describe("codecell serve, asked by curl #M10 #N08 #user", function()
       [{ templateID = json.null }] = 400, [{ autoPauseMemory = false }] = 400,
       [{ envVars = { ["A=B"] = "1" } }] = 400, [{ network = { denyOut = { "name" } } }] = 400,
       [{ network = { allowPublicTraffic = false }, secure = false }] = 400,
-      [{ volumeMounts = { { name = "v", path = "/v" } } }] = 400,
+      [{ volumeMounts = { { name = "v", path = "/mnt/v" } } }] = 404,
     }
     for more, wanted in pairs(cases) do
       local body = { templateID = "base", timeout = 60 }
@@ -325,6 +325,8 @@ assert last["event"]["end"]["exitCode"] == -1, last
       types[#types + 1] = json.decode(line).type
     end
     assert.same({ "number_of_executions", "stdout", "result", "end_of_execution" }, types)
+    text = select(2, execute({ code = "[1.0, 2]" }))
+    assert.truthy(text:find('"json":[1.0,2]', 1, true), text) -- 1 is no fraction elsewhere
     assert.equal(400, (execute({ code = "1", language = "python", context_id = "x" })))
     status, text = execute({ code = "1", context_id = "x" })
     assert.same({ 404, "Context x not found" }, { status, text })

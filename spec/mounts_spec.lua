@@ -210,6 +210,13 @@ report("beside", attempt(os.mkdir, "/home/user/in/own"))
     assert.equal("denied_by_policy", refused({ host = top .. "/s" }).kind)
   end)
 
+  it("with a socket in a directory that its owner may not list is refused as well #S094", function()
+    shell.run("mkfifo sub/f && chmod 300 sub", { folder = folder })
+    local err = refused({ host = folder })
+    shell.run("chmod 700 sub", { folder = folder })
+    assert.equal("denied_by_policy", err.kind)
+  end)
+
   it("under an overlay reaches no socket or pipe of this machine #S094", function()
     shell.write(top .. "/serve.py", [[
 import os, select, socket

@@ -8,21 +8,8 @@ local PIP = "import subprocess, sys\ndone = subprocess.run([sys.executable, '-m'
 
 -- Everything here is offline: the index is a program of this machine.
 describe("packages that code installs itself #once", function()
-  local index, create
+  local index = package_index.new(setup, teardown, after_each)
   local needs_pip, needs_npm = package_index.needs_pip, package_index.needs_npm
-
-  setup(function()
-    index = package_index.start()
-    create = index.create
-  end)
-
-  teardown(function()
-    index.close()
-  end)
-
-  after_each(function()
-    index.close_sandboxes()
-  end)
 
   local function run(sandbox, code, language)
     return codecell.assert(sandbox:run_code(code, { language = language }))
@@ -31,7 +18,7 @@ describe("packages that code installs itself #once", function()
   it("by pip, without any network: imported in the same cell, the next, and elsewhere #E23",
     function()
       if needs_pip(pending) then return end
-      local sandbox = create()
+      local sandbox = index.create()
       local execution = run(sandbox, PIP:format("'beta'") .. "import beta\nbeta.value")
       assert.equal("20", execution.text)
       assert.equal("20", run(sandbox, "beta.value").text)
@@ -43,7 +30,7 @@ describe("packages that code installs itself #once", function()
 
   it("by !pip, by %pip, and by pip in bash #E23", function()
     if needs_pip(pending) then return end
-    local sandbox = create()
+    local sandbox = index.create()
     assert.equal("3", run(sandbox, "!pip install -q extra-one\nimport extra_one\n"
       .. "extra_one.value").text)
     assert.equal("4", run(sandbox, "%pip install -q dotted.name\nimport dotted_name\n"
@@ -55,7 +42,7 @@ describe("packages that code installs itself #once", function()
 
   it("by npm, there at once in a session that had missed it #E23", function()
     if needs_npm(pending) then return end
-    local sandbox = create()
+    local sandbox = index.create()
     assert.matches("Cannot find module 'needs%-pad'",
       run(sandbox, "require('needs-pad')", "javascript").error.value)
     local done = sandbox.commands:run("npm install needs-pad @scope/one")
@@ -69,7 +56,7 @@ describe("packages that code installs itself #once", function()
 
   it("stay with what the verb has installed", function()
     if needs_npm(pending) then return end
-    local sandbox = create()
+    local sandbox = index.create()
     codecell.assert(sandbox:install("pad@1.0.0", { language = "javascript" }))
     assert.equal(0, sandbox.commands:run("npm install @scope/one").exit_code)
     assert.equal("7", run(sandbox, "require('pad').value", "javascript").text)
@@ -79,7 +66,7 @@ describe("packages that code installs itself #once", function()
     function()
       if needs_pip(pending) then return end
       local events = {}
-      local sandbox = create({ packages = { allow = { "beta" } },
+      local sandbox = index.create({ packages = { allow = { "beta" } },
         on_event = function(event) events[#events + 1] = event end })
       local execution = run(sandbox, PIP:format("'bet'") .. "done.returncode")
       assert.equal("1", execution.text)
@@ -97,7 +84,7 @@ describe("packages that code installs itself #once", function()
 
   it("are explained where they are not there #N06 #E23", function()
     if needs_pip(pending) then return end
-    local sandbox = create()
+    local sandbox = index.create()
     local execution = run(sandbox, PIP:format("'panda'") .. "done.returncode")
     assert.equal("1", execution.text)
     assert.equal("package panda", execution.refused[1].what)
@@ -105,7 +92,7 @@ describe("packages that code installs itself #once", function()
   end)
 
   it("cannot be had by another way round the list #H09 #S107", function()
-    local sandbox = create({ packages = { allow = { "alpha" } } })
+    local sandbox = index.create({ packages = { allow = { "alpha" } } })
     local function ask(path, more)
       local text = sandbox.commands:run({ "python3", "-c", [[
 import http.client, sys
@@ -135,7 +122,7 @@ print(answer.status, answer.read()[:200])
 
   it("are not to be had where the option is not given #E23", function()
     if needs_pip(pending) then return end
-    local sandbox = create({ packages = false })
+    local sandbox = index.create({ packages = false })
     local execution = run(sandbox, PIP:format("'--retries=0', 'alpha'") .. "done.returncode")
     assert.equal("1", execution.text)
     assert.equal("pypi.org", execution.refused[1].what:match("^[^:]+"))
@@ -147,7 +134,7 @@ print(answer.status, answer.read()[:200])
     local offered = { allow = { "beta" }, index = index.url, registry = index.registry }
     local pool = codecell.assert(codecell.pool({ size = 1, packages = offered }))
     codecell.assert(pool:wait(20))
-    local sandbox = create({ warm = true, packages = { allow = { "beta" } } })
+    local sandbox = index.create({ warm = true, packages = { allow = { "beta" } } })
     assert.equal(1, pool:stats().taken)
     assert.equal("20", run(sandbox, PIP:format("'beta'") .. "import beta\nbeta.value").text)
     pool:close()
@@ -155,7 +142,7 @@ print(answer.status, answer.read()[:200])
 
   it("come to a fork of the sandbox as files do", function()
     if needs_pip(pending) then return end
-    local sandbox = create()
+    local sandbox = index.create()
     codecell.assert(sandbox:install("alpha"))
     local copy = codecell.assert(sandbox:fork())
     assert.equal("2", run(copy, "import alpha; alpha.value").text)
@@ -166,15 +153,7 @@ end)
 
 describe("examples/packages.lua", function()
   local earth = world.new(setup, teardown)
-  local index
-
-  setup(function()
-    index = package_index.start()
-  end)
-
-  teardown(function()
-    index.close()
-  end)
+  local index = package_index.new(setup, teardown)
 
   it("installs the package that is allowed, and asks the one server that is #E23 #H09 #C08",
     function()
@@ -191,21 +170,12 @@ describe("examples/packages.lua", function()
 end)
 
 describe("an index that misbehaves #once", function()
-  local index, create
-
-  setup(function()
-    index = package_index.start()
-    create = index.create
-  end)
-
-  teardown(function()
-    index.close()
-  end)
+  local index = package_index.new(setup, teardown)
 
   local sandbox
   before_each(function()
     sandbox = sandbox and sandbox:is_running() and sandbox
-      or create({ limits = { disk = 16 * 2 ^ 20 } })
+      or index.create({ limits = { disk = 16 * 2 ^ 20 } })
   end)
 
   local function fails(name, kind, text, language)
@@ -234,7 +204,7 @@ describe("an index that misbehaves #once", function()
     outcomes = {}
     for i, case in ipairs(cases) do
       tasks[i] = codecell.async(function()
-        local one = create({ limits = { disk = 16 * 2 ^ 20 } })
+        local one = index.create({ limits = { disk = 16 * 2 ^ 20 } })
         outcomes[case[1]] = { one:install(case[1]) }
       end)
     end
@@ -298,7 +268,7 @@ describe("an index that misbehaves #once", function()
 
   it("is given up when it is silent, and other work goes on", function()
     if package_index.needs_pip(pending) then return end
-    local other = create()
+    local other = index.create()
     local task = codecell.async(function()
       return sandbox:install("hangs", { timeout = 2 })
     end)

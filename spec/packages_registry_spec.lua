@@ -6,10 +6,10 @@ local INDEX, REGISTRY = "https://pypi.org/simple/six/", "https://registry.npmjs.
 
 -- What the public indexes have. In the long gate alone, where they can be reached.
 describe("the public indexes of packages #slow #registry", function()
-  local index, reached
+  package_index.new(setup, teardown) -- for a folder of its own
+  local reached
 
   setup(function()
-    index = package_index.start() -- for a folder of its own
     reached = {}
     for _, url in ipairs({ INDEX, REGISTRY }) do
       local response, err = http.request { url = url, timeout = 20 }
@@ -19,10 +19,6 @@ describe("the public indexes of packages #slow #registry", function()
         response:close()
       end
     end
-  end)
-
-  teardown(function()
-    index.close()
   end)
 
   local function skip(url)

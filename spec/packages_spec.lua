@@ -9,22 +9,13 @@ local BOTH = "import alpha, extra_one; alpha.value, extra_one.value"
 -- Everything here is offline: the index is a program of this machine, and packages are kept in a
 -- folder that goes away with the test.
 describe("packages", function()
-  local index, folder, create
+  local index = package_index.new(setup, teardown, after_each)
   local value, needs_pip, needs_npm = package_index.value, package_index.needs_pip,
     package_index.needs_npm
 
-  setup(function()
-    index = package_index.start()
-    folder, create = index.cache, index.create
-  end)
-
-  teardown(function()
-    index.close()
-  end)
-
-  after_each(function()
-    index.close_sandboxes()
-  end)
+  local function create(options)
+    return index.create(options)
+  end
 
   describe("install", function()
     it("brings a package with what it needs, importable in a session that lives #E32 #F25",
@@ -238,7 +229,7 @@ describe("packages", function()
       local none, err = sandbox:install("hangs", { timeout = 1.5 })
       assert.is_nil(none)
       assert.equal("timeout", err.kind)
-      local left = shell.run("find " .. folder .. " -name '*.part'").stdout
+      local left = shell.run("find " .. index.cache .. " -name '*.part'").stdout
       assert.equal("", left)
       assert.equal("ok", value(sandbox, "'ok'"))
     end)
@@ -336,7 +327,7 @@ describe("packages", function()
       assert.is_nil(none)
       assert.equal("unauthenticated", err.kind)
       assert.is_nil(err.message:find("sesame"))
-      local found = shell.run(("grep -rl -e sesame -e 'private value' %s"):format(folder))
+      local found = shell.run(("grep -rl -e sesame -e 'private value' %s"):format(index.cache))
       assert.equal("", found.stdout)
       local inside = create({ packages = { index = secret } })
       local seen = inside:run_code("import os, subprocess, sys\n"
@@ -411,15 +402,15 @@ describe("packages", function()
       if needs_pip(pending) then return end
       codecell.assert(create():install("alpha"))
       local wrong = shell.run(("find %s/codecell -perm /022 -o -type f -perm /0377")
-        :format(folder)).stdout
+        :format(index.cache)).stdout
       assert.equal("", wrong)
     end)
 
     it("comes of several programs at once, and of none that was killed #L04", function()
       if needs_pip(pending) then return end
       local one = ("XDG_CACHE_HOME=%s PIP_INDEX_URL=%s %s run --install large -c "
-        .. "'import large.f0001 as m; m.value'"):format(folder, index.url, shell.codecell)
-      os.execute("rm -rf " .. folder .. "/codecell/packages")
+        .. "'import large.f0001 as m; m.value'"):format(index.cache, index.url, shell.codecell)
+      os.execute("rm -rf " .. index.cache .. "/codecell/packages")
       local result = shell.run(one .. " > first & " .. one .. " > second & ("
         .. one .. " & sleep 0.8; kill -9 $!) > /dev/null 2>&1; wait; cat first second")
       assert.equal("1\n1\n", result.stdout)
@@ -442,23 +433,23 @@ describe("packages", function()
     it("is told and removed by the command", function()
       if needs_pip(pending) then return end
       codecell.assert(create():install("alpha"))
-      local told = shell.run(("XDG_CACHE_HOME=%s %s packages"):format(folder, shell.codecell))
-      assert.matches("MB in %d+ files below " .. folder:gsub("%p", "%%%0")
+      local told = shell.run(("XDG_CACHE_HOME=%s %s packages"):format(index.cache, shell.codecell))
+      assert.matches("MB in %d+ files below " .. index.cache:gsub("%p", "%%%0")
         .. "/codecell/packages; at most 8589.9 MB\n$", told.stdout)
-      told = shell.run(("XDG_CACHE_HOME=%s %s packages --clear --json"):format(folder,
+      told = shell.run(("XDG_CACHE_HOME=%s %s packages --clear --json"):format(index.cache,
         shell.codecell))
       assert.equal(0, codecell.json.decode(told.stdout).bytes)
-      assert.equal("", shell.run("find " .. folder .. " -type f").stdout)
+      assert.equal("", shell.run("find " .. index.cache .. " -type f").stdout)
       assert.equal(2, shell.run(shell.codecell .. " packages extra").status)
     end)
 
     it("is refused where others could write", function()
       if needs_pip(pending) then return end
-      local kept = folder .. "/codecell"
-      shell.run(("chmod 0755 %s %s %s/packages; chmod 0777 %s/packages/layers"):format(folder,
+      local kept = index.cache .. "/codecell"
+      shell.run(("chmod 0755 %s %s %s/packages; chmod 0777 %s/packages/layers"):format(index.cache,
         kept, kept, kept))
       local none, err = create():install("alpha", { fresh = true })
-      shell.run(("chmod 0700 %s %s/packages/layers"):format(folder, kept))
+      shell.run(("chmod 0700 %s %s/packages/layers"):format(index.cache, kept))
       assert.is_nil(none)
       assert.equal("permission_denied", err.kind)
     end)
@@ -466,15 +457,7 @@ describe("packages", function()
 end)
 
 describe("packages, whoever the user is #user", function()
-  local index
-
-  setup(function()
-    index = package_index.start()
-  end)
-
-  teardown(function()
-    index.close()
-  end)
+  local index = package_index.new(setup, teardown)
 
   it("are installed, kept, and installed again #E32 #D31", function()
     if package_index.needs_pip(pending) then return end

@@ -3,6 +3,8 @@
 local codecell = require "codecell"
 local core = require "codecell.core"
 local host = require "spec.support.host"
+local in_sandbox = require "spec.support.in_sandbox"
+local one_pool = require "spec.support.one_pool"
 local reactor = require "codecell.reactor"
 local wait_until = require "spec.support.wait_until"
 
@@ -50,35 +52,15 @@ local function kill_from_outside(id)
   until state == "X" or state == "Z"
 end
 
--- Everybody's of one pool, closed after them.
-local function pool_of(options)
-  local pool
-  teardown(function()
-    if pool then
-      pool:close()
-    end
-  end)
-  return function()
-    pool = pool or codecell.assert(codecell.pool(options))
-    codecell.assert(pool:wait(LONG))
-    return pool
-  end
-end
-
 local function take(options, body)
   options = options or {}
   options.warm = true
-  local sandbox = codecell.assert(codecell.create(options))
-  local ok, problem = pcall(body, sandbox)
-  sandbox:close()
-  if not ok then
-    error(problem, 0)
-  end
+  in_sandbox(options, body)
 end
 
 describe("a pool #user", function()
   local LANGUAGES = { "python", "bash", "lua" }
-  local full = pool_of({ size = 2, languages = LANGUAGES })
+  local full = one_pool(teardown, { size = 2, languages = LANGUAGES })
 
   it("gives create a sandbox that was made ahead #D21 #D22", function()
     local pool = full()
@@ -351,7 +333,8 @@ describe("a pool with imports #user", function()
     has[module] = os.execute("/usr/bin/python3 -c 'import " .. module .. "' 2>/dev/null")
     has[module] = has[module] == true or has[module] == 0
   end
-  local full = pool_of({ size = 2, imports = { "pandas", "matplotlib.pyplot", "random" } })
+  local full = one_pool(teardown, { size = 2,
+    imports = { "pandas", "matplotlib.pyplot", "random" } })
 
   it("has them loaded, and nothing else of them is left #D21", function()
     if not (has.pandas and has.matplotlib) then

@@ -1,19 +1,14 @@
 -- Snapshots: files of a sandbox that others begin with, and the tar streams that they leave and
 -- come by.
 local codecell = require "codecell"
+local printed = require "spec.support.printed"
 local shell = require "spec.support.shell"
 local template_home = require "spec.support.template_home"
-
-local function output(sandbox, command)
-  local result = codecell.assert(sandbox.commands:run(command))
-  assert.equal(0, result.exit_code, result.stderr)
-  return result.stdout
-end
 
 -- What a sandbox that begins with a snapshot says to a command.
 local function restored(id, command)
   local sandbox = codecell.assert(codecell.create({ template = id }))
-  local text = output(sandbox, command)
+  local text = printed(sandbox, command)
   sandbox:close()
   return text
 end
@@ -48,12 +43,12 @@ describe("a snapshot #user", function()
 
   it("keeps the files of the home, for others to begin with #N15", function()
     codecell.assert(sandbox:run_code("open('file', 'w').write('kept'); x = 1"))
-    output(sandbox, "mkdir -p deep/er none; echo 2 > deep/er/f; chmod 600 deep/er/f; touch -d "
+    printed(sandbox, "mkdir -p deep/er none; echo 2 > deep/er/f; chmod 600 deep/er/f; touch -d "
       .. "@981173106 deep/er/f deep; ln -s f deep/er/link; chmod 700 none; echo t > /tmp/t")
     kept = codecell.assert(sandbox:create_snapshot({ name = "first" }))
     assert.matches("^s%w+$", kept.id)
     assert.equal("first", kept.name)
-    output(sandbox, "echo changed > file")
+    printed(sandbox, "echo changed > file")
     assert.equal("kept2\nf\n981173106 600\n981173106 755\n700\n", restored(kept.id, "cat file "
       .. "deep/er/f; readlink deep/er/link; stat -c '%Y %a' deep/er/f deep; stat -c %a none"))
     assert.equal("", restored(kept.id, "ls /tmp; echo -n $KEY"))
@@ -88,7 +83,7 @@ describe("a snapshot #user", function()
     local removed, err = codecell.snapshot.remove(kept.id)
     assert.is_nil(removed)
     assert.equal("not_found", err.kind)
-    assert.equal("kept", output(one, "cat file"))
+    assert.equal("kept", printed(one, "cat file"))
     one:close()
     assert.is_nil((codecell.snapshot.export(kept.id)))
     assert.is_nil((codecell.template.remove(kept.id)))
@@ -97,7 +92,7 @@ describe("a snapshot #user", function()
 
   it("names what cannot be kept", function()
     codecell.assert(codecell.snapshot.remove(codecell.assert(sandbox:create_snapshot()).id))
-    output(sandbox, "mkdir closed; echo x > closed/f; chmod 0 closed")
+    printed(sandbox, "mkdir closed; echo x > closed/f; chmod 0 closed")
     local before = home.tree()
     local made, err = sandbox:create_snapshot()
     assert.is_nil(made)
@@ -105,7 +100,7 @@ describe("a snapshot #user", function()
     assert.matches("chmod", err.hint, 1, true)
     assert.equal(before, home.tree())
     assert.is_true(sandbox:is_running())
-    output(sandbox, "chmod 700 closed")
+    printed(sandbox, "chmod 700 closed")
   end)
 end)
 

@@ -6,16 +6,14 @@ local template_home = require "spec.support.template_home"
 
 describe("a template with packages #once", function()
   template_home(setup, teardown)
-  local index, packages, folder
+  local index = package_index.new(setup, teardown)
+  local packages, folder
 
   setup(function()
-    index, folder = package_index.start(), shell.folder()
+    folder = shell.folder()
     packages = { index = index.url, registry = index.registry }
   end)
-  teardown(function()
-    index.close()
-    shell.remove(folder)
-  end)
+  teardown(function() shell.remove(folder) end)
 
   local function text_of(template, code, options)
     local sandbox = codecell.assert(codecell.create({ template = template }))

@@ -1,20 +1,10 @@
 -- A folder with programs in the place of this machine's: an unpacked image as a template.
 local codecell = require "codecell"
+local in_sandbox = require "spec.support.in_sandbox"
+local printed = require "spec.support.printed"
 local root_folder = require "spec.support.root_folder"
 local shell = require "spec.support.shell"
 local template_home = require "spec.support.template_home"
-
-local function with_sandbox(options, body)
-  local sandbox = codecell.assert(codecell.create(options))
-  body(sandbox)
-  sandbox:close()
-end
-
-local function output(sandbox, command)
-  local result = codecell.assert(sandbox.commands:run(command))
-  assert.equal(0, result.exit_code, result.stderr)
-  return result.stdout
-end
 
 describe("a root folder as a template #user", function()
   local home = template_home(setup, teardown)
@@ -24,9 +14,9 @@ describe("a root folder as a template #user", function()
   teardown(function() shell.remove(root) end)
 
   it("has the programs of its sandboxes, and nothing of this machine's", function()
-    with_sandbox({ template = root }, function(sandbox)
+    in_sandbox({ template = root }, function(sandbox)
       assert.equal('bash\ncat\nid\nls\nsh\nsleep\nNAME="Tiny"\ntool\n',
-        output(sandbox, "ls /usr/bin; cat /etc/os-release /opt/tool/name"))
+        printed(sandbox, "ls /usr/bin; cat /etc/os-release /opt/tool/name"))
       assert.equal(root, sandbox:get_info().template)
       local run = codecell.assert(sandbox:run_code("x=5; echo $((x + 1))", { language = "bash" }))
       assert.equal("6\n", table.concat(run.logs.stdout))
@@ -35,8 +25,8 @@ describe("a root folder as a template #user", function()
   end)
 
   it("gives no people and no secrets of its own", function()
-    with_sandbox({ template = root }, function(sandbox)
-      local seen = output(sandbox, "ls /etc; cat /etc/passwd; id -un; ls -d /source 2>&1 || true")
+    in_sandbox({ template = root }, function(sandbox)
+      local seen = printed(sandbox, "ls /etc; cat /etc/passwd; id -un; ls -d /source 2>&1 || true")
       assert.is_nil(seen:find("shadow", 1, true))
       assert.is_nil(seen:find("boss", 1, true))
       assert.matches("\nuser\n", seen, 1, true)
@@ -48,7 +38,7 @@ describe("a root folder as a template #user", function()
   end)
 
   it("has languages of its own: one that it lacks is unsupported, and says where", function()
-    with_sandbox({ template = root }, function(sandbox)
+    in_sandbox({ template = root }, function(sandbox)
       assert.same({ "bash" }, sandbox:get_info().languages)
       local run, err = sandbox:run_code("1")
       assert.is_nil(run)
@@ -63,14 +53,14 @@ describe("a root folder as a template #user", function()
   it("can be under a template, which keeps it", function()
     codecell.assert(codecell.template.build("tiny", { from = root, envs = { A = "b" },
       run = { "cat /etc/os-release > who" } }))
-    with_sandbox({ template = "tiny" }, function(sandbox)
-      assert.equal('NAME="Tiny"\nb\ntool\n', output(sandbox, "cat who; echo $A; cat /opt/*/name"))
+    in_sandbox({ template = "tiny" }, function(sandbox)
+      assert.equal('NAME="Tiny"\nb\ntool\n', printed(sandbox, "cat who; echo $A; cat /opt/*/name"))
       local copy = codecell.assert(sandbox:fork())
-      assert.equal("tool\n", output(copy, "cat /opt/tool/name"))
+      assert.equal("tool\n", printed(copy, "cat /opt/tool/name"))
       copy:close()
       local kept = codecell.assert(sandbox:create_snapshot())
-      with_sandbox({ template = kept.id }, function(restored)
-        assert.equal('NAME="Tiny"\ntool\n', output(restored, "cat who /opt/tool/name"))
+      in_sandbox({ template = kept.id }, function(restored)
+        assert.equal('NAME="Tiny"\ntool\n', printed(restored, "cat who /opt/tool/name"))
       end)
     end)
     assert.equal(root, codecell.assert(codecell.template.show("tiny")).root)
@@ -88,12 +78,12 @@ describe("a root folder as a template #user", function()
   it("is another one when another folder is at its path", function()
     local place = home.path .. "/place"
     os.rename(root, place)
-    with_sandbox({ template = place }, function(first)
+    in_sandbox({ template = place }, function(first)
       os.rename(place, root)
       shell.run(("cp -a %s %s && echo other > %s/opt/tool/name"):format(root, place, place))
-      with_sandbox({ template = place }, function(second)
-        assert.equal("tool\n", output(first, "cat /opt/tool/name"))
-        assert.equal("other\n", output(second, "cat /opt/tool/name"))
+      in_sandbox({ template = place }, function(second)
+        assert.equal("tool\n", printed(first, "cat /opt/tool/name"))
+        assert.equal("other\n", printed(second, "cat /opt/tool/name"))
       end)
     end)
     local err = select(2, codecell.create({ template = home.path .. "/gone" }))
@@ -104,8 +94,8 @@ describe("a root folder as a template #user", function()
     local place = home.path .. "/links"
     shell.run(("cp -a %s %s && cd %s && rm -r etc opt && ln -s /etc etc && ln -s /root opt && "
       .. "ln -s /etc/shadow usr/bin/shadow && ln -s / usr/bin/top"):format(root, place, place))
-    with_sandbox({ template = place }, function(sandbox)
-      local seen = output(sandbox, "ls /etc /opt /usr/bin/top; cat /etc/hostname")
+    in_sandbox({ template = place }, function(sandbox)
+      local seen = printed(sandbox, "ls /etc /opt /usr/bin/top; cat /etc/hostname")
       assert.is_nil(seen:find("shadow\n", 1, true))
       assert.is_nil(seen:find("os-release", 1, true))
       assert.matches("sandbox\n", seen, 1, true)
@@ -143,8 +133,8 @@ describe("a root folder as a template #user", function()
     end
     local place = home.path .. "/private"
     shell.run(("mkdir -m 700 %s && cp -a %s %s/root"):format(place, root, place))
-    with_sandbox({ template = place .. "/root" }, function(sandbox)
-      assert.equal("tool\n", output(sandbox, "cat /opt/tool/name"))
+    in_sandbox({ template = place .. "/root" }, function(sandbox)
+      assert.equal("tool\n", printed(sandbox, "cat /opt/tool/name"))
     end)
   end)
 
@@ -154,7 +144,7 @@ describe("a root folder as a template #user", function()
     end
     local before = stems()
     for i = 1, 3 do
-      with_sandbox({ template = root, metadata = { n = tostring(i) } }, function(sandbox)
+      in_sandbox({ template = root, metadata = { n = tostring(i) } }, function(sandbox)
         assert.is_true(sandbox:is_running())
       end)
     end

@@ -4,6 +4,8 @@ local codecell = require "codecell"
 local attack = require "spec.support.attack"
 local core = require "codecell.core"
 local host = require "spec.support.host"
+local in_sandbox = require "spec.support.in_sandbox"
+local one_pool = require "spec.support.one_pool"
 local wait_until = require "spec.support.wait_until"
 
 local LONG = 60 -- seconds that nothing here takes
@@ -22,21 +24,6 @@ local function number(sandbox, code)
   return tonumber(ask(sandbox, code).text)
 end
 
--- A pool for all tests of a block, closed after them.
-local function pool_of(options)
-  local pool
-  teardown(function()
-    if pool then
-      pool:close()
-    end
-  end)
-  return function()
-    pool = pool or codecell.assert(codecell.pool(options))
-    codecell.assert(pool:wait(LONG))
-    return pool
-  end
-end
-
 -- The options of a pool, and of what takes from it.
 local function with(options, more)
   local all = {}
@@ -49,10 +36,7 @@ local function with(options, more)
 end
 
 local function take(options, called)
-  local sandbox = codecell.assert(codecell.create(with({ warm = true }, options)))
-  local ok, result = pcall(called, sandbox)
-  sandbox:close()
-  assert(ok, result)
+  in_sandbox(with({ warm = true }, options), called)
 end
 
 local function is_there(module)
@@ -94,7 +78,7 @@ describe("a zygote #user", function()
   OPTIONS.imports[#OPTIONS.imports + 1] = is_there("numpy") and "numpy" or nil
   local MEMORY = 512 * 1024 * 1024
   OPTIONS.limits = { memory = MEMORY, processes = 16 }
-  local pool = pool_of(OPTIONS)
+  local pool = one_pool(teardown, OPTIONS)
   local LIKE = { limits = OPTIONS.limits }
 
   it("is what the kernels of a pool with imports are forked from #D21", function()

@@ -43,6 +43,25 @@ local function structured(text, allowance)
   return value
 end
 
+-- By results: the JSON of those structured formats that hold whole numbers written as fractions.
+local texts = setmetatable({}, { __mode = "k" })
+
+local function keep_written(result, name, text)
+  if text:find("%d%.0+[^%d]") or text:find("%d[eE][-+%d]") then
+    texts[result] = texts[result] or {}
+    texts[result][name] = text
+  end
+end
+
+--- What a kernel has written of a structured format, where that says more than its value: 1.0 is
+--- no whole number in other languages, and no other number than 1 in Lua.
+---@param result codecell.Result
+---@param name string
+---@return string? json
+function execution.written(result, name)
+  return type(result[name]) == "table" and (texts[result] or {})[name] or nil
+end
+
 --- A result from the parts of a kernel's frame.
 ---@param parts string[] name, value, name, value, ...
 ---@param allowance {values: integer} of JSON that the results of a cell may still hold
@@ -57,6 +76,7 @@ function execution.result(parts, allowance)
       result[name] = value
     elseif STRUCTURED[name] then
       result[name] = structured(value, allowance)
+      keep_written(result, name, value)
     else
       local mime = name:match("^(.*) json$")
       result.extra = result.extra or {}

@@ -365,12 +365,14 @@ function Files:make_dir(path)
   return ok, err
 end
 
-local WATCH = { recursive = { type = "boolean" } }
+local WATCH = { entry = { type = "boolean" }, network_mounts = { type = "boolean" },
+  recursive = { type = "boolean" } }
 
 --- Learn of what happens in a directory, from now on. Links are not followed below it.
 ---@param path string
----@param given {recursive: boolean?}? recursive: in all directories below it too, and those that
----are made later; default false
+---@param given {recursive: boolean?, entry: boolean?, network_mounts: boolean?}? recursive: in all
+---directories below it too, and those that are made later; of "e2b" entry: each event has what is
+---known of its file, network_mounts: those of the network as well; default false
 ---@return codecell.Watcher? watcher close it; it ends with its directory and its sandbox
 ---@return codecell.Error? err kinds "not_found", "invalid_argument" (not a directory),
 ---"limit_exceeded" (64 watchers of a sandbox, 8192 directories)
@@ -381,7 +383,13 @@ function Files:watch_dir(path, given)
   if not ok then
     return nil, err
   end
-  return sandbox._backend.watch(sandbox, path, given.recursive == true)
+  local backend = sandbox._backend
+  for _, name in ipairs({ "entry", "network_mounts" }) do
+    if given[name] and not backend.watches[name] then
+      return nil, errors.unsupported("watch_dir: " .. name, backend.name, "leave it out")
+    end
+  end
+  return backend.watch(sandbox, path, given.recursive == true, given)
 end
 
 -- ---- to and from the host ----

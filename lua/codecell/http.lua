@@ -216,7 +216,7 @@ local function begin(client, target)
   local exchange, err = client.made:_begin({
     tls = target.tls, authority = target.authority, path = target.path, method = target.method,
     headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
-    socket = client.settings.socket,
+    socket = client.settings.socket, upgrade = target.upgrade,
   })
   if not exchange then
     return nil, explain(err, target)
@@ -240,7 +240,8 @@ local function ask(client, target, given)
   if not status then
     return nil, headers
   end
-  return setmetatable({ status = status, headers = headers, exchange = exchange, target = target,
+  return setmetatable({ status = status, headers = headers, exchange = exchange,
+    target = { method = target.method, origin = target.origin }, -- and no header: keys are in them
     url = target.origin .. target.path:match("^[^?]*"), idle = idle }, Response)
 end
 

@@ -14,6 +14,7 @@ local FUNCTIONS = {
   async = "codecell.task",
   connect = "codecell.create",
   create = "codecell.create",
+  interpret = "codecell.agent.interpret",
   kill = "codecell.create",
   list = "codecell.create",
   pool = "codecell.pool",

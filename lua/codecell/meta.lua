@@ -105,6 +105,9 @@ error("codecell.meta is for language servers; it is never required")
 ---@field secure boolean? only who has its token may speak to it; default true
 ---@field auto_resume boolean? with on_timeout = "pause": whoever asks it for something wakes it
 ---@field keep_memory boolean? with on_timeout = "pause": default true
+---@field volumes table<string, string|codecell.E2bVolume>? volumes of the account, by the absolute
+---path where each is to be
+---@field volume_url string? default: E2B_VOLUME_API_URL, else "https://api." and the domain
 ---@field public_traffic boolean? whether anybody may visit its ports; default true
 ---@field host_mask string? the Host that its ports are told, "localhost:${PORT}"
 ---@field egress_proxy {address: string, username: string?, password: string?}? SOCKS 5, for all
@@ -298,6 +301,13 @@ error("codecell.meta is for language servers; it is never required")
 ---@field on_stderr fun(text: string)?
 ---@field tag string?
 ---@field login boolean? a login shell; default false
+
+---@class codecell.Interpretation what the code of an answer did
+---@field ok boolean no block failed; true as well where there was none to run
+---@field blocks codecell.Block[] all that were found; `runnable` says which could run
+---@field executions codecell.Execution[] of those that ran
+---@field error codecell.ExecutionError? of the one that failed
+---@field text string? the main result of the last one
 
 ---@class codecell.CommandResult
 ---@field stdout string

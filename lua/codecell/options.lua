@@ -151,6 +151,19 @@ function checks.strings(what, value, rule, level)
   end
 end
 
+-- A list of names of Python modules, which are made into code.
+function checks.modules(what, value, rule, level)
+  checks.strings(what, value, rule, level + 1)
+  for i = 1, #value do
+    for part in (value[i] .. "."):gmatch("([^.]*)%.") do
+      if not part:find("^[%a_][%w_]*$") then
+        fail(level + 1, "%s[%d]: name of a Python module expected, got %s", what, i,
+          named(value[i]))
+      end
+    end
+  end
+end
+
 -- Whatever one of several rules takes.
 function checks.either(what, value, rule, level)
   local one = rule.rules[type(value)]

@@ -327,25 +327,13 @@ end
 -- ---- the object ----
 
 local RULES = {
-  imports = { type = "strings" },
+  imports = { type = "modules" },
   languages = { type = "strings" },
   size = { type = "integer", least = 1, most = 1000 },
 }
 for _, name in ipairs({ "backend", "cwd", "envs", "limits", "mounts", "network", "packages",
   "read_only", "root_view", "template", "user" }) do
   RULES[name] = create.options[name]
-end
-
-local MODULE = "^[%a_][%w_]*$"
-
-local function check_imports(imports)
-  for i, name in ipairs(imports) do
-    for part in (name .. "."):gmatch("([^.]*)%.") do
-      if not part:find(MODULE) then
-        error(("pool: imports[%d]: name of a Python module expected, got %q"):format(i, name), 3)
-      end
-    end
-  end
 end
 
 local function check_languages(names, root)
@@ -369,7 +357,6 @@ end
 ---"invalid_argument", "system"
 function pool.pool(given)
   given = options.check("pool", given, RULES)
-  check_imports(given.imports or {})
   local complete, backend = create.complete({
     backend = given.backend, cwd = given.cwd, envs = given.envs, limits = given.limits,
     mounts = given.mounts, network = given.network, packages = given.packages,

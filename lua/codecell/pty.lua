@@ -76,4 +76,12 @@ function Pty:create(given)
   return started
 end
 
+--- Another object for a program on a terminal, by its number in the list of commands.
+---@param pid integer
+---@return codecell.Process? process closing it only lets go
+---@return codecell.Error? err kind "not_found"
+function Pty:connect(pid)
+  return self._sandbox.commands:connect(pid, "terminal")
+end
+
 return pty

@@ -1,5 +1,5 @@
 --- Answering requests by HTTP: for connections that others have accepted, and where it listens
---- itself. No protocol that a request would change to.
+--- itself; by TLS too.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local fields = require "codecell.http.fields"
@@ -98,7 +98,7 @@ function Request:read(timeout)
   timeout = timeout or self.idle
   local deadline = wait.deadline(timeout)
   while true do
-    if self.has_started then
+    if self.has_started and not self.is_upgraded then
       return nil, errors.new("cancelled", "read: the answer has been started")
     elseif self.call:_closed() then
       return nil, errors.new("cancelled", "read: the request has ended")
@@ -144,11 +144,9 @@ end
 local OURS = { ["content-length"] = true, ["transfer-encoding"] = true }
 
 -- level: 1 is this function.
-local function begin(self, verb, status, headers, length, body, level)
+local function check_fields(self, verb, headers, level)
   if self.has_started then
     error(verb .. ": the answer has been started", level + 1)
-  elseif type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 999 then
-    error(verb .. ": status: a whole number from 200 to 999 expected", level + 1)
   end
   local names, values = {}, {}
   local list = fields.check(verb .. ": headers", headers, level + 1)
@@ -160,6 +158,15 @@ local function begin(self, verb, status, headers, length, body, level)
       names[#names + 1], values[#values + 1] = name, (value:gsub("\t", " "))
     end
   end
+  return names, values
+end
+
+-- level: 1 is this function.
+local function begin(self, verb, status, headers, length, body, level)
+  if type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 999 then
+    error(verb .. ": status: a whole number from 200 to 999 expected", level + 1)
+  end
+  local names, values = check_fields(self, verb, headers, level + 1)
   self.has_started, self.status = true, status
   reactor.wake(self.call:_token()) -- who still reads the body
   if self.call:_state() ~= "open" then
@@ -179,6 +186,27 @@ end
 function Request:start(status, headers, length)
   check_open(self, "start")
   local ok, err = begin(self, "start", status, headers, length or -1, nil, 2)
+  return ok, err
+end
+
+--- Have the connection go on in another protocol, as the request has asked: the answer is 101, and
+--- `read`, `write`, `finish` and `abort` are of whatever the two speak from then on.
+---@param headers (string[][]|table<string, string>)? as of `start`; Upgrade is one of them
+---@return true? ok
+---@return codecell.Error? err kind "unavailable": the client has gone
+function Request:upgrade(headers)
+  check_open(self, "upgrade")
+  local names, values = check_fields(self, "upgrade", headers, 2)
+  self.has_started, self.status = true, 101
+  local ok, err = self.call:_upgrade(names, values)
+  while ok and not self.call:_is_upgraded() do
+    if self.call:_state() ~= "open" then
+      return nil, gone(self, "upgrade")
+    elseif not wait.wait(self.call) then
+      return nil, wait.failure("upgrade", self.idle)
+    end
+  end
+  self.is_upgraded = ok
   return ok, err
 end
 
@@ -222,6 +250,12 @@ function Request:finish()
   end
   self.has_finished = true
   self.call:finish()
+  local deadline = wait.deadline(self.idle)
+  while self.is_upgraded and self.call:_state() == "finished" do -- what waits goes out first
+    if not wait.wait(self.call, deadline) then
+      break
+    end
+  end
   return true
 end
 

@@ -5,6 +5,7 @@
 ** at any byte is never taken for something whole.
 */
 #include "check.h"
+#include "edge.h"
 #include "egress/head.h"
 #include "egress/hello.h"
 #include "egress/policy.h"
@@ -13,30 +14,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#define ROOM 65536u
-
-static unsigned char *room;
-
-static void make_room(void)
-{
-  unsigned char *pages = mmap(NULL, 2 * ROOM, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-  if (pages == MAP_FAILED || mprotect(pages + ROOM, ROOM, PROT_NONE) < 0)
-    abort();
-  room = pages;
-}
-
-static unsigned char *at_the_edge(const void *bytes, size_t size)
-{
-  unsigned char *at = room + ROOM - size;
-
-  if (size > 0)
-    memcpy(at, bytes, size);
-  return at;
-}
 
 /* ---- names and addresses ---- */
 
@@ -395,7 +372,6 @@ static void socks(void)
 
 int main(void)
 {
-  make_room();
   names();
   reserved();
   policies();

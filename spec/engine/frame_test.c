@@ -4,38 +4,14 @@
 ** byte too many ends the test, with or without a sanitizer.
 */
 #include "check.h"
+#include "edge.h"
 #include "wire/frame.h"
 #include "wire/pack.h"
 #include "wire/protocol.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-#define ROOM 65536u
-
-/* The last `size` bytes of this are where inputs go. */
-static unsigned char *room;
-
-static void make_room(void)
-{
-  unsigned char *pages = mmap(NULL, 2 * ROOM, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-  if (pages == MAP_FAILED || mprotect(pages + ROOM, ROOM, PROT_NONE) < 0)
-    abort();
-  room = pages;
-}
-
-static unsigned char *at_the_edge(const void *bytes, size_t size)
-{
-  unsigned char *at = room + ROOM - size;
-
-  if (size > 0)
-    memcpy(at, bytes, size);
-  return at;
-}
 
 /* What a warden says in a short life: hello, a process, a listing, its end. */
 static size_t record_session(unsigned char *bytes, size_t most)
@@ -246,11 +222,12 @@ static int unpack_all(const unsigned char *bytes, size_t size)
 
 static void packer_sizes(void)
 {
+  static const unsigned char empty[ALL_SIZE];
   size_t size;
   int right = 1;
 
   for (size = 0; size <= ALL_SIZE; size++) {
-    unsigned char *at = room + ROOM - size;
+    unsigned char *at = at_the_edge(empty, size);
     struct cell_packer packer;
 
     cell_pack_start(&packer, at, size);
@@ -368,7 +345,6 @@ static void failure_stays(void)
 
 int main(void)
 {
-  make_room();
   header_round_trip();
   header_is_little_endian();
   truncated_session();

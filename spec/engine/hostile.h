@@ -9,6 +9,7 @@
 #include "descriptor.h"
 #include "reactor/clock.h"
 #include "sandbox/sandbox.h"
+#include "small_sandbox.h"
 #include "wire/frame.h"
 
 #include <dirent.h>
@@ -100,18 +101,7 @@ static void step(struct fake *fake)
 
 static void open_silent(struct fake *fake)
 {
-  static const struct cell_sandbox_options options = {"i0123456789abcdefghij",
-                                                      60000,
-                                                      1u << 28,
-                                                      1u << 24,
-                                                      64,
-                                                      256,
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      NULL,
-                                                      0};
+  static const struct cell_sandbox_options options = SMALL_SANDBOX;
   struct cell_error error;
   int ends[2];
 

@@ -22,18 +22,7 @@ static const struct cell_resolver_library nobody = {
 /* A sandbox that waits for its hello and has a network. */
 static void open_gated(struct fake *fake)
 {
-  struct cell_sandbox_options options = {"i0123456789abcdefghij",
-                                         60000,
-                                         1u << 28,
-                                         1u << 24,
-                                         64,
-                                         256,
-                                         0,
-                                         NULL,
-                                         0,
-                                         0,
-                                         NULL,
-                                         0};
+  struct cell_sandbox_options options = SMALL_SANDBOX;
   static const struct cell_egress_limits limits = {16, 0};
   struct cell_policy *policy = cell_policy_new(CELL_NETWORK_NAMED, NULL);
   struct cell_egress *egress;

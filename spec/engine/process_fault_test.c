@@ -5,6 +5,7 @@
 #include "fault.h"
 #include "process/process.h"
 #include "reactor/clock.h"
+#include "small_sandbox.h"
 
 #include <string.h>
 
@@ -33,21 +34,11 @@ static const char *const environment[] = {"PATH=/usr/bin:/bin", "LANG=C", NULL};
 
 static int open_world(struct world *world, struct cell_error *error)
 {
-  static const struct cell_sandbox_options options = {"i0123456789abcdefghij",
-                                                      120000,
-                                                      1u << 28,
-                                                      1u << 24,
-                                                      64,
-                                                      256,
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      NULL,
-                                                      0};
+  struct cell_sandbox_options options = SMALL_SANDBOX;
   const struct cell_clock *clock;
   int64_t deadline;
 
+  options.timeout_ms = 120000;
   memset(world, 0, sizeof *world);
   world->reactor = cell_reactor_new(error);
   if (world->reactor != NULL)

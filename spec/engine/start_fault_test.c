@@ -8,6 +8,7 @@
 #include "fault.h"
 #include "reactor/clock.h"
 #include "sandbox/sandbox.h"
+#include "small_sandbox.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,18 +75,7 @@ static int ask_something(struct world *world, struct attempt *attempt)
 
 static int make_sandbox(struct world *world, struct cell_error *error)
 {
-  static const struct cell_sandbox_options options = {"i0123456789abcdefghij",
-                                                      60000,
-                                                      1u << 28,
-                                                      1u << 24,
-                                                      64,
-                                                      256,
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      NULL,
-                                                      0};
+  static const struct cell_sandbox_options options = SMALL_SANDBOX;
 
   world->reactor = cell_reactor_new(error);
   if (world->reactor == NULL)

@@ -161,7 +161,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         data = base64.b64decode(rule.get("body", ""))
         streamed = "pieces" in rule or "cut" in rule or "endless" in rule or "hang" in rule
-        self.send_response(rule.get("status", 200))
+        self.send_response_only(rule.get("status", 200))
         for name, value in rule.get("headers", {}).items():
             self.send_header(name, value)
         if streamed:

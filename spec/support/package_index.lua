@@ -31,10 +31,8 @@ local function set_cache(path)
   end
 end
 
---- Start it. Answers {folder, cache, url, json, private, registry, log, create, close_sandboxes,
---- close}: `folder` has files that can be installed, `cache` is what is kept; log() gives what was
---- asked for since the last time.
-function package_index.start()
+-- Start it.
+local function start()
   local folder, cache, made = shell.folder(), shell.folder(), {}
   local place = start_program(folder)
   local restore = set_cache(cache)
@@ -77,6 +75,24 @@ function package_index.start()
     shell.remove(cache)
   end
 
+  return index
+end
+
+--- Call inside `describe` with busted's `setup`, `teardown` and, to end the sandboxes of `create`
+--- after each test, `after_each`. Answers a table that while the tests run has {folder, cache, url,
+--- json, private, registry, log, create, close_sandboxes}: `folder` has files that can be
+--- installed, `cache` is what is kept; log() gives what was asked for since the last time.
+function package_index.new(setup, teardown, after_each)
+  local index = {}
+  setup(function()
+    for name, value in pairs(start()) do
+      index[name] = value
+    end
+  end)
+  teardown(function() index.close() end)
+  if after_each then
+    after_each(function() index.close_sandboxes() end)
+  end
   return index
 end
 

@@ -73,8 +73,10 @@ static int could_run_twice(const struct cell_client_request *request)
 
 static void set_method(CURL *easy, const struct cell_client_request *request)
 {
-  if (could_run_twice(request))
+  if (could_run_twice(request) || request->may_upgrade)
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  if (request->may_upgrade)
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
   if (request->has_body) {
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
@@ -138,6 +140,7 @@ void *cell_curl_begin(void *client, const char *url,
     goto failed;
   exchange->client = client;
   exchange->name = name;
+  exchange->may_upgrade = request->may_upgrade;
   set_transport(exchange, url, request);
   set_method(exchange->easy, request);
   set_callbacks(exchange);
@@ -201,6 +204,8 @@ void cell_curl_end(void *data)
   struct exchange *exchange = data;
   struct cell_quiet quiet;
 
+  if (exchange->client != NULL)
+    cell_curl_forget(exchange->client, exchange);
   cell_quiet_begin(&quiet);
   if (exchange->is_running)
     curl_multi_remove_handle(exchange->client->multi, exchange->easy);

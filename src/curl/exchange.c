@@ -63,7 +63,8 @@ size_t cell_curl_headed(char *bytes, size_t size, size_t count, void *data)
     return length;
   }
   if (length <= 2) { /* the empty line */
-    if (status_of(exchange) >= 200) {
+    if (status_of(exchange) >= 200 ||
+        (exchange->may_upgrade && status_of(exchange) == 101)) {
       exchange->head_is_there = 1;
       changed(exchange);
     }

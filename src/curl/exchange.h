@@ -25,6 +25,7 @@ struct exchange {
   struct cell_queue head, in, out;
   int is_running;     /* the multi handle has it */
   int head_is_there;  /* all of it */
+  int may_upgrade;    /* 101 is no interim answer */
   int was_refused;    /* an address was */
   int is_too_long;    /* its head */
   int has_bad_coding; /* one that nobody asked for */
@@ -42,6 +43,8 @@ extern const struct cell_client_library cell_curl_library;
 curl_socket_t cell_curl_open_socket(void *exchange, curlsocktype purpose,
                                     struct curl_sockaddr *address);
 int cell_curl_close_socket(void *client, curl_socket_t fd);
+/* An exchange that is ending. */
+void cell_curl_forget(struct client *client, const struct exchange *exchange);
 /* The owner's alarm, and the outcome of what has ended meanwhile. */
 void cell_curl_look(struct client *client);
 

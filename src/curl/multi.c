@@ -19,6 +19,7 @@
 struct socket_entry {
   struct socket_entry *next;
   int fd;
+  struct exchange *upgrading; /* of another protocol, soon; else NULL */
 };
 
 /* ---- sockets ---- */
@@ -60,6 +61,7 @@ curl_socket_t cell_curl_open_socket(void *data, curlsocktype purpose,
     free(entry);
     return CURL_SOCKET_BAD;
   }
+  entry->upgrading = exchange->may_upgrade ? exchange : NULL;
   entry->next = client->sockets;
   client->sockets = entry;
   return entry->fd;
@@ -135,15 +137,45 @@ static void turn(struct client *client, curl_socket_t fd, int events)
   cell_curl_look(client);
 }
 
+void cell_curl_forget(struct client *client, const struct exchange *exchange)
+{
+  struct socket_entry *entry = client->sockets;
+
+  for (; entry != NULL; entry = entry->next)
+    if (entry->upgrading == exchange)
+      entry->upgrading = NULL;
+}
+
+/* libcurl goes on sending to a server that has ended its side. */
+static void look_at_end(const struct socket_entry *entry)
+{
+  char byte;
+
+  if (entry->upgrading != NULL &&
+      recv(entry->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+    cell_curl_finish(entry->upgrading);
+}
+
 static void ready(void *data, int fd, int readable, int writable)
 {
-  turn(data, fd,
+  struct client *client = data;
+  struct socket_entry *entry;
+
+  turn(client, fd,
        (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
+  for (entry = client->sockets; entry != NULL; entry = entry->next)
+    if (entry->fd == fd)
+      look_at_end(entry);
 }
 
 static void time_passed(void *data)
 {
-  turn(data, CURL_SOCKET_TIMEOUT, 0);
+  struct client *client = data;
+  struct socket_entry *entry;
+
+  turn(client, CURL_SOCKET_TIMEOUT, 0);
+  for (entry = client->sockets; entry != NULL; entry = entry->next)
+    look_at_end(entry);
 }
 
 /* ---- beginning and end ---- */

@@ -198,6 +198,12 @@ int cell_store_sync(int directory, struct cell_error *error)
            : fail_path(error, "write", "what was laid out to the disk");
 }
 
+int cell_store_flush(int fd, struct cell_error *error)
+{
+  return fsync(fd) == 0 ? 0
+                        : fail_path(error, "write", "what is new to the disk");
+}
+
 int cell_store_has_file(const char *root, const char *path,
                         struct cell_error *error)
 {

@@ -27,6 +27,8 @@ int cell_store_check(const char *path, int make, struct cell_error *error);
 int cell_store_lock(const char *path, int alone, struct cell_error *error);
 /* What was written to the file system of `directory` is on the disk. */
 int cell_store_sync(int directory, struct cell_error *error);
+/* What was written to this file, or which names this directory has, is. */
+int cell_store_flush(int fd, struct cell_error *error);
 /* Whether there is a regular file at `path` for one whose root directory is
 ** `root`: links lead where they would there. -1: nobody knows.
 */

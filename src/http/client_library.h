@@ -16,7 +16,7 @@
 
 /* The stage of an error before which nothing was sent. */
 #define CELL_CLIENT_UNSENT "connect"
-#define CELL_CLIENT_VERSION 1u
+#define CELL_CLIENT_VERSION 2u
 #define CELL_CLIENT_HEAD_MAX                                                   \
   65536u                             /* of an answer, all its fields together  \
                                       */
@@ -42,7 +42,8 @@ struct cell_client_request {
   const char *ca_file;        /* "": those of the system */
   const char *socket;         /* path of the one to connect to; "": by TCP */
   int has_body;
-  int64_t length; /* of the body; -1: not known */
+  int64_t length;  /* of the body; -1: not known */
+  int may_upgrade; /* 101 is its answer, and the bodies are what follows it */
 };
 
 struct cell_client_head {

@@ -45,11 +45,16 @@ size_t cell_queue_take(struct cell_queue *queue, void *bytes, size_t size)
 
   if (count > 0)
     memcpy(bytes, queue->bytes + queue->from, count);
-  queue->from += count;
-  queue->size -= count;
+  cell_queue_skip(queue, count);
+  return count;
+}
+
+void cell_queue_skip(struct cell_queue *queue, size_t size)
+{
+  queue->from += size;
+  queue->size -= size;
   if (queue->size == 0)
     cell_queue_clear(queue);
-  return count;
 }
 
 void cell_queue_clear(struct cell_queue *queue)

@@ -18,6 +18,8 @@ int cell_queue_put(struct cell_queue *queue, const void *bytes, size_t size,
                    size_t most);
 /* At most `size` of them; returns how many. */
 size_t cell_queue_take(struct cell_queue *queue, void *bytes, size_t size);
+/* The same, of nobody's interest. */
+void cell_queue_skip(struct cell_queue *queue, size_t size);
 void cell_queue_clear(struct cell_queue *queue);
 
 #endif

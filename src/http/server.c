@@ -226,7 +226,15 @@ static void ended(struct cell_server_owner *owner, void *data)
 
   (void)owner;
   cell_call_unwatch(call);
+  cell_duplex_close(&call->duplex);
   cell_token_post(call->server->reactor, call->token);
+}
+
+static int upgraded(struct cell_server_owner *owner, void *data, int fd,
+                    const void *early, size_t size)
+{
+  (void)owner;
+  return cell_call_upgraded(data, fd, early, size);
 }
 
 static void awaited(struct cell_server_owner *owner)
@@ -266,8 +274,8 @@ struct cell_server *cell_server_new(struct cell_reactor *reactor,
   server->reactor = cell_reactor_keep(reactor);
   server->library = library;
   server->limits = *limits;
-  server->owner =
-    (struct cell_server_owner){arrived, changed, ended, awaited, closed};
+  server->owner = (struct cell_server_owner){arrived,  changed, ended,
+                                             upgraded, awaited, closed};
   server->timer.due = time_passed;
   server->rest.due = rested;
   server->token = cell_token_new(reactor);

@@ -60,6 +60,13 @@ int cell_call_has_all(struct cell_call *call);
 int cell_call_answer(struct cell_call *call,
                      const struct cell_server_answer *answer,
                      struct cell_error *error);
+/* Instead: it is a connection of another protocol from then on, which ends with
+** cell_call_finish. cell_call_is_upgraded: it has begun.
+*/
+int cell_call_upgrade(struct cell_call *call,
+                      const struct cell_server_answer *answer,
+                      struct cell_error *error);
+int cell_call_is_upgraded(const struct cell_call *call);
 size_t cell_call_write(struct cell_call *call, const void *bytes, size_t size);
 void cell_call_finish(struct cell_call *call);
 void cell_call_abort(struct cell_call *call);

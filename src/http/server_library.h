@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CELL_SERVER_VERSION 3u
 #define CELL_SERVER_HEAD_MAX                                                   \
@@ -35,6 +36,13 @@ struct cell_server_owner {
   void (*changed)(struct cell_server_owner *owner, void *name);
   /* A call has ended there, before its socket is closed. */
   void (*ended)(struct cell_server_owner *owner, void *name);
+  /* The connection of a call goes on in another protocol: its socket may be
+  ** waited for, and is read by `receive` and written by `send`, until it has
+  *the call finished,
+  ** dropped or released, or `ended` is called. 0: it does not take it.
+  */
+  int (*upgraded)(struct cell_server_owner *owner, void *name, int fd,
+                  const void *early, size_t size);
   /* It is to be turned soon, although its descriptor is not readable. */
   void (*awaited)(struct cell_server_owner *owner);
   /* A connection is being closed. */
@@ -108,6 +116,14 @@ struct cell_server_library {
   /* Once. */
   int (*answer)(void *call, const struct cell_server_answer *answer,
                 struct cell_error *error);
+  /* Instead: the answer says that another protocol begins. */
+  int (*upgrade)(void *call, const struct cell_server_answer *answer,
+                 struct cell_error *error);
+  /* Of a connection of another protocol: bytes, 0 at its end, or -1 with errno,
+  ** EAGAIN if it has to be waited for. What was not sent is given again.
+  */
+  ssize_t (*receive)(void *call, void *bytes, size_t size);
+  ssize_t (*send)(void *call, const void *bytes, size_t size);
   /* Of the answer's body: how many were taken. */
   size_t (*write)(void *call, const void *bytes, size_t size);
   void (*finish)(void *call); /* that was all of it */

@@ -4,6 +4,7 @@
 #ifndef CELL_SERVER_PRIVATE_H
 #define CELL_SERVER_PRIVATE_H
 
+#include "duplex.h"
 #include "queue.h"
 #include "server.h"
 
@@ -39,6 +40,7 @@ struct cell_call {
   void *made;
   uint32_t token;
   struct cell_source source; /* tells that the client goes away */
+  struct cell_duplex duplex; /* once it is of another protocol */
 };
 
 /* ---- call.c ---- */
@@ -46,5 +48,8 @@ struct cell_call {
 /* The client has ended its side. */
 void cell_call_left(struct cell_source *source, uint32_t events);
 void cell_call_unwatch(struct cell_call *call);
+/* Its connection goes on in another protocol. 0: it does not. */
+int cell_call_upgraded(struct cell_call *call, int fd, const void *early,
+                       size_t size);
 
 #endif

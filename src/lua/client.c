@@ -76,7 +76,8 @@ static int client_closed(lua_State *L)
 }
 
 /* _begin{tls=, authority=, path=, method=, headers={"name: value"}, ca_file=,
-** socket=, length=}: `length` of the body, negative if it is not known, nil if
+** socket=, upgrade=, length=}: `length` of the body, negative if it is not
+*known, nil if
 ** there is none.
 */
 static int client_begin(lua_State *L)
@@ -102,6 +103,8 @@ static int client_begin(lua_State *L)
   request.ca_file = luaL_optstring(L, -1, "");
   lua_getfield(L, 2, "socket");
   request.socket = luaL_optstring(L, -1, "");
+  lua_getfield(L, 2, "upgrade");
+  request.may_upgrade = lua_toboolean(L, -1);
   lua_getfield(L, 2, "length");
   request.has_body = !lua_isnil(L, -1);
   request.length = (int64_t)luaL_optnumber(L, -1, -1);

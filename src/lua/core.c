@@ -197,10 +197,7 @@ static int core_launch_again(lua_State *L)
   lua_settop(L, 1);
   argv = lcell_top_strings(L, 1, 64, &count);
   luaL_argcheck(L, count > 0, 1, "a word expected");
-  if (cell_launch_again((char **)argv, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_launch_again((char **)argv, &error), &error);
 }
 
 static int core_getpid(lua_State *L)
@@ -319,7 +316,7 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_reactor(L);
   lcell_open_stem(L);
   lcell_open_sandbox(L);
-  lcell_open_question(L);
+  lcell_open_answer(L);
   lcell_open_process(L);
   lcell_open_watcher(L);
   lcell_open_descriptor(L);

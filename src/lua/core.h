@@ -26,6 +26,8 @@ int lcell_failed(lua_State *L, enum cell_kind kind, int number,
   __attribute__((format(printf, 4, 5)))
 #endif
   ;
+/* true, or those two when the result is negative. */
+int lcell_done(lua_State *L, int result, const struct cell_error *error);
 void lcell_push_error(lua_State *L, const struct cell_error *error);
 
 /* Make the metatable `name` from both lists, and leave the method table on the
@@ -66,14 +68,22 @@ struct cell_sandbox *lcell_any_sandbox(lua_State *L, int index);
 int lcell_in_forked_copy(struct cell_sandbox *sandbox);
 /* nil, err: sandbox_gone. what: "sandbox" or "program". */
 int lcell_fail_forked(lua_State *L, const char *what);
-/* Methods of a sandbox (question.c). */
+/* Methods of a sandbox (question.c, answer.c). */
 int lcell_sandbox_ask(lua_State *L);
 int lcell_sandbox_answer(lua_State *L);
 int lcell_sandbox_forget(lua_State *L);
-/* Takes *fd, and leaves -1 there, also when this raises. `kind` says what it
-** is for messages; the object is left on the stack.
+struct lcell_descriptor {
+  int fd;        /* owned; -1: closed */
+  uint64_t size; /* of the whole file */
+  uint64_t offset;
+};
+/* A closed one, on the stack: made first, so that what is opened into it has an
+** owner from the start.
 */
-void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size);
+struct lcell_descriptor *lcell_new_descriptor(lua_State *L);
+/* That one at the top of the stack, or nil, err if nothing was opened. */
+int lcell_opened(lua_State *L, const struct lcell_descriptor *descriptor,
+                 const struct cell_error *error);
 /* Borrowed; raises when closed. *size is that of the whole file. */
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size);
 /* The strings of the list at the top of the stack, at most `most`, NULL behind
@@ -123,7 +133,7 @@ void lcell_open_error(lua_State *L);
 void lcell_open_reactor(lua_State *L);
 void lcell_open_stem(lua_State *L);
 void lcell_open_sandbox(lua_State *L);
-void lcell_open_question(lua_State *L);
+void lcell_open_answer(lua_State *L);
 void lcell_open_process(lua_State *L);
 void lcell_open_watcher(lua_State *L);
 void lcell_open_census(lua_State *L);

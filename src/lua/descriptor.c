@@ -17,40 +17,32 @@
 #define READ_MAX ((uint64_t)1024 * 1024)
 #define COPY_MAX ((uint64_t)4 * 1024 * 1024)
 
-struct descriptor {
-  int fd; /* owned; -1 once closed */
-  uint64_t size;
-  uint64_t offset;
-};
-
-static struct descriptor *check_open(lua_State *L, int index)
+static struct lcell_descriptor *check_open(lua_State *L, int index)
 {
-  struct descriptor *self = luaL_checkudata(L, index, LCELL_DESCRIPTOR);
+  struct lcell_descriptor *self = luaL_checkudata(L, index, LCELL_DESCRIPTOR);
 
   luaL_argcheck(L, self->fd >= 0, index, "descriptor is closed");
   return self;
 }
 
-static struct descriptor *new_descriptor(lua_State *L)
+struct lcell_descriptor *lcell_new_descriptor(lua_State *L)
 {
-  struct descriptor *self =
-    lcell_new_object(L, LCELL_DESCRIPTOR, sizeof(struct descriptor));
+  struct lcell_descriptor *self =
+    lcell_new_object(L, LCELL_DESCRIPTOR, sizeof(struct lcell_descriptor));
 
   self->fd = -1;
   return self;
 }
 
-void lcell_push_descriptor(lua_State *L, int *fd, uint64_t size)
+int lcell_opened(lua_State *L, const struct lcell_descriptor *descriptor,
+                 const struct cell_error *error)
 {
-  struct descriptor *self = new_descriptor(L);
-
-  self->fd = cell_fd_take(fd);
-  self->size = size;
+  return descriptor->fd >= 0 ? 1 : lcell_fail(L, error);
 }
 
 int lcell_check_descriptor(lua_State *L, int index, uint64_t *size)
 {
-  struct descriptor *self = check_open(L, index);
+  struct lcell_descriptor *self = check_open(L, index);
 
   *size = self->size;
   return self->fd;
@@ -63,7 +55,7 @@ int lcell_take_descriptor(lua_State *L, int index)
 
 static int descriptor_close(lua_State *L)
 {
-  struct descriptor *self = luaL_checkudata(L, 1, LCELL_DESCRIPTOR);
+  struct lcell_descriptor *self = luaL_checkudata(L, 1, LCELL_DESCRIPTOR);
 
   cell_fd_close(&self->fd);
   return 0;
@@ -84,7 +76,7 @@ static int descriptor_seek(lua_State *L)
 /* read(count): at most so many bytes, and 1 MiB; nil at the end. */
 static int descriptor_read(lua_State *L)
 {
-  struct descriptor *self = check_open(L, 1);
+  struct lcell_descriptor *self = check_open(L, 1);
   uint64_t count = lcell_check_size(L, 2);
   ssize_t got;
   char *buffer;
@@ -107,8 +99,8 @@ static int descriptor_read(lua_State *L)
 /* copy_to(descriptor): at most 4 MiB from here on; the count, 0 at the end. */
 static int descriptor_copy_to(lua_State *L)
 {
-  struct descriptor *self = check_open(L, 1);
-  struct descriptor *to = check_open(L, 2);
+  struct lcell_descriptor *self = check_open(L, 1);
+  struct lcell_descriptor *to = check_open(L, 2);
   struct cell_error error = {0};
   long count =
     cell_tree_copy(self->fd, &self->offset, to->fd, COPY_MAX, &error);
@@ -121,90 +113,74 @@ static int descriptor_copy_to(lua_State *L)
 
 /* ---- the host's files ---- */
 
-static int push_made(lua_State *L, struct descriptor *self,
-                     const struct cell_error *error)
-{
-  if (self->fd < 0)
-    return lcell_fail(L, error);
-  return 1;
-}
-
 /* A directory: make_file(name, mode) -> Descriptor for writing. */
 static int descriptor_make_file(lua_State *L)
 {
-  struct descriptor *root = check_open(L, 1);
+  struct lcell_descriptor *root = check_open(L, 1);
   const char *name = luaL_checkstring(L, 2);
   uint32_t mode = (uint32_t)lcell_check_size(L, 3);
   struct cell_error error = {0};
-  struct descriptor *self = new_descriptor(L);
+  struct lcell_descriptor *self = lcell_new_descriptor(L);
 
   self->fd = cell_tree_file(root->fd, name, mode, &error);
-  return push_made(L, self, &error);
-}
-
-static int push_done(lua_State *L, int result, const struct cell_error *error)
-{
-  if (result < 0)
-    return lcell_fail(L, error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_opened(L, self, &error);
 }
 
 static int descriptor_make_directory(lua_State *L)
 {
-  struct descriptor *root = check_open(L, 1);
+  struct lcell_descriptor *root = check_open(L, 1);
   const char *name = luaL_checkstring(L, 2);
   uint32_t mode = (uint32_t)lcell_check_size(L, 3);
   struct cell_error error = {0};
 
-  return push_done(L, cell_tree_directory(root->fd, name, mode, &error),
-                   &error);
+  return lcell_done(L, cell_tree_directory(root->fd, name, mode, &error),
+                    &error);
 }
 
 static int descriptor_make_link(lua_State *L)
 {
-  struct descriptor *root = check_open(L, 1);
+  struct lcell_descriptor *root = check_open(L, 1);
   const char *name = luaL_checkstring(L, 2);
   const char *target = luaL_checkstring(L, 3);
   struct cell_error error = {0};
 
-  return push_done(L, cell_tree_link(root->fd, name, target, &error), &error);
+  return lcell_done(L, cell_tree_link(root->fd, name, target, &error), &error);
 }
 
 /* make_link_as_is(name, target): whatever the target is. */
 static int descriptor_make_link_as_is(lua_State *L)
 {
-  struct descriptor *root = check_open(L, 1);
+  struct lcell_descriptor *root = check_open(L, 1);
   const char *name = luaL_checkstring(L, 2);
   const char *target = luaL_checkstring(L, 3);
   struct cell_error error = {0};
 
-  return push_done(L, cell_tree_link_as_is(root->fd, name, target, &error),
-                   &error);
+  return lcell_done(L, cell_tree_link_as_is(root->fd, name, target, &error),
+                    &error);
 }
 
 /* make_hard_link(name, other) */
 static int descriptor_make_hard_link(lua_State *L)
 {
-  struct descriptor *root = check_open(L, 1);
+  struct lcell_descriptor *root = check_open(L, 1);
   const char *name = luaL_checkstring(L, 2);
   const char *other = luaL_checkstring(L, 3);
   struct cell_error error = {0};
 
-  return push_done(L, cell_tree_hard_link(root->fd, name, other, &error),
-                   &error);
+  return lcell_done(L, cell_tree_hard_link(root->fd, name, other, &error),
+                    &error);
 }
 
 /* describe(name, mode or nil, time): set its permission bits and time. */
 static int descriptor_describe(lua_State *L)
 {
-  struct descriptor *root = check_open(L, 1);
+  struct lcell_descriptor *root = check_open(L, 1);
   const char *name = luaL_checkstring(L, 2);
   int mode = lua_isnil(L, 3) ? -1 : (int)lcell_check_size(L, 3) & 0777;
   int64_t modified = (int64_t)luaL_checknumber(L, 4);
   struct cell_error error = {0};
 
-  return push_done(
+  return lcell_done(
     L, cell_tree_describe(root->fd, name, mode, modified, &error), &error);
 }
 
@@ -213,18 +189,29 @@ static int descriptor_sync(lua_State *L)
 {
   struct cell_error error = {0};
 
-  return push_done(L, cell_store_sync(check_open(L, 1)->fd, &error), &error);
+  return lcell_done(L, cell_store_sync(check_open(L, 1)->fd, &error), &error);
+}
+
+/* flush(): what was written to this file, or which names this directory has, is
+** on disk.
+*/
+static int descriptor_flush(lua_State *L)
+{
+  struct cell_error error = {0};
+
+  return lcell_done(L, cell_store_flush(check_open(L, 1)->fd, &error), &error);
 }
 
 /* write(bytes): all of them, at the end. */
 static int descriptor_write(lua_State *L)
 {
-  struct descriptor *self = check_open(L, 1);
+  struct lcell_descriptor *self = check_open(L, 1);
   struct cell_error error = {0};
   size_t length;
   const char *bytes = luaL_checklstring(L, 2, &length);
 
-  return push_done(L, cell_tree_write(self->fd, bytes, length, &error), &error);
+  return lcell_done(L, cell_tree_write(self->fd, bytes, length, &error),
+                    &error);
 }
 
 /* host_directory(path, make) */
@@ -233,10 +220,10 @@ static int host_directory(lua_State *L)
   const char *path = luaL_checkstring(L, 1);
   int make = lua_toboolean(L, 2);
   struct cell_error error = {0};
-  struct descriptor *self = new_descriptor(L);
+  struct lcell_descriptor *self = lcell_new_descriptor(L);
 
   self->fd = cell_tree_open(path, make, &error);
-  return push_made(L, self, &error);
+  return lcell_opened(L, self, &error);
 }
 
 /* host_file(path): Descriptor, mode */
@@ -244,7 +231,7 @@ static int host_file(lua_State *L)
 {
   const char *path = luaL_checkstring(L, 1);
   struct cell_error error = {0};
-  struct descriptor *self = new_descriptor(L);
+  struct lcell_descriptor *self = lcell_new_descriptor(L);
   uint32_t mode = 0;
 
   self->fd = cell_tree_source(path, &self->size, &mode, &error);
@@ -320,7 +307,7 @@ static int core_memory(lua_State *L)
 {
   size_t length;
   const char *bytes = luaL_checklstring(L, 1, &length);
-  struct descriptor *self = new_descriptor(L);
+  struct lcell_descriptor *self = lcell_new_descriptor(L);
 
   self->fd = cell_fd_memory("codecell", bytes, length);
   if (self->fd < 0)
@@ -333,6 +320,7 @@ static const luaL_Reg methods[] = {
   {"close", descriptor_close},
   {"copy_to", descriptor_copy_to},
   {"describe", descriptor_describe},
+  {"flush", descriptor_flush},
   {"make_directory", descriptor_make_directory},
   {"make_file", descriptor_make_file},
   {"make_hard_link", descriptor_make_hard_link},

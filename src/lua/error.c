@@ -41,6 +41,14 @@ int lcell_fail(lua_State *L, const struct cell_error *error)
   return 2;
 }
 
+int lcell_done(lua_State *L, int result, const struct cell_error *error)
+{
+  if (result < 0)
+    return lcell_fail(L, error);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 int lcell_failed(lua_State *L, enum cell_kind kind, int number,
                  const char *format, ...)
 {

@@ -137,10 +137,8 @@ int lcell_process_mask(lua_State *L)
   struct cell_process *process = lcell_check_process(L);
   struct cell_error error = {0};
 
-  if (cell_process_mask(process, check_mask(L, 2), &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_process_mask(process, check_mask(L, 2), &error),
+                    &error);
 }
 
 static const luaL_Reg methods[] = {

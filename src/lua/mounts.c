@@ -16,10 +16,11 @@ static int host_folder(lua_State *L)
   const char *path = luaL_checkstring(L, 1);
   struct cell_host_folder folder;
   struct cell_error error = {0};
+  struct lcell_descriptor *descriptor = lcell_new_descriptor(L);
 
   if (cell_host_folder_open(&folder, path, &error) < 0)
     return lcell_fail(L, &error);
-  lcell_push_descriptor(L, &folder.fd, 0);
+  descriptor->fd = cell_fd_take(&folder.fd);
   lua_createtable(L, 0, 4);
   lua_pushstring(L, folder.path);
   lua_setfield(L, -2, "path");

@@ -187,17 +187,16 @@ int lcell_sandbox_allow(lua_State *L)
 int lcell_sandbox_handed(lua_State *L)
 {
   struct cell_egress *egress = egress_of(L);
+  struct lcell_descriptor *descriptor = lcell_new_descriptor(L);
   struct cell_handed *handed =
     egress != NULL ? cell_egress_handed(egress) : NULL;
   struct cell_target target;
-  int fd;
 
   if (handed == NULL)
     return 0;
   target = handed->target;
-  fd = handed->fd;
+  descriptor->fd = handed->fd;
   free(handed);
-  lcell_push_descriptor(L, &fd, 0);
   lua_pushstring(L, target.name);
   lua_pushinteger(L, target.port);
   return 3;

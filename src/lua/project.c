@@ -14,23 +14,6 @@ static int check_folder(lua_State *L)
   return lcell_check_descriptor(L, 1, &size);
 }
 
-static int push_done(lua_State *L, int result, const struct cell_error *error)
-{
-  if (result < 0)
-    return lcell_fail(L, error);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-static int push_file(lua_State *L, int fd, uint64_t size,
-                     const struct cell_error *error)
-{
-  if (fd < 0)
-    return lcell_fail(L, error);
-  lcell_push_descriptor(L, &fd, size);
-  return 1;
-}
-
 static const char *type_of(mode_t mode)
 {
   return S_ISREG(mode)   ? "file"
@@ -69,20 +52,24 @@ static int project_look(lua_State *L)
 /* project_open(folder, name): Descriptor of a regular file. */
 static int project_open(lua_State *L)
 {
+  int folder = check_folder(L);
+  const char *name = luaL_checkstring(L, 2);
   struct cell_error error = {0};
-  uint64_t size = 0;
-  int fd =
-    cell_project_open(check_folder(L), luaL_checkstring(L, 2), &size, &error);
+  struct lcell_descriptor *file = lcell_new_descriptor(L);
 
-  return push_file(L, fd, size, &error);
+  file->fd = cell_project_open(folder, name, &file->size, &error);
+  return lcell_opened(L, file, &error);
 }
 
 static int project_file(lua_State *L)
 {
+  int folder = check_folder(L);
+  const char *name = luaL_checkstring(L, 2);
   struct cell_error error = {0};
-  int fd = cell_project_file(check_folder(L), luaL_checkstring(L, 2), &error);
+  struct lcell_descriptor *file = lcell_new_descriptor(L);
 
-  return push_file(L, fd, 0, &error);
+  file->fd = cell_project_file(folder, name, &error);
+  return lcell_opened(L, file, &error);
 }
 
 /* project_link(folder, name, place, target) */
@@ -90,11 +77,11 @@ static int project_link(lua_State *L)
 {
   struct cell_error error = {0};
 
-  return push_done(L,
-                   cell_project_link(check_folder(L), luaL_checkstring(L, 2),
-                                     luaL_checkstring(L, 3),
-                                     luaL_checkstring(L, 4), &error),
-                   &error);
+  return lcell_done(L,
+                    cell_project_link(check_folder(L), luaL_checkstring(L, 2),
+                                      luaL_checkstring(L, 3),
+                                      luaL_checkstring(L, 4), &error),
+                    &error);
 }
 
 /* project_place(folder, made, name, mode or nil, is_new) */
@@ -103,18 +90,18 @@ static int project_place(lua_State *L)
   struct cell_error error = {0};
   int mode = lua_isnoneornil(L, 4) ? -1 : (int)lcell_check_size(L, 4);
 
-  return push_done(L,
-                   cell_project_place(check_folder(L), luaL_checkstring(L, 2),
-                                      luaL_checkstring(L, 3), mode,
-                                      lua_toboolean(L, 5), &error),
-                   &error);
+  return lcell_done(L,
+                    cell_project_place(check_folder(L), luaL_checkstring(L, 2),
+                                       luaL_checkstring(L, 3), mode,
+                                       lua_toboolean(L, 5), &error),
+                    &error);
 }
 
 static int project_directory(lua_State *L)
 {
   struct cell_error error = {0};
 
-  return push_done(
+  return lcell_done(
     L, cell_project_directory(check_folder(L), luaL_checkstring(L, 2), &error),
     &error);
 }
@@ -124,11 +111,11 @@ static int project_permit(lua_State *L)
 {
   struct cell_error error = {0};
 
-  return push_done(L,
-                   cell_project_permit(check_folder(L), luaL_checkstring(L, 2),
-                                       (uint32_t)lcell_check_size(L, 3),
-                                       &error),
-                   &error);
+  return lcell_done(L,
+                    cell_project_permit(check_folder(L), luaL_checkstring(L, 2),
+                                        (uint32_t)lcell_check_size(L, 3),
+                                        &error),
+                    &error);
 }
 
 /* project_remove(folder, name, is_directory) */
@@ -136,10 +123,10 @@ static int project_remove(lua_State *L)
 {
   struct cell_error error = {0};
 
-  return push_done(L,
-                   cell_project_remove(check_folder(L), luaL_checkstring(L, 2),
-                                       lua_toboolean(L, 3), &error),
-                   &error);
+  return lcell_done(L,
+                    cell_project_remove(check_folder(L), luaL_checkstring(L, 2),
+                                        lua_toboolean(L, 3), &error),
+                    &error);
 }
 
 static const luaL_Reg functions[] = {

@@ -162,10 +162,7 @@ static int reactor_warm(lua_State *L)
 {
   struct cell_error error = {0};
 
-  if (cell_stem_start(check_stem(L), &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_stem_start(check_stem(L), &error), &error);
 }
 
 static int reactor_hold(lua_State *L)
@@ -174,10 +171,8 @@ static int reactor_hold(lua_State *L)
   struct cell_error error = {0};
 
   luaL_checktype(L, 2, LUA_TBOOLEAN);
-  if (cell_stem_hold(stem, lua_toboolean(L, 2), &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_stem_hold(stem, lua_toboolean(L, 2), &error),
+                    &error);
 }
 
 static int reactor_set_binds(lua_State *L)
@@ -189,10 +184,7 @@ static int reactor_set_binds(lua_State *L)
 
   lua_settop(L, 2);
   paths = lcell_top_strings(L, 2, CELL_BINDS_MAX, &count);
-  if (cell_stem_set_binds(stem, paths, count, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_stem_set_binds(stem, paths, count, &error), &error);
 }
 
 static const luaL_Reg methods[] = {

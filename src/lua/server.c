@@ -94,10 +94,7 @@ static int server_adopt(lua_State *L)
   int fd = lcell_take_descriptor(L, 2);
   struct cell_error error = {0};
 
-  if (cell_server_adopt(server, &fd, about, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L, cell_server_adopt(server, &fd, about, &error), &error);
 }
 
 static int listen_at(lua_State *L, struct sockaddr_storage *address,
@@ -265,6 +262,37 @@ static int call_has_all(lua_State *L)
   return 1;
 }
 
+/* The lists of names and values from `index` on. */
+static void read_fields(lua_State *L, int index,
+                        struct cell_server_answer *answer)
+{
+  size_t count;
+
+  lua_pushvalue(L, index);
+  answer->names = lcell_top_strings(L, index, FIELDS_MAX, &answer->count);
+  lua_pushvalue(L, index + 1);
+  answer->values = lcell_top_strings(L, index + 1, FIELDS_MAX, &count);
+  luaL_argcheck(L, count == answer->count, index + 1,
+                "a value for each name expected");
+}
+
+/* _upgrade(names, values): true, or nil, err. */
+static int call_upgrade(lua_State *L)
+{
+  struct cell_call *call = check_call(L);
+  struct cell_server_answer answer = {101, NULL, NULL, 0, 0, NULL};
+  struct cell_error error = {0};
+
+  read_fields(L, 2, &answer);
+  return lcell_done(L, cell_call_upgrade(call, &answer, &error), &error);
+}
+
+static int call_is_upgraded(lua_State *L)
+{
+  lua_pushboolean(L, cell_call_is_upgraded(check_call(L)));
+  return 1;
+}
+
 /* _answer(status, names, values, length, body): negative if it is not known, or
 ** nil where the whole body is given; true, or nil, err.
 */
@@ -273,7 +301,7 @@ static int call_answer(lua_State *L)
   struct cell_call *call = check_call(L);
   struct cell_server_answer answer = {0};
   struct cell_error error = {0};
-  size_t length, count;
+  size_t length;
 
   answer.status = (int)luaL_checkinteger(L, 2);
   if (lua_isnoneornil(L, 6)) {
@@ -282,15 +310,8 @@ static int call_answer(lua_State *L)
     answer.body = luaL_checklstring(L, 6, &length);
     answer.length = (int64_t)length;
   }
-  lua_pushvalue(L, 3);
-  answer.names = lcell_top_strings(L, 3, FIELDS_MAX, &answer.count);
-  lua_pushvalue(L, 4);
-  answer.values = lcell_top_strings(L, 4, FIELDS_MAX, &count);
-  luaL_argcheck(L, count == answer.count, 4, "a value for each name expected");
-  if (cell_call_answer(call, &answer, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  read_fields(L, 3, &answer);
+  return lcell_done(L, cell_call_answer(call, &answer, &error), &error);
 }
 
 /* try_write(bytes, from): where to go on, bytes before it having been taken. */
@@ -339,12 +360,20 @@ static const luaL_Reg server_metamethods[] = {
 };
 
 static const luaL_Reg call_methods[] = {
-  {"_answer", call_answer},      {"_closed", call_closed},
-  {"_has_all", call_has_all},    {"_head", call_head},
-  {"_state", call_state},        {"_token", call_token},
-  {"abort", call_abort},         {"close", call_release},
-  {"finish", call_finish},       {"try_read", call_try_read},
-  {"try_write", call_try_write}, {NULL, NULL},
+  {"_answer", call_answer},
+  {"_closed", call_closed},
+  {"_has_all", call_has_all},
+  {"_head", call_head},
+  {"_is_upgraded", call_is_upgraded},
+  {"_state", call_state},
+  {"_token", call_token},
+  {"_upgrade", call_upgrade},
+  {"abort", call_abort},
+  {"close", call_release},
+  {"finish", call_finish},
+  {"try_read", call_try_read},
+  {"try_write", call_try_write},
+  {NULL, NULL},
 };
 
 static const luaL_Reg call_metamethods[] = {

@@ -2,21 +2,13 @@
 #include "../host/store.h"
 #include "core.h"
 
-static int push_done(lua_State *L, int result, const struct cell_error *error)
-{
-  if (result < 0)
-    return lcell_fail(L, error);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 /* host_remove(path): true, or nil, err. */
 static int host_remove(lua_State *L)
 {
   struct cell_error error = {0};
 
-  return push_done(L, cell_store_remove(luaL_checkstring(L, 1), &error),
-                   &error);
+  return lcell_done(L, cell_store_remove(luaL_checkstring(L, 1), &error),
+                    &error);
 }
 
 /* host_store(path, make): true when nobody else can write there; or nil, err.
@@ -26,21 +18,20 @@ static int host_store(lua_State *L)
   const char *path = luaL_checkstring(L, 1);
   struct cell_error error = {0};
 
-  return push_done(L, cell_store_check(path, lua_toboolean(L, 2), &error),
-                   &error);
+  return lcell_done(L, cell_store_check(path, lua_toboolean(L, 2), &error),
+                    &error);
 }
 
 /* host_lock(path, alone): a Descriptor, which is the lock; or nil, err. */
 static int host_lock(lua_State *L)
 {
   const char *path = luaL_checkstring(L, 1);
+  int alone = lua_toboolean(L, 2);
   struct cell_error error = {0};
-  int fd = cell_store_lock(path, lua_toboolean(L, 2), &error);
+  struct lcell_descriptor *descriptor = lcell_new_descriptor(L);
 
-  if (fd < 0)
-    return lcell_fail(L, &error);
-  lcell_push_descriptor(L, &fd, 0);
-  return 1;
+  descriptor->fd = cell_store_lock(path, alone, &error);
+  return lcell_opened(L, descriptor, &error);
 }
 
 /* host_has(root, path): whether there is a file for one whose / is root. */

@@ -46,10 +46,8 @@ int lcell_process_send(lua_State *L)
     payload = packer.bytes;
     length = packer.used;
   }
-  if (cell_process_send(process, type, id, payload, length, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(
+    L, cell_process_send(process, type, id, payload, length, &error), &error);
 }
 
 static int is_program_of(const struct cell_embedded_kernel *kernel,
@@ -84,11 +82,10 @@ int lcell_process_send_program(lua_State *L)
   struct cell_packer packer;
 
   lcell_push_program(L, luaL_checkstring(L, 2), &packer);
-  if (cell_process_send(process, CELL_KERNEL_PROGRAM, 0, packer.bytes,
-                        packer.used, &error) < 0)
-    return lcell_fail(L, &error);
-  lua_pushboolean(L, 1);
-  return 1;
+  return lcell_done(L,
+                    cell_process_send(process, CELL_KERNEL_PROGRAM, 0,
+                                      packer.bytes, packer.used, &error),
+                    &error);
 }
 
 /* _receive(): type, id, {name1, value1, ...}; false; or nil, err. */

@@ -73,6 +73,8 @@ void cell_mhd_ended(void *data, struct MHD_Connection *connection,
     cell_mhd_rests(server, call->guest);
   call->guest = NULL;
   call->connection = NULL;
+  call->upgraded = NULL;
+  server->parting -= (unsigned)call->is_parting;
   call->is_suspended = 0;
   if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && call->is_queued)
     call->is_answered = 1;
@@ -357,15 +359,12 @@ new_response(struct call *call, const struct cell_server_answer *answer)
     give, call, NULL);
 }
 
-int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
-                    struct cell_error *error)
+int cell_mhd_begin_answer(struct call *call,
+                          const struct cell_server_answer *answer,
+                          struct cell_error *error)
 {
-  struct call *call = data;
   size_t i;
 
-  call->response = new_response(call, answer);
-  if (call->response == NULL)
-    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "answer");
   call->status = answer->status;
   call->left = answer->body != NULL ? 0 : answer->length;
   call->is_finished = answer->body != NULL;
@@ -380,6 +379,17 @@ int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
   cell_queue_clear(&call->in);
   go_on(call);
   return 0;
+}
+
+int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
+                    struct cell_error *error)
+{
+  struct call *call = data;
+
+  call->response = new_response(call, answer);
+  if (call->response == NULL)
+    return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "answer");
+  return cell_mhd_begin_answer(call, answer, error);
 }
 
 size_t cell_mhd_write(void *data, const void *bytes, size_t size)
@@ -407,6 +417,7 @@ void cell_mhd_finish(void *data)
   struct call *call = data;
 
   call->is_finished = 1;
+  cell_mhd_part(call);
   go_on(call);
 }
 
@@ -414,6 +425,7 @@ void cell_mhd_abort(void *data)
 {
   struct call *call = data;
 
+  cell_mhd_part(call);
   if (call->response == NULL) {
     cell_mhd_drop(call);
     return;
@@ -429,7 +441,9 @@ void cell_mhd_drop(void *data)
   if (call->is_answered)
     return;
   call->is_broken = 1;
-  if (call->is_suspended)
+  if (call->upgraded != NULL)
+    cell_mhd_part(call);
+  else if (call->is_suspended)
     go_on(call);
   else if (call->connection != NULL && call->fd >= 0)
     shutdown(call->fd, SHUT_RDWR); /* it waits for the client */

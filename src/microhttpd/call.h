@@ -37,6 +37,7 @@ struct server {
   struct guest *adopted; /* while it is */
   struct call *calls;    /* that have not ended there */
   unsigned idle_s, first_s;
+  unsigned parting; /* calls that were upgraded, and are being closed */
 };
 
 struct call {
@@ -51,6 +52,8 @@ struct call {
   struct cell_queue fields, in, out;
   size_t skipped; /* bytes of a body that nobody wants any more */
   struct MHD_Response *response;
+  struct MHD_UpgradeResponseHandle *upgraded; /* NULL: it speaks HTTP */
+  struct gnutls_session_int *session; /* of an upgraded one; NULL: no TLS */
   int status;
   int64_t left;     /* bytes that the answer still is short of; -1: unknown */
   int has_begun;    /* its head was read */
@@ -61,6 +64,7 @@ struct call {
   int is_finished;  /* all of the answer's body was given */
   int is_answered;  /* and sent */
   int is_cut;       /* nothing more will be */
+  int is_parting;
   int is_broken;
 };
 
@@ -91,6 +95,11 @@ enum MHD_Result cell_mhd_serve(void *server, struct MHD_Connection *connection,
 void cell_mhd_ended(void *server, struct MHD_Connection *connection,
                     void **call, enum MHD_RequestTerminationCode code);
 
+/* Of a response that has just been made: what it says, and go on. */
+int cell_mhd_begin_answer(struct call *call,
+                          const struct cell_server_answer *answer,
+                          struct cell_error *error);
+
 void cell_mhd_name(void *call, void *name);
 void cell_mhd_head(void *call, struct cell_server_head *head);
 size_t cell_mhd_readable(void *call);
@@ -104,5 +113,14 @@ void cell_mhd_abort(void *call);
 void cell_mhd_drop(void *call);
 enum cell_server_state cell_mhd_state(void *call);
 void cell_mhd_release(void *call);
+
+/* ---- upgrade.c ---- */
+
+int cell_mhd_upgrade(void *call, const struct cell_server_answer *answer,
+                     struct cell_error *error);
+ssize_t cell_mhd_receive(void *call, void *bytes, size_t size);
+ssize_t cell_mhd_send(void *call, const void *bytes, size_t size);
+/* Close a connection that was upgraded. Idempotent. */
+void cell_mhd_part(struct call *call);
 
 #endif

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #define FLAGS                                                                  \
-  (MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME)
+  (MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |       \
+   MHD_ALLOW_UPGRADE)
+#define PARTING_MS 5L /* it is turned again, and says nothing of it */
 #define VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NEW_MS 1000                       /* that a client is new */
 #define MEMORY (2 * CELL_SERVER_HEAD_MAX) /* of a connection */
@@ -199,9 +201,11 @@ static long timeout_ms(void *data)
   if (server->silent.last != NULL && left < 0)
     left = 0;
   if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
-    return left;
+    return server->parting > 0 ? PARTING_MS : left;
   if (ms > 3600000)
     ms = 3600000;
+  if (server->parting > 0 && ms > PARTING_MS)
+    ms = PARTING_MS;
   return left >= 0 && left < (long)ms ? left : (long)ms;
 }
 
@@ -309,6 +313,9 @@ const struct cell_server_library cell_microhttpd_library = {CELL_SERVER_VERSION,
                                                             cell_mhd_read,
                                                             cell_mhd_has_all,
                                                             cell_mhd_answer,
+                                                            cell_mhd_upgrade,
+                                                            cell_mhd_receive,
+                                                            cell_mhd_send,
                                                             cell_mhd_write,
                                                             cell_mhd_finish,
                                                             cell_mhd_abort,

@@ -70,6 +70,10 @@ static const struct remedy remedies[] = {
    "listen "
    "to it: use mode = \"overlay\", in which none is reached, or allow it with "
    "sockets = true"},
+  {"mount sockets", EACCES, CELL_PERMISSION_DENIED,
+   "a directory in it cannot be listed, and might hold a socket: chmod it, use "
+   "mode = \"overlay\", in which none is reached, or allow them with sockets = "
+   "true"},
   {"mount sockets", E2BIG, CELL_LIMIT_EXCEEDED,
    "it holds too much to be searched for sockets: use mode = \"overlay\", in "
    "which none is reached, or allow them with sockets = true"},

@@ -9,6 +9,7 @@ local process = require "codecell.e2b.process"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local settings = require "codecell.e2b.settings"
+local volume = require "codecell.e2b.volume"
 local watcher = require "codecell.e2b.watcher"
 
 local TIMEOUT = 300 -- seconds
@@ -24,6 +25,7 @@ local backend = {
     run_code = true, snapshot = true, templates = true, urls = true, watch = true,
   },
   hints = {},
+  watches = { entry = true, network_mounts = true },
 }
 
 -- ---- create ----
@@ -90,7 +92,10 @@ local function body_of(given)
     target.allowPublicTraffic = given.public_traffic
   end
   local ok, err = policy.put("create", given.network, body, target)
-  if not ok then
+  if ok then
+    body.volumeMounts, err = volume.mounts(given.volumes)
+  end
+  if err then
     return nil, err
   end
   lifecycle(given, body)
@@ -237,8 +242,8 @@ end
 
 ---@return codecell.Watcher? watcher
 ---@return codecell.Error? err
-function backend.watch(sandbox, path, recursive)
-  return watcher.start(sandbox, path, recursive)
+function backend.watch(sandbox, path, recursive, given)
+  return watcher.start(sandbox, path, recursive, given)
 end
 
 ---@return any value

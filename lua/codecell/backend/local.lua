@@ -27,6 +27,7 @@ local backend = {
     network_update = true, pause = true, pty = true, root = true, run_code = true,
     snapshot = true, templates = true, warm = true, watch = true,
   },
+  watches = {},
   hints = {
     urls = "serve files with 'codecell serve'",
     detach = "a local sandbox ends with its program; keep the object",

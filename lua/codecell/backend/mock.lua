@@ -2,6 +2,7 @@
 local answers = require "codecell.mock.answers"
 local cassette = require "codecell.cassette"
 local commands = require "codecell.commands"
+local context_verbs = require "codecell.context"
 local core = require "codecell.core"
 local environment = require "codecell.environment"
 local errors = require "codecell.errors"
@@ -23,6 +24,7 @@ local backend = {
   isolation = "none",
   features = { commands = true, files = true, git = true, run_code = true },
   hints = {},
+  watches = {},
 }
 
 -- ---- the object ----
@@ -161,23 +163,7 @@ end
 
 contexts.create = add
 
-function contexts.kernel(sandbox, verb, wanted)
-  local id = type(wanted) == "table" and wanted.id or wanted
-  local found = sandbox._contexts.kernels[id]
-  if not found then
-    return nil, errors.new("not_found",
-      ("%s: the sandbox has no context %s"):format(verb, tostring(id)))
-  end
-  return found
-end
-
-function contexts.list(sandbox)
-  local list = {}
-  for i, context in ipairs(sandbox._contexts.order) do
-    list[i] = context
-  end
-  return list
-end
+contexts.kernel, contexts.list = context_verbs.kernel, context_verbs.list
 
 function contexts.restart(_, runner)
   runner.count = 0

@@ -3,9 +3,9 @@
 local blocks = require "codecell.agent.blocks"
 local words = require "codecell.agent.blocks.language"
 local command = require "codecell.command"
+local answer = require "codecell.agent.interpret"
 local folders = require "codecell.command.folders"
 local json = require "codecell.json"
-local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
 local run = require "codecell.command.run"
 local show = require "codecell.command.show"
@@ -24,12 +24,6 @@ local interpret = {
 }
 for _, option in ipairs(launch.options) do
   interpret.options[#interpret.options + 1] = option
-end
-
--- What blocks.scan asks of each language that it meets.
-local function can_run(name)
-  local program, err = languages.program(name)
-  return program ~= nil, err and err.message
 end
 
 local function title(block, number)
@@ -68,7 +62,7 @@ end
 -- Code that would have run, had this machine its language.
 local function lacks_language(found)
   for _, block in ipairs(found) do
-    if words.is_programming(block.language) and not can_run(block.language) then
+    if words.is_programming(block.language) and not answer.can_run(block.language) then
       return true
     end
   end
@@ -78,26 +72,23 @@ end
 -- Runs what can run. Returns the Executions and the exit status of the last.
 local function run_blocks(sandbox, found, options, view)
   local executions, status = {}, command.status.success
-  for i, block in ipairs(found) do
-    if block.runnable then
-      if view and view.err.is_terminal then
-        view.err:write(view.err:style("dim", "-- " .. title(block, i)), "\n")
-      end
-      local how = view and show.stream(view) or {}
-      how.language, how.timeout = block.language, options.timeout
-      local execution, err = sandbox:run_code(block.code, how)
-      if not execution then
-        return nil, launch.fail("interpret", err)
-      end
-      if view then
-        show.finish(view, execution)
-      end
-      executions[#executions + 1] = show.as_table(execution)
-      status = run.status(execution)
-      if status ~= command.status.success then
-        break
-      end
+  local function begin(block, i)
+    if view and view.err.is_terminal then
+      view.err:write(view.err:style("dim", "-- " .. title(block, i)), "\n")
     end
+    local how = view and show.stream(view) or {}
+    how.timeout = options.timeout
+    return how
+  end
+  local _, err = answer.each(sandbox, found, begin, function(execution)
+    if view then
+      show.finish(view, execution)
+    end
+    executions[#executions + 1] = show.as_table(execution)
+    status = run.status(execution)
+  end)
+  if err then
+    return nil, launch.fail("interpret", err)
   end
   return executions, status
 end
@@ -117,26 +108,17 @@ local function check(options, arguments)
   return run.read_all(arguments[1])
 end
 
-local function has_code(found)
-  for _, block in ipairs(found) do
-    if block.runnable then
-      return true
-    end
-  end
-  return false
-end
-
 function interpret.run(options, arguments)
   local text, message = check(options, arguments)
   if not text then
     return nil, message
   end
-  local found = blocks.scan(text, { languages = can_run })
+  local found = blocks.scan(text, { languages = answer.can_run })
   if options.list then
     return list(found)
   end
   say_left_out(found)
-  if not has_code(found) then
+  if not answer.has_code(found) then
     io.stderr:write("codecell interpret: no code to run in this answer\n")
     command.write(options.json and "[]\n" or "")
     return lacks_language(found) and command.status.failed or command.status.success

@@ -36,6 +36,8 @@ local serve = {
       help = "PORT-ID.NAME leads here (localhost:PORT)" },
     { name = "image", value = "NAME=FOLDER", kind = "name", repeated = true,
       help = "what builds of templates take for an image: a folder, a template, base" },
+    { name = "volumes", value = "FOLDER", kind = "name",
+      help = "where volumes are kept; what code writes there is not bounded" },
     { name = "tls-cert", value = "FILE", kind = "name",
       help = "HTTPS: a certificate, then what has signed it, in PEM" },
     { name = "tls-key", value = "FILE", kind = "name", help = "its key, in PEM" },

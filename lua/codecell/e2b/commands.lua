@@ -51,11 +51,13 @@ end
 
 --- Another object for a command of the list. What was printed while nobody was connected is lost.
 ---@param pid integer
+---@param kind "terminal"|nil of one that runs on a terminal
 ---@return codecell.Process? process closing it only lets go
 ---@return codecell.Error? err kind "not_found"
-function Commands:connect(pid)
+function Commands:connect(pid, kind)
   local sandbox = usable(self, "connect", pid or false)
-  local joined, err = process.start(sandbox, { kind = "command", argv = { "" }, pid = pid })
+  local joined, err = process.start(sandbox, { kind = kind or "command", argv = { "" },
+    pid = pid })
   if not joined then
     return nil, err
   end

@@ -235,14 +235,22 @@ function control.update_network(settings, what, id, body)
   return act(settings, what, "PUT", control.path(id, "/network"), body)
 end
 
----@return table? metrics the last record, as the control plane says it; nil, nil: none yet
+---@param from number? seconds since 1970
+---@param to number?
+---@return table[]? list oldest first, as the control plane says it
 ---@return codecell.Error? err
-function control.metrics(settings, what, id)
-  local answer, err = call(settings, what, "GET", control.path(id, "/metrics"))
+function control.metrics(settings, what, id, from, to)
+  local answer, err = call(settings, what, "GET", control.path(id, "/metrics") .. transport.query({
+    n = 4, "start", from and ("%.0f"):format(math.floor(from)),
+    "end", to and ("%.0f"):format(math.ceil(to)) }))
   if not answer then
     return nil, err
   end
-  return shape.table(answer[#answer])
+  local list = {}
+  for _, one in ipairs(shape.table(answer) or {}) do
+    list[#list + 1] = shape.table(one)
+  end
+  return list
 end
 
 ---@return table? snapshot {id, names}

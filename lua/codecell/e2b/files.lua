@@ -47,6 +47,17 @@ local function entry_of(what, given)
   return entry
 end
 
+--- An entry as users get it.
+---@param given any as envd sends it
+---@return codecell.EntryInfo? entry nil: it is none
+function files.entry(given)
+  local entry = entry_of("", given)
+  if entry then
+    entry.path, entry.absolute = entry.absolute, nil
+  end
+  return entry
+end
+
 local function call(there, what, method, body, user)
   return rpc.call(there, what, "filesystem.Filesystem/" .. method, body, { user = user,
     is_safe = method == "Stat" or method == "ListDir" })

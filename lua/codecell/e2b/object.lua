@@ -141,32 +141,62 @@ local METRICS = {
 }
 
 local function read_metrics(found)
-  local metrics = {}
+  local metrics = { time = shape.time(found.timestamp) or shape.number(found.ts) }
   for name, names in pairs(METRICS) do
     metrics[name] = shape.number(found[names[1]] or found[names[2]]) or 0
   end
   return metrics
 end
 
---- What it uses now.
----@return table? metrics `cpu_used_pct` (of all cores), `cpu_count memory_used memory_total
----disk_used disk_total`
----@return codecell.Error? err
-function Sandbox:get_metrics()
-  check_open(self, "get_metrics")
-  local there = self._plane
-  local found, err
-  if not there.settings.debug then
-    found, err = control.metrics(there.settings, "get_metrics", self.id)
+local function read_history(list)
+  for i, one in ipairs(list) do
+    list[i] = read_metrics(one)
   end
-  if not found and not err then -- none in the first seconds: envd knows
+  return list
+end
+
+local MEASURES = "0.1.5" -- of envd
+local RANGE = { from = { type = "number", least = 0 }, to = { type = "number", least = 0 } }
+
+--- What it uses now, or what it has used.
+---@param given {from: number?, to: number?}? seconds since 1970: a list, oldest first, of that time
+---@return table? metrics `cpu_used_pct` (of all cores), `cpu_count memory_used memory_total
+---disk_used disk_total time`
+---@return codecell.Error? err
+function Sandbox:get_metrics(given)
+  check_open(self, "get_metrics")
+  local is_history = given ~= nil
+  given = options.check("get_metrics", given, RANGE)
+  local there = self._plane
+  if not there:has(MEASURES) then
+    return nil, errors.unsupported("get_metrics", "e2b",
+      "build the template again: its envd is older than " .. MEASURES)
+  end
+  local list, err = {}, nil
+  if not there.settings.debug then
+    list, err = control.metrics(there.settings, "get_metrics", self.id, given.from, given.to)
+  end
+  if list and is_history then
+    return read_history(list)
+  end
+  local found = list and list[#list]
+  if list and not found then -- none in the first seconds: envd knows
     found, err = there:json("get_metrics", plane.ENVD,
       { method = "GET", path = "/metrics", is_safe = true })
+    found = found and (shape.table(found) or {})
   end
   if not found then
     return nil, there:without("get_metrics", err)
   end
   return read_metrics(found)
+end
+
+--- What visitors of its ports send as the header `e2b-traffic-access-token`, if it was made with
+--- `public_traffic = false`. It is a secret.
+---@return string? token nil: everybody may visit them
+function Sandbox:get_traffic_token()
+  check_open(self, "get_traffic_token")
+  return self._plane.record.traffic()
 end
 
 --- Whether it lives and answers.

@@ -205,9 +205,9 @@ local function body_of(sandbox, details)
   return body
 end
 
-local function join(sandbox, what, pid)
+local function join(sandbox, what, pid, is_terminal)
   local run = new_run(sandbox, what)
-  run.has_input = true
+  run.has_input, run.is_terminal = true, is_terminal
   begin(run, function()
     return rpc.open(run.there, what, "process.Process/Connect", { process = { pid = pid } }, {})
   end)
@@ -226,7 +226,7 @@ function process.start(sandbox, details)
   if err then
     return nil, err
   elseif details.pid then
-    return join(sandbox, what, details.pid)
+    return join(sandbox, what, details.pid, details.kind == "terminal")
   end
   local run = new_run(sandbox, what)
   run.is_terminal = details.kind == "terminal"

@@ -22,6 +22,7 @@ settings.options = {
   request_timeout = { type = "number", above = 0, most = 86400 },
   sandbox_url = { type = "name" },
   validate_api_key = { type = "boolean" },
+  volume_url = { type = "name" },
 }
 
 --- Those that only create has, besides.
@@ -33,6 +34,7 @@ settings.create_options = {
   keep_memory = { type = "boolean" },
   public_traffic = { type = "boolean" },
   secure = { type = "boolean" },
+  volumes = { type = "table" },
 }
 
 ---@class codecell.E2bSettings
@@ -42,6 +44,7 @@ settings.create_options = {
 ---@field max_retries integer
 ---@field request_timeout number seconds
 ---@field sandbox_url string?
+---@field volume_url string?
 ---@field on_request (fun(event: codecell.E2bRequestEvent))?
 ---@field key fun(): string? kept in a function: whoever prints the table does not see it
 
@@ -115,14 +118,19 @@ function settings.resolve(verb, given)
   if ok then
     ok, err = check_url(verb, "api_url", api_url)
   end
+  local volume_url = without_slash(text(given.volume_url, "E2B_VOLUME_API_URL"))
   if ok then
     ok, err = check_url(verb, "sandbox_url", sandbox_url)
+  end
+  if ok then
+    ok, err = check_url(verb, "volume_url", volume_url)
   end
   if not ok then
     return nil, err
   end
   return {
     api_url = api_url, debug = debug, domain = domain, sandbox_url = sandbox_url,
+    volume_url = volume_url,
     request_timeout = given.request_timeout or TIMEOUT,
     max_retries = whole(given.max_retries, "E2B_MAX_RETRIES", RETRIES, 10),
     key = function() return key end, on_request = given.on_request,

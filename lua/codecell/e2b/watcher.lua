@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local ends = require "codecell.e2b.ends"
 local errors = require "codecell.errors"
+local files = require "codecell.e2b.files"
 local failure = require "codecell.e2b.failure"
 local reactor = require "codecell.reactor"
 local rpc = require "codecell.e2b.rpc"
@@ -14,7 +15,8 @@ require "codecell.files.watcher" -- the verbs
 local watcher = {}
 
 local KEPT_MOST = 10000 -- events that nobody has read
-local RECURSIVE = "0.1.4" -- of envd
+-- What a watcher may be told, from which envd on.
+local SINCE = { recursive = "0.1.4", entry = "0.6.3", network_mounts = "0.6.4" }
 local KINDS = {
   EVENT_TYPE_CREATE = "create", EVENT_TYPE_WRITE = "write", EVENT_TYPE_REMOVE = "remove",
   EVENT_TYPE_RENAME = "rename", EVENT_TYPE_CHMOD = "chmod",
@@ -31,8 +33,8 @@ local function hear(state, message)
     state.is_started = true
   elseif event and state.last - state.first < KEPT_MOST then
     state.last = state.last + 1
-    state.events[state.last] = { name = shape.text(event.name) or "", type = KINDS[event.type] }
-    state.events[state.last].type = state.events[state.last].type or "write"
+    state.events[state.last] = { name = shape.text(event.name) or "",
+      type = KINDS[event.type] or "write", entry = files.entry(event.entry) }
   elseif event then
     state.has_lost = true
   end
@@ -54,16 +56,22 @@ end
 ---@param sandbox table
 ---@param path string
 ---@param recursive boolean
+---@param given table `entry network_mounts`
 ---@return codecell.Watcher? watcher
 ---@return codecell.Error? err
-function watcher.start(sandbox, path, recursive)
+function watcher.start(sandbox, path, recursive, given)
   local what, there = "watch_dir " .. path, sandbox._plane
-  if recursive and not there:has(RECURSIVE) then
-    return nil, errors.unsupported("watch_dir below a directory", "e2b",
-      "build the template again: its envd is older than " .. RECURSIVE)
+  local asked = { recursive = recursive, entry = given.entry,
+    network_mounts = given.network_mounts }
+  for name, version in pairs(SINCE) do
+    if asked[name] and not there:has(version) then
+      return nil, errors.unsupported("watch_dir: " .. name, "e2b",
+        "build the template again: its envd is older than " .. version)
+    end
   end
   local stream, err = rpc.open(there, what, "filesystem.Filesystem/WatchDir",
-    { path = path, recursive = recursive or nil }, {})
+    { path = path, recursive = recursive or nil, includeEntry = given.entry or nil,
+      allowNetworkMounts = given.network_mounts or nil }, {})
   if not stream then
     return nil, err
   end

@@ -28,6 +28,7 @@ local LEVELS = { debug = 1, info = 2, warn = 3, error = 4 }
 ---@field id string
 ---@field name string of the template, without a tag
 ---@field tags string[]
+---@field owner string?
 ---@field status "waiting"|"building"|"ready"|"error"
 ---@field logs table[]
 ---@field reason table?
@@ -60,7 +61,7 @@ local function tags_of(body, first)
 end
 
 -- `first`: the tag that the name says, which alone is not the default where tags are given.
-local function wanted_of(body)
+local function wanted_of(body, owner)
   local name, tag = naming.split(body.name or body.alias)
   if not name then
     return nil, tag
@@ -69,6 +70,11 @@ local function wanted_of(body)
       .. "digits, \".\", \"_\" and \"-\", and no namespace"):format(name))
   elseif naming.is_plain(name) then
     return nil, errors.new("permission_denied", ("%s is no template of yours"):format(name))
+  end
+  for _, other in ipairs((naming.all() or {})[name] or {}) do
+    if not naming.may_change(store.read(naming.stored(name, other)), owner) then
+      return nil, errors.new("permission_denied", ("%s is no template of yours"):format(name))
+    end
   end
   local given = shape.table(body.tags) or {}
   local tags, err = tags_of(body, tag or given[1] or naming.TAG)
@@ -105,13 +111,13 @@ function building.request(gateway, request)
   if not body then
     return
   end
-  local one, err = wanted_of(body)
+  local one, err = wanted_of(body, request.owner)
   if not one then
     return answer.error(request, err)
   end
   forget_oldest(gateway)
   gateway.builds_serial = gateway.builds_serial + 1
-  one.id, one.status, one.logs = uuid(answer.secret()), "waiting", {}
+  one.id, one.status, one.logs, one.owner = uuid(answer.secret()), "waiting", {}, request.owner
   one.serial, one.created_at, one.updated_at = gateway.builds_serial, os.time(), os.time()
   gateway.builds[one.id] = one
   answer.json(request, 202, { templateID = naming.id(one.name), buildID = one.id, public = false,
@@ -143,10 +149,13 @@ local function printer(one, at)
   end
 end
 
-local function base_of(gateway, body)
+local function base_of(gateway, body, owner)
   local image, template = shape.text(body.fromImage), shape.text(body.fromTemplate)
   if template and template ~= "" then
     local found, err = naming.find(template)
+    if found and not naming.may_see(found, owner) then
+      found, err = nil, errors.new("not_found", ("template '%s' not found"):format(template))
+    end
     return found and (found.stored or ""), err
   elseif image == nil or image == "" then
     return nil, errors.new("invalid_argument", "fromImage or fromTemplate is missing")
@@ -197,7 +206,7 @@ end
 
 local function perform(gateway, one, body, list)
   local at = { step = "base" }
-  local from, err = base_of(gateway, body)
+  local from, err = base_of(gateway, body, one.owner)
   local base
   if from then
     base, err = build.base(from ~= "" and from or nil)
@@ -216,8 +225,8 @@ local function perform(gateway, one, body, list)
         log(one, "warn", note, at.step)
       end
     end,
-    about = { build = one.id, cpus = one.cpus, memory = one.memory, public = false,
-      start = list.start, ready = list.ready },
+    about = { build = one.id, owner = one.owner, cpus = one.cpus, memory = one.memory,
+      public = false, start = list.start, ready = list.ready },
   })
   if done then
     done, err = keep_tags(one)

@@ -12,6 +12,8 @@ local shape = require "codecell.e2b.shape"
 local start = require "codecell.template.start"
 local telling = require "codecell.gateway.telling"
 local templates = require "codecell.gateway.templates"
+local vault = require "codecell.gateway.vault"
+local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
 local wishes = require "codecell.gateway.wishes"
 
@@ -73,8 +75,31 @@ local function make(gateway, request, wanted, given)
   return add(gateway, sandbox, given, request.owner)
 end
 
-local function create_of(gateway, request, body, lifetime)
+-- What a request wants of a sandbox, with the secrets and volumes that it names.
+local function read(gateway, request, body, lifetime)
+  local said = body.network
+  local network, err = vault.fill(gateway, said, request.owner)
+  if network == nil and said ~= nil then
+    return nil, err
+  end
+  body.network = network
   local given, wanted = wishes.read(body, lifetime, gateway.lifetime)
+  if not given then
+    return nil, wanted
+  elseif given.template_owner and given.template_owner ~= request.owner then
+    return nil, errors.new("not_found", ("template '%s' not found"):format(given.alias))
+  end
+  given.network = shape.table(said)
+  wanted.mounts, err = volumes.mounts(gateway, body.volumeMounts, request.owner)
+  if err then
+    return nil, err
+  end
+  given.volumes = wanted.mounts and body.volumeMounts
+  return given, wanted
+end
+
+local function create_of(gateway, request, body, lifetime)
+  local given, wanted = read(gateway, request, body, lifetime)
   if not given then
     return answer.error(request, wanted)
   elseif not gateway:may_use(request, given.template) then
@@ -236,7 +261,11 @@ verbs["PUT /network"] = function(gateway, request, found)
   elseif found:is_paused() then
     return answer.failure(request, 409, ("Sandbox %s is not running"):format(found.id))
   end
-  local wanted, err = reach.read(body.allow_internet_access, body)
+  local filled, err = vault.fill(gateway, body, request.owner)
+  local wanted
+  if filled then
+    wanted, err = reach.read(body.allow_internet_access, filled)
+  end
   local ok = wanted and gateway.network == "none" -- nothing can be narrower
   if wanted and not ok then
     ok, err = reach.set(found.sandbox, wanted)
@@ -337,8 +366,7 @@ local plain = {
   ["GET /v2/templates"] = templates.list,
 }
 
-local REFUSED = { "volumes", "volumecontent", "secrets", "teams", "api%-keys", "access%-tokens",
-  "nodes", "admin" }
+local REFUSED = { "teams", "api%-keys", "access%-tokens", "nodes", "admin" }
 
 --- Answer a request to the control plane, of which is known whose it is.
 ---@param gateway codecell.Gateway
@@ -354,6 +382,10 @@ function control.answer(gateway, request)
     return answer_one(gateway, request, id, rest)
   elseif path:find("^/templates/?") or path:find("^/v%d/templates") then
     return templates.answer(gateway, request)
+  elseif path:find("^/volumes/?") then
+    return volumes.answer(gateway, request)
+  elseif path:find("^/secrets/?") then
+    return vault.answer(gateway, request)
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then

@@ -20,6 +20,8 @@ local routing = require "codecell.gateway.routing"
 local signed = require "codecell.gateway.signed"
 local store = require "codecell.template.store"
 local uploads = require "codecell.gateway.uploads"
+local volume_content = require "codecell.gateway.volume_content"
+local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
 
 local gateway = {}
@@ -39,6 +41,9 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field lifetime integer? seconds that a sandbox may be asked to live, at most
 ---@field quota table? as of `quota.new`
 ---@field log (fun(line: string))? hears of each event as a line of JSON
+---@field images table<string, string>? what stands for an image of a build; "": base
+---@field volumes string? folder in which volumes are kept; nil: there are none
+---@field is_secure boolean? it is reached by HTTPS
 ---@field problem fun(text: string) hears of what should not happen
 
 ---@class codecell.Gateway
@@ -62,6 +67,10 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field building integer how many are being done
 ---@field places table<string, string> where archives may be sent, and the hash of each
 ---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
+---@field secrets codecell.GatewaySecret[]
+---@field volumes table<string, codecell.GatewayVolume> by id
+---@field volumes_folder string? where they lie
+---@field is_secure boolean? it is reached by HTTPS
 local Gateway = {}
 Gateway.__index = Gateway
 
@@ -90,7 +99,9 @@ function gateway.new(given)
     snapshots = {}, owners = {}, asked = {}, serial = 0, busy = 0, requests = 0,
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
     builds = {}, builds_serial = 0, building = 0, places = {}, places_count = 0,
-    spawns = {} }, Gateway)
+    spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
+    is_secure = given.is_secure }, Gateway)
+  volumes.load(self)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     rawset(records, id, made)
     came(self, made)
@@ -160,6 +171,7 @@ function Gateway:living()
   for _, id in ipairs(gone) do
     self:drop(self.records[id], reason(self.records[id]))
   end
+  volumes.sweep(self)
   return self.records
 end
 
@@ -283,7 +295,8 @@ local function answer_control(self, request)
     return answer_metrics(self, request)
   elseif request.path == "/" and (request.method == "GET" or request.method == "HEAD") then
     return page.answer(request)
-  elseif uploads.answer(self, request) then -- whoever was told the place of one
+  elseif uploads.answer(self, request) -- whoever was told the place of one
+    or volume_content.answer(self, request) then -- or has its token
     return
   elseif self.keys then
     request.owner = self.keys:owner(request.headers["x-api-key"])

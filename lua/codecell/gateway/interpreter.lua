@@ -3,6 +3,7 @@ local answer = require "codecell.gateway.answer"
 local base64 = require "codecell.base64"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local execution = require "codecell.execution"
 local feed = require "codecell.gateway.feed"
 local json = require "codecell.json"
 local paths = require "codecell.gateway.paths"
@@ -96,13 +97,16 @@ end
 local function result_line(result)
   local event = { type = "result", is_main_result = result.is_main_result == true,
     extra = result.extra or {} }
+  local more = {}
   for _, name in ipairs(result:formats()) do
-    local value = result[name]
-    if value ~= nil then
+    local value, written = result[name], execution.written(result, name)
+    if written then
+      more[#more + 1] = (',"%s":%s'):format(name, json.repair(written):gsub("[\r\n]", " "))
+    elseif value ~= nil then
       event[name] = PICTURES[name] and base64.encode(value) or value
     end
   end
-  return line(event)
+  return (line(event):gsub("}\n$", function() return table.concat(more) .. "}\n" end))
 end
 
 local function now()

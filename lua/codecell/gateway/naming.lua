@@ -83,6 +83,24 @@ local function by_id(id)
   end
 end
 
+--- Whether a template is for whoever asks.
+---@param found codecell.GatewayTemplate
+---@param owner string?
+---@return boolean
+function naming.may_see(found, owner)
+  local about = found.about
+  return not about or about.owner == nil or about.owner == owner or about.public == true
+end
+
+--- Whether whoever asks may build it anew, change or remove it: what the operator has built on this
+--- machine is nobody's here.
+---@param about table? as the store has it
+---@param owner string?
+---@return boolean
+function naming.may_change(about, owner)
+  return about ~= nil and about.kind == "template" and about.build ~= nil and about.owner == owner
+end
+
 ---@class codecell.GatewayTemplate
 ---@field id string
 ---@field name string without its tag

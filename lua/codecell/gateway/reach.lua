@@ -37,8 +37,9 @@ local function headers_of(host, given)
     if #name > NAME_MOST or #value > VALUE_MOST then
       return wrong("network.rules: %s: a header has a name of at most %d characters and a value of "
         .. "at most %d", host, NAME_MOST, VALUE_MOST)
-    elseif value:find("${e2b.", 1, true) then -- filled in by nobody here, and goes out to nobody
-      return wrong("network.rules: secrets and identity tokens are not kept here")
+    elseif value:find("${e2b.", 1, true) then -- what is left is filled in by nobody
+      return wrong("network.rules: there are no identity tokens here; secrets are "
+        .. "${e2b.secrets.NAME}")
     end
   end
   if #list > 1 or count > HEADERS_MOST then

@@ -27,6 +27,7 @@ local LOGS_MOST = 1000
 ---@field is_over boolean? it was killed
 ---@field is_stopped boolean? because the gateway ends
 ---@field was_told_to_pause boolean? it is paused, and not by its timeout
+---@field tried table<integer, boolean> its ports that clients have asked for, and their `count`
 ---@field given table what it was asked for
 local Record = {}
 Record.__index = Record
@@ -41,7 +42,8 @@ record.news = { count = 0 }
 ---@return codecell.GatewayRecord
 function record.new(sandbox, given)
   local self = setmetatable({ id = sandbox.id, sandbox = sandbox, given = given, runs = {},
-    watchers = {}, logs = {}, told = 0, measured = {}, owner = given.owner,
+    watchers = {}, logs = {}, told = 0, measured = {},
+    tried = { count = 0 }, owner = given.owner,
     token = given.secure and answer.secret() or nil,
     traffic = not given.is_public and answer.secret() or nil, started_at = core.time(),
     envs = { E2B_SANDBOX = "true", E2B_SANDBOX_ID = sandbox.id,
@@ -192,7 +194,7 @@ function Record:listed()
     memoryMB = math.floor(limits.memory.value / MIB),
     diskSizeMB = math.floor(limits.disk.value / MIB), metadata = self.given.metadata,
     state = self:is_paused() and "paused" or "running",
-    volumeMounts = codecell.json.list(),
+    volumeMounts = codecell.json.list(self.given.volumes or {}),
   }
 end
 

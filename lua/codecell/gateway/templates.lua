@@ -80,19 +80,24 @@ local function shown(gateway, name, tags)
 end
 
 -- All names: of E2B's own, of what was built, and of what is being built.
-local function all_names(gateway)
+local function all_names(gateway, owner)
   local all, err = naming.all()
   if not all then
     return nil, err
   end
+  for name, tags in pairs(all) do
+    all[name] = naming.may_see({ about = store.read(naming.stored(name, tags[1])) }, owner) and tags
+      or nil
+  end
   local included
   included, err = codecell.templates()
   for _, one in ipairs(included or {}) do
-    local name = naming.split(one.name)
-    all[name] = all[name] or {}
+    if not one.built then
+      all[one.name] = all[one.name] or {}
+    end
   end
   for _, one in pairs(gateway.builds) do
-    if one.status == "waiting" or one.status == "building" then
+    if one.owner == owner and (one.status == "waiting" or one.status == "building") then
       all[one.name] = all[one.name] or {}
     end
   end
@@ -103,7 +108,7 @@ end
 ---@param gateway codecell.Gateway
 ---@param request codecell.IncomingRequest
 function templates.list(gateway, request)
-  local all, err = all_names(gateway)
+  local all, err = all_names(gateway, request.owner)
   if not all then
     return answer.error(request, err)
   end
@@ -125,17 +130,17 @@ function templates.list(gateway, request)
 end
 
 -- One that is known, or of which a build was asked for.
-local function find(gateway, value)
+local function find(gateway, value, owner)
   local found, err = naming.known(value)
-  if found then
+  if found and naming.may_see(found, owner) then
     return found
   end
   for _, one in pairs(gateway.builds) do
-    if naming.id(one.name) == value or one.name == value then
+    if one.owner == owner and (naming.id(one.name) == value or one.name == value) then
       return { id = naming.id(one.name), name = one.name }
     end
   end
-  return nil, err
+  return nil, err or errors.new("not_found", ("template '%s' not found"):format(value))
 end
 
 local function build_of(gateway, found, id)
@@ -173,7 +178,7 @@ verbs["PATCH "] = function(_, request, found)
   local body = answer.body(request, BODY_MOST)
   if not body then
     return
-  elseif not found.about or found.about.kind ~= "template" then
+  elseif not naming.may_change(found.about, request.owner) then
     return answer.failure(request, 403, ("%s is no template of yours"):format(found.name))
   end
   for _, tag in ipairs((naming.all() or {})[found.name] or {}) do
@@ -189,7 +194,11 @@ end
 
 verbs["DELETE "] = function(gateway, request, found)
   local removed, err = nil, nil
-  if found.about and found.about.kind == "snapshot" then
+  local is_snapshot = found.about and found.about.kind == "snapshot"
+  if found.about and not is_snapshot and not naming.may_change(found.about, request.owner)
+    or is_snapshot and not gateway:may_use(request, found.name) then
+    return answer.failure(request, 403, ("%s is no template of yours"):format(found.name))
+  elseif is_snapshot then
     removed, err = codecell.snapshot.remove(found.name)
     gateway.snapshots[found.name] = nil
   else
@@ -198,7 +207,7 @@ verbs["DELETE "] = function(gateway, request, found)
     end
   end
   for id, one in pairs(gateway.builds) do
-    if one.name == found.name and one.status ~= "building" then
+    if one.name == found.name and one.owner == request.owner and one.status ~= "building" then
       gateway.builds[id], removed = nil, true
     end
   end
@@ -255,7 +264,7 @@ local function read_tags(request, field)
   if not tags then
     err = errors.new("invalid_argument",
       "tags: names of letters, digits, \".\", \"_\" and \"-\" expected")
-  elseif found and not (found.about and found.about.kind == "template") then
+  elseif found and not naming.may_change(found.about, request.owner) then
     err = errors.new("permission_denied", ("%s is no template of yours"):format(found.name))
   end
   if err then
@@ -309,6 +318,8 @@ local function tell_alias(request, name)
   local found, err = naming.known(name)
   if not found then
     return answer.error(request, err)
+  elseif not naming.may_see(found, request.owner) then
+    return answer.failure(request, 403, ("%s is no template of yours"):format(name))
   end
   answer.json(request, 200, { templateID = found.id,
     public = naming.is_plain(found.name) or not found.about or found.about.public ~= false })
@@ -322,7 +333,7 @@ local plain = {
 }
 
 local function answer_one(gateway, request, id, rest)
-  local found, err = find(gateway, answer.decoded(id))
+  local found, err = find(gateway, answer.decoded(id), request.owner)
   if not found then
     return answer.error(request, err)
   end

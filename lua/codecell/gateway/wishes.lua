@@ -52,9 +52,6 @@ function wishes.timeout(value, about)
   return seconds
 end
 
--- `mcp` is nothing for us to do: its client runs the program by itself.
-local UNKNOWN = { "iam" }
-
 local function resumes(body)
   return (shape.table(body.autoResume) or {}).enabled == true
 end
@@ -66,14 +63,9 @@ local function check_combination(body, network)
     return wrong("autoPauseMemory: false and autoResume exclude each other")
   elseif network.allowPublicTraffic == false and body.secure ~= true then
     return wrong("network.allowPublicTraffic: false needs secure")
-  elseif #(shape.table(body.volumeMounts) or {}) > 0 then
-    return wrong("volumeMounts: volumes are not kept here")
-  end
-  for _, name in ipairs(UNKNOWN) do
-    if shape.table(body[name]) then
-      return wrong(name .. " is not supported here")
-    end
-  end
+  elseif next(shape.table((shape.table(body.iam) or {}).tokens) or {}) ~= nil then
+    return wrong("iam: nobody signs tokens of an identity here; leave it out")
+  end -- `mcp` is nothing for us to do: its client runs the program by itself
   return true
 end
 
@@ -133,7 +125,8 @@ function wishes.read(body, lifetime, most)
   end
   local about = template.about or {}
   wanted.limits = about.memory and { memory = about.memory }
-  return { template = template.id, alias = template.name, start = about.start,
+  return { template = template.id, alias = template.name,
+    template_owner = about.public == false and about.owner or nil, start = about.start,
     ready = about.ready, timeout = timeout, envs = wanted.envs,
     metadata = wanted.metadata, secure = body.secure == true,
     auto_pause = body.autoPause == true, pauses_memory = body.autoPauseMemory ~= false,

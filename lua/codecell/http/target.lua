@@ -15,6 +15,7 @@ local REQUEST = {
   length = { type = "integer" },
   timeout = { type = "number", above = 0 },
   idle = { type = "number", above = 0 },
+  upgrade = { type = "name" },
   redirects = { type = "integer", most = 20 },
 }
 
@@ -34,6 +35,8 @@ local OURS = { host = true, ["content-length"] = true, expect = true }
 ---@field timeout number? seconds until the head of the answer has come, after the server has taken
 ---the last piece of the body; default 60
 ---@field idle number? seconds that its body may be silent; default 60
+---@field upgrade string? the protocol that the connection may go on in: if the answer is 101 then
+---`body` is what is said in it, and that of the answer is what is heard
 ---@field redirects integer? how many are followed; default 0: the answer is the redirect
 
 local function split(url)
@@ -91,6 +94,12 @@ function target.prepare(given, level)
   found.method, found.body, found.length = method, body, length
   found.headers = fields.check("request: headers", given.headers, level + 1)
   found.lines = lines(found.headers, level + 1)
+  if given.upgrade then -- and what is sent then is no body of HTTP
+    found.upgrade = true
+    found.lines[#found.lines + 1] = "Connection: Upgrade"
+    found.lines[#found.lines + 1] = "Upgrade: " .. given.upgrade
+    found.lines[#found.lines + 1] = "Transfer-Encoding:"
+  end
   if given.host then
     found.lines[#found.lines + 1] = "Host: " .. given.host
   end

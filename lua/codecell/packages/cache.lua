@@ -110,9 +110,16 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function Writer:keep(name)
+  -- A name that outlives a crash of the machine must not stand for less than all of it.
+  local ok, err = self.target:flush()
+  if not ok then
+    self:discard()
+    return nil, err
+  end
   self.target:close()
   self.target = nil
-  local ok, problem = os.rename(self.path .. "/" .. self.name, self.path .. "/" .. name)
+  local problem
+  ok, problem = os.rename(self.path .. "/" .. self.name, self.path .. "/" .. name)
   if not ok then
     os.remove(self.path .. "/" .. self.name)
     return nil, errors.new("system", "packages: " .. problem)

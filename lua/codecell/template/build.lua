@@ -43,7 +43,7 @@ local RULES = {
   envs = create.options.envs,
   file = { type = "text" },
   from = { type = "text" },
-  imports = { type = "strings" },
+  imports = { type = "modules" },
   limits = create.options.limits,
   network = create.options.network,
   npm = { type = "strings" },
@@ -399,12 +399,6 @@ function build.build(name, given)
   if not store.is_name(name) then
     return nil, errors.new("invalid_argument", ("build: a template's name is of letters, digits, "
       .. "\".\", \"_\" and \"-\", at most 64, not %q"):format(name))
-  end
-  for _, module in ipairs(given.imports or {}) do
-    if not module:find("^[%a_][%w_.]*$") then
-      return nil, errors.new("invalid_argument",
-        ("build: imports: the name of a Python module expected, not %q"):format(module))
-    end
   end
   given = describe_included(name, given)
   local list, from = plan(given)

@@ -121,6 +121,7 @@ local FIELDS = {
   indexes = function(value) return type(value) == "table" end,
   interpreters = is_texts,
   memory = is_number,
+  owner = is_text,
   packages = function(value)
     return type(value) == "table" and is_list(value.python) and is_list(value.javascript)
   end,
@@ -386,7 +387,7 @@ local function write_about(draft, about)
     err = not ok and errors.new("system", problem) or nil
   end
   if ok then
-    ok, err = folder:sync()
+    ok, err = folder:flush()
   end
   folder:close()
   return ok, err

@@ -102,7 +102,7 @@ static int look_into(int fd, int *left, int level)
   int number = 0, type, below;
 
   if (directory == NULL)
-    return errno == EACCES ? 0 : errno;
+    return errno;
   while (number == 0 && (entry = readdir(directory)) != NULL) {
     if (tree_is_dots(entry->d_name))
       continue;
@@ -122,6 +122,9 @@ static int look_into(int fd, int *left, int level)
       number = look_into(below, left, level + 1);
     else if (errno == EMFILE || errno == ENFILE)
       number = E2BIG; /* too deep for us */
+    else if (errno == EACCES &&
+             faccessat(dirfd(directory), entry->d_name, X_OK, 0) == 0)
+      number = EACCES; /* the code might go through it */
   }
   closedir(directory);
   return number;

@@ -83,6 +83,7 @@ function address.variables(options, place)
   end
   local url = address.url(options, place)
   return ("E2B_API_URL=%s\nE2B_SANDBOX_URL=%s\n"):format(url, url)
+    .. (options.volumes and ("E2B_VOLUME_API_URL=%s\n"):format(url) or "")
 end
 
 return address

@@ -9,6 +9,7 @@ local plane = require "codecell.e2b.plane"
 local reactor = require "codecell.reactor"
 local server = require "codecell.server"
 local settings = require "codecell.command.serve.settings"
+local volumes = require "codecell.gateway.volumes"
 local terminal = require "codecell.command.terminal"
 
 local serve = {}
@@ -90,6 +91,7 @@ local function new(options, keys, limits, images)
   self.gateway = gateway.new({ keys = keys, network = options.network, limits = limits,
     lifetime = options["max-timeout"], quota = settings.quota(options),
     names = { options.domain }, problem = complain, images = images,
+    volumes = options.volumes, is_secure = options["tls-cert"] ~= nil,
     log = options.log and function(line) io.stderr:write(line) end or nil })
   self.gateway.connections = function() return count_connections(self) end
   if options["max-upload"] then
@@ -167,6 +169,13 @@ function serve.run(options, fail)
   end
   if problem then
     return nil, problem
+  end
+  if options.volumes then
+    local ok
+    ok, err = volumes.check(options.volumes)
+    if not ok then
+      return fail(err)
+    end
   end
   stop, err = core.program_stop(codecell.reactor())
   local self = stop and new(options, keys, limits, images)
