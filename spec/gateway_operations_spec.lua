@@ -95,8 +95,7 @@ print(program.wait(30), until(lambda: not sleepers(98763)))]])))
 program = serve()
 create()
 some = [connect(start("sleep 98764 & exec sleep 98764")) for _ in range(2)]
-code = connect(post("/execute", '{"code": "import subprocess\\nsubprocess.run([\'sleep\', \'98764\'])"}',
-    CODE))
+code = connect(post("/execute", json.dumps({"code": "import os; os.system('sleep 98764')"}), CODE))
 until(lambda: len(sleepers(98764)) == 5)
 paused = ID
 assert ask(post("/sandboxes/%s/pause" % paused, "", API)) == 204
@@ -260,8 +259,8 @@ describe("the operator of codecell serve #M10 #user", function()
     local status, text, head = server:ask("/metrics", { key = false,
       headers = { "Authorization: Bearer " .. gateway.key } })
     assert.equal(200, status)
-    assert.matches("Content%-Type: application/openmetrics%-text; version=1.0.0; charset=utf%-8\r\n",
-      head)
+    assert.matches("Content%-Type: application/openmetrics%-text; version=1.0.0; "
+      .. "charset=utf%-8\r\n", head)
     local read = require("spec.support.openmetrics")(text)
     assert.equal(1, read.codecell_sandboxes.samples['codecell_sandboxes{state="running"}'])
     assert.is_true(read.codecell_cells.samples.codecell_cells_total >= 1)

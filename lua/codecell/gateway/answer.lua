@@ -112,7 +112,7 @@ local TOLD = {
 ---@param values integer? of JSON, escapes within texts among them; default 65536
 ---@return table? body an empty one is {}
 function answer.body(request, most, values)
-  local text, status = holding.read(request, most, 413)
+  local text, status = holding.all(request, most)
   local value, err
   if not text then
     if status then

@@ -142,7 +142,7 @@ local function reason(one)
       return "memory"
     end
   end
-  return os.time() >= one.ends_at and "time" or "gone"
+  return core.time() >= one.ends_at - 1 and "time" or "gone"
 end
 
 --- End one, and forget it.

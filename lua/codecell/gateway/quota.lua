@@ -1,6 +1,7 @@
 --- How much may be asked for: requests a second, sandboxes at once, requests to one sandbox at
 --- once.
 local answer = require "codecell.gateway.answer"
+local core = require "codecell.core"
 local reactor = require "codecell.reactor"
 
 local quota = {}
@@ -73,7 +74,7 @@ local function count(records, owner, of_all)
   local found, soonest = 0, LONGEST
   for _, one in pairs(records) do
     if of_all or one.owner == owner then
-      found, soonest = found + 1, math.min(soonest, one.ends_at - os.time())
+      found, soonest = found + 1, math.min(soonest, one.ends_at - core.time())
     end
   end
   return found, soonest

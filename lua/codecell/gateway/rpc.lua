@@ -3,6 +3,7 @@ local answer = require "codecell.gateway.answer"
 local base64 = require "codecell.base64"
 local envelope = require "codecell.e2b.envelope"
 local errors = require "codecell.errors"
+local holding = require "codecell.gateway.holding"
 local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
@@ -77,11 +78,12 @@ local function messages_of(request)
     while true do
       local message, last = reader:next()
       if message then
+        holding.done(request)
         return message
       elseif message == nil then
         return nil, errors.new("invalid_argument", last.message)
       end
-      local chunk, err = request:read()
+      local chunk, err = holding.read(request)
       if not chunk then
         return nil, err
       end

@@ -133,7 +133,7 @@ end
 local function drain(self, signal)
   local grace = self.options.grace or GRACE
   if self.gateway.busy > 0 then
-    complain(("%s: waiting up to %d s for %d requests; again: at once"):format(signal, grace,
+    complain(("%s: waiting up to %g s for %d requests; again: at once"):format(signal, grace,
       self.gateway.busy))
   end
   for _, made in ipairs(self.servers) do
