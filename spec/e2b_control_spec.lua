@@ -140,6 +140,42 @@ describe("the control plane of E2B", function()
     end
   end)
 
+  it("ends many at once, each by one request, over a bounded number of connections", function()
+    server:script(e2b.rules())
+    local made = {}
+    for i = 1, 100 do
+      made[i] = codecell.assert(codecell.create(server:options()))
+    end
+    for _, sandbox in ipairs(made) do
+      sandbox:close()
+      sandbox:close()
+    end
+    local folder = ("/proc/%d/fd"):format(require("codecell.core").getpid())
+    local open = tonumber(shell.run("ls " .. folder .. " | wc -l").stdout)
+    assert.truthy(open < 64 + 40, open .. " descriptors")
+    assert.truthy(step_until(function() return #server:asked("DELETE", e2b.id) == 100 end))
+  end)
+
+  it("needs nothing of this machine's sandboxes: it starts no process", function()
+    server:script(e2b.rules({ method = "POST", path = "^/execute$", body = e2b.lines(
+      { type = "result", text = "42", is_main_result = true }, { type = "end_of_execution" }) },
+      { method = "POST", path = "Start$", body = e2b.process(e2b.exit0) },
+      { method = "GET", path = "^/files", body = "x" }))
+    local program = ([[local codecell = require "codecell"
+      local sandbox = codecell.assert(codecell.create { backend = "e2b", api_key = %q,
+        api_url = %q, sandbox_url = %q })
+      io.write(codecell.assert(sandbox:run_code("x")).text)
+      codecell.assert(sandbox.commands:run("x"))
+      codecell.assert(sandbox.files:read("x"))
+      local pid = require("codecell.core").getpid()
+      local children = assert(io.open(("/proc/%%d/task/%%d/children"):format(pid, pid)))
+      io.write(" children: ", children:read("*a"), ".")
+      sandbox:close()]]):format(e2b.key, server.url, server.url)
+    local result = shell.run(("PATH=/nowhere %s -e %s"):format(shell.run("command -v "
+      .. shell.lua).stdout:gsub("\n", ""), shell.quote(program)), { folder = "." })
+    assert.equal("42 children: .", result.stdout, result.stderr)
+  end)
+
   it("does not end what was detached", function()
     local sandbox = with_sandbox { { method = "DELETE", path = ".", status = 204 } }
     assert.is_true(sandbox:detach())

@@ -396,4 +396,79 @@ describe("a server that does not do what it should", function()
     assert.equal("get_info a: full (507)", err.message)
     assert.truthy(reactor.now() - began < 10)
   end)
+
+  -- What each plane has sent when it falls silent.
+  local BEGUN = { code = '{"type":"stdout","text":"a"}\n', stream = e2b.process(), watch = "",
+    control = "{", contexts = "[", read = "x", write = "[", call = "{" }
+  BEGUN.stream = BEGUN.stream:sub(1, -8)
+
+  it("can be left at each stage: its task is cancelled, or its sandbox closed", function()
+    local function wait_in_vain(plane, rule, stop)
+      answer(rule)
+      local other = codecell.assert(codecell.create(server:options { max_retries = 0 }))
+      other:detach()
+      local task = codecell.async(PLANES[plane][2], other)
+      local patience = reactor.now() + 5
+      while #server:asked(rule.method, rule.path) == 0 and reactor.now() < patience do
+        codecell.step(0.01)
+      end
+      codecell.step(0.01)
+      assert.is_false(task:poll(), plane)
+      stop(task, other)
+      local value, err = task:wait(5)
+      assert.is_nil(value)
+      assert.equal("cancelled", err.kind, plane .. ": " .. err.message)
+      other:close()
+    end
+    local function cancel(task)
+      task:cancel()
+    end
+    local function close(_, other)
+      other:close()
+    end
+    for plane in pairs(PLANES) do
+      local silent = ruled(plane, { raw = "", after = "hang" })
+      local begun = ruled(plane, { body = BEGUN[plane], hang = true })
+      wait_in_vain(plane, silent, cancel)
+      wait_in_vain(plane, begun, cancel)
+      if plane ~= "control" then -- that is no part of the sandbox
+        wait_in_vain(plane, silent, close)
+        wait_in_vain(plane, begun, close)
+      end
+    end
+  end)
+
+  it("waits while a callback takes its time, in bounded memory", function()
+    local function resident()
+      return tonumber(shell.read("/proc/self/status"):match("VmRSS:%s*(%d+)"))
+    end
+    local flood = e2b.envelope { event = e2b.out(("x"):rep(65536)) }
+    answer { method = "POST", path = START, endless = flood:rep(16),
+      body = e2b.envelope { event = { start = { pid = 1 } } } }
+    local count, before, after = 0, nil, nil
+    assert.has_error(function()
+      sandbox.commands:run("x", { on_stdout = function()
+        count = count + 1
+        collectgarbage()
+        before = before or count == 5 and resident()
+        codecell.step(0.02)
+        if count == 60 then
+          after = resident()
+          error("enough")
+        end
+      end })
+    end)
+    assert.truthy(after - before < 8192, ("%d KiB more"):format(after - before))
+  end)
+
+  it("takes no more of a file without a length than one call may read", function()
+    local most = sandbox._reads
+    sandbox._reads = 3000000
+    answer { method = "GET", path = "^/files[?]", body = "x", endless = ("x"):rep(65536) }
+    local content, err = sandbox.files:read("a")
+    sandbox._reads = most
+    assert.is_nil(content)
+    assert.equal("limit_exceeded", err.kind)
+    assert.truthy(err.message:find("more than one call reads (3000000)", 1, true), err.message)
+  end)
 end)

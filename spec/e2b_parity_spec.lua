@@ -10,12 +10,16 @@ describe("the table of what E2B's SDKs have", function()
       { method = "POST", path = "Connect$", hang = true,
         body = e2b.envelope { event = { start = { pid = 5 } } } },
       { method = "POST", path = "WatchDir$", hang = true, body = e2b.envelope { start = {} } },
+      { method = "GET", path = "^/volumes/v$",
+        json = { volumeID = "v", name = "data", token = "t0ken" } },
       { method = "POST", path = "^/execute$", body = e2b.lines { type = "end_of_execution" } }))
     local sandbox = codecell.assert(codecell.create(server:options()))
     sandbox:detach()
+    local account = codecell.e2b.account { api_key = e2b.key, api_url = server.url }
     places = { codecell = codecell, sandbox = sandbox, files = sandbox.files, git = sandbox.git,
       commands = sandbox.commands, pty = sandbox.pty,
-      account = codecell.e2b.account { api_key = e2b.key }, ["codecell.e2b"] = codecell.e2b,
+      account = account, volume = codecell.assert(account:volume "v"),
+      ["codecell.e2b"] = codecell.e2b,
       process = codecell.assert(sandbox.commands:connect(5)),
       watcher = codecell.assert(sandbox.files:watch_dir(".")),
       run = codecell.assert(sandbox:start_code("1")),

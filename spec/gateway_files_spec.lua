@@ -127,6 +127,32 @@ describe("the files of codecell serve #M10 #user", function()
     assert.matches("^%d", shell.run("gzip -dc", { stdin = got }).stdout)
   end)
 
+  it("are sent only if they have changed, where that is asked", function()
+    put("dated", "0123456789")
+    local _, _, head = ask("/files?path=dated")
+    local date = head:match("Last%-Modified: ([^\r]*)")
+    local function status_of(...)
+      local status, text = ask("/files?path=dated", { headers = { ... } })
+      return { status, text }
+    end
+    local long_ago = "Sun, 06 Nov 1994 08:49:37 GMT"
+    assert.same({ 304, "" }, status_of("If-Modified-Since: " .. date))
+    assert.same({ 200, "0123456789" }, status_of("If-Modified-Since: " .. long_ago))
+    assert.same({ 412, "" }, status_of("If-Unmodified-Since: " .. long_ago))
+    assert.same({ 200, "0123456789" }, status_of("If-Unmodified-Since: " .. date))
+    assert.same({ 206, "01" }, status_of("Range: bytes=0-1", "If-Range: " .. date))
+    assert.same({ 200, "0123456789" }, status_of("Range: bytes=0-1", "If-Range: " .. long_ago))
+    assert.same({ 304, "" }, status_of("Accept-Encoding: gzip", "If-Modified-Since: " .. date))
+  end)
+
+  it("say of a circle of links that there is one", function()
+    assert.equal(200, (ask("/process.Process/Start", { method = "POST",
+      body = envelope.encode(json.encode({ process = { cmd = "ln", args = { "-s", "circle",
+        "circle" } } })), kind = "application/connect+json" })))
+    local status, told = call("ListDir", { path = "circle" })
+    assert.same({ 400, "failed_precondition" }, { status, told.code })
+  end)
+
   it("keep what is noted of them in fields of the request, until they are written again", function()
     local fields = { "X-Metadata-Author: somebody", "X-Metadata-a.b: c d" }
     local noted = { author = "somebody", ["a.b"] = "c d" }

@@ -219,6 +219,9 @@ assert last["event"]["end"]["exitCode"] == -1, last
     assert.same({ 200, "invalid_argument" }, { status, list[1].error.code })
     list = stream("process.Process/Start", { process = { cmd = "/nope" } })
     assert.equal("invalid_argument", list[1].error.code)
+    list = stream("process.Process/Start", { process = { cmd = "true" } },
+      { headers = { "Connect-Timeout-Ms: 1e3" } })
+    assert.equal("invalid_argument", list[1].error.code)
     list = stream("process.Process/Connect", { process = { pid = 9999 } })
     assert.equal("not_found", list[1].error.code)
     for _, bytes in ipairs({ "", "\0\0\0\0\9{}", "\1\0\0\0\2{}", "\0\255\255\255\255" }) do

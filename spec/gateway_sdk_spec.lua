@@ -11,7 +11,8 @@ function()
       .. "e2b e2b-code-interpreter"):format(folder, folder), { time = 300 }).status == 0
     has_javascript = shell.run("npm install --silent e2b @e2b/code-interpreter",
       { folder = folder, time = 300 }).status == 0
-    server = gateway.start()
+    shell.run("mkdir v; chmod 711 .; [ $(id -u) != 0 ] || chown 12345:12345 v", { folder = folder })
+    server = gateway.start(("--api-key %s --volumes %s/v"):format(gateway.key, folder))
     named = gateway.start_with_domain("sandbox.localhost")
     assert(shell.run(("cp -r spec/support/loopback %s/"):format(folder), { folder = "." }).status
       == 0)
@@ -25,8 +26,9 @@ function()
   local function run(program, path, to)
     local name = path:match("[^/]+$")
     assert(shell.run(("cp %s %s/"):format(path, folder), { folder = "." }).status == 0)
-    return shell.run(("cd %s && export LOOPBACK=%s/loopback && %s %s %s"):format(folder, folder,
-      (to or server):environment(), program, name), { time = 200 })
+    return shell.run(("cd %s && export LOOPBACK=%s/loopback E2B_VOLUME_API_URL=%s && %s %s %s")
+      :format(folder, folder, server.url, (to or server):environment(), program, name),
+      { time = 200 })
   end
 
   local function check(program, path, least, to)
@@ -50,6 +52,14 @@ function()
       return pending("the registry of npm does not answer")
     end
     check("node", "spec/support/e2b_sdk.mjs", 14)
+  end)
+
+  it("build templates, and use volumes and secrets", function()
+    if not has_python or not has_javascript then
+      return pending("the registries do not answer")
+    end
+    check("node", "spec/support/e2b_account.mjs", 7)
+    check("python/bin/python", "spec/support/e2b_account.py", 5)
   end)
 
   it("do the same with E2B_DOMAIN alone, where each port of a sandbox has a name", function()

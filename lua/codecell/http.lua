@@ -193,7 +193,7 @@ local function wait_for_head(exchange, target, outcome, timeout)
       if outcome.problem then
         error(outcome.problem, 0)
       end
-      return nil, outcome.err
+      return nil, outcome.err or errors.new("cancelled", "the request was given up")
     end
     local status, text = exchange:_head()
     if status then
@@ -232,6 +232,9 @@ local function ask(client, target, given)
   local exchange, err = begin(client, target)
   if not exchange then
     return nil, err
+  end
+  if given.begun then
+    given.begun(exchange)
   end
   local idle = given.idle or IDLE
   local outcome = { idle = idle }

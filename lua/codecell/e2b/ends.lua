@@ -10,6 +10,8 @@ local reactor = require "codecell.reactor"
 local ends = {}
 
 local WAITING_MOST = 64 -- requests that are on their way at a time
+local QUEUE_MOST = 4096 -- of those that wait for their turn; what is more ends by its own time
+local TIME = 30 -- seconds that one has where others wait for its place
 local LAST = 1 -- second that they have when the state ends
 
 local started, count = {}, 0 -- those on their way
@@ -59,10 +61,21 @@ function ends.hurry()
   queue = {}
 end
 
+-- One that nobody answers does not keep the others waiting for ever.
+local function make_place()
+  local now = reactor.now()
+  for one, guard in pairs(started) do
+    if now - guard.since >= TIME then
+      forget(one)
+      return
+    end
+  end
+end
+
 -- Held as long as the request is on its way, and made after it: when the state ends this is
 -- finalized before it.
 local function new_guard()
-  local guard = {}
+  local guard = { since = reactor.now() }
   guard.proxy = with_finalizer(function()
     if not guard.is_over then
       ends.hurry()
@@ -73,7 +86,10 @@ end
 
 function send(request)
   if count >= WAITING_MOST then
-    queue[#queue + 1] = request
+    if #queue < QUEUE_MOST then
+      queue[#queue + 1] = request
+    end
+    make_place()
     return
   end
   local one = http.start({ url = request.url, method = request.method, headers = request.headers,

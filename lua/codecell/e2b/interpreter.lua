@@ -11,6 +11,7 @@ local secrets = require "codecell.secrets"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"
 local turns = require "codecell.context.turns"
+local urls = require "codecell.http.url"
 local wait = require "codecell.wait"
 
 local interpreter = {}
@@ -387,7 +388,7 @@ local function act(sandbox, runner, what, method, rest)
   local id, err = remote_of(sandbox, runner)
   local answer
   if id then
-    answer, err = call(sandbox, what, method, "/contexts/" .. transport.encode(id) .. rest)
+    answer, err = call(sandbox, what, method, "/contexts/" .. urls.encode(id) .. rest)
   end
   if answer == nil then
     return nil, err

@@ -167,7 +167,7 @@ function Plane:request(what, port, given)
     headers = self:headers(port, given.headers), body = given.body, length = given.length,
     timeout = given.timeout or self.settings.request_timeout, idle = given.idle or SILENCE,
     retries = self.settings.max_retries, is_safe = given.is_safe,
-    hidden = self:hidden(), on_request = self.settings.on_request,
+    scope = self, hidden = self:hidden(), on_request = self.settings.on_request,
   }
 end
 
@@ -186,17 +186,28 @@ function Plane:open(what, port, given)
   if not response then
     return nil, err.kind == "sandbox_gone" and err or self:explain(err, what, port)
   end
-  self.open_ones[response] = true
   return response
+end
+
+--- An exchange with the sandbox has begun, which ends with it.
+---@param exchange userdata
+function Plane:hold(exchange)
+  self.open_ones[exchange] = true
 end
 
 --- End all that is open: who waits for it is cancelled.
 function Plane:let_go()
   self.is_let_go = true
-  for response in pairs(self.open_ones) do
-    response:close()
-  end
+  local open = self.open_ones
   self.open_ones = setmetatable({}, { __mode = "k" })
+  for exchange in pairs(open) do
+    if not exchange:_closed() then
+      local token = exchange:_token()
+      exchange:close()
+      reactor.wake(token)
+    end
+  end
+  reactor.wake(self)
 end
 
 --- Ask for JSON.

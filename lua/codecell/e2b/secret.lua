@@ -3,6 +3,7 @@ local control = require "codecell.e2b.control"
 local failure = require "codecell.e2b.failure"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"
+local urls = require "codecell.http.url"
 
 local secret = {}
 
@@ -26,7 +27,7 @@ local function read(what, given)
 end
 
 local function ask(settings, what, method, selector, body)
-  local path = "/secrets" .. (selector and "/" .. transport.encode(selector) or "")
+  local path = "/secrets" .. (selector and "/" .. urls.encode(selector) or "")
   local request = control.request(settings, what, method, path, body)
   request.hidden[#request.hidden + 1] = body and body.value -- in no message, and in no event
   local answer, err = transport.json(request)

@@ -7,6 +7,7 @@ local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"
+local urls = require "codecell.http.url"
 local wait = require "codecell.wait"
 
 local template = {}
@@ -19,7 +20,7 @@ local HOUR = 3600
 local CPUS, MEMORY = 2, 1024 * MIB
 
 local function path_of(id, rest)
-  return "/templates/" .. transport.encode(id) .. (rest or "")
+  return "/templates/" .. urls.encode(id) .. (rest or "")
 end
 
 local function call(settings, what, method, path, body)
@@ -248,7 +249,7 @@ end
 ---@return codecell.Error? err
 function template.status(settings, id, build, offset)
   local answer, err = call(settings, "build_template", "GET", path_of(id, "/builds/"
-    .. transport.encode(build) .. "/status") .. transport.query({ n = 4, "logsOffset", offset,
+    .. urls.encode(build) .. "/status") .. transport.query({ n = 4, "logsOffset", offset,
     "limit", PAGE }))
   if answer and not shape.table(answer) then
     return nil, failure.protocol("build_template", "no status")
@@ -304,7 +305,7 @@ function template.build(settings, name, given)
   ok, err = send_all(settings, id, steps)
   if ok then
     ok, err = call(settings, "build_template", "POST", "/v2" .. path_of(id, "/builds/"
-      .. transport.encode(build)), { fromTemplate = given.from, fromImage = given.image,
+      .. urls.encode(build)), { fromTemplate = given.from, fromImage = given.image,
       force = given.force == true, steps = steps, startCmd = given.start, readyCmd = given.ready })
   end
   if ok then

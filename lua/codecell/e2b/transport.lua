@@ -26,10 +26,9 @@ local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which
 ---@field idle number? seconds that the answer may be silent
 ---@field retries integer
 ---@field is_safe boolean? it may be repeated although it may have run
+---@field scope codecell.E2bPlane? what gives it up, with all that is open there
 ---@field hidden table? what no message may show, as of `failure.hide`
 ---@field on_request (fun(event: codecell.E2bRequestEvent))?
-
-transport.encode = urls.encode
 
 --- A query of name and value in turn; those that are nil are left out.
 ---@param list table {name, value, name, value, n = count}
@@ -38,8 +37,8 @@ function transport.query(list)
   local pieces = {}
   for i = 1, list.n, 2 do
     if list[i + 1] ~= nil then
-      pieces[#pieces + 1] = transport.encode(list[i]) .. "="
-        .. transport.encode(tostring(list[i + 1]))
+      pieces[#pieces + 1] = urls.encode(list[i]) .. "="
+        .. urls.encode(tostring(list[i + 1]))
     end
   end
   return #pieces > 0 and "?" .. table.concat(pieces, "&") or ""
@@ -57,15 +56,15 @@ local function may_repeat(request, status, code, err)
 end
 
 -- Wait until it may be tried again; false: there is no time for that.
-local function rest(tries, deadline, retry_after)
+local function rest(tries, deadline, retry_after, scope)
   local pause = PAUSE * 2 ^ (tries - 1) * (0.5 + core.random() % 1000 / 1000)
   local till = reactor.now() + math.max(retry_after or 0, math.min(pause, PAUSE_MOST))
   if till >= deadline then
     return false
   end
-  local token = {}
   while reactor.now() < till do
-    if not wait.key(token, till) and reactor.now() < till then
+    local goes_on = wait.key(scope or {}, till) or reactor.now() >= till
+    if not goes_on or scope and scope.is_let_go then
       return false -- cancelled
     end
   end
@@ -118,6 +117,7 @@ local function try(request, left)
   local response, err = http.request({
     url = request.url, method = request.method, headers = request.headers, body = request.body,
     length = request.length, timeout = left, idle = request.idle,
+    begun = request.scope and function(exchange) request.scope:hold(exchange) end,
   })
   if request.on_request then
     tell(request, began, response, err)
@@ -151,8 +151,10 @@ function transport.open(request)
     if response then
       return response
     elseif not again or once or tries > request.retries
-      or not rest(tries, deadline, err.retry_after) then
-      return nil, err
+      or not rest(tries, deadline, err.retry_after, request.scope) then
+      local is_closed = again and request.scope and request.scope.is_let_go
+      return nil, is_closed and errors.new("cancelled", request.what .. ": the sandbox was closed")
+        or err
     end
   end
 end

@@ -6,6 +6,7 @@ local json = require "codecell.json"
 local options = require "codecell.options"
 local shape = require "codecell.e2b.shape"
 local transport = require "codecell.e2b.transport"
+local urls = require "codecell.http.url"
 
 local volume = {}
 
@@ -62,7 +63,7 @@ end
 
 local function call(settings, what, method, id, body)
   return json_of(control.request(settings, what, method,
-    "/volumes" .. (id and "/" .. transport.encode(id) or ""), body))
+    "/volumes" .. (id and "/" .. urls.encode(id) or ""), body))
 end
 
 ---@return codecell.E2bVolume? made

@@ -138,8 +138,6 @@ local function decoded(text)
   return urls.decode((text:gsub("+", " ")))
 end
 
-answer.decoded = urls.decode
-
 --- The names and values of a form; of a name that comes twice the first.
 ---@param text string?
 ---@return table<string, string>

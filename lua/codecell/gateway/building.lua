@@ -216,7 +216,8 @@ local function perform(gateway, one, body, list)
   end
   local done
   done, err = build.perform(naming.stored(one.name, one.tags[1]), list, base, {
-    network = gateway.network or "open", packages = gateway.network ~= "none",
+    limits = gateway.limits, network = gateway.network or "open",
+    packages = gateway.network ~= "none",
     on_output = printer(one, at),
     on_step = function(i, count, text)
       at.step = list[i].number
@@ -272,7 +273,7 @@ function building.begin(gateway, request, one)
     return answer.failure(request, 429, ("%d templates are being built; try again later"):format(
       AT_ONCE))
   end
-  local list, err = steps.read(body)
+  local list, err = steps.read(body, request.owner)
   if not list then
     return answer.error(request, err)
   end

@@ -2,6 +2,7 @@
 local answer = require "codecell.gateway.answer"
 local packing = require "codecell.gateway.packing"
 local paths = require "codecell.gateway.paths"
+local shape = require "codecell.e2b.shape"
 
 local content = {}
 
@@ -46,6 +47,31 @@ local function fields_of(path)
     kind ~= KINDS.pdf and { "Content-Security-Policy", LOCKED } or nil }
 end
 
+local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
+local MONTHS = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+  "Dec" }
+
+local function date_of(seconds)
+  local at = os.date("!*t", math.floor(seconds))
+  return ("%s, %02d %s %04d %02d:%02d:%02d GMT"):format(DAYS[at.wday], at.day, MONTHS[at.month],
+    at.year, at.hour, at.min, at.sec)
+end
+
+-- The status where the client wants the file only if it has changed, or has not; and whether it
+-- still wants a part of it.
+local function condition_of(headers, modified)
+  modified = math.floor(modified)
+  local since = shape.http_date(headers["if-modified-since"])
+  local before = shape.http_date(headers["if-unmodified-since"])
+  local same = headers["if-range"]
+  if before and modified > before then
+    return 412
+  elseif since and modified <= since then
+    return 304
+  end
+  return nil, same == nil or shape.http_date(same) == modified
+end
+
 local function send(request, source, length)
   while length > 0 do
     local piece = source:read(math.min(length, CHUNK))
@@ -69,6 +95,9 @@ local function wanted_codings(header)
   return wanted
 end
 
+-- What is asked with these is asked of the file as it is.
+local CONDITIONS = { range = true, ["if-modified-since"] = true, ["if-unmodified-since"] = true }
+
 -- "gzip", "identity", or nil: neither is taken. It is packed for who names nothing else: most
 -- clients name gzip without being asked, and are on this machine or close to it.
 local function coding_of(request)
@@ -81,7 +110,10 @@ local function coding_of(request)
   if (wanted.identity or wanted["*"] or 1) <= 0 then
     return packed > 0 and "gzip" or nil
   end
-  return packed > 0 and others == 0 and not request.headers.range and "gzip" or "identity"
+  for name in pairs(CONDITIONS) do
+    others = others + (request.headers[name] and 1 or 0)
+  end
+  return packed > 0 and others == 0 and "gzip" or "identity"
 end
 
 -- False: it cannot be packed there.
@@ -111,8 +143,16 @@ local function send_packed(one, request, path)
 end
 
 local function reply(request, path, entry, open)
-  local first, length = part_of(request.headers.range, entry.size)
   local fields = fields_of(path)
+  fields[#fields + 1] = { "Last-Modified", date_of(entry.modified_time) }
+  local unwanted, takes_part = condition_of(request.headers, entry.modified_time)
+  if unwanted then
+    return answer.empty(request, unwanted, fields)
+  end
+  local first, length
+  if takes_part then
+    first, length = part_of(request.headers.range, entry.size)
+  end
   if first == false then
     return answer.empty(request, 416, { { "Content-Range", ("bytes */%d"):format(entry.size) } })
   elseif first then

@@ -12,6 +12,7 @@ local shape = require "codecell.e2b.shape"
 local start = require "codecell.template.start"
 local telling = require "codecell.gateway.telling"
 local templates = require "codecell.gateway.templates"
+local urls = require "codecell.http.url"
 local vault = require "codecell.gateway.vault"
 local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
@@ -342,7 +343,7 @@ local function answer_one(gateway, request, id, rest)
   if not called then
     return answer.failure(request, 404, "no such path")
   end
-  id = answer.decoded(id):match("^[^-]*")
+  id = urls.decode(id):match("^[^-]*")
   local found = gateway:find_own(request, id)
   if not found then
     return unknown(request, id)

@@ -9,6 +9,7 @@ local json = require "codecell.json"
 local paths = require "codecell.gateway.paths"
 local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
+local urls = require "codecell.http.url"
 local wishes = require "codecell.gateway.wishes"
 
 local interpreter = {}
@@ -215,7 +216,7 @@ function interpreter.answer(one, request)
   end
   local id, rest = path:match("^/contexts/([^/]+)(.*)$")
   if id then
-    return answer_context(one, request, answer.decoded(id), rest)
+    return answer_context(one, request, urls.decode(id), rest)
   end
   answer.text(request, 404, "Not Found")
 end

@@ -4,6 +4,7 @@ local base64 = require "codecell.base64"
 local codecell = require "codecell"
 local json = require "codecell.json"
 local shape = require "codecell.e2b.shape"
+local urls = require "codecell.http.url"
 
 local listing = {}
 
@@ -15,7 +16,7 @@ local PAGE_MOST = 100
 local function metadata_of(text)
   local wanted = {}
   for name, value in pairs(answer.form(text)) do
-    wanted[answer.decoded(name)] = answer.decoded(value)
+    wanted[urls.decode(name)] = urls.decode(value)
   end
   return wanted
 end

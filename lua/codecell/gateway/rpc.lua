@@ -1,6 +1,7 @@
 --- Remote calls to envd: the Connect protocol with JSON, one answer or a stream of them.
 local answer = require "codecell.gateway.answer"
 local base64 = require "codecell.base64"
+local core = require "codecell.core"
 local envelope = require "codecell.e2b.envelope"
 local errors = require "codecell.errors"
 local holding = require "codecell.gateway.holding"
@@ -27,7 +28,8 @@ local CODES = {
 }
 
 local STATUS = {
-  already_exists = 409, canceled = 499, deadline_exceeded = 504, invalid_argument = 400,
+  already_exists = 409, canceled = 499, deadline_exceeded = 504, failed_precondition = 400,
+  invalid_argument = 400,
   not_found = 404, permission_denied = 403, resource_exhausted = 429, unauthenticated = 401,
   unavailable = 503, unimplemented = 501,
 }
@@ -47,6 +49,9 @@ local STATUS = {
 ---@field left fun()? the client listens no more
 
 local function code_of(err)
+  if err.errno == core.errno.ELOOP then
+    return "failed_precondition"
+  end
   return CODES[err.kind] or "internal"
 end
 
@@ -112,10 +117,8 @@ local function follow(request, stream, given)
   local function start()
     return request:start(200, answer.headers(STREAM)) == true
   end
-  local milliseconds = (request.headers["connect-timeout-ms"] or ""):match("^%d+$")
   local every = tonumber((request.headers["keepalive-ping-interval"] or ""):match("^%d+$") or PING)
-  local deadline = milliseconds and #milliseconds <= 10
-    and given.began + tonumber(milliseconds) / 1000 or nil
+  local deadline = given.milliseconds and given.began + given.milliseconds / 1000
   request:end_with_client()
   local outcome = stream.feed:send(request, { start = start, alive = stream.alive,
     every = math.max(every, 1), deadline = deadline })
@@ -143,18 +146,30 @@ local function follow(request, stream, given)
   end
 end
 
+-- The time that a client gives, in milliseconds; nil: all.
+local function time_of(request)
+  local text = request.headers["connect-timeout-ms"]
+  if text and not (text:find("^%d+$") and #text <= 10) then
+    return nil, errors.new("invalid_argument", "Connect-Timeout-Ms: at most 10 digits expected")
+  end
+  return text and tonumber(text)
+end
+
 local function answer_stream(one, request, method)
   local began = reactor.now()
   local body, err = read_message(request)
-  local stream
+  local milliseconds, stream
   err = err or check_user(one, request)
+  if not err then
+    milliseconds, err = time_of(request)
+  end
   if body and not err then
     stream, err = method.stream(one, body)
   end
   if not stream then
     return refuse(request, err, true)
   end
-  return follow(request, stream, { began = began, one = one })
+  return follow(request, stream, { began = began, one = one, milliseconds = milliseconds })
 end
 
 local function answer_taken(one, request, method)

@@ -58,7 +58,7 @@ function readers.USER(_, args, number)
   return { kind = "user", user = args[1] }
 end
 
-function readers.COPY(step, args, number)
+function readers.COPY(step, args, number, owner)
   local from, to, mode = args[1], args[2], args[4] or ""
   if not from or not to or from:sub(1, 1) == "/"
     or ("/" .. from .. "/"):find("/../", 1, true) then
@@ -66,7 +66,7 @@ function readers.COPY(step, args, number)
   elseif mode ~= "" and not mode:find("^[0-7][0-7]?[0-7]?[0-7]?$") then
     return wrong(number, "COPY: the mode is no octal number")
   end
-  local path = uploads.find(step.filesHash)
+  local path = uploads.find(step.filesHash, owner)
   if not path then
     return wrong(number, "the files of this COPY were not sent")
   end
@@ -92,14 +92,14 @@ local function refusal(step, user)
     user) }
 end
 
-local function read_one(step, number)
+local function read_one(step, number, owner)
   step = shape.table(step) or {}
   local args = arguments(step)
   local reader = readers[step.type]
   if not args or not reader then
     return wrong(number, "RUN, COPY, ENV, WORKDIR or USER with a list of texts expected")
   end
-  local read, err = reader(step, args, number)
+  local read, err = reader(step, args, number, owner)
   if read then
     read.number = tostring(number)
   end
@@ -108,17 +108,18 @@ end
 
 --- Read the body of a request to build.
 ---@param body table
+---@param owner string? who has sent the archives
 ---@return table[]? list of steps for `build.perform`, with `number` and `notes`; `refusal`: why it
 ---cannot be done; `start` and `ready`, commands
 ---@return codecell.Error? err kind "invalid_argument"
-function steps.read(body)
+function steps.read(body, owner)
   local given = shape.table(body.steps) or {}
   if #given > MOST then
     return nil, errors.new("invalid_argument", ("steps: at most %d"):format(MOST))
   end
   local list, current = {}, USER
   for number, step in ipairs(given) do
-    local one, err = read_one(step, number)
+    local one, err = read_one(step, number, owner)
     if not one then
       return nil, err
     end

@@ -10,6 +10,7 @@ local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local store = require "codecell.template.store"
 local uploads = require "codecell.gateway.uploads"
+local urls = require "codecell.http.url"
 
 local templates = {}
 
@@ -336,7 +337,7 @@ local plain = {
 }
 
 local function answer_one(gateway, request, id, rest)
-  local found, err = find(gateway, answer.decoded(id), request)
+  local found, err = find(gateway, urls.decode(id), request)
   if not found then
     return answer.error(request, err)
   end
@@ -368,7 +369,7 @@ function templates.answer(gateway, request)
   if called then
     return called(gateway, request)
   elseif alias then
-    return tell_alias(gateway, request, answer.decoded(alias))
+    return tell_alias(gateway, request, urls.decode(alias))
   end
   local id, rest = path:gsub("^/v%d", ""):match("^/templates/([^/]+)(.*)$")
   if not id then

@@ -44,17 +44,25 @@ local function make_room(folder)
   end
 end
 
+-- Nobody can put an archive where another will take it for its own.
+local function name_of(hash, owner)
+  return core.digest("sha256"):update((owner or "") .. "\0" .. hash:lower()):finish()
+end
+
 --- Where an archive lies that was sent.
 ---@param hash any
+---@param owner string? who has sent it
 ---@return string? path nil: there is none
-function uploads.find(hash)
-  local folder = type(hash) == "string" and #hash == 64 and hash:find("^%x+$") and folder_of()
-  local file = folder and core.host_file(folder .. "/" .. hash)
+function uploads.find(hash, owner)
+  local is_hash = type(hash) == "string" and #hash == 64 and hash:find("^%x+$")
+  local folder = is_hash and folder_of()
+  local path = folder and folder .. "/" .. name_of(hash, owner)
+  local file = path and core.host_file(path)
   if not file then
     return nil
   end
   file:close()
-  return folder .. "/" .. hash
+  return path
 end
 
 -- As the client has reached us, for that is how it will again.
@@ -72,13 +80,14 @@ end
 function uploads.ask(gateway, request, hash)
   if #hash ~= 64 or not hash:find("^%x+$") then
     return answer.failure(request, 400, "the hash of the files: 64 hexadecimal digits expected")
-  elseif uploads.find(hash) then
+  elseif uploads.find(hash, request.owner) then
     return answer.json(request, 201, { present = true })
   elseif gateway.places_count >= PLACES_MOST then
     gateway.places, gateway.places_count = {}, 0
   end
   local place = answer.secret()
-  gateway.places[place], gateway.places_count = hash, gateway.places_count + 1
+  gateway.places[place] = name_of(hash, request.owner)
+  gateway.places_count = gateway.places_count + 1
   answer.json(request, 201, { present = false, url = url_of(gateway, request, place) })
 end
 
@@ -103,9 +112,9 @@ local function take(request, file)
   end
 end
 
-local function keep(request, folder, hash)
+local function keep(request, folder, final)
   local directory, err = core.host_directory(folder, false)
-  local name = hash .. "." .. core.random_id(10)
+  local name = final .. "." .. core.random_id(10)
   local file
   if directory then
     file, err = directory:make_file(name, 384) -- 0600
@@ -118,7 +127,7 @@ local function keep(request, folder, hash)
   file:close()
   if size then
     make_room(folder)
-    status = not os.rename(folder .. "/" .. name, folder .. "/" .. hash) and 500 or 200
+    status = not os.rename(folder .. "/" .. name, folder .. "/" .. final) and 500 or 200
   end
   if status ~= 200 then
     os.remove(folder .. "/" .. name)
@@ -136,14 +145,14 @@ function uploads.answer(gateway, request)
     return nil
   end
   local place = request.path:sub(#PREFIX + 1)
-  local hash = request.method == "PUT" and gateway.places[place]
+  local final = request.method == "PUT" and gateway.places[place]
   local folder, err = folder_of()
-  if not hash or not folder then
-    answer.failure(request, hash and 500 or 404, hash and err.message or "no such path")
+  if not final or not folder then
+    answer.failure(request, final and 500 or 404, final and err.message or "no such path")
     return true
   end
   gateway.places[place], gateway.places_count = nil, gateway.places_count - 1
-  local ok, status, problem = keep(request, folder, hash)
+  local ok, status, problem = keep(request, folder, final)
   if ok then
     answer.empty(request, 200)
   elseif not request:is_left() then

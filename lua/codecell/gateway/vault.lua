@@ -7,6 +7,7 @@ local json = require "codecell.json"
 local listing = require "codecell.gateway.listing"
 local reach = require "codecell.gateway.reach"
 local shape = require "codecell.e2b.shape"
+local urls = require "codecell.http.url"
 
 local vault = {}
 
@@ -119,11 +120,15 @@ end
 
 -- What runs with a secret has its new value, or reaches nobody with it, from now on.
 local function refresh(gateway)
+  local changed = {} -- by then: others come and go while one is told
   for _, one in pairs(gateway:living()) do
-    local given = one.given
-    local network, uses = vault.fill(gateway, given.network, one.owner, true)
-    if uses and gateway.network ~= "none" then
-      reach.set(one.sandbox, reach.read(given.internet, network) or "none")
+    local network, uses = vault.fill(gateway, one.given.network, one.owner, true)
+    changed[one] = uses and gateway.network ~= "none"
+      and (reach.read(one.given.internet, network) or "none") or nil
+  end
+  for one, network in pairs(changed) do
+    if one:lives() then
+      reach.set(one.sandbox, network)
     end
   end
 end
@@ -239,7 +244,7 @@ end
 function vault.answer(gateway, request)
   local selector = request.path:match("^/secrets/([^/]+)$")
   if selector then
-    selector = answer.decoded(selector)
+    selector = urls.decode(selector)
     local one = find(gateway, selector, request.owner)
     local called = verbs[request.method]
     if not one or not called then

@@ -299,7 +299,7 @@ end
 
 -- ---- all of it ----
 
-local function serve(one, request, rest)
+local function serve(gateway, one, request, rest)
   local called = verbs[request.method .. " " .. rest]
   local query = answer.form(request.query)
   local path = path_of(query)
@@ -307,7 +307,7 @@ local function serve(one, request, rest)
     return refuse(request, called and 400 or 404, called and "invalid_path" or "not_found",
       called and "the path is too long" or "no such path")
   end
-  local keeper, err = volumes.keeper(one)
+  local keeper, err = volumes.keeper(gateway, one)
   if not keeper then
     return fail(request, path, nil, err)
   end
@@ -335,7 +335,7 @@ function content.answer(gateway, request)
       or "unauthenticated", token and not one and "the volume is not there"
       or "the token of the volume is needed")
   else
-    serve(one, request, rest)
+    serve(gateway, one, request, rest)
   end
   return true
 end

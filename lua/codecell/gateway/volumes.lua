@@ -8,6 +8,7 @@ local json = require "codecell.json"
 local mounts = require "codecell.project.mounts"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
+local urls = require "codecell.http.url"
 
 local volumes = {}
 
@@ -16,6 +17,7 @@ local ABOUT_MOST = 4096
 local MOST = 1000
 local NAME_MOST = 128
 local DAY = 86400
+local KEEPERS_MOST = 64
 local IDLE = 60 -- seconds that the keeper of one lives on
 local MIB = 1048576
 local KEEPER = { disk = 64 * MIB, output = 64 * MIB }
@@ -159,19 +161,42 @@ function volumes.mounts(gateway, given, owner)
   return list[1] and list
 end
 
+-- The one that was asked longest ago gives way; false: all are busy.
+local function make_room(gateway)
+  local count, oldest = 0, nil
+  for _, one in pairs(gateway.volumes) do
+    count = count + (one.keeper and 1 or 0)
+    local is_idle = one.keeper and (one.busy or 0) == 0
+    oldest = is_idle and (not oldest or one.used < oldest.used) and one or oldest
+  end
+  if count >= KEEPERS_MOST and oldest then
+    oldest.keeper:close()
+    oldest.keeper = nil
+  end
+  return count < KEEPERS_MOST or oldest ~= nil
+end
+
 --- The sandbox in which the gateway reads and writes for clients: whatever code has planted in a
 --- volume leads nowhere but there.
+---@param gateway codecell.Gateway
 ---@param one codecell.GatewayVolume
 ---@return codecell.Sandbox? keeper
 ---@return codecell.Error? err
-function volumes.keeper(one)
+function volumes.keeper(gateway, one)
   one.used = reactor.now()
   if one.keeper and not one.keeper:_closed() and one.keeper:is_running() then
     return one.keeper
+  elseif not make_room(gateway) then
+    return nil, errors.new("rate_limited", ("%d volumes are being used; try again later"):format(
+      KEEPERS_MOST))
   end
   local made, err = codecell.create({ network = "none", timeout = DAY, limits = KEEPER,
     name = "volume " .. one.name,
     mounts = { { host = one.folder, path = volumes.PLACE, mode = "write", sockets = true } } })
+  if made and one.keeper and not one.keeper:_closed() then -- somebody was faster
+    made:close()
+    return one.keeper
+  end
   one.keeper = made
   return made, err
 end
@@ -231,7 +256,7 @@ end
 -- Its files go in its keeper, for that may take long; what is left is an empty folder.
 local function destroy(gateway, request, one)
   gateway.volumes[one.id], gateway.volumes_count = nil, gateway.volumes_count - 1
-  local keeper, err = volumes.keeper(one)
+  local keeper, err = volumes.keeper(gateway, one)
   local ok = keeper
   if keeper then
     ok, err = keeper.commands:run({ "find", volumes.PLACE, "-mindepth", "1", "-delete" },
@@ -252,12 +277,12 @@ end
 ---@param request codecell.IncomingRequest
 function volumes.answer(gateway, request)
   local id = request.path:match("^/volumes/([^/]+)$")
-  local one = id and gateway.volumes[answer.decoded(id)]
+  local one = id and gateway.volumes[urls.decode(id)]
   if not gateway.volumes_folder then
     return answer.failure(request, 501,
       "volumes need a place: start codecell serve with --volumes FOLDER")
   elseif id and (not one or not is_of(one, request.owner)) then
-    return answer.failure(request, 404, ("volume '%s' not found"):format(answer.decoded(id)))
+    return answer.failure(request, 404, ("volume '%s' not found"):format(urls.decode(id)))
   elseif request.method == "GET" and one then
     return answer.json(request, 200, told(gateway, one))
   elseif request.method == "DELETE" and one then

@@ -38,7 +38,8 @@ local function attend(one, found, path, body, called, ended)
     local event
     event, err = found:read()
     if event then
-      if not called(shown(one, path, event, body.includeEntry == true)) then
+      local with_entry = body.includeEntry == true or body.include_entry == true
+      if not called(shown(one, path, event, with_entry)) then
         break
       end
     elseif not err or err.kind ~= "limit_exceeded" then -- then some are lost, and others come

@@ -10,7 +10,8 @@ local paths = require "codecell.gateway.paths"
 
 local writing = {}
 
-local PIECE = 1048576 -- bytes that are written at once
+local PIECE = 262144 -- bytes that are written at once
+local CHUNKS_MOST = 1024 -- small ones weigh more than what they hold
 local INLINE = 65536 -- bytes that go in a message itself
 local BODY_MOST = 1048576 -- bytes of a body that names files
 local SOURCES_MOST = 1000
@@ -53,10 +54,12 @@ end
 local function add(self, chunk)
   self.chunks[#self.chunks + 1] = chunk
   self.size = self.size + #chunk
-  if self.size < PIECE then
-    return true
+  if self.size >= PIECE then
+    return flush(self)
+  elseif #self.chunks >= CHUNKS_MOST then
+    self.chunks = { table.concat(self.chunks) }
   end
-  return flush(self)
+  return true
 end
 
 local function open(one, path, noted)

@@ -6,6 +6,7 @@ local urls = require "codecell.http.url"
 local target = {}
 
 local REQUEST = {
+  begun = { type = "function" },
   url = { type = "name" },
   method = { type = "name" },
   headers = { type = "table" },
@@ -32,6 +33,8 @@ local OURS = { host = true, ["content-length"] = true, expect = true }
 ---@field body (string|fun(): string?, codecell.Error?)? what is sent; a function returns the next
 ---piece, nil at the end, or nil and an error; it may wait
 ---@field length integer? bytes that a function returns in all; default: not known, sent chunked
+---@field begun (fun(exchange: userdata))? is told what can be closed, to give it up from elsewhere;
+---whoever does wakes its token
 ---@field timeout number? seconds until the head of the answer has come, after the server has taken
 ---the last piece of the body; default 60
 ---@field idle number? seconds that its body may be silent; default 60

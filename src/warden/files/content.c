@@ -118,10 +118,15 @@ void content_read(struct content *content, struct cell_unpacker *unpacker,
   content->metadata = cell_unpack_bytes(unpacker, &content->metadata_count);
 }
 
+static mode_t mode_of(const struct content *content)
+{
+  return content->mode != 0 ? content->mode : 0644;
+}
+
 /* An old file, or else a new one; behind a link that leads nowhere, too. */
 static int open_or_make(struct content *content, const char *path, int *fd)
 {
-  mode_t mode = content->mode != 0 ? content->mode : 0644;
+  mode_t mode = mode_of(content);
   struct stat status;
   int number = ENOENT;
 
@@ -209,8 +214,11 @@ static int reserve(const struct content *content, int fd, uint64_t from)
 /* What may fail before the content is touched. */
 static int prepare(const struct content *content, int fd, uint64_t from)
 {
-  int number = reserve(content, fd, from);
+  int number;
 
+  if (content->made && fchmod(fd, mode_of(content)) < 0)
+    return errno; /* its mode, whatever the umask */
+  number = reserve(content, fd, from);
   if (number == 0 && !(content->flags & CELL_WRITE_APPEND))
     number = attributes_replace(fd, content->metadata, content->metadata_count);
   return number;
@@ -234,7 +242,7 @@ int content_copy(const struct content *content, const char *path, int fd)
     }
     return number;
   }
-  if (content->mode != 0 && fchmod(fd, content->mode) < 0)
+  if (!content->made && content->mode != 0 && fchmod(fd, content->mode) < 0)
     return errno;
   if (content->source < 0) {
     number = write_all(fd, content->bytes, content->count);
