@@ -94,6 +94,7 @@ CORE := $(BUILD)/$(LUA_ABI)/codecell/core.so
 NAMES := $(BUILD)/$(LUA_ABI)/codecell/names.so
 CURL := $(BUILD)/$(LUA_ABI)/codecell/curl.so
 MICROHTTPD := $(BUILD)/$(LUA_ABI)/codecell/microhttpd.so
+ZLIB := $(BUILD)/$(LUA_ABI)/codecell/zlib.so
 WARDEN := $(BUILD)/warden/codecell-warden
 COMMAND := $(BUILD)/$(LUA_VERSION)/bin/codecell
 
@@ -102,7 +103,7 @@ MAKEFLAGS += --no-print-directory
 .SUFFIXES:
 .PHONY: all core warden engine
 
-all: $(CORE) $(NAMES) $(CURL) $(MICROHTTPD) $(COMMAND) $(BUILD)/layers.checked
+all: $(CORE) $(NAMES) $(CURL) $(MICROHTTPD) $(ZLIB) $(COMMAND) $(BUILD)/layers.checked
 core: $(CORE)
 warden: $(WARDEN)
 engine: $(ENGINE_OBJECTS)
@@ -182,6 +183,23 @@ $(BUILD)/$(LUA_ABI)/microhttpd/%.o: src/%.c | tools
 $(MICROHTTPD): $(MICROHTTPD_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MICROHTTPD_LIBS)
+
+# What needs zlib: loaded by the first body that is packed.
+ifdef ZLIB_LIBDIR
+ZLIB_LIBS ?= -L$(ZLIB_LIBDIR) -lz
+endif
+ZLIB_CFLAGS ?= $(shell pkg-config --cflags zlib 2>/dev/null)
+ZLIB_LIBS ?= $(shell pkg-config --libs zlib 2>/dev/null || echo -lz)
+ZLIB_SOURCES := src/zlib/lua_zlib.c
+ZLIB_OBJECTS := $(ZLIB_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/zlib/%.o)
+
+$(BUILD)/$(LUA_ABI)/zlib/%.o: src/%.c | tools
+	@mkdir -p $(@D)
+	$(COMPILE) $(LUA_CFLAGS) $(ZLIB_CFLAGS) -c -o $@ $<
+
+$(ZLIB): $(ZLIB_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -shared $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(ZLIB_LIBS)
 
 # ---- the warden, and what is embedded ----
 
@@ -354,7 +372,7 @@ lint-format:
 	@$(SUITE) step clang-format clang-format --dry-run -Werror $(C_FILES)
 lint-tidy: $(FILTERS)
 	@$(SUITE) step clang-tidy sh -c 'printf "%s\n" $(ENGINE_SOURCES) $(BINDING_SOURCES) $(WARDEN_SOURCES) \
-	  $(NAMES_SOURCES) $(CURL_SOURCES) $(MICROHTTPD_SOURCES) \
+	  $(NAMES_SOURCES) $(CURL_SOURCES) $(MICROHTTPD_SOURCES) $(ZLIB_SOURCES) \
 	  $(ZYGOTE_SOURCES) src/warden/filter_generator.c | \
 	  sort -u | xargs -P $(JOBS) -n 1 sh -c '\''clang-tidy --quiet "$$@" -- $(DIALECT) -Isrc \
 	  -I$(BUILD)/warden $(LUA_CFLAGS) 2>/dev/null'\'' tidy'
@@ -464,6 +482,7 @@ install: all
 	install -D -m 755 $(NAMES) "$(DESTDIR)$(INST_LIBDIR)/codecell/names.so"
 	install -D -m 755 $(CURL) "$(DESTDIR)$(INST_LIBDIR)/codecell/curl.so"
 	install -D -m 755 $(MICROHTTPD) "$(DESTDIR)$(INST_LIBDIR)/codecell/microhttpd.so"
+	install -D -m 755 $(ZLIB) "$(DESTDIR)$(INST_LIBDIR)/codecell/zlib.so"
 	install -d "$(DESTDIR)$(INST_BINDIR)"
 	sh src/command.sh "$$(command -v $(LUA))" $(COMMAND_FOLDERS) > "$(DESTDIR)$(INST_BINDIR)/codecell"
 	chmod 755 "$(DESTDIR)$(INST_BINDIR)/codecell"

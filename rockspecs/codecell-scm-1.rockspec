@@ -27,6 +27,7 @@ external_dependencies = {
   CARES = { header = "ares.h" },
   CURL = { library = "curl" }, -- its headers are where the compiler looks, not where LuaRocks does
   MICROHTTPD = { library = "microhttpd" },
+  ZLIB = { header = "zlib.h" },
 }
 
 -- The warden is compiled, embedded and then linked in: a build in steps, so make.
@@ -41,6 +42,7 @@ build = {
     CARES_LIBDIR = "$(CARES_LIBDIR)",
     CURL_LIBDIR = "$(CURL_LIBDIR)",
     MICROHTTPD_LIBDIR = "$(MICROHTTPD_LIBDIR)",
+    ZLIB_LIBDIR = "$(ZLIB_LIBDIR)",
   },
   install_variables = {
     CFLAGS = "$(CFLAGS)",

@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local e2b = require "spec.support.e2b"
 local gateway = require "spec.support.gateway"
+local json = require "codecell.json"
 local shell = require "spec.support.shell"
 
 local function account_of(options)
@@ -167,6 +168,32 @@ describe("codecell.e2b.account, at a server with a script #C09 #M10", function()
     assert.equal("create_secret: *** is no value (400)", err.message)
     assert.is_truthy(server:asked("POST", "^/secrets$")[1].body:find("v4lue", 1, true))
     assert.is_nil((events[1].body or ""):find("v4lue", 1, true))
+  end)
+
+  it("asks for tokens of an identity, and starts the MCP gateway of a template", function()
+    local function start(event)
+      return { method = "POST", path = "Process/Start", body = e2b.process(event) }
+    end
+    server:script(e2b.rules(start({ ["end"] = { exited = true, status = "exit status 0" } })))
+    local sandbox = codecell.assert(account:create({ mcp = { time = { zone = "UTC" } },
+      iam = { aws = { audience = "sts" } } }))
+    local body = json.decode(server:asked("POST", "^/sandboxes$")[1].body)
+    assert.same({ tokens = { aws = { audience = "sts", tokenType = "JWT-SVID" } } }, body.iam)
+    assert.equal("mcp-gateway", body.templateID)
+    local process = json.decode(server:asked("POST", "Process/Start")[1].body:sub(6)).process
+    assert.same({ "mcp-gateway", { "--config", '{"time":{"zone":"UTC"}}' } },
+      { process.cmd, process.args })
+    assert.equal(process.envs.GATEWAY_ACCESS_TOKEN, codecell.assert(sandbox:get_mcp_token()))
+    assert.matches("^https://50005%-.*/mcp$", sandbox:get_mcp_url())
+    assert.is_true(sandbox:kill())
+    server:script(e2b.rules(start({ ["end"] = { exitCode = 127, exited = true } })))
+    local none, err = account:create({ mcp = {}, template = "base" })
+    assert.same({ nil, "unsupported" }, { none, err.kind })
+    assert.matches("Sandbox creation failed: the MCP gateway did not start", err.message)
+    assert.equal(1, #server:asked("DELETE", "^/sandboxes/"))
+    for _, iam in ipairs({ { aws = {} }, { aws = { audience = "a", type = "other" } }, { "a" } }) do
+      assert.equal("invalid_argument", select(2, account:create({ iam = iam })).kind)
+    end
   end)
 
   it("takes no answer that makes no sense", function()

@@ -69,6 +69,63 @@ describe("files in a sandbox of E2B", function()
     assert.equal("invalid_argument", err.kind)
   end)
 
+  -- Text that the program gzip has packed, which is not our code.
+  local function packed(text)
+    return shell.run("gzip -c", { stdin = text }).stdout
+  end
+
+  it("travel packed where that is asked for, and not in parts", function()
+    local text = ("same "):rep(100000)
+    local wire = packed(text)
+    server:script(e2b.rules(
+      { method = "GET", path = FILES, body = wire, times = 1, pieces = 7,
+        headers = { ["Content-Encoding"] = "gzip" } },
+      { method = "GET", path = FILES, body = "plain", times = 1 },
+      { method = "GET", path = FILES, body = "lai", status = 206, times = 1 },
+      { method = "POST", path = FILES, json = json.list { { path = "/home/user/a",
+        name = "a" } } }))
+    assert.equal(text, sandbox.files:read("a", { gzip = true }))
+    assert.equal("plain", sandbox.files:read("a", { gzip = true }))
+    assert.equal("lai", sandbox.files:read("a", { gzip = true, offset = 1, length = 3 }))
+    local asked = server:asked("GET", FILES)
+    assert.equal("gzip", asked[1].headers["accept-encoding"])
+    assert.is_nil(asked[3].headers["accept-encoding"])
+    codecell.assert(sandbox.files:write("a", text, { gzip = true }))
+    local request = server:asked("POST", FILES)[1]
+    assert.equal("gzip", request.headers["content-encoding"])
+    assert.truthy(#request.body < 2000)
+    assert.equal(text, shell.run("gzip -dc", { stdin = request.body }).stdout)
+  end)
+
+  it("are no files when what is packed is cut, broken or was not asked for", function()
+    local wire = packed(("0123456789"):rep(1000))
+    local function fails(kind, body, given, coding)
+      server:script(e2b.rules({ method = "GET", path = FILES, body = body, pieces = 1000,
+        headers = { ["Content-Encoding"] = coding or "gzip" } }))
+      local content, err = sandbox.files:read("a", given)
+      assert.is_nil(content)
+      assert.equal(kind, err.kind, err.message)
+    end
+    for at = 0, #wire - 1 do
+      fails("unavailable", wire:sub(1, at), { gzip = true })
+    end
+    fails("protocol", "no gzip", { gzip = true })
+    fails("protocol", wire:sub(1, -9) .. "\0\0\0\0" .. wire:sub(-4), { gzip = true })
+    fails("protocol", wire)
+    fails("protocol", wire, { gzip = true }, "br")
+  end)
+
+  it("that grow a thousandfold are read as far as one call may", function()
+    local most = sandbox._reads
+    sandbox._reads = 1000000
+    server:script(e2b.rules({ method = "GET", path = FILES, body = packed(("\0"):rep(30000000)),
+      headers = { ["Content-Encoding"] = "gzip" } }))
+    local content, err = sandbox.files:read("a", { gzip = true })
+    sandbox._reads = most
+    assert.is_nil(content)
+    assert.equal("limit_exceeded", err.kind)
+  end)
+
   it("are written as a form to an old envd, under their whole path", function()
     server:script { { method = "POST", path = "^/sandboxes$", status = 201,
       json = e2b.record { envdVersion = "0.3.0" } } }

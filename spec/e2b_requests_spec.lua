@@ -161,6 +161,10 @@ describe("a request to E2B", function()
     ok, err = account:check()
     assert.is_nil(ok)
     assert.truthy(err.message:find("https://status.e2b.dev", 1, true))
+    local result = shell.run(("env E2B_API_KEY=%s E2B_API_URL=%s %s doctor --backend e2b"):format(
+      e2b.key, server.url, shell.codecell))
+    assert.not_equal(0, result.status)
+    assert.truthy(result.stdout:find("https://status.e2b.dev", 1, true), result.stdout)
   end)
 
   it("tells of its requests whoever looks for a fault, without keys and secrets #K22", function()
@@ -178,6 +182,16 @@ describe("a request to E2B", function()
     assert.equal(201, told[1].status)
     assert.equal("***", json.decode(told[1].body).envVars.TOKEN)
     assert.equal(404, told[2].status)
+    local made = codecell.assert(codecell.create(server:options {
+      network = { allow = { "a.example" }, rules = { ["a.example"] = { headers = {
+        Authorization = "Bearer \"hunter2\"" } } } },
+      egress_proxy = { address = "proxy:1", password = "hunter2\\hunter2" },
+      on_request = function(event) told[#told + 1] = event end }))
+    made:update_network { allow = { "a.example" }, rules = { ["a.example"] = { headers = {
+      Authorization = "Bearer \"hunter2\"" } } } }
+    made:detach()
+    assert.equal("PUT", told[#told].method)
+    assert.same({}, { made._given.network, made._given.egress_proxy, made._given.api_key })
     local text = json.encode(told)
     for _, secret in ipairs { e2b.key, e2b.token, "hunter2" } do
       assert.falsy(text:find(secret, 1, true))

@@ -203,7 +203,8 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
 
   it("refuses what makes no sense", function()
     for _, body in ipairs({ {}, { name = "../x" }, { name = "a/b" }, { name = "a:" },
-      { name = "a", tags = { ":" } }, { name = "a", memoryMB = 1 } }) do
+      { name = "a", tags = { ":" } }, { name = "a", tags = "v1" },
+      { name = "a", memoryMB = 1 } }) do
       assert.equal(400, (server:ask("/v3/templates", { method = "POST", body = body })))
     end
     assert.equal(403, (server:ask("/v3/templates", { method = "POST", body = { name = "base" } })))

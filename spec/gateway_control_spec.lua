@@ -88,6 +88,25 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
     end
   end)
 
+  it("says of a sandbox that is over how it ended, and when #J20", function()
+    local gone = {}
+    made(nil, function(id) gone.killed = id end)
+    local _, one = server:ask("/sandboxes", { method = "POST", body = { templateID = "base" } })
+    ask("POST", "/timeout", { timeout = 0 }, one.sandboxID)
+    gone["its time was over"] = one.sandboxID
+    for how, id in pairs(gone) do
+      local status, body
+      until_true(function()
+        status, body = ask("GET", "", nil, id)
+        return status == 404
+      end)
+      assert.equal(404, body.code)
+      assert.truthy(body.message:find("^Sandbox \"" .. id .. "\" doesn't exist"), body.message)
+      assert.truthy(body.message:find(how .. " at 20", 1, true), body.message)
+    end
+    assert.is_nil(select(2, ask("GET", "", nil, "i0")).message:find(" at ", 1, true))
+  end)
+
   it("refuses a number of copies that is none", function()
     for _, count in ipairs({ 0, 101, 1.5, "x" }) do
       assert.equal(400, (ask("POST", "/fork", { timeout = 9, count = count })))

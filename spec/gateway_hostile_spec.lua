@@ -138,7 +138,7 @@ tests = {
     "wide": (400, post("/sandboxes", '{"a":[%s0]}' % ("0," * 400000), API)),
     "keys": (400, post("/sandboxes", json.dumps({str(i): 1 for i in range(80000)}), API)),
     "long": (413, post("/sandboxes", '{"a":"%s"}' % ("x" * (1 << 21)), API)),
-    "code": (400, post("/execute", '{"a":[%s0]}' % ("0," * 2000000), CODE)),
+    "code": (422, post("/execute", '{"a":[%s0]}' % ("0," * 2000000), CODE)),
     "a number": (400, post("/sandboxes", "1", API)), "half": (400, post("/sandboxes", "{", API)),
     "bytes": (400, post("/sandboxes", b'{"\xff', API)),
     "nothing that is JSON": (422, post("/execute", '{"code":null}', CODE)),

@@ -334,6 +334,7 @@ assert last["event"]["end"]["exitCode"] == -1, last
     status, text = execute({ code = "1", context_id = "x" })
     assert.same({ 404, "Context x not found" }, { status, text })
     assert.equal(422, (execute({})))
+    assert.equal(422, (execute("{")))
     assert.equal(500, (execute({ code = "1", language = "klingon" })))
     status, text = ask("/contexts", { port = 49999 })
     assert.same({ 200, "python" }, { status, text[1].language })

@@ -1,6 +1,7 @@
 -- `codecell serve`, asked by the library's own client of E2B.
 local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
+local shell = require "spec.support.shell"
 
 describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
   local server, sandbox
@@ -75,10 +76,10 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
   end)
 
   it("has terminals", function()
-    local shell = codecell.assert(sandbox.pty:create({ rows = 20, cols = 70 }))
-    codecell.assert(shell:resize(30, 100))
-    codecell.assert(shell:write("stty size; exit\n"))
-    assert.matches("30 100", codecell.assert(shell:wait(10)).stdout)
+    local terminal = codecell.assert(sandbox.pty:create({ rows = 20, cols = 70 }))
+    codecell.assert(terminal:resize(30, 100))
+    codecell.assert(terminal:write("stty size; exit\n"))
+    assert.matches("30 100", codecell.assert(terminal:wait(10)).stdout)
   end)
 
   it("has files, whatever is in them", function()
@@ -139,6 +140,27 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
       network = "none" })))
     assert.equal("text", other.files:read("kept"))
     other:close()
+  end)
+
+  it("leads to the ports of a sandbox by their names #F23", function()
+    local web = codecell.assert(sandbox.commands:run({ "python3", "-m", "http.server", "8123",
+      "--directory", "/tmp", "--bind", "127.0.0.1" }, { background = true }))
+    assert.is_true(codecell.assert(sandbox:wait_port(8123, 30)))
+    local name = codecell.assert(sandbox:get_host(8123))
+    assert.truthy(name:find("^8123%-" .. sandbox.id .. "%.localhost:%d+$"), name)
+    codecell.assert(sandbox.files:write("/tmp/page", "inside"))
+    local asked = shell.run(("curl -sS -m 20 -w ' %%{http_code}' http://%s/page"):format(name))
+    assert.equal("inside 200", asked.stdout, asked.stderr)
+    web:close()
+  end)
+
+  it("takes files packed, and gives them packed", function()
+    local text = ("all the same "):rep(100000)
+    assert.equal(#text, codecell.assert(sandbox.files:write("packed", text, { gzip = true })).size)
+    assert.equal(text, sandbox.files:read("packed"))
+    assert.equal(text, sandbox.files:read("packed", { gzip = true }))
+    codecell.assert(sandbox.files:write("empty", "", { gzip = true }))
+    assert.equal("", sandbox.files:read("empty", { gzip = true }))
   end)
 
   it("gives URLs that need no token, for files #F22", function()

@@ -42,7 +42,7 @@ asyncio.run(main())
     assert.not_equal(host, sandbox():get_host(8001))
   end)
 
-  it("serves web pages of a server inside", function()
+  it("serves web pages of a server inside #F23", function()
     local server = serve(8000, [[
 import http.server, os
 os.makedirs("/tmp/site")

@@ -3,6 +3,7 @@ local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local inside = require "spec.support.inside"
 local shell = require "spec.support.shell"
+local wait_until = require "spec.support.wait_until"
 local world = require "spec.support.world"
 
 describe("a hostile user of a network #user", function()
@@ -173,6 +174,7 @@ get("http://good.example:%d/after")]], earth.web))
 
   it("leaves no connection behind, however it ends it #S109", function()
     run([[get("http://good.example:%d/x")]], earth.web)
+    wait_until(function() return sandbox:get_metrics().network.open == 0 end)
     local before = attack.descriptors()
     run([[
 def one(port, end):

@@ -84,6 +84,7 @@ end
 -- ---- content ----
 
 local READ = {
+  gzip = { type = "boolean" },
   length = { type = "integer" },
   offset = { type = "integer" },
   user = { type = "name" },
@@ -128,7 +129,8 @@ end
 
 --- The bytes of a file.
 ---@param path string relative ones start at /home/user; "~" is understood
----@param given table? `offset` (0), `length` (to the end), `user`
+---@param given table? `offset` (0), `length` (to the end), `user`, `gzip` (packed on its way, where
+---it has one: default false)
 ---@return string? bytes
 ---@return codecell.Error? err kinds "not_found", "permission_denied", "invalid_argument" (a
 ---directory)
@@ -149,6 +151,7 @@ function Files:read(path, given)
 end
 
 local WRITE = {
+  gzip = { type = "boolean" },
   metadata = { type = "metadata" },
   mode = { type = "integer", least = 0, most = 4095 },
   user = { type = "name" },
@@ -181,7 +184,8 @@ end
 ---@param path string
 ---@param data string bytes
 ---@param given table? `mode` (of a new file 0644), `metadata` (kept with the file until it is
----written again: names and values of printable ASCII, 4096 bytes in all), `user`
+---written again: names and values of printable ASCII, 4096 bytes in all), `user`, `gzip` (packed on
+---its way, where it has one: default false)
 ---@return codecell.EntryInfo? entry
 ---@return codecell.Error? err kinds "no_space", "permission_denied", "invalid_argument" (a
 ---directory), "unsupported" (metadata on a kernel older than 6.6)

@@ -105,6 +105,10 @@ error("codecell.meta is for language servers; it is never required")
 ---@field secure boolean? only who has its token may speak to it; default true
 ---@field auto_resume boolean? with on_timeout = "pause": whoever asks it for something wakes it
 ---@field keep_memory boolean? with on_timeout = "pause": default true
+---@field iam table<string, {audience: string}>? tokens of an identity that E2B signs, by the name
+---that rules of `network` use: `${e2b.identity.tokens.NAME}`
+---@field mcp table? MCP servers by name, with their settings; the template is then mcp-gateway,
+---or one that has this program
 ---@field volumes table<string, string|codecell.E2bVolume>? volumes of the account, by the absolute
 ---path where each is to be
 ---@field volume_url string? default: E2B_VOLUME_API_URL, else "https://api." and the domain

@@ -207,7 +207,7 @@ void cell_curl_end(void *data)
   if (exchange->client != NULL)
     cell_curl_forget(exchange->client, exchange);
   cell_quiet_begin(&quiet);
-  if (exchange->is_running)
+  if (exchange->client != NULL && exchange->is_running)
     curl_multi_remove_handle(exchange->client->multi, exchange->easy);
   curl_easy_cleanup(exchange->easy);
   cell_quiet_end(&quiet);

@@ -2,7 +2,9 @@
 local control = require "codecell.e2b.control"
 local errors = require "codecell.errors"
 local files = require "codecell.e2b.files"
+local identity = require "codecell.e2b.identity"
 local interpreter = require "codecell.e2b.interpreter"
+local mcp = require "codecell.e2b.mcp"
 local object = require "codecell.e2b.object"
 local policy = require "codecell.e2b.network"
 local process = require "codecell.e2b.process"
@@ -95,6 +97,9 @@ local function body_of(given)
   if ok then
     body.volumeMounts, err = volume.mounts(given.volumes)
   end
+  if not err then
+    body.iam, err = identity.body(given.iam)
+  end
   if err then
     return nil, err
   end
@@ -121,12 +126,15 @@ local function make(found, given, body)
   if found.debug then
     record = debug_record(given)
   else
-    record, err = control.create(found, body, mask)
+    local private = policy.private(given.network)
+    private[#private + 1] = given.egress_proxy and given.egress_proxy.password
+    record, err = control.create(found, body, mask, private)
   end
   if not record then
     return nil, err
   end
-  given.api_key, given.secrets = nil, nil -- where nobody prints them
+  -- where nobody prints them
+  given.api_key, given.secrets, given.network, given.egress_proxy = nil, nil, nil, nil
   local sandbox = object.new(backend, found, record, given, true)
   sandbox._mask, sandbox._plane.mask = mask, mask
   return sandbox
@@ -140,7 +148,8 @@ end
 function backend.make(options)
   local given = copy(options)
   given.timeout = options.timeout or TIMEOUT
-  given.template = options.template or os.getenv("E2B_TEMPLATE_ID") or nil
+  given.template = options.template or options.mcp and mcp.TEMPLATE
+    or os.getenv("E2B_TEMPLATE_ID") or nil
   local found, err = settings.resolve("create", given)
   local ok, body = found ~= nil, nil
   if ok then
@@ -156,7 +165,12 @@ function backend.make(options)
   if not ok then
     return nil, err
   end
-  return make(found, given, body)
+  local sandbox
+  sandbox, err = make(found, given, body)
+  if sandbox and given.mcp then
+    return mcp.start(sandbox, given.mcp)
+  end
+  return sandbox, err
 end
 
 -- ---- those that are there ----

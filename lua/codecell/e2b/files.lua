@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local failure = require "codecell.e2b.failure"
+local gzip = require "codecell.http.gzip"
 local json = require "codecell.json"
 local plane = require "codecell.e2b.plane"
 local rpc = require "codecell.e2b.rpc"
@@ -123,6 +124,7 @@ end
 ---@field package response codecell.HttpResponse
 ---@field package total number? bytes that it has in all, with those before `offset`; nil: not said
 ---@field package kept string
+---@field package unpacker codecell.Unpacker? of what comes packed
 local Content = {}
 Content.__index = Content
 
@@ -134,9 +136,30 @@ function Content:seek() -- luacheck: no self
   -- the request has said from where
 end
 
+-- The next bytes, unpacked where they come packed.
+local function receive(self)
+  local unpacker = self.unpacker
+  while true do
+    local bytes, problem = false, nil
+    if unpacker then
+      bytes, problem = unpacker:next()
+    end
+    if bytes then
+      return bytes
+    elseif problem then
+      return nil, failure.protocol(self.what, problem)
+    end
+    local chunk, err = self.response:read()
+    if not unpacker or not chunk then
+      return chunk, err or unpacker and unpacker:cut(self.what)
+    end
+    unpacker:add(chunk)
+  end
+end
+
 function Content:read(count)
   if self.kept == "" then
-    local chunk, err = self.response:read()
+    local chunk, err = receive(self)
     if not chunk then
       return nil, err
     end
@@ -161,6 +184,9 @@ end
 
 function Content:close()
   self.response:close()
+  if self.unpacker then
+    self.unpacker:close()
+  end
 end
 
 local function range_of(offset, length)
@@ -171,14 +197,33 @@ local function range_of(offset, length)
     length and ("%.0f"):format(offset + length - 1) or "") }
 end
 
+-- A body as a file that is being read; nil, err: it is packed in a way that was not asked for.
+local function content_of_response(what, response, total, packs)
+  local coding = (response.headers["content-encoding"] or "identity"):lower()
+  local unpacker, err
+  if coding == "gzip" and packs then
+    unpacker, err = gzip.unpacker()
+  elseif coding ~= "identity" then
+    err = failure.protocol(what, "a file packed in a way that nobody asked for")
+  end
+  if err then
+    response:close()
+    return nil, err
+  end
+  return setmetatable({ what = what, response = response, kept = "", unpacker = unpacker,
+    total = not unpacker and total or nil }, Content)
+end
+
 function asked.read(there, what, path, offset, length, given)
   if length == 0 then
     return ""
   end
+  local packs = given and given.gzip and offset == 0 and not length
   local user = there:user(given and given.user)
   local response, err = there:open(what, ENVD, {
     method = "GET", path = "/files" .. transport.query({ n = 4, "path", path, "username", user }),
-    headers = { range_of(offset, length) }, is_safe = true,
+    headers = { packs and { "Accept-Encoding", "gzip" } or range_of(offset, length) },
+    is_safe = true,
   })
   if not response then
     if err.status == 416 then -- it ends before
@@ -191,13 +236,12 @@ function asked.read(there, what, path, offset, length, given)
   if offset > 0 and not is_part then
     response:close()
     return nil, errors.unsupported(what .. " from an offset", "e2b", "this server sends no parts")
-  elseif size and size <= WHOLE_MOST then
+  elseif size and size <= WHOLE_MOST and not response.headers["content-encoding"] then
     local bytes
     bytes, err = response:all(WHOLE_MOST)
     return bytes and bytes:sub(1, length or -1), err -- who knows no parts sends the whole
   end
-  return setmetatable({ response = response, kept = "",
-    total = size and offset + size }, Content)
+  return content_of_response(what, response, size and offset + size, packs)
 end
 
 -- ---- writing ----
@@ -297,6 +341,11 @@ function asked.write(there, what, path, source, mode, _, given)
   local body, length, kind = content_of(there, path, source)
   local headers = { { "Content-Type", kind } }
   local ok, err = metadata_headers(there, what, headers, given.metadata or {})
+  if ok and given.gzip and there:has(OCTETS) then
+    headers[#headers + 1] = { "Content-Encoding", "gzip" }
+    body, err = gzip.packed(body)
+    length, ok = nil, body
+  end
   if not ok then
     return nil, err
   end

@@ -10,6 +10,7 @@ local environment = require "codecell.environment"
 local errors = require "codecell.errors"
 local files = require "codecell.files"
 local git = require "codecell.git"
+local mcp = require "codecell.e2b.mcp"
 local network = require "codecell.network"
 local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
@@ -199,6 +200,21 @@ function Sandbox:get_traffic_token()
   return self._plane.record.traffic()
 end
 
+--- Where its gateway of MCP servers is, if it was made with `mcp`.
+---@return string url
+function Sandbox:get_mcp_url()
+  check_open(self, "get_mcp_url")
+  return ("https://%s/mcp"):format(self:get_host(mcp.PORT))
+end
+
+--- What clients of its MCP gateway send as `Authorization: Bearer`. It is a secret.
+---@return string? token
+---@return codecell.Error? err kind "not_found": it has no such gateway
+function Sandbox:get_mcp_token()
+  check_open(self, "get_mcp_token")
+  return mcp.token(self)
+end
+
 --- Whether it lives and answers.
 ---@return boolean? running
 ---@return codecell.Error? err what kept it from being known
@@ -293,7 +309,8 @@ function Sandbox:update_network(given)
   local body = {}
   local ok, err = policy.put("update_network", given, body, body)
   if ok then
-    ok, err = control.update_network(self._plane.settings, "update_network", self.id, body)
+    ok, err = control.update_network(self._plane.settings, "update_network", self.id, body,
+      policy.private(given))
   end
   if not ok then
     return nil, self._plane:without("update_network", err)

@@ -109,9 +109,11 @@ local TOLD = {
 --- The object in the body of a request; it was refused already where there is none.
 ---@param request codecell.IncomingRequest
 ---@param most integer bytes
----@param values integer? of JSON, escapes within texts among them; default 65536
+---@param about {values: integer?, wrong: integer?}? values: of JSON, escapes within texts among
+---them; default 65536. wrong: status of what is no object; default 400
 ---@return table? body an empty one is {}
-function answer.body(request, most, values)
+function answer.body(request, most, about)
+  local values, wrong = about and about.values or VALUES_MOST, about and about.wrong or 400
   local text, status = holding.all(request, most)
   local value, err
   if not text then
@@ -119,7 +121,7 @@ function answer.body(request, most, values)
       answer.failure(request, status, TOLD[status]:format(most))
     end
   elseif text:find("%S") then
-    value, err = json.decode(text, values or VALUES_MOST)
+    value, err = json.decode(text, values)
   else
     value = {}
   end
@@ -128,7 +130,7 @@ function answer.body(request, most, values)
     return nil
   end
   if err or type(value) ~= "table" or value == json.null or json.is_list(value) and #value > 0 then
-    answer.failure(request, 400, err and err.message or "a JSON object was expected")
+    answer.failure(request, wrong, err and err.message or "a JSON object was expected")
     return nil
   end
   return value

@@ -7,10 +7,12 @@ local errors = require "codecell.errors"
 local json = require "codecell.json"
 local keep = require "codecell.template.keep"
 local naming = require "codecell.gateway.naming"
+local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
 local steps = require "codecell.gateway.steps"
 local store = require "codecell.template.store"
 local task = require "codecell.task"
+local wait = require "codecell.wait"
 
 local building = {}
 
@@ -18,6 +20,7 @@ local BODY_MOST = 4194304 -- bytes
 local TAGS_MOST = 20
 local BUILDS_MOST = 1000 -- that are remembered
 local AT_ONCE = 4
+local WAITING_MOST = 100
 local LINES_MOST, LINE_MOST = 10000, 4096
 local PAGE = 100
 local MIB = 1048576
@@ -44,6 +47,9 @@ end
 
 local function tags_of(body, first)
   local tags, seen = {}, {}
+  if body.tags ~= nil and body.tags ~= json.null and not shape.table(body.tags) then
+    return nil, errors.new("invalid_argument", "tags: a list was expected")
+  end
   local function add(tag)
     if not seen[tag] then
       tags[#tags + 1], seen[tag] = tag, true
@@ -235,11 +241,21 @@ local function perform(gateway, one, body, list)
   return done, err, err and err.step and at.step or "finalize"
 end
 
+-- It stands in a line with others: so many are done at a time.
+local function take_turn(gateway)
+  gateway.queued = gateway.queued + 1
+  while gateway.building >= AT_ONCE do
+    wait.key(gateway.builds)
+  end
+  gateway.queued, gateway.building = gateway.queued - 1, gateway.building + 1
+end
+
 local function work(gateway, one, body, list)
-  gateway.building = gateway.building + 1
+  take_turn(gateway)
   log(one, "info", ("Building template %s"):format(naming.id(one.name)))
   local done, err, step = perform(gateway, one, body, list)
   gateway.building = gateway.building - 1
+  reactor.wake(gateway.builds)
   if done then
     log(one, "info", "Build finished")
     one.status = "ready"
@@ -269,9 +285,9 @@ function building.begin(gateway, request, one)
     return
   elseif one.status ~= "waiting" then
     return answer.failure(request, 400, ("build %s has begun already"):format(one.id))
-  elseif gateway.building >= AT_ONCE then
-    return answer.failure(request, 429, ("%d templates are being built; try again later"):format(
-      AT_ONCE))
+  elseif gateway.queued >= WAITING_MOST then
+    return answer.failure(request, 429, ("%d builds are waiting; try again later"):format(
+      WAITING_MOST))
   end
   local list, err = steps.read(body, request.owner)
   if not list then

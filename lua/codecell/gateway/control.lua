@@ -1,6 +1,7 @@
 --- The control plane: making, finding and ending sandboxes.
 local answer = require "codecell.gateway.answer"
 local core = require "codecell.core"
+local ended = require "codecell.gateway.ended"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local live = require "codecell.gateway.live"
@@ -25,11 +26,6 @@ local LIFETIME = 300 -- seconds
 local LEAST = 15 -- seconds that a refresh gives
 local REFRESH_MOST = 3600 -- seconds
 local FORKS_MOST = 100
-
-local function unknown(request, id)
-  answer.failure(request, 404,
-    ("Sandbox \"%s\" doesn't exist or you don't have access to it"):format(id))
-end
 
 local function add(gateway, sandbox, given, owner)
   given.domain, given.cpus, given.owner = gateway.domain, core.cpu_count(), owner
@@ -346,7 +342,7 @@ local function answer_one(gateway, request, id, rest)
   id = urls.decode(id):match("^[^-]*")
   local found = gateway:find_own(request, id)
   if not found then
-    return unknown(request, id)
+    return answer.failure(request, 404, ended.message(gateway.ended, id, request.owner))
   end
   return called(gateway, request, found)
 end

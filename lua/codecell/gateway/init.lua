@@ -3,6 +3,7 @@ local answer = require "codecell.gateway.answer"
 local codecell = require "codecell"
 local control = require "codecell.gateway.control"
 local core = require "codecell.core"
+local ended = require "codecell.gateway.ended"
 local envd = require "codecell.gateway.envd"
 local holding = require "codecell.gateway.holding"
 local interpreter = require "codecell.gateway.interpreter"
@@ -28,6 +29,7 @@ local gateway = {}
 
 local RESUMED = 300 -- seconds that one lives which a request has resumed
 local DAY = 86400
+local SOON = 0.1 -- seconds that a timer may be early, by another clock
 local DEBUG = "debug_sandbox_id" -- what the SDKs' debug mode calls its only sandbox
 local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 
@@ -55,6 +57,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field quota codecell.GatewayQuota
 ---@field metrics codecell.GatewayMetrics
 ---@field records table<string, codecell.GatewayRecord>
+---@field ended codecell.GatewayEnded
 ---@field asked table<string, string> the sandbox that a request with a key of its own has made
 ---@field serial integer how many sandboxes it has made
 ---@field busy integer requests that are being answered
@@ -65,6 +68,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field images table<string, string> what stands for an image: a folder, or a template; "": base
 ---@field builds table<string, codecell.GatewayBuild> by id
 ---@field building integer how many are being done
+---@field queued integer how many wait until others are done
 ---@field places table<string, string> where archives may be sent, and the hash of each
 ---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
 ---@field secrets codecell.GatewaySecret[]
@@ -98,9 +102,9 @@ function gateway.new(given)
     metrics = metrics.new(), log = given.log and log.to(given.log), problem = given.problem,
     snapshots = {}, owners = {}, asked = {}, serial = 0, busy = 0, requests = 0,
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
-    builds = {}, builds_serial = 0, building = 0, places = {}, places_count = 0,
+    builds = {}, builds_serial = 0, building = 0, queued = 0, places = {}, places_count = 0,
     spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
-    is_secure = given.is_secure }, Gateway)
+    is_secure = given.is_secure, ended = ended.new() }, Gateway)
   volumes.load(self)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     rawset(records, id, made)
@@ -142,7 +146,7 @@ local function reason(one)
       return "memory"
     end
   end
-  return core.time() >= one.ends_at - 1 and "time" or "gone"
+  return core.time() >= one.ends_at - SOON and "time" or "gone"
 end
 
 --- End one, and forget it.
@@ -155,6 +159,7 @@ function Gateway:drop(one, why)
   end
   one:kill()
   why = why or "asked"
+  ended.add(self.ended, one, why)
   self.metrics:add("codecell_sandboxes_ended", ('reason="%s"'):format(why))
   self:hear(one, "sandbox_ended", { reason = why })
 end
@@ -294,7 +299,7 @@ local function answer_control(self, request)
   if request.path == "/metrics" and request.method == "GET" then
     return answer_metrics(self, request)
   elseif request.path == "/" and (request.method == "GET" or request.method == "HEAD") then
-    return page.answer(request)
+    return page.answer(self, request)
   elseif uploads.answer(self, request) -- whoever was told the place of one
     or volume_content.answer(self, request) then -- or has its token
     return

@@ -15,7 +15,8 @@ local wishes = require "codecell.gateway.wishes"
 local interpreter = {}
 
 local BODY_MOST = 67108864 -- bytes: code of the most that a sandbox takes, escaped
-local VALUES_MOST = 262144 -- each line of code ends with an escape
+local UNPROCESSABLE = 422 -- the status of what is no JSON object, or has no code
+local ORDER = { values = 262144, wrong = UNPROCESSABLE } -- each line of code ends with an escape
 local CONTEXTS_MOST = 256
 local LONGEST = 86400 -- seconds
 local ALIVE_EVERY = 5 -- seconds
@@ -60,7 +61,7 @@ local function list(one, request)
 end
 
 local function create(one, request)
-  local body = answer.body(request, BODY_MOST)
+  local body = answer.body(request, BODY_MOST, ORDER)
   if not body then
     return
   end
@@ -157,11 +158,11 @@ end
 
 -- What code is to run where; it was refused already where that is nothing.
 local function read_order(one, request)
-  local body = answer.body(request, BODY_MOST, VALUES_MOST)
+  local body = answer.body(request, BODY_MOST, ORDER)
   if not body then
     return nil
   elseif type(body.code) ~= "string" then
-    return answer.text(request, 422, "code: a text was expected")
+    return answer.text(request, UNPROCESSABLE, "code: a text was expected")
   end
   local id, language = text_of(body.context_id), text_of(body.language)
   if id and language then

@@ -9,7 +9,7 @@ local page = {}
 
 -- In this order they are one script.
 local SCRIPTS = { "dom", "access", "notices", "colours", "printed", "table", "markdown", "axes",
-  "chart", "results", "cell", "examples", "editor", "console", "files", "screen", "keys",
+  "chart", "frame", "results", "cell", "examples", "editor", "console", "files", "screen", "keys",
   "terminal", "events", "sandboxes", "live", "main" }
 
 -- Scripts are those of the page alone, and nothing is loaded from anywhere. Styles may stand in
@@ -56,14 +56,14 @@ local function filled(text, mark, piece)
   return text:sub(1, first - 1) .. piece .. text:sub(last + 1)
 end
 
-local function make()
+local function make(key)
   local pieces = {}
   for i, name in ipairs(SCRIPTS) do
     pieces[i] = read_piece(name .. ".js")
   end
   local script = table.concat(pieces)
   local text = filled(read_piece("page.html"), "/* the style */", read_piece("page.css"))
-  text = filled(text, "/* the script */", script)
+  text = filled(filled(text, "/* the script */", script), "/* the key */", key)
   local made = { text = text, fields = {}, tag = ('"%s"'):format(core.digest("sha256"):update(text)
     :finish():sub(1, 32)) }
   for i, field in ipairs(FIELDS) do
@@ -75,12 +75,15 @@ local function make()
   return made
 end
 
-local whole
+local known = {} -- by whether a key is needed
 
 --- Answer with it.
+---@param gateway codecell.Gateway
 ---@param request codecell.IncomingRequest
-function page.answer(request)
-  whole = whole or make()
+function page.answer(gateway, request)
+  local key = gateway.keys and "needed" or "none"
+  known[key] = known[key] or make(key)
+  local whole = known[key]
   if request.headers["if-none-match"] == whole.tag then
     return request:reply(304, whole.fields)
   end

@@ -98,7 +98,8 @@ async function* envelopes(response) {
       const length = new DataView(joined.buffer, at + 1, 4).getUint32(0);
       if (length > LINE_MOST) throw new Failure("A message of the answer is too long", 0);
       if (joined.length - at - 5 < length) break;
-      const message = JSON.parse(new TextDecoder().decode(joined.subarray(at + 5, at + 5 + length)));
+      const text = new TextDecoder().decode(joined.subarray(at + 5, at + 5 + length));
+      const message = JSON.parse(text);
       if (message.error) throw new Failure(message.error.message ?? message.error.code, 0);
       if (!(joined[at] & 2)) yield message;
       at += 5 + length;

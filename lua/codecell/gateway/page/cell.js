@@ -83,10 +83,15 @@ class Cell {
   failure(event) {
     const name = cut(event.name, 200);
     const value = cut(event.value, 4000);
+    const trace = element("pre", { tabindex: "0", "aria-label": "Traceback" },
+      ...coloured(cut(event.traceback, 100000))[0]);
+    setTimeout(() => {
+      trace.scrollTop = trace.scrollHeight; // what happened is at the end
+    });
     return element("div", { class: "failure", role: "alert" },
       element("p", {}, element("b", {}, name), value ? `: ${value}` : ""),
       event.traceback ? element("details", { open: true }, element("summary", {}, "Traceback"),
-        element("pre", { tabindex: "0" }, ...coloured(cut(event.traceback, 100000))[0])) : null);
+        trace) : null);
   }
 
   /** What the sandbox was refused while this ran. */

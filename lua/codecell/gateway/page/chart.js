@@ -46,7 +46,7 @@ function drawPoints(chart, box) {
     const isLine = chart.type === "line";
     if (isLine && places.length > 1) {
       marks.append(shape("path", { class: `line stroke${i % 8}`,
-        d: places.map(([x, y], at) => `${at ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("") }));
+        d: `M${places.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}` }));
     }
     const seen = isLine && places.length > CHART_MOST.marks ? [] : places;
     const isFew = places.length <= 40;
@@ -97,12 +97,13 @@ function drawBoxes(chart, box) {
     const x = made.x(one.label ?? "");
     const [low, first, middle, third, high] = ends.map((end) => made.y(one[end]));
     if (![low, first, middle, third, high].every(Number.isFinite)) continue;
+    const told = ends.map((end) => `${end.replace("_", " ")} ${numberText(one[end])}`);
     made.part.append(
       shape("path", { d: `M${x} ${low}V${first}M${x} ${third}V${high}M${x - half / 2} ${low}h${
         half}M${x - half / 2} ${high}h${half}`, class: "axis" }),
       titled(shape("rect", { x: x - half, y: Math.min(first, third), width: 2 * half,
-        height: Math.abs(first - third), class: "box" }), `${cut(one.label, 60)}: ${ends.map((end) =>
-        `${end.replace("_", " ")} ${numberText(one[end])}`).join(", ")}`),
+        height: Math.abs(first - third), class: "box" }),
+      `${cut(one.label, 60)}: ${told.join(", ")}`),
       shape("path", { d: `M${x - half} ${middle}h${2 * half}`, class: "line stroke1" }));
     for (const value of list(one.outliers, 200)) {
       const y = made.y(value);

@@ -16,7 +16,8 @@ class Console {
       } });
     this.language = element("select", { "aria-label": "Language", change: () => this.chosen() });
     this.context = element("select", { "aria-label": "Context" });
-    this.editor = new Editor({ run: () => this.run(), language: () => this.language.value });
+    this.editor = new Editor({ run: () => attempt(() => this.run()),
+      language: () => this.language.value });
     this.runs = button("Run", () => this.run(), { class: "main",
       "aria-keyshortcuts": "Control+Enter", title: "Ctrl+Enter" });
     this.tools = element("span", { class: "tools" },
@@ -48,7 +49,7 @@ class Console {
   // ---- contexts ----
 
   async refreshContexts() {
-    const response = await this.space.access.code("GET", "/contexts");
+    const response = await this.space.use().code("GET", "/contexts");
     const all = await response.json();
     this.contexts = Array.isArray(all) ? all : [];
     this.showContexts();
@@ -66,7 +67,7 @@ class Console {
   async newContext() {
     const cwd = await askText("New context", "Folder", "/home/user", "Make");
     if (cwd === null) return;
-    const response = await this.space.access.code("POST", "/contexts",
+    const response = await this.space.use().code("POST", "/contexts",
       { language: this.language.value, cwd });
     const made = await response.json();
     await this.refreshContexts();
@@ -78,7 +79,7 @@ class Console {
     const id = this.context.value;
     if (!id) throw new Failure("Choose a context: the default one is restarted as the first of "
       + "its language in the list, once it has run code.");
-    await this.space.access.code(verb === "remove" ? "DELETE" : "POST",
+    await this.space.use().code(verb === "remove" ? "DELETE" : "POST",
       `/contexts/${encodeURIComponent(id)}${verb === "remove" ? "" : "/restart"}`);
     await this.refreshContexts();
     announce(verb === "remove" ? "The context was removed" : "The context was restarted");
@@ -101,7 +102,7 @@ class Console {
   run() {
     const code = this.editor.text;
     if (!code.trim()) return;
-    if (!this.space.access) throw new Failure("The sandbox is paused: resume it first.");
+    this.space.use();
     const [language, context] = [this.language.value, this.context.value];
     const cell = new Cell(code, language, context, { edit: (one) => this.edit(one) });
     this.editor.remember(code);

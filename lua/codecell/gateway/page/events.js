@@ -41,8 +41,9 @@ class Events {
       told.append(cut(entry.message, 1000), about ? element("small", {}, ` ${about}`) : "");
     }
     this.refusals += refused ? 1 : 0;
+    const time = element("time", {}, momentHere(entry.at * 1000).slice(11));
     this.body.prepend(element("tr", { class: refused ? "refused" : null },
-      element("td", { class: "when" }, element("time", {}, momentHere(entry.at * 1000).slice(11))), told));
+      element("td", { class: "when" }, time), told));
     while (this.body.children.length > EVENTS_MOST) this.body.lastChild.remove();
   }
 }

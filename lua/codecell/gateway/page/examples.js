@@ -5,7 +5,8 @@ const EXAMPLES = {
   c: '#include <stdio.h>\n\nint main(void)\n{\n  for (int i = 1; i <= 5; i++)\n'
     + '    printf("%d squared is %d\\n", i, i * i);\n  return 0;\n}',
   cpp: '#include <iostream>\n#include <vector>\n\nint main()\n{\n  std::vector<int> all{1, 2, 3};\n'
-    + '  int sum = 0;\n  for (int one : all) sum += one;\n  std::cout << "sum " << sum << "\\n";\n}',
+    + '  int sum = 0;\n  for (int one : all) sum += one;\n'
+    + '  std::cout << "sum " << sum << "\\n";\n}',
   go: 'package main\n\nimport "fmt"\n\nfunc main() {\n  for i := 1; i <= 3; i++ {\n'
     + '    fmt.Println("hello", i)\n  }\n}',
   java: 'public class Main {\n  public static void main(String[] arguments) {\n'

@@ -23,7 +23,8 @@ class Files {
     this.body = element("tbody", { keydown: (event) => this.onKey(event) });
     this.viewed = element("div", { class: "viewed", hidden: true });
     this.input = element("input", { type: "file", multiple: true, hidden: true, id: "upload",
-      "aria-label": "Files to upload", change: () => attempt(() => this.upload(this.input.files)) });
+      "aria-label": "Files to upload",
+      change: () => attempt(() => this.upload(this.input.files)) });
     this.node = element("div", { class: "files", dragover: (event) => event.preventDefault(),
       drop: (event) => {
         event.preventDefault();
@@ -39,10 +40,9 @@ class Files {
   }
 
   async refresh() {
-    if (!this.space.access) return;
     this.isOld = false;
     const folder = this.folder;
-    const told = await this.space.access.call("filesystem.Filesystem/ListDir",
+    const told = await this.space.use().call("filesystem.Filesystem/ListDir",
       { path: folder, depth: 1 });
     if (folder !== this.folder) return;
     const entries = (told.entries ?? []).slice(0, ENTRIES_MOST);
@@ -77,7 +77,8 @@ class Files {
     const name = element("bdi", {}, isFolder(entry) ? `${entry.name}/` : entry.name);
     const opening = button("", () => this.enter(entry), { class: "name",
       "aria-label": `${what} ${entry.name}` });
-    opening.append(name, entry.symlinkTarget ? element("small", {}, ` → ${entry.symlinkTarget}`) : "");
+    if (entry.symlinkTarget) name.append(element("small", {}, ` → ${entry.symlinkTarget}`));
+    opening.append(name);
     const action = (label, called) => button(label, () => called(entry), { class: "quiet",
       "aria-label": `${label} ${entry.name}` });
     return element("tr", { "data-name": entry.name }, element("td", {}, opening),
@@ -132,7 +133,7 @@ class Files {
     const kind = Object.hasOwn(PICTURES, extension ?? "") ? PICTURES[extension] : null;
     const most = kind ? 8 * VIEW_MOST : VIEW_MOST;
     const size = Number(entry.size) || 0;
-    const bytes = size > 0 ? new Uint8Array(await (await this.space.access.read(path, most))
+    const bytes = size > 0 ? new Uint8Array(await (await this.space.use().read(path, most))
       .arrayBuffer()) : new Uint8Array(0);
     const isPart = size > bytes.length;
     const isText = !bytes.subarray(0, 8000).includes(0);
@@ -155,11 +156,12 @@ class Files {
       }, { class: "quiet" })), shown);
     this.viewed.hidden = false;
     this.viewed.scrollIntoView({ block: "nearest" });
-    shown.focus();
+    this.viewed.scrollTop = 0;
+    shown.focus({ preventScroll: true });
   }
 
   async save(entry) {
-    const response = await this.space.access.read(joined(this.folder, entry.name));
+    const response = await this.space.use().read(joined(this.folder, entry.name));
     saveAs(entry.name, await response.arrayBuffer());
     announce(`${entry.name} was saved`);
   }
@@ -170,7 +172,7 @@ class Files {
         throw new Failure(`${file.name} is larger than ${bytesText(UPLOAD_MOST)}`);
       }
       announce(`Uploading ${file.name}`);
-      await this.space.access.write(joined(this.folder, file.name), file);
+      await this.space.use().write(joined(this.folder, file.name), file);
       notify(`${file.name} is in ${this.folder}`, "good");
     }
     this.input.value = "";
@@ -180,7 +182,7 @@ class Files {
   async newFolder() {
     const name = await askText("New folder", "Name", "", "Make");
     if (name === null) return;
-    await this.space.access.call("filesystem.Filesystem/MakeDir",
+    await this.space.use().call("filesystem.Filesystem/MakeDir",
       { path: joined(this.folder, name) });
     await this.refresh();
   }
@@ -188,7 +190,7 @@ class Files {
   async rename(entry) {
     const name = await askText("Rename", "New name", entry.name, "Rename");
     if (name === null || name === entry.name) return;
-    await this.space.access.call("filesystem.Filesystem/Move", {
+    await this.space.use().call("filesystem.Filesystem/Move", {
       source: joined(this.folder, entry.name),
       destination: name.startsWith("/") ? name : joined(this.folder, name) });
     await this.refresh();
@@ -199,7 +201,7 @@ class Files {
       ? "The folder, with all that is in it, cannot be brought back."
       : "The file cannot be brought back.";
     if (!await askWhether(`Remove ${entry.name}?`, warning, "Remove")) return;
-    await this.space.access.call("filesystem.Filesystem/Remove",
+    await this.space.use().call("filesystem.Filesystem/Remove",
       { path: joined(this.folder, entry.name) });
     this.viewed.hidden = true;
     await this.refresh();

@@ -1,39 +1,6 @@
 // What code shows: each result in the best of its forms, the others beside it.
 
 const TEXT_MOST = 200000; // characters of one form
-const HTML_MOST = 2000000;
-const ROW_HEIGHT = 27;
-
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:";
-
-// The one place where text becomes markup: in a frame without scripts, without an origin, which
-// can load nothing.
-const locked = window.trustedTypes?.createPolicy("locked-frame", { createHTML: (text) => text })
-  ?? { createHTML: (text) => text };
-
-function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-function frameLook() {
-  const [ink, line, scheme] = isDark() ? ["#e3e6ea", "#39414a", "dark"]
-    : ["#1d2126", "#d8dce0", "light"];
-  return `:root{color-scheme:${scheme}}body{margin:6px;color:${ink};font:13px/1.45 system-ui,`
-    + `sans-serif;background:transparent}table{border-collapse:collapse}td,th{padding:2px 8px;`
-    + `border:0;border-bottom:1px solid ${line};text-align:right}pre{font:12px/1.45 ui-monospace,`
-    + "monospace}";
-}
-
-function drawHtml(text) {
-  const shown = element("iframe", { sandbox: "", title: "Result in HTML, without scripts",
-    referrerpolicy: "no-referrer" });
-  const rows = (text.match(/<(tr|p|li|h[1-6]|br|div)\b/gi) ?? []).length;
-  shown.style.height = `${Math.min(Math.max((rows + 1) * ROW_HEIGHT, 64), 420)}px`;
-  shown.srcdoc = locked.createHTML(`<!doctype html><meta charset="utf-8"><meta http-equiv="Content-`
-    + `Security-Policy" content="${POLICY}"><style>${frameLook()}</style>${text}`);
-  return element("div", { class: "framed" }, shown);
-}
 
 function drawPicture(kind) {
   return (value) => {
@@ -66,14 +33,14 @@ function only(kind, draw) {
 
 // In the order in which a person wants to see them.
 const FORMS = [
-  ["chart", "chart", drawChart],
-  ["table", "data", drawTable],
+  ["chart", "chart", (chart) => drawChart(chart)],
+  ["table", "data", (data, result) => drawTable(data, headingsOf(result.html))],
   ["picture", "svg", drawPicture("image/svg+xml")],
   ["picture", "png", drawPicture("image/png")],
   ["picture", "jpeg", drawPicture("image/jpeg")],
   ["markdown", "markdown", only("string", drawMarkdown)],
   ["formula", "latex", drawText],
-  ["html", "html", only("string", (text) => text.length > HTML_MOST ? null : drawHtml(text))],
+  ["html", "html", drawHtml],
   ["pdf", "pdf", only("string", drawPdf)],
   ["text", "text", drawText],
   ["json", "json", drawJson],
@@ -81,9 +48,9 @@ const FORMS = [
 ];
 
 // A form that cannot be drawn must not take the others with it.
-function drawn(draw, value) {
+function drawn(draw, value, result) {
   try {
-    return draw(value);
+    return draw(value, result);
   } catch {
     return null;
   }
@@ -91,7 +58,7 @@ function drawn(draw, value) {
 
 function formsOf(result) {
   const forms = FORMS.filter(([, name]) => result[name] !== undefined && result[name] !== null)
-    .map(([label, name, draw]) => ({ label, name, draw: () => drawn(draw, result[name]) }));
+    .map(([label, name, draw]) => ({ label, name, draw: () => drawn(draw, result[name], result) }));
   for (const [kind, value] of Object.entries(result.extra ?? {}).slice(0, 8)) {
     forms.push({ label: cut(kind, 40), name: kind, draw: () => typeof value === "string"
       ? drawText(value) : drawJson(value) });

@@ -17,6 +17,14 @@ class Space {
     this.item = this.makeItem();
   }
 
+  /** What may be asked of it; not while it is paused. */
+  use() {
+    if (this.told.state === "paused" || !this.access) {
+      throw new Failure("The sandbox is paused: resume it first.");
+    }
+    return this.access;
+  }
+
   get name() {
     return cut(this.told.metadata?.name || this.id, 60);
   }
@@ -57,7 +65,7 @@ function sparkline(samples) {
 }
 
 function meter(label, used, whole, text) {
-  const share = whole > 0 ? Math.min(used / whole, 1) : 0;
+  const share = whole > 0 && used > 0 ? Math.min(used / whole, 1) : 0;
   const fill = element("i", { class: share > 0.9 ? "full" : null });
   fill.style.width = `${(share * 100).toFixed(1)}%`;
   return element("span", { class: "meter", title: `${label}: ${text}` },
@@ -71,7 +79,8 @@ function metersOf(told, samples, isWhole) {
     : bytesText(used);
   return [
     element("span", { class: "meter", title: `cpu: ${percent} of one core` },
-      element("small", {}, "cpu"), sparkline(samples), element("span", { class: "value" }, percent)),
+      element("small", {}, "cpu"), sparkline(samples),
+      element("span", { class: "value" }, percent)),
     meter("memory", told.memoryUsed, told.memoryTotal, of(told.memoryUsed, told.memoryTotal)),
     meter("disk", told.diskUsed, told.diskTotal, of(told.diskUsed, told.diskTotal)),
   ];
@@ -93,8 +102,8 @@ function makeHead() {
     ["28800", "8 hours from now"], ["86400", "1 day from now"]].map(([value, label]) =>
     element("option", { value }, label)));
   byId("head").append(element("div", { class: "row" }, head.title, head.state, head.id,
-    head.about, element("span", { class: "space" }), head.extend, head.pause, head.kill),
-  head.meters);
+    head.about, element("span", { class: "space" }), element("span", { class: "verbs" },
+    head.extend, head.pause, head.kill)), head.meters);
 }
 
 const NETWORKS = { none: "no network", open: "open network", some: "network by rules" };
@@ -109,7 +118,8 @@ function showHead() {
     told.processes === 1 ? "1 process" : `${told.processes ?? 0} processes`}`;
   head.pause.textContent = told.state === "paused" ? "Resume" : "Pause";
   const time = element("span", { class: "meter" }, element("small", {}, "time left"),
-    element("span", { class: "value" }, clockText(told.endsAt - live.now())));
+    element("span", { class: "value" }, told.state === "paused" ? "–"
+      : clockText(told.endsAt - live.now())));
   head.meters.replaceChildren(...metersOf(told, chosen.samples, true), time);
   const badge = byId("refusals");
   badge.hidden = chosen.events.refusals === 0;
@@ -208,16 +218,22 @@ async function createNew() {
   const templates = await control("GET", "/v2/templates");
   const choice = (name, pairs) => element("select", { name }, ...pairs.map(([value, label]) =>
     element("option", { value }, label)));
+  const names = option("names", "Names and addresses that it may reach", "", null,
+    { spellcheck: "false", placeholder: "pypi.org, *.example.com, 198.51.100.7" });
+  names.hidden = true;
+  const network = choice("network", [["none", "none"], ["some", "only what is named here"],
+    ["open", "open"]]);
+  network.addEventListener("change", () => {
+    names.hidden = network.value !== "some";
+  });
   const answer = await ask("New sandbox", [
     option("name", "Name", "", null, { maxlength: "60" }),
     element("label", {}, "Template", choice("template", templates.map((one) =>
       [one.templateID, one.templateID]))),
     option("minutes", "Minutes that it lives", "30", null, { type: "number", min: "1",
       max: "1440", required: true }),
-    element("label", {}, "Network", choice("network", [["none", "none"],
-      ["some", "only what is named here"], ["open", "open"]])),
-    option("names", "Names and addresses that it may reach", "", "pypi.org, 198.51.100.7",
-      { spellcheck: "false" }),
+    element("label", {}, "Network", network),
+    names,
   ], "Make it");
   if (!answer) return;
   const name = answer.get("name").trim();

@@ -4,11 +4,14 @@ const ROWS_SHOWN = 200;
 const COLUMNS_SHOWN = 60;
 const CELL_MOST = 300; // characters
 
-// The columns and rows of what may be anything.
-function tableOf(data) {
+// The columns and rows of what may be anything. Data by columns have no order of them, but what
+// the same table is in HTML has: `headings`.
+function tableOf(data, headings) {
   if (data === null || typeof data !== "object" || Array.isArray(data)) return null;
   const names = Object.keys(data).filter((name) => Array.isArray(data[name]));
   if (names.length === 0) return null;
+  const place = (name) => headings.includes(name) ? headings.indexOf(name) : headings.length;
+  names.sort((left, right) => place(left) - place(right));
   const count = Math.max(...names.map((name) => data[name].length));
   return { names, count, value: (row, name) => data[name][row] };
 }
@@ -42,8 +45,8 @@ function commaSeparated(table) {
 }
 
 /** A table to look at and to sort; null where the data is none. */
-function drawTable(data) {
-  const table = tableOf(data);
+function drawTable(data, headings = []) {
+  const table = tableOf(data, headings);
   if (!table) return null;
   const names = table.names.slice(0, COLUMNS_SHOWN);
   const order = Array.from({ length: table.count }, (_, row) => row);

@@ -32,14 +32,14 @@ class Terminal {
   // ---- its life ----
 
   async start() {
-    if (!this.space.access) throw new Failure("The sandbox is paused: resume it first.");
+    this.space.use();
     this.controller = new AbortController();
     this.screen = new Screen(this.screen.rows, this.screen.columns);
     this.above.replaceChildren();
     this.drawnAbove = 0;
     this.measure();
     const size = { rows: this.screen.rows, cols: this.screen.columns };
-    const messages = await this.space.access.stream("process.Process/Start", {
+    const messages = await this.space.use().stream("process.Process/Start", {
       process: { cmd: "/bin/bash", args: ["-i", "-l"], envs: { TERM: "xterm-256color",
         LANG: "C.UTF-8", LC_ALL: "C.UTF-8" } }, pty: { size } }, this.controller.signal);
     this.starting.hidden = true;
@@ -79,7 +79,7 @@ class Terminal {
 
   async end() {
     if (this.pid) {
-      await this.space.access.call("process.Process/SendSignal",
+      await this.space.use().call("process.Process/SendSignal",
         { ...this.process, signal: "SIGNAL_SIGKILL" });
     }
   }
@@ -97,7 +97,7 @@ class Terminal {
     while (this.pending && this.pid) {
       const bytes = new TextEncoder().encode(this.pending);
       this.pending = "";
-      await attempt(() => this.space.access.call("process.Process/SendInput",
+      await attempt(() => this.space.use().call("process.Process/SendInput",
         { ...this.process, input: { pty: toBase64(bytes) } }));
     }
     this.pending = "";
@@ -140,7 +140,8 @@ class Terminal {
     probe.remove();
     if (!width || this.view.clientWidth < 50) return false;
     const rows = Math.max(Math.floor((this.view.clientHeight - 12) / height), LEAST_ROWS);
-    const columns = Math.max(Math.floor((this.view.clientWidth - 20) / (width / 10)), LEAST_COLUMNS);
+    const fitting = Math.floor((this.view.clientWidth - 20) / (width / 10));
+    const columns = Math.max(fitting, LEAST_COLUMNS);
     const changed = rows !== this.screen.rows || columns !== this.screen.columns;
     if (changed) this.screen.resize(Math.min(rows, 200), Math.min(columns, 400));
     return changed;
@@ -150,7 +151,7 @@ class Terminal {
     if (!this.measure() || !this.pid) return;
     this.draw();
     clearTimeout(this.fitting);
-    this.fitting = setTimeout(() => attempt(() => this.space.access.call("process.Process/Update",
+    this.fitting = setTimeout(() => attempt(() => this.space.use().call("process.Process/Update",
       { ...this.process, pty: { size: { rows: this.screen.rows, cols: this.screen.columns } } })),
     150);
   }
