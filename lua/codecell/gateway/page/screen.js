@@ -33,7 +33,7 @@ class Screen {
   blankLine() {
     const look = this.look && this.look.back !== null ? { ...PLAIN, back: this.look.back } : PLAIN;
     const blank = look === PLAIN ? BLANK : { text: " ", look };
-    return Array.from({ length: this.columns }, () => blank);
+    return new Array(this.columns).fill(blank);
   }
 
   resize(rows, columns) {
