@@ -384,6 +384,9 @@ function control.answer(gateway, request)
   elseif path:find("^/secrets/?") then
     return vault.answer(gateway, request)
   end
+  if path == "/access-tokens" and request.method == "POST" then
+    return answer.failure(request, 410, "access tokens are no more: use a key")
+  end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then
       return answer.failure(request, 501, ("codecell serve keeps no %s"):format(
