@@ -39,9 +39,8 @@ end
 
 -- ---- /sandboxes ----
 
--- A sandbox, with what its template starts in it.
-local function begin(gateway, wanted, given)
-  local sandbox, err = reach.create(wanted, gateway.network)
+-- The sandbox with what its template starts in it; without a sandbox, the error.
+local function started(sandbox, given, err)
   if not sandbox or not given.start and not given.ready then
     return sandbox, err
   end
@@ -51,6 +50,11 @@ local function begin(gateway, wanted, given)
     return nil, err
   end
   return sandbox
+end
+
+local function begin(gateway, wanted, given)
+  local sandbox, err = reach.create(wanted, gateway.network)
+  return started(sandbox, given, err)
 end
 
 -- Make one for whoever asks; what happens to it, and to copies of it, is told.
@@ -310,11 +314,13 @@ local function fork(gateway, request, found, seconds)
   gateway.quota:made(request.owner)
   if not ok then
     error(copy, 0)
-  elseif not copy then
-    return { error = { code = answer.status(err), message = err.message } }
   end
   local given = copy_of(found.given)
   given.timeout = seconds
+  copy, err = started(copy, given, err) -- what runs is not copied
+  if not copy then
+    return { error = { code = answer.status(err), message = err.message } }
+  end
   return { sandbox = add(gateway, copy, given, request.owner):access() }
 end
 
