@@ -283,7 +283,12 @@ verbs["POST /snapshots"] = function(gateway, request, found)
   if not body then
     return
   end
-  local kept, err = found.sandbox:create_snapshot({ name = shape.text(body.name) })
+  local name = body.name ~= json.null and body.name or nil
+  local wanted, err = wishes.check("snapshots", { name = name }, { name = { type = "name" } })
+  local kept
+  if wanted then
+    kept, err = found.sandbox:create_snapshot(wanted)
+  end
   if not kept then
     return answer.error(request, err)
   end
