@@ -1,5 +1,6 @@
 --- Mutates what E2B sends, and checks what must hold of every stream: pieces of any size are read
---- as the whole is, and nothing raises. The same for cassettes: one is refused, or played.
+--- as the whole is, and nothing raises. The same for what clients send to the gateway as forms, for
+--- packed bodies, and for cassettes: one is refused, or played.
 ---
 ---     lua fuzz/e2b_fuzz.lua SECONDS CORPUS [SEED]
 ---
@@ -11,14 +12,26 @@ local control = require "codecell.e2b.control"
 local e2b = require "spec.support.e2b"
 local envelope = require "codecell.e2b.envelope"
 local format = require "codecell.cassette.format"
+local gzip = require "codecell.http.gzip"
 local json = require "codecell.json"
 local lines = require "codecell.e2b.lines"
+local multipart = require "codecell.gateway.multipart"
 local shape = require "codecell.e2b.shape"
 
 local seconds = tonumber(arg[1] or "10")
 local seed = tonumber(arg[3] or "1")
 
+local function packed(text)
+  local body, pieces = assert(gzip.packed(text)), {}
+  for piece in body do
+    pieces[#pieces + 1] = piece
+  end
+  return table.concat(pieces)
+end
+
 local SEEDS = {
+  '--b\r\nContent-Disposition: form-data; name="file"; filename="a%22b"\r\n\r\ncontent\r\n--b\r\n'
+    .. 'content-disposition: form-data; name=x\r\n\r\n\r\n--b--\r\n', packed(("text "):rep(50)),
   e2b.process(e2b.out "hi", e2b.out("oh", "stderr"), e2b.exit0),
   e2b.envelope { start = {} } .. e2b.envelope { filesystem = { name = "a", type = 1 } },
   e2b.envelope({ error = { code = "not_found", message = "none" } }, 2),
@@ -28,7 +41,8 @@ local SEEDS = {
   format.text { cassette = 1, backend = "local" } .. format.text(format.pack { kind = "execute",
     asked = { code = "a\nb" }, answer = { logs = { stdout = { "\255" } }, results = {} } }),
 }
-local PIECES = { "\0", "\2", "\255", "\0\0\0\0", "\0\0\0\0\2{}", "\2\0\0\0\2{}", "{", "}", "[", "]",
+local PIECES = { "\r\n--b", "--", "\r\n\r\n", "\31\139\8",
+  "\0", "\2", "\255", "\0\0\0\0", "\0\0\0\0\2{}", "\2\0\0\0\2{}", "{", "}", "[", "]",
   '"', "\\", "\n", "null", "1e999", "-0", "\226\130", '{"a":', '"\\ud800"', "2026-08-01T10:00:00Z",
   "0.6.13", "aGk=" }
 
@@ -97,7 +111,58 @@ local function play(text)
   assert(not recording or err and err.kind == "protocol", "an answer is given twice")
 end
 
+local function source_of(pieces)
+  local at = 0
+  return function()
+    at = at + 1
+    return pieces[at]
+  end
+end
+
+-- What a form holds, as one text.
+local function parts_of(pieces)
+  local form = assert(multipart.reader("multipart/form-data; boundary=b", source_of(pieces)))
+  local found = {}
+  local part, err = form:next()
+  while part do
+    found[#found + 1] = ("%s=%s:"):format(tostring(part.name), tostring(part.filename))
+    local piece, problem = form:read()
+    while piece do
+      found[#found + 1] = piece
+      piece, problem = form:read()
+    end
+    err = problem
+    if err then
+      break
+    end
+    part, err = form:next()
+  end
+  return (err and err.kind .. " " or "") .. (err and "" or table.concat(found))
+end
+
+-- What was packed, until the end or what makes no sense.
+local function unpacked(pieces)
+  local unpacker, found, problem = assert(gzip.unpacker()), {}, nil
+  for _, piece in ipairs(pieces) do
+    unpacker:add(piece)
+    local bytes
+    repeat
+      bytes, problem = unpacker:next()
+      found[#found + 1] = bytes or nil
+    until not bytes
+    if problem then
+      break
+    end
+  end
+  local is_cut = unpacker:cut "x" ~= nil
+  unpacker:close()
+  return (problem or "") .. tostring(is_cut) .. (problem and "" or table.concat(found))
+end
+
 local function check(text)
+  assert(parts_of { text } == parts_of(cut(text)), "a form is read as something else")
+  assert(unpacked { text } == unpacked(cut(text)), "what is packed is read as something else")
+  assert(unpacked(cut(packed(text))) == "false" .. text, "packing loses bytes")
   for _, new in ipairs { envelope.reader, lines.reader } do
     assert(read(new, { text }) == read(new, cut(text)), "pieces are read as something else")
   end

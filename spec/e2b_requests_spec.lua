@@ -182,6 +182,16 @@ describe("a request to E2B", function()
     assert.equal(201, told[1].status)
     assert.equal("***", json.decode(told[1].body).envVars.TOKEN)
     assert.equal(404, told[2].status)
+    local made = codecell.assert(codecell.create(server:options {
+      network = { allow = { "a.example" }, rules = { ["a.example"] = { headers = {
+        Authorization = "Bearer \"hunter2\"" } } } },
+      egress_proxy = { address = "proxy:1", password = "hunter2\\hunter2" },
+      on_request = function(event) told[#told + 1] = event end }))
+    made:update_network { allow = { "a.example" }, rules = { ["a.example"] = { headers = {
+      Authorization = "Bearer \"hunter2\"" } } } }
+    made:detach()
+    assert.equal("PUT", told[#told].method)
+    assert.same({}, { made._given.network, made._given.egress_proxy, made._given.api_key })
     local text = json.encode(told)
     for _, secret in ipairs { e2b.key, e2b.token, "hunter2" } do
       assert.falsy(text:find(secret, 1, true))

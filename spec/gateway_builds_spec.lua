@@ -1,6 +1,8 @@
 -- `codecell serve`, asked to build templates.
+local codecell = require "codecell"
 local e2b = require "spec.support.e2b"
 local gateway = require "spec.support.gateway"
+local root_folder = require "spec.support.root_folder"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
@@ -152,6 +154,13 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
       readyCmd = "[ -f up ] && rm up" })
     assert.equal("ready", told.status, told.reason and told.reason.message)
     assert.equal("gone\n", (run_in("started", "[ -f up ] || echo gone")))
+    local made = server:create({ templateID = "started" })
+    local status, list = server:ask(("/sandboxes/%s/fork"):format(made.sandboxID),
+      { method = "POST", body = { timeout = 20, count = 1 } })
+    assert.equal(201, status)
+    local copy = codecell.assert(codecell.connect(list[1].sandbox.sandboxID, server:options()))
+    assert.equal(0, copy.commands:run("pgrep -f 'sleep 6[0]'").exit_code)
+    copy:kill()
   end)
 
   it("gives builds tags, by which sandboxes are made", function()
@@ -175,6 +184,21 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
       assert.equal(400, (server:ask("/templates/tags", { method = "POST",
         body = { target = "tagged", tags = { wrong } } })))
     end
+  end)
+
+  it("takes a folder for an image, and its programs for those of the template", function()
+    local root = root_folder()
+    local other = gateway.start(("--api-key %s --image 'tiny:1=%s'"):format(gateway.key, root))
+    local ours = server
+    server = other
+    local told = build(request("tiny"), { fromImage = "tiny:1",
+      steps = { step("RUN", "cat /opt/tool/name > n; ls /usr/bin/python3 || true") } })
+    local out = told.status == "ready" and run_in("tiny", "cat n; ls /usr/bin")
+    server = ours
+    other:stop()
+    shell.remove(root)
+    assert.equal("ready", told.status, told.reason and told.reason.message)
+    assert.equal("tool\nbash\ncat\nid\nls\nsh\nsleep\n", out)
   end)
 
   it("lists, tells, publishes and removes templates", function()

@@ -88,6 +88,32 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
     end
   end)
 
+  it("goes on with a list whose cursor names a sandbox that is over", function()
+    local ids = {}
+    for i = 1, 4 do
+      ids[i] = server:create({ metadata = { list = "a b" } }).sandboxID
+    end
+    -- Encoded in three layers: the value, the form, the query.
+    local query = "/v2/sandboxes?order=asc&limit=2&metadata=list%3Da%252520b"
+    local _, page, head = server:ask(query)
+    assert.same({ ids[1], ids[2] }, { page[1].sandboxID, page[2].sandboxID })
+    ask("DELETE", "", nil, ids[2])
+    local token = head:match("X%-Next%-Token: (%S+)"):gsub("=", "%%3D")
+    _, page = server:ask(query .. "&nextToken=" .. token)
+    assert.same({ ids[3], ids[4] }, { page[1].sandboxID, page[2].sandboxID })
+    for _, wrong in ipairs({ "order=up", "state=running,dead", "template=base:default" }) do
+      assert.equal(400, (server:ask("/v2/sandboxes?" .. wrong)), wrong)
+    end
+    for _, id in ipairs({ ids[1], ids[3], ids[4] }) do
+      ask("DELETE", "", nil, id)
+    end
+    local status, body = server:ask("/access-tokens", { method = "POST", body = {} })
+    assert.same({ 410, 410 }, { status, body.code })
+    for _, path in ipairs({ "/teams", "/nodes", "/api-keys", "/admin/x" }) do
+      assert.equal(501, (server:ask(path)), path)
+    end
+  end)
+
   it("says of a sandbox that is over how it ended, and when #J20", function()
     local gone = {}
     made(nil, function(id) gone.killed = id end)
@@ -105,6 +131,12 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
       assert.truthy(body.message:find(how .. " at 20", 1, true), body.message)
     end
     assert.is_nil(select(2, ask("GET", "", nil, "i0")).message:find(" at ", 1, true))
+  end)
+
+  it("refuses a name of a snapshot that is none", function()
+    for _, name in ipairs({ "a\0b", { "a" }, 7 }) do
+      assert.equal(400, (ask("POST", "/snapshots", { name = name })))
+    end
   end)
 
   it("refuses a number of copies that is none", function()

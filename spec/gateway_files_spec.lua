@@ -108,7 +108,9 @@ describe("the files of codecell serve #M10 #user", function()
       body = packed(form({ filename = "from-form", data = data })),
       kind = "multipart/form-data; boundary=x" })))
     assert.equal(data, select(2, ask("/files?path=from-form")))
-    for _, body in ipairs({ "no gzip", packed(data):sub(1, 1000), "" }) do
+    assert.equal(200, (put("joined", packed("one ") .. packed(data) .. packed(""), pack)))
+    assert.equal("one " .. data, select(2, ask("/files?path=joined")))
+    for _, body in ipairs({ "no gzip", packed(data):sub(1, 1000), "", packed("x") .. "y" }) do
       local status, told = put("broken", body, pack)
       assert.same({ 400, 400 }, { status, told.code })
     end
@@ -205,5 +207,69 @@ describe("the files of codecell serve #M10 #user", function()
       assert.is_nil(one.name:match("compose"))
       assert.not_equal("new", one.name)
     end
+  end)
+end)
+
+describe("a form", function()
+  local multipart = require "codecell.gateway.multipart"
+  local KIND = 'multipart/form-data; boundary="a b"'
+  local BODY = "a preamble\r\n--a b\r\nContent-Disposition: form-data; name=\"file\"; "
+    .. "filename=\"/x/%22y\\\"\"\r\n\r\none\r\n--a \r\ntwo\r\n--a b \t\r\n\r\nno head\r\n--a b\r\n"
+    .. "content-disposition: form-data; name=plain\r\n\r\n\r\n--a b--\r\nan end"
+
+  -- What a form has, if it comes in pieces of so many bytes.
+  local function read(body, size)
+    local at = 1
+    local form = multipart.reader(KIND, function()
+      local piece = body:sub(at, at + size - 1)
+      at = at + size
+      return piece ~= "" and piece or nil
+    end)
+    local list = {}
+    local part, err = form:next()
+    while part do
+      local pieces = {}
+      local piece
+      repeat
+        piece, err = form:read()
+        pieces[#pieces + 1] = piece
+      until not piece
+      list[#list + 1] = { part.name or "", part.filename or "", table.concat(pieces) }
+      if err then
+        return list, err
+      end
+      part, err = form:next()
+    end
+    return list, err
+  end
+
+  local WHOLE = { { "file", "/x/\"y\"", "one\r\n--a \r\ntwo" }, { "", "", "no head" },
+    { "plain", "", "" } }
+
+  it("is read wherever a piece of it ends", function()
+    for size = 1, #BODY do
+      local list, err = read(BODY, size)
+      assert.is_nil(err)
+      assert.same(WHOLE, list)
+    end
+  end)
+
+  it("that is cut off says so, wherever that is", function()
+    local stop = #BODY - #"--\r\nan end"
+    for length = 0, stop + 1 do
+      assert.equal("invalid_argument", select(2, read(BODY:sub(1, length), 7)).kind)
+    end
+    assert.same(WHOLE, read(BODY:sub(1, stop + 2), 7))
+  end)
+
+  it("is bounded in the number and the heads of its parts #S054", function()
+    assert.equal("invalid_argument",
+      select(2, read(("--a b\r\n\r\n\r\n"):rep(10002), 4096)).kind)
+    assert.equal("invalid_argument",
+      select(2, read("--a b\r\nX: " .. ("x"):rep(70000), 4096)).kind)
+    assert.equal("invalid_argument", select(2, multipart.reader(
+      "multipart/form-data; boundary=" .. ("x"):rep(71), function() end)).kind)
+    assert.equal("invalid_argument", select(2, multipart.reader("multipart/form-data",
+      function() end)).kind)
   end)
 end)

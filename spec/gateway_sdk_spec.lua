@@ -2,6 +2,31 @@
 local gateway = require "spec.support.gateway"
 local shell = require "spec.support.shell"
 
+describe("the versions of E2B that this was tried with #N08", function()
+  local function upstream(word)
+    return shell.run(".ci/upstream " .. word, { folder = ".", time = 120 })
+  end
+
+  it("are recorded, that of envd as the gateway tells it, and looked at by the clock", function()
+    local text = upstream("tried").stdout
+    assert.equal(require("codecell.gateway.record").ENVD, text:match("envd  envd%s+(%S+)"))
+    for _, name in ipairs({ "pypi  e2b ", "pypi  e2b-code-interpreter ", "npm   e2b ",
+      "npm   @e2b/code-interpreter " }) do
+      assert.truthy(text:find("\n" .. name, 1, true), name)
+    end
+    assert.truthy(shell.read(".ci/schedule"):find("%.ci/upstream look\n"))
+    assert.equal(64, upstream("").status)
+  end)
+
+  it("are compared with the newest ones #slow #registry", function()
+    local result = upstream("look")
+    if result.status == 2 then
+      return pending("the registries do not answer")
+    end
+    assert.equal(result.status == 0, result.stdout == "", result.stdout .. result.stderr)
+  end)
+end)
+
 describe("the official SDKs of E2B, against codecell serve #C09 #M10 #N08 #slow #registry",
 function()
   local folder, server, named, has_python, has_javascript

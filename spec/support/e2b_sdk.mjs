@@ -89,6 +89,12 @@ const cases = {
     assert.deepEqual([...await files.read('m 2', { format: 'bytes' })], [0, 255])
     await files.write('packed', 'hello'.repeat(100), { gzip: true })
     assert.equal(await files.read('packed', { gzip: true }), 'hello'.repeat(100))
+    const noted = await files.write('noted', 'x', { metadata: { author: 'somebody' } })
+    assert.deepEqual(noted.metadata, { author: 'somebody' })
+    assert.deepEqual((await files.getInfo('noted')).metadata, { author: 'somebody' })
+    const large = new Blob(Array(40).fill('0123456789abcdef'.repeat(4096)))
+    await files.write('large', large.stream(), { useOctetStream: true })
+    assert.equal((await files.read('large', { format: 'blob' })).size, large.size)
     await raises('FileNotFoundError', () => files.read('nope'))
     await raises('FileNotFoundError', () => files.list('nope'))
   },

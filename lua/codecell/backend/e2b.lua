@@ -126,12 +126,15 @@ local function make(found, given, body)
   if found.debug then
     record = debug_record(given)
   else
-    record, err = control.create(found, body, mask)
+    local private = policy.private(given.network)
+    private[#private + 1] = given.egress_proxy and given.egress_proxy.password
+    record, err = control.create(found, body, mask, private)
   end
   if not record then
     return nil, err
   end
-  given.api_key, given.secrets = nil, nil -- where nobody prints them
+  -- where nobody prints them
+  given.api_key, given.secrets, given.network, given.egress_proxy = nil, nil, nil, nil
   local sandbox = object.new(backend, found, record, given, true)
   sandbox._mask, sandbox._plane.mask = mask, mask
   return sandbox

@@ -142,12 +142,16 @@ end
 ---@param settings codecell.E2bSettings
 ---@param body table
 ---@param mask userdata? what hides the secrets in it
+---@param private string[] what else in it nobody may see
 ---@return codecell.E2bRecord? record
 ---@return codecell.Error? err
-function control.create(settings, body, mask)
+function control.create(settings, body, mask, private)
   local what = "Sandbox creation failed"
   local request = control.request(settings, what, "POST", "/sandboxes", body)
   request.hidden.mask = mask
+  for _, value in ipairs(private) do
+    request.hidden[#request.hidden + 1] = value
+  end
   local answer, err = transport.json(request)
   local record
   if answer then
@@ -230,10 +234,16 @@ function control.pause(settings, what, id, keep_memory)
 end
 
 ---@param body table as the control plane takes it; what is left out is cleared
+---@param private string[] what in it nobody may see
 ---@return true? done
 ---@return codecell.Error? err
-function control.update_network(settings, what, id, body)
-  return act(settings, what, "PUT", control.path(id, "/network"), body)
+function control.update_network(settings, what, id, body, private)
+  local request = control.request(settings, what, "PUT", control.path(id, "/network"), body)
+  for _, value in ipairs(private) do
+    request.hidden[#request.hidden + 1] = value
+  end
+  local answer, err = transport.json(request)
+  return answer and true, err
 end
 
 ---@param from number? seconds since 1970

@@ -40,7 +40,9 @@ local BY_CODE = {
 ---@return string
 function failure.hide(text, hidden)
   for _, secret in ipairs(hidden or {}) do
-    text = text:gsub(secret:gsub("%p", "%%%0"), "***")
+    for _, form in ipairs({ secret, errors.assert(json.encode(secret)):sub(2, -2) }) do
+      text = form ~= "" and text:gsub(form:gsub("%p", "%%%0"), "***") or text
+    end
   end
   return hidden and hidden.mask and hidden.mask:hide(text) or text
 end

@@ -5,6 +5,7 @@ local json = require "codecell.json"
 local network = {}
 
 local EVERYTHING = "0.0.0.0/0"
+local PRIVATE_LEAST = 4 -- bytes: what is shorter stands in too much else
 
 local function refuse(verb, what, hint)
   return nil, errors.unsupported(verb .. ": " .. what, "e2b", hint)
@@ -26,8 +27,12 @@ local function rules_of(verb, rules)
   return hosts
 end
 
-local function is_address(text)
-  return text:find("^[%d.]+/?%d*$") or text:find(":", 1, true) and text:find("^[%x:.]+/?%d*$")
+--- Whether it is an address, or a range of them, and no name.
+---@param text string
+---@return boolean
+function network.is_address(text)
+  return (text:find("^[%d.]+/?%d*$") or text:find(":", 1, true)
+    and text:find("^[%x:.]+/?%d*$")) ~= nil
 end
 
 -- What is denied there is an address, or a range of them.
@@ -36,13 +41,26 @@ local function list_of(verb, given, are_addresses)
   for i, name in ipairs(given or {}) do
     if has_port(name) then
       return refuse(verb, ("a port in `network` (%q)"):format(name), "leave the port out")
-    elseif are_addresses and not is_address(name) then
+    elseif are_addresses and not network.is_address(name) then
       return refuse(verb, ("a name that `network` denies (%q)"):format(name),
         "deny addresses, or allow only what is not denied")
     end
     list[i] = name
   end
   return list
+end
+
+--- What of it no message and no event may show: the values of headers, which are keys.
+---@param given string|table|nil checked by the rule of `network`
+---@return string[]
+function network.private(given)
+  local values = {}
+  for _, rule in pairs(type(given) == "table" and given.rules or {}) do
+    for _, value in pairs(rule.headers or {}) do
+      values[#values + 1] = #value >= PRIVATE_LEAST and value or nil
+    end
+  end
+  return values
 end
 
 --- Put it into the body of a request.

@@ -309,7 +309,8 @@ function Sandbox:update_network(given)
   local body = {}
   local ok, err = policy.put("update_network", given, body, body)
   if ok then
-    ok, err = control.update_network(self._plane.settings, "update_network", self.id, body)
+    ok, err = control.update_network(self._plane.settings, "update_network", self.id, body,
+      policy.private(given))
   end
   if not ok then
     return nil, self._plane:without("update_network", err)

@@ -302,7 +302,7 @@ function process.signal(there, pid, number)
     return nil, errors.unsupported("this signal", "e2b", "send SIGTERM or SIGKILL")
   end
   local answer, err = rpc.call(there, "kill", "process.Process/SendSignal",
-    { process = { pid = pid }, signal = NAMES[number] }, { is_safe = true })
+    { process = { pid = pid }, signal = NAMES[number] }, { is_safe = number == 9 })
   return answer and true, err
 end
 

@@ -19,6 +19,7 @@ local building = {}
 local BODY_MOST = 4194304 -- bytes
 local TAGS_MOST = 20
 local BUILDS_MOST = 1000 -- that are remembered
+local STORED_MOST = 68719476736 -- bytes of all templates
 local AT_ONCE = 4
 local WAITING_MOST = 100
 local LINES_MOST, LINE_MOST = 10000, 4096
@@ -64,6 +65,16 @@ local function tags_of(body, first)
     add(tag)
   end
   return tags
+end
+
+local function has_room()
+  local size = 0
+  for name, tags in pairs(naming.all() or {}) do
+    for _, tag in ipairs(tags) do
+      size = size + ((store.read(naming.stored(name, tag)) or {}).size or 0)
+    end
+  end
+  return size < STORED_MOST
 end
 
 -- `first`: the tag that the name says, which alone is not the default where tags are given.
@@ -120,6 +131,10 @@ function building.request(gateway, request)
   local one, err = wanted_of(body, request.owner)
   if not one then
     return answer.error(request, err)
+  end
+  if not has_room() then
+    return answer.failure(request, 507, ("the templates have %d GiB; delete some"):format(
+      STORED_MOST / 2 ^ 30))
   end
   forget_oldest(gateway)
   gateway.builds_serial = gateway.builds_serial + 1

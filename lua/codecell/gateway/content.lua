@@ -116,9 +116,9 @@ local function coding_of(request)
   return packed > 0 and others == 0 and "gzip" or "identity"
 end
 
--- False: it cannot be packed there.
-local function send_packed(one, request, path)
-  local read, close = packing.pack(one, path)
+-- False: it cannot be packed here.
+local function send_packed(request, path, source)
+  local read = packing.pack(source)
   if not read then
     return false
   end
@@ -133,13 +133,26 @@ local function send_packed(one, request, path)
     end
     ok = request:write(chunk)
   end
-  close()
   if ok and not err then
     request:finish()
   else
     request:abort()
   end
   return true
+end
+
+-- Also files that say that they are empty, as those of /proc.
+local function reply_packed(request, path, open)
+  local source, err = open(0)
+  if not source then
+    answer.error(request, err)
+    return true
+  end
+  local sent = send_packed(request, path, source)
+  if type(source) ~= "string" then
+    source:close()
+  end
+  return sent
 end
 
 local function reply(request, path, entry, open)
@@ -195,15 +208,16 @@ function content.read(one, request, query)
     return answer.failure(request, 400, ("path '%s' is %s"):format(path,
       entry.type == "dir" and "a directory" or "no file"))
   end
+  local function open(first, length)
+    return sandbox._backend.ask(sandbox, "read " .. path, "read", path, first, length)
+  end
   local coding = coding_of(request)
   if not coding then
     return answer.failure(request, 406, "Accept-Encoding: gzip or identity was expected")
-  elseif coding == "gzip" and request.method == "GET" and send_packed(one, request, path) then
+  elseif coding == "gzip" and request.method == "GET" and reply_packed(request, path, open) then
     return
   end
-  return reply(request, path, entry, function(first, length)
-    return sandbox._backend.ask(sandbox, "read " .. path, "read", path, first, length)
-  end)
+  return reply(request, path, entry, open)
 end
 
 return content

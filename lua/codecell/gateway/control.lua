@@ -39,9 +39,8 @@ end
 
 -- ---- /sandboxes ----
 
--- A sandbox, with what its template starts in it.
-local function begin(gateway, wanted, given)
-  local sandbox, err = reach.create(wanted, gateway.network)
+-- The sandbox with what its template starts in it; without a sandbox, the error.
+local function started(sandbox, given, err)
   if not sandbox or not given.start and not given.ready then
     return sandbox, err
   end
@@ -51,6 +50,11 @@ local function begin(gateway, wanted, given)
     return nil, err
   end
   return sandbox
+end
+
+local function begin(gateway, wanted, given)
+  local sandbox, err = reach.create(wanted, gateway.network)
+  return started(sandbox, given, err)
 end
 
 -- Make one for whoever asks; what happens to it, and to copies of it, is told.
@@ -102,7 +106,7 @@ local function create_of(gateway, request, body, lifetime)
   elseif not gateway:may_use(request, given.template) then
     return answer.failure(request, 404, ("template '%s' not found"):format(given.template))
   end
-  local refusal = gateway.quota:make(request.owner, gateway:living())
+  local refusal = gateway.quota:make(request.owner, gateway)
   if refusal then
     return quota.refuse(request, refusal)
   end
@@ -279,7 +283,12 @@ verbs["POST /snapshots"] = function(gateway, request, found)
   if not body then
     return
   end
-  local kept, err = found.sandbox:create_snapshot({ name = shape.text(body.name) })
+  local name = body.name ~= json.null and body.name or nil
+  local wanted, err = wishes.check("snapshots", { name = name }, { name = { type = "name" } })
+  local kept
+  if wanted then
+    kept, err = found.sandbox:create_snapshot(wanted)
+  end
   if not kept then
     return answer.error(request, err)
   end
@@ -297,7 +306,7 @@ end
 
 -- A copy, as the answer tells of it.
 local function fork(gateway, request, found, seconds)
-  local refusal = gateway.quota:make(request.owner, gateway:living())
+  local refusal = gateway.quota:make(request.owner, gateway)
   if refusal then
     return { error = { code = 429, message = refusal.message } }
   end
@@ -305,11 +314,13 @@ local function fork(gateway, request, found, seconds)
   gateway.quota:made(request.owner)
   if not ok then
     error(copy, 0)
-  elseif not copy then
-    return { error = { code = answer.status(err), message = err.message } }
   end
   local given = copy_of(found.given)
   given.timeout = seconds
+  copy, err = started(copy, given, err) -- what runs is not copied
+  if not copy then
+    return { error = { code = answer.status(err), message = err.message } }
+  end
   return { sandbox = add(gateway, copy, given, request.owner):access() }
 end
 
@@ -383,6 +394,9 @@ function control.answer(gateway, request)
     return volumes.answer(gateway, request)
   elseif path:find("^/secrets/?") then
     return vault.answer(gateway, request)
+  end
+  if path == "/access-tokens" and request.method == "POST" then
+    return answer.failure(request, 410, "access tokens are no more: use a key")
   end
   for _, name in ipairs(REFUSED) do
     if path:find("^/" .. name) then

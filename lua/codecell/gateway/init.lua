@@ -100,7 +100,7 @@ function gateway.new(given)
     names = given.names or {}, network = given.network, limits = given.limits,
     lifetime = given.lifetime or DAY, quota = quota.new(given.quota or {}),
     metrics = metrics.new(), log = given.log and log.to(given.log), problem = given.problem,
-    snapshots = {}, owners = {}, asked = {},  serial = 0, busy = 0, requests = 0,
+    snapshots = {}, owners = {}, asked = {}, serial = 0, busy = 0, requests = 0,
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
     builds = {}, builds_serial = 0, building = 0, queued = 0, places = {}, places_count = 0,
     spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
@@ -318,7 +318,9 @@ end
 
 -- For whoever watches it: that it is up, and not for long any more.
 local function answer_health(self, request)
-  if self.is_draining then
+  if request.method ~= "GET" and request.method ~= "HEAD" then
+    return answer.empty(request, 405, { { "Allow", "GET, HEAD" } })
+  elseif self.is_draining then
     return answer.json(request, 503, { status = "draining" }, CLOSE)
   end
   answer.json(request, 200, { status = "ok" })

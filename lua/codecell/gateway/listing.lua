@@ -72,9 +72,11 @@ end
 ---@param list any[]
 ---@param query table<string, string>
 ---@param mark fun(one: any): string what tells one from the others
+---@param is_past (fun(one: any, from: string): boolean?)? whether one comes after what has that
+---mark, which may be gone; default: what follows it in the list
 ---@return any[]? page
 ---@return string[]? following the field that leads to the next one
-function listing.cut(request, list, query, mark)
+function listing.cut(request, list, query, mark, is_past)
   local limit = page_of(query.limit, PAGE_MOST)
   local cursor = query.nextToken and query.nextToken ~= "" and base64.decode(query.nextToken)
   local from = cursor and cursor:match("^from:(.+)$")
@@ -83,9 +85,13 @@ function listing.cut(request, list, query, mark)
       or ("limit: a number from 1 to %d was expected"):format(PAGE_MOST))
     return nil
   end
-  local page, first = json.list(), 1
-  for i, one in ipairs(from and list or {}) do
-    first = mark(one) == from and i + 1 or first
+  local page, first = json.list(), from and #list + 1 or 1
+  for i = #list, from and 1 or #list + 1, -1 do
+    if is_past and is_past(list[i], from) then
+      first = i
+    elseif not is_past and mark(list[i]) == from then
+      first = i + 1
+    end
   end
   for i = first, math.min(#list, first + limit - 1) do
     page[#page + 1] = list[i]
@@ -94,16 +100,36 @@ function listing.cut(request, list, query, mark)
   return page, more and { "X-Next-Token", base64.encode("from:" .. mark(page[#page])) } or nil
 end
 
+local function problem_of(query, wanted)
+  for state in pairs(wanted.states) do
+    if state ~= "running" and state ~= "paused" then
+      return "state: running and paused were expected"
+    end
+  end
+  if query.order and query.order ~= "asc" and query.order ~= "desc" then
+    return "order: asc or desc was expected"
+  elseif query.startedAfter and not wanted.after then
+    return "startedAfter: a time was expected"
+  elseif (query.template or ""):find(":", 1, true) then
+    return "template: a name without a tag was expected"
+  end
+end
+
 function listing.page(gateway, request)
   local query = answer.form(request.query)
   local wanted = { metadata = metadata_of(query.metadata), states = states_of(query.state),
     ascending = query.order == "asc", template = query.template,
     after = shape.time(query.startedAfter) }
-  if query.startedAfter and not wanted.after then
-    return answer.failure(request, 400, "startedAfter: a time was expected")
+  local wrong = problem_of(query, wanted)
+  if wrong then
+    return answer.failure(request, 400, wrong)
   end
+  -- One that the cursor names may be over: what was made after it follows all the same.
   local page, following = listing.cut(request, chosen(gateway, request, wanted), query,
-    function(one) return one.id end)
+    function(one) return ("%d"):format(one.serial) end, function(one, from)
+      local serial = tonumber(from:match("^%d+$"))
+      return serial and (one.serial - serial) * (wanted.ascending and 1 or -1) > 0
+    end)
   if not page then
     return
   end

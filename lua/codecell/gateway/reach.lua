@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local lists = require "codecell.e2b.network"
 local shape = require "codecell.e2b.shape"
 local wait = require "codecell.wait"
 
@@ -67,10 +68,6 @@ local function rules_of(given)
   return rules
 end
 
-local function is_address(text)
-  return text:find("^[%d.]+/?%d*$") or text:find(":", 1, true) and text:find("^[%x:.]+/?%d*$")
-end
-
 local function is_everything(list)
   for _, one in ipairs(list) do
     if EVERYTHING[one] then
@@ -122,12 +119,12 @@ function reach.read(internet, given)
   end
   local has_name = false
   for _, one in ipairs(deny) do
-    if not is_address(one) then
+    if not lists.is_address(one) then
       return wrong("network.denyOut: %s is neither an address nor a range of them", one)
     end
   end
   for _, one in ipairs(allow) do
-    has_name = has_name or not is_address(one)
+    has_name = has_name or not lists.is_address(one)
   end
   local is_closed = internet == false or is_everything(deny)
   if has_name and not is_closed then

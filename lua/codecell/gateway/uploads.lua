@@ -91,18 +91,21 @@ function uploads.ask(gateway, request, hash)
   answer.json(request, 201, { present = false, url = url_of(gateway, request, place) })
 end
 
-local function take(request, file)
-  local size = 0
+local coming = 0 -- bytes of archives that are not all here yet
+
+local function take(request, file, count)
   while true do
     local chunk, err = request:read()
     if err then
       return nil, 400, err.message
     elseif not chunk then
-      return size
+      return true
     end
-    size = size + #chunk
-    if size > MOST then
+    count.size, coming = count.size + #chunk, coming + #chunk
+    if count.size > MOST then
       return nil, 413, ("an archive has at most %d bytes"):format(MOST)
+    elseif coming > ALL_MOST then
+      return nil, 429, "too much is being sent; try again later"
     end
     local ok
     ok, err = file:write(chunk)
@@ -123,9 +126,11 @@ local function keep(request, folder, final)
   if not file then
     return nil, 500, err.message
   end
-  local size, status, problem = take(request, file)
+  local count = { size = 0 }
+  local ok, status, problem = take(request, file, count)
   file:close()
-  if size then
+  coming = coming - count.size
+  if ok then
     make_room(folder)
     status = not os.rename(folder .. "/" .. name, folder .. "/" .. final) and 500 or 200
   end

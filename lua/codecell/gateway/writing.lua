@@ -152,7 +152,7 @@ local function read_files(one, request, query, given)
   return entry and json.list({ entry }), err
 end
 
-local function body_of(one, request)
+local function body_of(request)
   local encoding = (request.headers["content-encoding"] or "identity"):lower()
   local function read()
     return request:read()
@@ -162,7 +162,7 @@ local function body_of(one, request)
   elseif encoding ~= "gzip" then
     return wrong(("Content-Encoding: %s is not understood"):format(encoding))
   end
-  return packing.unpack(one, read)
+  return packing.unpack(read)
 end
 
 --- Write what a request brings.
@@ -176,7 +176,7 @@ function writing.answer(one, request, query)
     noted, err = metadata_of(request.headers)
   end
   if noted then
-    read, close = body_of(one, request)
+    read, close = body_of(request)
     err = not read and close or nil
   end
   if read then

@@ -94,6 +94,12 @@ function Unpacker:next()
   return out ~= "" and out or false
 end
 
+--- What came after the end.
+---@return string? bytes nil: nothing, or it is not at its end
+function Unpacker:rest()
+  return self.is_over and self.at < #self.piece and self.piece:sub(self.at + 1) or nil
+end
+
 --- Why there is no more: nothing where all came that belongs to it.
 ---@param what string begins the message
 ---@return codecell.Error? err kind "unavailable"
