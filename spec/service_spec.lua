@@ -376,6 +376,44 @@ while time.process_time() < end: pass]], { key = "k" }).usage
       assert.equal(0, prices:of({ backend = "local", seconds = 100, cpu = 2, memory = 2 ^ 30 }))
     end)
 
+    it("are a table, and a text that a strict reader of OpenMetrics takes #K02 #K05", function()
+      local service = new({})
+      service:execute("1", { key = "k" })
+      service:execute("1/0", { key = "k" })
+      local metrics = service:metrics()
+      assert.equal(2, #metrics.runs_total)
+      assert.equal(2, metrics.seconds.run.count)
+      assert.is_true(metrics.seconds.run.mean > 0)
+      local families = require("spec.support.openmetrics")(
+        codecell.metrics.openmetrics(service))
+      assert.equal(1, families.codecell_runs.samples[
+        'codecell_runs_total{status="failed",kind="runtime",language="python"}'])
+      assert.equal(2, families.codecell_run_seconds.samples[
+        'codecell_run_seconds_count{stage="run"}'])
+    end)
+
+    it("tell once that too much fails, and again after it was better #K08", function()
+      local now, told = 0, 0
+      local service = new({ mode = "mock", clock = function() return now end,
+        rate_limit_per_min = 0, mock = { answers = function()
+          return { error = { name = "E", value = "v", traceback = "" } }
+        end } })
+      service:on("error_rate", function(about)
+        told = told + 1
+        assert.equal(1, about.rate)
+      end)
+      for _ = 1, 12 do
+        service:execute("1")
+      end
+      assert.equal(1, told)
+      now = 61
+      service:execute("1")
+      for _ = 1, 12 do
+        service:execute("1")
+      end
+      assert.equal(2, told)
+    end)
+
     it("are told to those who listen #K08 #K20", function()
       local heard = {}
       local service = new({})

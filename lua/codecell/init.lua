@@ -40,6 +40,7 @@ local MODULES = {
   languages = "codecell.languages",
   log = "codecell.log",
   media = "codecell.agent.media",
+  metrics = "codecell.metrics",
   snapshot = "codecell.snapshot",
   template = "codecell.template",
   tools = "codecell.tools",

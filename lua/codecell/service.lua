@@ -12,14 +12,15 @@ local errors = require "codecell.errors"
 local execute = require "codecell.service.execute"
 local gate = require "codecell.service.gate"
 local ledger = require "codecell.service.ledger"
+local jobs = require "codecell.service.jobs"
 local log = require "codecell.log"
 local making = require "codecell.service.making"
 local merged = require "codecell.service.merged"
+local numbers = require "codecell.service.numbers"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local roster = require "codecell.service.roster"
 local shared = require "codecell.service.shared"
-local task = require "codecell.task"
 
 local PART = "e2b:service"
 local LINE_MOST = 100 -- who may wait for a turn
@@ -254,46 +255,13 @@ function Service:run_once(code, given)
   return self:execute(code, given)
 end
 
-local function check_jobs(jobs)
-  options.argument("map", "jobs", jobs, "table", nil, 4)
-  for i, job in ipairs(jobs) do
-    if type(job) ~= "string" and not (type(job) == "table" and type(job.code) == "string") then
-      error(("map: jobs[%d]: a string, or a table with code, expected"):format(i), 3)
-    end
-  end
-end
-
 --- Run many pieces of code, several at the same time.
----@param jobs table[] each a code, or a table of options of `execute` with `code`
+---@param list table[] each a code, or a table of options of `execute` with `code`
 ---@param given {concurrency: integer?}? default: max_concurrent_executions
 ---@return table[] outcomes in the order of the jobs: `reply`, or `err`
-function Service:map(jobs, given)
+function Service:map(list, given)
   check_open(self, "map")
-  check_jobs(jobs)
-  given = options.check("map", given, { concurrency = { type = "integer", least = 1,
-    most = 10000 } })
-  local at_once = math.min(given.concurrency or self.config.max_concurrent_executions, #jobs)
-  local outcomes, next_job, workers = {}, 0, {}
-  for i = 1, at_once do
-    workers[i] = task.async(function()
-      while next_job < #jobs do
-        next_job = next_job + 1
-        local mine = next_job
-        local job = jobs[mine]
-        local about = type(job) == "table" and merged(job) or nil
-        local code = about and about.code or job
-        if about then
-          about.code = nil
-        end
-        local reply, err = self:execute(code, about)
-        outcomes[mine] = { reply = reply, err = err }
-      end
-    end)
-  end
-  for _, worker in ipairs(workers) do
-    worker:wait()
-  end
-  return outcomes
+  return jobs.run(self, list, given)
 end
 
 --- Let others use a sandbox, each with rights of its own.
@@ -336,6 +304,14 @@ function Service:stats()
   return { mode = self.config.mode, active = #entries, idle = idle, pool_ready = pool.ready,
     pool_size = self.config.pool_size, running = self.gate.busy, waiting = #self.gate.line,
     created = self.ledger.created, utilization = alive > 0 and math.min(1, busy / alive) or 0 }
+end
+
+--- Counts since it was made; `codecell.metrics.openmetrics(service)` gives them as a text.
+---@return table metrics `runs_total` (rows of status, kind, language and value), `seconds` by stage
+---(count, sum, mean), `utilization sandboxes created failures_last_minute failures_last_hour`
+function Service:metrics()
+  check_open(self, "metrics")
+  return numbers.table(self)
 end
 
 --- What was used, and what it has cost.

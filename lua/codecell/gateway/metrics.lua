@@ -1,32 +1,33 @@
 --- Counts of a gateway, as OpenMetrics has them.
 local core = require "codecell.core"
+local exposition = require "codecell.metrics"
 local holding = require "codecell.gateway.holding"
 
 local metrics = {}
 
-metrics.KIND = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+metrics.KIND = exposition.KIND
 
 local BOUNDS = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60 }
 
 -- name, type, unit, what it is; counters are written with "_total". Those that have no labels begin
 -- at 0.
 local FAMILIES = {
-  { "codecell_cells", "counter", nil, "Runs of code that were asked for" },
-  { "codecell_commands", "counter", nil, "Commands and terminals that were asked for" },
-  { "codecell_connections", "gauge", nil, "Connections of clients that are open" },
+  { "codecell_cells", "counter", false, "Runs of code that were asked for" },
+  { "codecell_commands", "counter", false, "Commands and terminals that were asked for" },
+  { "codecell_connections", "gauge", false, "Connections of clients that are open" },
   { "codecell_held_bytes", "gauge", "bytes", "Bodies of requests that are in memory" },
-  { "codecell_limited", "counter", nil, "Requests that a limit or a quota has refused" },
+  { "codecell_limited", "counter", false, "Requests that a limit or a quota has refused" },
   { "codecell_received_bytes", "counter", "bytes", "Bodies of requests" },
-  { "codecell_refusals", "counter", nil, "Connections of sandboxes that their policy has refused" },
+  { "codecell_refusals", "counter", false, "Connections of sandboxes that a policy has refused" },
   { "codecell_request_seconds", "histogram", "seconds", "Time to the end of an answer, by plane" },
-  { "codecell_requests", "counter", nil, "Requests that were answered, by plane and status" },
-  { "codecell_requests_open", "gauge", nil, "Requests that are being answered" },
-  { "codecell_sandboxes", "gauge", nil, "Sandboxes that are there, by state" },
-  { "codecell_sandboxes_created", "counter", nil, "Sandboxes that were made" },
-  { "codecell_sandboxes_ended", "counter", nil, "Sandboxes that have ended, by reason" },
+  { "codecell_requests", "counter", false, "Requests that were answered, by plane and status" },
+  { "codecell_requests_open", "gauge", false, "Requests that are being answered" },
+  { "codecell_sandboxes", "gauge", false, "Sandboxes that are there, by state" },
+  { "codecell_sandboxes_created", "counter", false, "Sandboxes that were made" },
+  { "codecell_sandboxes_ended", "counter", false, "Sandboxes that have ended, by reason" },
   { "codecell_sent_bytes", "counter", "bytes", "Bodies of answers" },
   { "process_cpu_seconds", "counter", "seconds", "Processor time of the gateway itself" },
-  { "process_open_fds", "gauge", nil, "Descriptors that the gateway has open" },
+  { "process_open_fds", "gauge", false, "Descriptors that the gateway has open" },
   { "process_resident_memory_bytes", "gauge", "bytes", "Memory of the gateway itself" },
   { "process_start_time_seconds", "gauge", "seconds", "When it was started, since 1970" },
 }
@@ -61,21 +62,8 @@ function Metrics:add(family, labels, by)
 end
 
 local function observe(self, labels, seconds)
-  local times = self.times[labels]
-  if not times then
-    times = { sum = 0, count = 0 }
-    for i = 1, #BOUNDS do
-      times[i] = 0
-    end
-    self.times[labels] = times
-  end
-  times.sum, times.count = times.sum + seconds, times.count + 1
-  for i = #BOUNDS, 1, -1 do
-    if seconds > BOUNDS[i] then
-      break
-    end
-    times[i] = times[i] + 1
-  end
+  self.times[labels] = self.times[labels] or exposition.histogram(BOUNDS)
+  self.times[labels]:observe(seconds)
 end
 
 --- A request was answered.
@@ -114,57 +102,16 @@ local function present(self, now)
   }
 end
 
-local function number(value)
-  return value % 1 == 0 and ("%d"):format(value) or ("%.9g"):format(value)
-end
-
-local function sample(lines, name, labels, value)
-  lines[#lines + 1] = name .. (labels ~= "" and "{" .. labels .. "}" or "") .. " " .. number(value)
-end
-
-local function sorted(values)
-  local names = {}
-  for name in pairs(values) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
-local function write_times(lines, family, all)
-  for _, labels in ipairs(sorted(all)) do
-    local times = all[labels]
-    for i, bound in ipairs(BOUNDS) do
-      local text = bound % 1 == 0 and ("%.1f"):format(bound) or tostring(bound)
-      sample(lines, family .. "_bucket", ('%s,le="%s"'):format(labels, text), times[i])
-    end
-    sample(lines, family .. "_bucket", labels .. ',le="+Inf"', times.count)
-    sample(lines, family .. "_count", labels, times.count)
-    sample(lines, family .. "_sum", labels, times.sum)
-  end
-end
-
 --- All of it.
 ---@param now {connections: integer, busy: integer, running: integer, paused: integer}
 ---@return string text
 function Metrics:text(now)
-  local lines, there = {}, present(self, now)
-  for _, about in ipairs(FAMILIES) do
-    local family, kind, unit, help = about[1], about[2], about[3], about[4]
-    lines[#lines + 1] = ("# TYPE %s %s"):format(family, kind)
-    lines[#lines + 1] = unit and ("# UNIT %s %s"):format(family, unit) or nil
-    lines[#lines + 1] = ("# HELP %s %s."):format(family, help)
-    if kind == "histogram" then
-      write_times(lines, family, self.times)
-    else
-      local values = there[family] or self.counts[family] or {}
-      for _, labels in ipairs(sorted(values)) do
-        sample(lines, family .. (kind == "counter" and "_total" or ""), labels, values[labels])
-      end
-    end
+  local values = present(self, now)
+  for family, counts in pairs(self.counts) do
+    values[family] = counts
   end
-  lines[#lines + 1] = "# EOF\n"
-  return table.concat(lines, "\n")
+  values.codecell_request_seconds = self.times
+  return exposition.write(FAMILIES, values)
 end
 
 return metrics

@@ -125,12 +125,29 @@ local function run_in(service, entry, code, language, given, warnings)
   return execution
 end
 
+local RUNS_LEAST = 10 -- in a minute; fewer say little
+
+-- Once when it is passed, and again after it was below.
+local function watch_error_rate(service)
+  local failures, runs = service.ledger:recent(60)
+  local failed = 0
+  for _, count in pairs(failures) do
+    failed = failed + count
+  end
+  local is_high = runs >= RUNS_LEAST and failed / runs >= service.config.error_rate
+  if is_high and not service.is_alarmed then
+    service:_emit("error_rate", { rate = failed / runs, runs = runs, failures = failures })
+  end
+  service.is_alarmed = is_high
+end
+
 local function record(service, entry, code, language, owner, made)
   local word = made.details and made.details.kind
   service.ledger:run({ language = language, word = word, timings = made.timings, owner = owner })
   service:_remember({ at = os.time(), owner = owner, sandbox_id = entry.id, language = language,
     code = code, success = made.success, kind = word, seconds = made.execution_time,
     key = entry.key })
+  watch_error_rate(service)
 end
 
 local function fail(service, language, owner, err)
@@ -139,6 +156,7 @@ local function fail(service, language, owner, err)
   log.write("error", PART, "Code execution error: " .. err.message, { event = "run.refused",
     kind = word })
   service:_emit("refused", { kind = word, message = err.message, owner = owner })
+  watch_error_rate(service)
   return nil, err
 end
 

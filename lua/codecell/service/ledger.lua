@@ -1,6 +1,8 @@
 --- What a service has used: runs, their ends and times, sandboxes, and what they cost.
 ---
 --- Counts are whole numbers; money is counted in millionths, so that sums do not drift.
+local metrics = require "codecell.metrics"
+
 local ledger = {}
 
 local MINUTE, HOUR = 60, 3600
@@ -20,18 +22,9 @@ function ledger.new(clock, prices)
     windows = { [MINUTE] = {}, [HOUR] = {} }, created = 0, ended = {}, lines = {}, total = 0,
     succeeded = 0 }, Ledger)
   for _, stage in ipairs(STAGES) do
-    self.stages[stage] = { count = 0, sum = 0, buckets = {} }
+    self.stages[stage] = metrics.histogram(BOUNDS)
   end
   return self
-end
-
-local function observe(histogram, seconds)
-  histogram.count, histogram.sum = histogram.count + 1, histogram.sum + seconds
-  for i, bound in ipairs(BOUNDS) do
-    if seconds <= bound then
-      histogram.buckets[i] = (histogram.buckets[i] or 0) + 1
-    end
-  end
 end
 
 local function forget_before(window, start)
@@ -77,7 +70,7 @@ function Ledger:run(about)
   self.succeeded = self.succeeded + (about.word and 0 or 1)
   for _, stage in ipairs(STAGES) do
     if about.timings[stage] then
-      observe(self.stages[stage], about.timings[stage])
+      self.stages[stage]:observe(about.timings[stage])
     end
   end
   local now = self.clock()
@@ -152,6 +145,6 @@ function Ledger:usage()
   return list, money(total)
 end
 
-ledger.bounds, ledger.stages = BOUNDS, STAGES
+ledger.stages = STAGES
 
 return ledger

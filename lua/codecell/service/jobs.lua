@@ -1,0 +1,53 @@
+--- How many pieces of code are run at the same time.
+local options = require "codecell.options"
+local merged = require "codecell.service.merged"
+local task = require "codecell.task"
+
+local jobs = {}
+
+local function check(list)
+  options.argument("map", "jobs", list, "table", nil, 5)
+  for i, job in ipairs(list) do
+    if type(job) ~= "string" and not (type(job) == "table" and type(job.code) == "string") then
+      error(("map: jobs[%d]: a string, or a table with code, expected"):format(i), 4)
+    end
+  end
+end
+
+-- One after the other, until none is left; others take theirs meanwhile.
+local function work(service, list, state)
+  while state.taken < #list do
+    state.taken = state.taken + 1
+    local mine = state.taken
+    local job = list[mine]
+    local about = type(job) == "table" and merged(job) or nil
+    local code = about and about.code or job
+    if about then
+      about.code = nil
+    end
+    local reply, err = service:execute(code, about)
+    state.outcomes[mine] = { reply = reply, err = err }
+  end
+end
+
+--- See `Service:map`.
+---@param service codecell.Service
+---@param list table[]
+---@param given table?
+---@return table[] outcomes
+function jobs.run(service, list, given)
+  check(list)
+  given = options.check("map", given, { concurrency = { type = "integer", least = 1,
+    most = 10000 } }, 4)
+  local at_once = given.concurrency or service.config.max_concurrent_executions
+  local state, workers = { taken = 0, outcomes = {} }, {}
+  for i = 1, math.min(at_once, #list) do
+    workers[i] = task.async(work, service, list, state)
+  end
+  for _, worker in ipairs(workers) do
+    worker:wait()
+  end
+  return state.outcomes
+end
+
+return jobs

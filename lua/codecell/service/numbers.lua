@@ -1,0 +1,72 @@
+--- The counts of a service, as a table and as OpenMetrics.
+local ledger = require "codecell.service.ledger"
+local metrics = require "codecell.metrics"
+
+local numbers = {}
+
+local FAMILIES = {
+  { "codecell_cost", "counter", false, "What sandboxes that have ended cost, in the currency of"
+    .. " the prices" },
+  { "codecell_pool_ready", "gauge", false, "Sandboxes that are ready before anybody asks" },
+  { "codecell_run_seconds", "histogram", "seconds", "How long runs take, by stage" },
+  { "codecell_runs", "counter", false, "Runs of code, by status, kind of failure and language" },
+  { "codecell_runs_waiting", "gauge", false, "Runs that wait for their turn" },
+  { "codecell_sandboxes", "gauge", false, "Sandboxes that are there" },
+  { "codecell_sandboxes_created", "counter", false, "Sandboxes that were made" },
+  { "codecell_sandboxes_ended", "counter", false, "Sandboxes that have ended, by reason" },
+  { "codecell_utilization_ratio", "gauge", "ratio", "Part of their time that sandboxes are used" },
+}
+
+local function labelled(row)
+  return table.concat({ metrics.label("status", row.status), metrics.label("kind", row.kind),
+    metrics.label("language", row.language) }, ",")
+end
+
+--- The counts as a table.
+---@param service codecell.Service
+---@return table
+function numbers.table(service)
+  local runs = {}
+  for _, row in pairs(service.ledger.runs) do
+    runs[#runs + 1] = { status = row.status, kind = row.kind, language = row.language,
+      value = row.count }
+  end
+  table.sort(runs, function(one, other) return labelled(one) < labelled(other) end)
+  local seconds = {}
+  for _, stage in ipairs(ledger.stages) do
+    local one = service.ledger.stages[stage]
+    seconds[stage] = { count = one.count, sum = one.sum,
+      mean = one.count > 0 and one.sum / one.count or 0 }
+  end
+  local stats = service:stats()
+  return { runs_total = runs, seconds = seconds, utilization = stats.utilization,
+    sandboxes = stats.active, created = stats.created,
+    failures_last_minute = (service.ledger:recent(60)),
+    failures_last_hour = (service.ledger:recent(3600)) }
+end
+
+--- The counts as OpenMetrics.
+---@param service codecell.Service
+---@return string
+function numbers.text(service)
+  local stats, runs, seconds, ended = service:stats(), {}, {}, {}
+  for _, row in pairs(service.ledger.runs) do
+    runs[labelled(row)] = row.count
+  end
+  for _, stage in ipairs(ledger.stages) do
+    seconds[metrics.label("stage", stage)] = service.ledger.stages[stage]
+  end
+  for why, count in pairs(service.ledger.ended) do
+    ended[metrics.label("reason", why)] = count
+  end
+  return metrics.write(FAMILIES, {
+    codecell_cost = { [""] = service:usage().cost },
+    codecell_pool_ready = { [""] = stats.pool_ready }, codecell_run_seconds = seconds,
+    codecell_runs = runs, codecell_runs_waiting = { [""] = stats.waiting },
+    codecell_sandboxes = { [""] = stats.active },
+    codecell_sandboxes_created = { [""] = stats.created }, codecell_sandboxes_ended = ended,
+    codecell_utilization_ratio = { [""] = stats.utilization },
+  })
+end
+
+return numbers
