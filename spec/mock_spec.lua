@@ -70,6 +70,20 @@ describe("the backend mock", function()
     sandbox:close()
   end)
 
+  it("does what its documentation shows", function()
+    local text = assert(shell.read "docs/mock.md")
+    local program = text:match("\n\n(    local sandbox.-)\n\n%S"):gsub("^    ", "")
+    local load_text = loadstring or load -- luacheck: ignore
+    local sandbox = assert(load_text("local codecell = ...\n" .. program .. "\nreturn sandbox"))(
+      codecell)
+    assert.equal("ok\n", sandbox:run_code("import pandas as pd").logs.stdout[1])
+    assert.equal("42", sandbox:run_code("6 * 7").text)
+    assert.equal("mock: nothing was executed", sandbox:run_code("6 * 7").text)
+    assert.equal(1, sandbox.commands:run("pytest -q").exit_code)
+    assert.equal("x,y\n", sandbox.files:read("data.csv"))
+    sandbox:close()
+  end)
+
   it("answers by a function, which learns what was asked", function()
     local sandbox = mock { answers = function(kind, text)
       return kind == "code" and { text = text:upper() } or { stdout = text }
@@ -224,6 +238,18 @@ describe("a cassette", function()
       return (shell.read(path):gsub('"modified_time": [%d.]+', ""))
     end
     assert.equal(lasting(tape), lasting(tape .. ".again"))
+  end)
+
+  it("says of a run that deviates what is documented", function()
+    local path = folder .. "/deviates"
+    local sandbox = mock({}, { record = path })
+    codecell.assert(sandbox:run_code("6 * 7"))
+    sandbox:close()
+    local player = mock { cassette = path }
+    local _, err = player:run_code("6 * 8")
+    local shown = assert(shell.read "docs/mock.md"):match("\nrun_code: [^\n]+"):sub(2)
+    assert.equal(shown, (err.message:gsub(path, "spec/plot.cassette", 1)))
+    player:close()
   end)
 
   it("has no secret of the sandbox in it, wherever code or files have it", function()

@@ -10,12 +10,13 @@ gateway.key = "e2b_" .. ("0"):rep(40)
 local Gateway = {}
 Gateway.__index = Gateway
 
---- Start one; it ends with `stop`.
-function gateway.start(options)
+--- Start one; it ends with `stop`. `port`: default any; `before`: a command of the shell.
+function gateway.start(options, port, before)
   local folder = shell.folder()
   options = options or "--api-key " .. gateway.key
-  os.execute(("CODECELL_HOME=%s %s serve --port 0 %s > %s/out 2> %s/err < /dev/null & "
-    .. "echo $! > %s/pid"):format(folder, shell.codecell, options, folder, folder, folder))
+  os.execute(("%s CODECELL_HOME=%s %s serve --port %d %s > %s/out 2> %s/err < /dev/null & "
+    .. "echo $! > %s/pid"):format(before or "", folder, shell.codecell, port or 0, options, folder,
+      folder, folder))
   local patience = os.time() + 20
   local url
   repeat
@@ -43,6 +44,22 @@ function Gateway:stop()
   if self.trust then
     shell.remove(self.trust)
   end
+end
+
+--- Its own memory in kilobytes, and how many descriptors it has.
+function Gateway:weight()
+  local memory = shell.read("/proc/" .. self.pid .. "/status"):match("VmRSS:%s*(%d+)")
+  local count = 0
+  for _ in shell.run("ls /proc/" .. self.pid .. "/fd").stdout:gmatch("%d+") do
+    count = count + 1
+  end
+  return tonumber(memory), count
+end
+
+--- A value of its metrics.
+function Gateway:metric(name)
+  local _, text = self:ask("/metrics")
+  return tonumber(("\n" .. text):match("\n" .. name:gsub("%p", "%%%0") .. " (%S+)\n"))
 end
 
 --- What it has written on standard error.

@@ -44,7 +44,7 @@ local serve = {
     { name = "network", value = "none", kind = "name",
       help = "none: sandboxes have no network, whatever is asked for" },
     { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },
-    { name = "log", help = "tell each request as a line of JSON on standard error" },
+    { name = "log", help = "tell requests and events as lines of JSON on standard error" },
     { name = "grace", value = "SECONDS", kind = "seconds",
       help = "that requests may take once it is to end (10)" },
     { name = "max-sandboxes", value = "N", kind = "count", most = 100000,

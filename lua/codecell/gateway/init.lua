@@ -318,7 +318,9 @@ end
 
 -- For whoever watches it: that it is up, and not for long any more.
 local function answer_health(self, request)
-  if self.is_draining then
+  if request.method ~= "GET" and request.method ~= "HEAD" then
+    return answer.empty(request, 405, { { "Allow", "GET, HEAD" } })
+  elseif self.is_draining then
     return answer.json(request, 503, { status = "draining" }, CLOSE)
   end
   answer.json(request, 200, { status = "ok" })

@@ -1,6 +1,7 @@
 --- How much may be asked for: requests a second, sandboxes at once, requests to one sandbox at
 --- once.
 local answer = require "codecell.gateway.answer"
+local core = require "codecell.core"
 local reactor = require "codecell.reactor"
 
 local quota = {}
@@ -73,7 +74,7 @@ local function count(records, owner, of_all)
   local found, soonest = 0, LONGEST
   for _, one in pairs(records) do
     if of_all or one.owner == owner then
-      found, soonest = found + 1, math.min(soonest, one.ends_at - os.time())
+      found, soonest = found + 1, math.min(soonest, one.ends_at - core.time())
     end
   end
   return found, soonest
@@ -81,9 +82,9 @@ end
 
 --- One more sandbox of that owner is to be made, until `made`.
 ---@param owner string?
----@param records table<string, codecell.GatewayRecord>
+---@param gateway codecell.Gateway
 ---@return codecell.GatewayRefusal? refusal nil: it may be
-function Quota:make(owner, records)
+function Quota:make(owner, gateway)
   local making = self.making[owner or ""] or 0
   local limits = {
     { self.sandboxes, true, self.making_count, "at once (%d)" },
@@ -92,7 +93,7 @@ function Quota:make(owner, records)
   for _, limit in ipairs(limits) do
     local most, of_all, now_made, text = limit[1], limit[2], limit[3], limit[4]
     if most then
-      local living, soonest = count(records, owner, of_all)
+      local living, soonest = count(gateway:living(), owner, of_all)
       if living + now_made >= most then
         return { message = "the maximum number of sandboxes " .. text:format(most)
           .. " is reached: end one, or try again later", limit = most, seconds = soonest }
