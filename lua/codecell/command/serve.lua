@@ -20,7 +20,8 @@ local serve = {
   description = "Answers as E2B's cloud does, by sandboxes of this machine: the official SDKs and\n"
     .. "whatever else speaks its API need E2B_API_URL, E2B_SANDBOX_URL and E2B_API_KEY\n"
     .. "alone, which it prints. It ends with all sandboxes. With --domain and a certificate\n"
-    .. "for NAME and *.NAME they need E2B_DOMAIN instead, and everything is as in the cloud.\n\n"
+    .. "for NAME and *.NAME they need E2B_DOMAIN instead, and everything is as in the cloud.\n"
+    .. "A page for browsers is at /.\n\n"
     .. "With --unix it keeps the sandboxes that 'codecell run --name NAME' makes instead,\n"
     .. "and ends with all of them when nobody has asked for anything for a while. 'run\n"
     .. "--name' starts it. The socket and its folder are for this user alone.\n",

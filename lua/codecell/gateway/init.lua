@@ -347,10 +347,12 @@ local function answer_all(self, request, fixed)
   if place == nil then
     return answer.failure(request, 400, problem)
   elseif place == false then
-    place = signed.find(self, request)
+    place, problem = signed.find(self, request)
     request.place = place
   end
-  if place then
+  if problem then
+    return quota.refuse(request, problem)
+  elseif place then
     return answer_sandbox(self, request, place)
   end
   return answer_control(self, request)
