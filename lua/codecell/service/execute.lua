@@ -143,7 +143,8 @@ end
 
 local function record(service, entry, code, language, owner, made)
   local word = made.details and made.details.kind
-  service.ledger:run({ language = language, word = word, timings = made.timings, owner = owner })
+  service.ledger:run({ language = language, word = word, timings = made.timings, owner = owner,
+    backend = entry.sandbox.backend, usage = made.usage })
   service:_remember({ at = os.time(), owner = owner, sandbox_id = entry.id, language = language,
     code = code, success = made.success, kind = word, seconds = made.execution_time,
     key = entry.key })
@@ -152,7 +153,9 @@ end
 
 local function fail(service, language, owner, err)
   local word = words.of_error(err).word
-  service.ledger:run({ language = language, word = word, timings = {}, owner = owner })
+  local known = languages.find(language)
+  service.ledger:run({ language = known and known.name or "other", word = word, timings = {},
+    owner = owner })
   log.write("error", PART, "Code execution error: " .. err.message, { event = "run.refused",
     kind = word })
   service:_emit("refused", { kind = word, message = err.message, owner = owner })
