@@ -361,11 +361,11 @@ end
 
 --- Keep sandboxes ready for `create{warm = true}`. They are made, and made again, while the reactor
 --- is stepped; none of a pool keeps the program or its loop alive.
----@param given table? `size` (2), `most` (size: as many as were asked for within `idle` seconds (10)
----are kept ready, at least `size` and at most these), `languages` ({"python"}: their kernels are started and have
----rehearsed), `imports` (Python modules that are imported, and used once where they are known),
----and of create: `backend cwd envs limits mounts network packages read_only root_view template
----user`; create is given a ready sandbox when it has the same ones
+---@param given table? `size` (2), `most` (size): as many as were asked for within `idle` seconds
+---(10), at least `size` and at most these; `languages` ({"python"}: their kernels are started and
+---have rehearsed), `imports` (Python modules that are imported, and used once where they are
+---known), and of create: `backend cwd envs limits mounts network packages read_only root_view
+---template user`; create is given a ready sandbox when it has the same ones
 ---@return codecell.Pool? pool
 ---@return codecell.Error? err kinds "unsupported" (a language or an option that is not here),
 ---"invalid_argument", "system"
@@ -436,13 +436,14 @@ function Pool:wait(timeout)
 end
 
 --- What it has done.
----@return table stats `size`, `wanted` (by how many are asked for), `ready`, `making`, `made`, `taken`, `missed` (creates that it fitted
----and had none for), `died` (before anybody took them), `failed`, `error` (why the last could not
----be made; nil once one could), `seconds` (that the last took); with `imports`, `zygote`
----("starting", "ready", "failed": each kernel starts by itself) and `zygote_error` (why)
+---@return table stats `size`, `wanted` (by how many are asked for), `ready`, `making`, `made`,
+---`taken`, `missed` (creates that it fitted and had none for), `died` (before anybody took them),
+---`failed`, `error` (why the last could not be made; nil once one could), `seconds` (that the last
+---took); with `imports`, `zygote` ("starting", "ready", "failed": each kernel starts by itself) and
+---`zygote_error` (why)
 function Pool:stats()
-  local stats = { size = self.size, wanted = self.demand:wanted(), ready = #self.stock, making = self.making,
-    seconds = self.seconds, error = self.failure }
+  local stats = { size = self.size, wanted = self.demand:wanted(), ready = #self.stock,
+    making = self.making, seconds = self.seconds, error = self.failure }
   for name, number in pairs(self.counts) do
     stats[name] = number
   end

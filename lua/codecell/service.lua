@@ -13,6 +13,7 @@ local errors = require "codecell.errors"
 local execute = require "codecell.service.execute"
 local gate = require "codecell.service.gate"
 local ledger = require "codecell.service.ledger"
+local job = require "codecell.service.job"
 local jobs = require "codecell.service.jobs"
 local log = require "codecell.log"
 local making = require "codecell.service.making"
@@ -193,6 +194,20 @@ local function finder(self, given)
   end
 end
 
+-- Checked options; a sandbox that was made for this alone ends with it.
+local function run(self, code, given)
+  local find, used = finder(self, given), nil
+  local reply, err = execute.run(self, code, given, function()
+    local problem
+    used, problem = find()
+    return used, problem
+  end)
+  if used and used.is_temporary then
+    ending.finish(self, used, "closed")
+  end
+  return reply, err
+end
+
 --- Run code. Without `sandbox` and `key` in a sandbox of its own, which is ended at once.
 ---@param code string at most max_code_size bytes
 ---@param given table|string|nil a language; or `language`, `sandbox` (an id), `key` (of a session:
@@ -208,17 +223,18 @@ function Service:execute(code, given)
   if type(given) == "string" then
     given = { language = given }
   end
-  given = merged(options.check("execute", given, rules.execute))
-  local find, used = finder(self, given), nil
-  local reply, err = execute.run(self, code, given, function()
-    local problem
-    used, problem = find()
-    return used, problem
-  end)
-  if used and used.is_temporary then
-    ending.finish(self, used, "closed")
-  end
-  return reply, err
+  return run(self, code, merged(options.check("execute", given, rules.execute)))
+end
+
+--- Start code that may take long, and go on; the host's loop, or whatever waits, drives it.
+---@param code string
+---@param given table? as of `execute`; without `timeout` it may take max_execution_time
+---@return codecell.Job? job
+---@return codecell.Error? err kind "system"
+function Service:start(code, given)
+  check_open(self, "start")
+  given = merged(options.check("start", given, rules.execute))
+  return job.start(self, code, given, run)
 end
 
 --- Run code in a sandbox of its own, whatever else there is.

@@ -6,8 +6,8 @@ local numbers = require "codecell.service.numbers"
 local metrics = {
   summary = "print the counts of services as OpenMetrics",
   usage = "codecell metrics [FILE]",
-  description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE) says so,\n"
-    .. "or FILE. A program that runs tells more: codecell.metrics.openmetrics(service).\n",
+  description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE)\n"
+    .. "says so, or FILE. A program that runs tells more: codecell.metrics.openmetrics(service).\n",
   options = {},
 }
 

@@ -9,8 +9,8 @@ local usage = {
   summary = "tell what services have used, and what it has cost",
   usage = "codecell usage [FILE] [--by COLUMNS] [--format csv|json|table] | --histogram hour |\n"
     .. "       --suggest-limits",
-  description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE) says so,\n"
-    .. "or FILE. Days and hours are those of UTC; seconds are those that sandboxes lived.\n",
+  description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE)\n"
+    .. "says so, or FILE. Days and hours are those of UTC; seconds those that sandboxes lived.\n",
   options = {
     { name = "by", value = "COLUMNS",
       help = "rows for each: user, day, month, backend, with commas (user,day,backend)" },
@@ -115,16 +115,12 @@ local function histogram(hours, format)
   end
 end
 
-local function rows_of(ledger, options)
-  local by, problem = columns_of(options.by or "user,day,backend")
-  if not by then
-    return nil, problem
-  end
+local function rows_of(ledger, by)
   local rows = report.rows((ledger:usage()), by)
   for _, name in ipairs({ "sandboxes", "seconds", "runs", "failed", "cost", "currency" }) do
     by[#by + 1] = name
   end
-  return rows, by
+  return by, rows
 end
 
 local function check(options)
@@ -145,6 +141,11 @@ function usage.run(options, arguments)
   if not format then
     return nil, problem
   end
+  local by
+  by, problem = columns_of(options.by or "user,day,backend")
+  if not by then
+    return nil, problem
+  end
   local ledger
   ledger, problem = history.read("usage", arguments)
   if not ledger then
@@ -155,11 +156,7 @@ function usage.run(options, arguments)
     write[format]({ "name", "peak", "suggested", "unit", "variable", "setting" },
       report.limits(ledger.peaks))
   else
-    local rows, columns = rows_of(ledger, options)
-    if not rows then
-      return nil, columns
-    end
-    write[format](columns, rows)
+    write[format](rows_of(ledger, by))
   end
   return command.status.success
 end

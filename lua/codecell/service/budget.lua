@@ -32,9 +32,9 @@ local function used(self, owner, except)
 end
 
 local function refusal(verb, name, most, before, micro)
-  local err = errors.new("limit_exceeded", ("%s: the budget is %.6g USD; %.6g are spent, or promised "
-    .. "to sandboxes that live, and this one may cost %.6g; ask for a shorter timeout, end "
-    .. "others, or raise budget.%s"):format(verb, most, before / 1e6, micro / 1e6, name),
+  local err = errors.new("limit_exceeded", ("%s: the budget is %.6g USD; %.6g are spent, or "
+    .. "promised to sandboxes that live, and this one may cost %.6g; ask for a shorter timeout, "
+    .. "end others, or raise budget.%s"):format(verb, most, before / 1e6, micro / 1e6, name),
     "raise budget." .. name)
   err.word, err.stage = "budget", "create"
   return nil, err

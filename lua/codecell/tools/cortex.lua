@@ -84,13 +84,16 @@ local function check_packages(list, allowed)
   end
 end
 
+-- The default ones and those of the call, which says the version of what is in both.
 local function merged_packages(agent, list)
   local all, seen = {}, {}
-  for _, source in ipairs({ agent and agent.default_packages or {}, list }) do
-    for _, name in ipairs(source) do
+  for _, source in ipairs({ list, agent and agent.default_packages or {} }) do
+    for _, text in ipairs(source) do
+      local one = names.python(text)
+      local name = one and one.name or text
       if not seen[name] then
         seen[name] = true
-        all[#all + 1] = name
+        all[#all + 1] = text
       end
     end
   end
