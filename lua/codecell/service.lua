@@ -10,22 +10,23 @@ local downloads = require "codecell.service.downloads"
 local ending = require "codecell.service.ending"
 local errors = require "codecell.errors"
 local execute = require "codecell.service.execute"
+local finding = require "codecell.service.finding"
 local gate = require "codecell.service.gate"
 local ledger = require "codecell.service.ledger"
 local jobs = require "codecell.service.jobs"
 local log = require "codecell.log"
-local making = require "codecell.service.making"
 local merged = require "codecell.service.merged"
 local numbers = require "codecell.service.numbers"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local roster = require "codecell.service.roster"
 local shared = require "codecell.service.shared"
+local wait = require "codecell.wait"
 
 local PART = "e2b:service"
 local LINE_MOST = 100 -- who may wait for a turn
 local PATIENCE = 30 -- seconds that one waits for it
-local HISTORY_MOST = 1000
+local HISTORY_MOST, HISTORY_BYTES_MOST = 1000, 16 * 1024 * 1024 -- of code
 local USERS_MOST = 10000 -- whose rates are known at the same time
 
 local service = {}
@@ -102,7 +103,11 @@ function Service:_emit(event, about)
   end
   about.event = event
   for _, called in ipairs(self.listeners[event] or {}) do
-    called(about)
+    local ok, problem = wait.call(called, about)
+    if not ok then
+      log.write("error", PART, ("who listens to %s has failed: %s"):format(event,
+        tostring(problem)), { event = "listener.error" })
+    end
   end
 end
 
@@ -111,8 +116,9 @@ end
 function Service:_remember(one)
   local history = self.past
   history[#history + 1] = one
-  if #history > HISTORY_MOST then
-    table.remove(history, 1)
+  self.past_bytes = self.past_bytes + #one.code
+  while #history > HISTORY_MOST or self.past_bytes > HISTORY_BYTES_MOST do
+    self.past_bytes = self.past_bytes - #table.remove(history, 1).code
   end
   self:_emit("run", one)
 end
@@ -136,12 +142,7 @@ end
 function Service:create(given)
   check_open(self, "create")
   given = options.check("create", given, CREATE)
-  local found = given.key and self.roster:under(given.owner, given.key)
-  if found then
-    found.used = self.clock()
-    return found.sandbox, true
-  end
-  local entry, err = making.make(self, given)
+  local entry, err = finding.get(self, given)
   return entry and entry.sandbox, err
 end
 
@@ -194,7 +195,7 @@ function Service:kill(id, owner)
   check_open(self, "kill")
   options.argument("kill", "id", id, "name")
   local entry = self.roster:find("kill", id, owner)
-  if not entry or entry.rights and entry.owner ~= owner and owner ~= nil then
+  if not entry then
     return false
   end
   return ending.finish(self, entry, "killed")
@@ -204,13 +205,9 @@ end
 local function finder(self, given)
   return function()
     if given.sandbox then
-      return self.roster:find("execute", given.sandbox, given.owner)
+      return self.roster:find("execute", given.sandbox, given.owner, "runner")
     end
-    local entry = given.key and self.roster:under(given.owner, given.key)
-    if entry then
-      return entry
-    end
-    return making.make(self, merged(given.create, { owner = given.owner, key = given.key,
+    return finding.get(self, merged(given.create, { owner = given.owner, key = given.key,
       is_temporary = not given.key or nil }))
   end
 end
@@ -231,16 +228,7 @@ function Service:execute(code, given)
     given = { language = given }
   end
   given = merged(options.check("execute", given, EXECUTE))
-  local find, used = finder(self, given), nil
-  local reply, err = execute.run(self, code, given, function()
-    local problem
-    used, problem = find()
-    return used, problem
-  end)
-  if used and used.is_temporary then
-    ending.finish(self, used, "closed")
-  end
-  return reply, err
+  return execute.run(self, code, given, finder(self, given))
 end
 
 --- Run code in a sandbox of its own, whatever else there is.
@@ -323,7 +311,7 @@ function Service:usage()
   return { cost = total, currency = self.prices.currency, date = self.prices.date, lines = lines }
 end
 
---- The runs so far, oldest first; the last thousand.
+--- The runs so far, oldest first; the last thousand, and at most 16 MiB of code.
 ---@param filter {since: number?, owner: string?}? since: seconds of os.time
 ---@return table[] runs `at owner sandbox_id language code success kind seconds`
 function Service:history(filter)
@@ -394,12 +382,12 @@ function Service:close()
   if self.is_closed then
     return
   end
+  self.is_closed = true -- from now on none is made
   for _, entry in ipairs(self.roster:list()) do
     if not ending.finish(self, entry, "closed") then
       entry.sandbox:close()
     end
   end
-  self.is_closed = true
   downloads.forget(self, math.huge)
   if self.pool then
     self.pool:close()
@@ -437,7 +425,7 @@ local function new(overrides)
   end
   local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
     prices = prices, roster = roster.new(clock), ledger = ledger.new(clock, prices), past = {},
-    downloads = {}, listeners = {}, rates = {}, users = 0,
+    past_bytes = 0, downloads = {}, makers = {}, listeners = {}, rates = {}, users = 0,
     rate = bucket.new(found.rate_limit_per_min, clock),
   }, Service)
   self.gate = gate.new({ most = found.max_concurrent_executions, line_most = LINE_MOST,

@@ -105,6 +105,10 @@ local function fill_pool(self)
   self.pool = made or nil
 end
 
+local function closed()
+  return errors.new("cancelled", "create: the service was closed meanwhile")
+end
+
 --- Make one. It is counted while it is being made, so that many at the same time do not pass the
 --- limit.
 ---@param self codecell.Service
@@ -118,12 +122,19 @@ function making.make(self, given)
       return nil, full(self)
     end
   end
+  if self.is_closed then
+    return nil, closed()
+  end
   fill_pool(self)
   self.roster.coming = self.roster.coming + 1
   local made, err = codecell.create(complete(self, given))
   self.roster.coming = self.roster.coming - 1
   if not made then
     return nil, creation_failed(err)
+  elseif self.is_closed then
+    made:kill()
+    made:close()
+    return nil, closed()
   end
   local entry = self.roster:add(made, given)
   self.ledger:create()
