@@ -66,7 +66,7 @@ describe("codecell.actions #user", function()
     assert.truthy(reply.hint)
   end)
 
-  it("wants a session for all but the list, unless the host has bound one #F03 #F34", function()
+  it("wants a session for all but the list, or one of the host #A03 #F03 #F34", function()
     for _, name in ipairs(TWELVE) do
       if name ~= "list_sandboxes" then
         local reply = call({ action = name, code = "1", command = "true", timeout = 1, port = 1,
@@ -349,7 +349,7 @@ describe("codecell.actions #user", function()
     other:close()
   end)
 
-  it("answers whatever it is sent with success and valid JSON #F30 #G19 #I06", function()
+  it("answers whatever it is sent with success and valid JSON #F30 #G19 #I06 #M06", function()
     local other = codecell.assert(codecell.service({ mode = "mock", max_active_sandboxes = 100,
       rate_limit_per_min = 0, download_dir = folder }))
     local names = { "action", "sessionId", "code", "command", "timeout", "envs", "filePath",

@@ -65,7 +65,7 @@ describe("codecell.config", function()
       "codecell.config().warnings[1]"))
   end)
 
-  it("chooses production with a key, mock without, and says that nobody chose #B03 #C04",
+  it("chooses production with a key, mock without, and says that nobody chose #B03 #C04 #M02 #M07",
     function()
       local shown = "codecell.config().mode, codecell.config().is_chosen"
       assert.equal("mock\tfalse", value("", shown))

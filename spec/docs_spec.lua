@@ -38,7 +38,7 @@ describe("the reference", function()
     end
   end)
 
-  it("has the type of every argument, in their order", function()
+  it("has the type of every argument, in their order #M18", function()
     for _, entry in ipairs(public_functions()) do
       local names = {}
       for i, param in ipairs(entry.params) do

@@ -65,7 +65,7 @@ describe("the package", function()
     assert.equal("MIT", rockspec:match 'license = "(.-)"')
   end)
 
-  it("has a rockspec that luarocks finds valid #A16", function()
+  it("has a rockspec that luarocks finds valid #A16 #A20", function()
     if not have "luarocks" then
       return pending "luarocks is not installed"
     end

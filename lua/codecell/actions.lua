@@ -9,6 +9,7 @@ local code = require "codecell.actions.code"
 local commands = require "codecell.actions.commands"
 local errors = require "codecell.errors"
 local fields = require "codecell.actions.fields"
+local finding = require "codecell.service.finding"
 local files = require "codecell.actions.files"
 local help = require "codecell.actions.help"
 local json = require "codecell.json"
@@ -52,14 +53,18 @@ Call.__index = Call
 ---@return codecell.Error?
 function Call:sandbox(given, only_there)
   local entry = self.service.roster:under(self.owner, given.sessionId)
+  if not entry and self.auto_create and not only_there then
+    local made, problem = finding.get(self.service, { owner = self.owner, key = given.sessionId,
+      metadata = { sessionId = given.sessionId } })
+    if not made then
+      return nil, problem
+    end
+    entry = made
+  end
   if entry then
-    entry.used = self.service.clock()
+    self.service.roster:hold(entry)
     self.entry = entry
     return entry.sandbox
-  elseif self.auto_create and not only_there then
-    local made, err = self.service:create({ owner = self.owner, key = given.sessionId,
-      metadata = { sessionId = given.sessionId } })
-    return made, not made and err or nil
   end
   local err = self.service.roster:last_under(self.name, self.owner, given.sessionId)
   return nil, err or errors.new("not_found", ("Sandbox not found: there is none of sessionId %q; "
@@ -71,22 +76,23 @@ end
 ---@param text string
 ---@return string
 function Call:cut(text)
-  local short = parts.clean(text, self.most, { people = false })
-  return text == short .. "\n" and text or short
+  return parts.cut(text, self.most)
 end
 
 -- ---- warnings ----
 
 -- Keys by the shapes that services give them.
-local KEYS = { "sk%-[%w%-_]+", "e2b_%x+", "ghp_%w+", "gho_%w+", "github_pat_[%w_]+",
-  "xox[bpas]%-[%w%-]+", "AKIA%u[%u%d]+", "AIza[%w%-_]+", "%-%-%-%-%-BEGIN [%u ]*PRIVATE KEY" }
+local KEYS = { "%f[%w]sk%-[%w%-_]+", "%f[%w]e2b_%x+", "%f[%w]ghp_%w+", "%f[%w]gho_%w+",
+  "%f[%w]github_pat_[%w_]+", "%f[%w]xox[bpas]%-[%w%-]+", "%f[%w]AKIA%u[%u%d]+",
+  "%f[%w]AIza[%w%-_]+", "%-%-%-%-%-BEGIN [%u ]*PRIVATE KEY" }
 local KEY_LEAST = 16
 
 local function has_key(text)
   for _, pattern in ipairs(KEYS) do
-    local first, last = text:find(pattern)
-    if first and last - first + 1 >= KEY_LEAST then
-      return true
+    for found in text:gmatch(pattern) do
+      if #found >= KEY_LEAST then
+        return true
+      end
     end
   end
   return false
@@ -160,7 +166,7 @@ end
 local function answer(request, ctx)
   local name = request.action
   local action = type(name) == "string" and fields.by_name[name]
-  local session = type(request.sessionId) == "string" and request.sessionId or ctx.session
+  local session = ctx.session or fields.session(request)
   if not action then
     local near = type(name) == "string" and nearest(name, fields.names)
     return failure(session, ("%s%s The actions are: %s."):format(
@@ -180,8 +186,14 @@ local function answer(request, ctx)
   end
   local call = setmetatable({ name = name, service = service, owner = ctx.user or NOBODY,
     auto_create = ctx.auto_create, most = service.config.max_output_length }, Call)
-  local told
-  told, err = VERBS[name](call, given)
+  local ok, told
+  ok, told, err = wait.call(VERBS[name], call, given)
+  if call.entry then
+    service.roster:release(call.entry)
+  end
+  if not ok then
+    error(told, 0)
+  end
   warn_of_keys(given, warnings)
   warn_of_end(call, warnings)
   return add_warnings(told and complete(given.sessionId, told) or of_error(given.sessionId, err),
@@ -216,7 +228,7 @@ function actions.call(request, ctx)
   end
   local ok, told = wait.call(answer, request, ctx)
   if not ok then
-    return failure(type(request.sessionId) == "string" and request.sessionId or nil,
+    return failure(ctx.session or fields.session(request),
       "The action failed in codecell itself: " .. tostring(told):gsub("\n.*", ""), "internal",
       "try once more, then tell the user")
   end

@@ -251,7 +251,12 @@ function config.dotenv(path)
   local stream, err = core.host_file(path)
   local text
   if stream then
-    text, err = stream:read(math.min(stream:size(), DOTENV_MOST) + 1)
+    if stream:size() > DOTENV_MOST then
+      err = errors.new("invalid_argument", ("%s: it is larger than %d bytes"):format(path,
+        DOTENV_MOST))
+    else
+      text, err = stream:read(DOTENV_MOST + 1)
+    end
     stream:close()
   end
   if not text and err then
@@ -294,6 +299,9 @@ end
 ---@return table<string, string>
 function config.hidden(found)
   local prefix, hidden = found.hidden_env_prefix, {}
+  if prefix == "" then
+    return hidden -- else every variable of this program would be for the code
+  end
   local function take(name, value)
     local short = name:sub(1, #prefix) == prefix and name:sub(#prefix + 1)
     if short and short ~= "" and value ~= "" then

@@ -11,12 +11,12 @@ local downloads = require "codecell.service.downloads"
 local ending = require "codecell.service.ending"
 local errors = require "codecell.errors"
 local execute = require "codecell.service.execute"
+local finding = require "codecell.service.finding"
 local gate = require "codecell.service.gate"
 local ledger = require "codecell.service.ledger"
 local job = require "codecell.service.job"
 local jobs = require "codecell.service.jobs"
 local log = require "codecell.log"
-local making = require "codecell.service.making"
 local merged = require "codecell.service.merged"
 local numbers = require "codecell.service.numbers"
 local options = require "codecell.options"
@@ -26,11 +26,12 @@ local report = require "codecell.service.report"
 local roster = require "codecell.service.roster"
 local rules = require "codecell.service.rules"
 local shared = require "codecell.service.shared"
+local wait = require "codecell.wait"
 
 local PART = "e2b:service"
 local LINE_MOST = 100 -- who may wait for a turn
 local PATIENCE = 30 -- seconds that one waits for it
-local HISTORY_MOST = 1000
+local HISTORY_MOST, HISTORY_BYTES_MOST = 1000, 16 * 1024 * 1024 -- of code
 local USERS_MOST = 10000 -- whose rates are known at the same time
 
 local service = {}
@@ -81,7 +82,11 @@ function Service:_emit(event, about)
   end
   about.event = event
   for _, called in ipairs(self.listeners[event] or {}) do
-    called(about)
+    local ok, problem = wait.call(called, about)
+    if not ok then
+      log.write("error", PART, ("who listens to %s has failed: %s"):format(event,
+        tostring(problem)), { event = "listener.error" })
+    end
   end
 end
 
@@ -90,8 +95,9 @@ end
 function Service:_remember(one)
   local history = self.past
   history[#history + 1] = one
-  if #history > HISTORY_MOST then
-    table.remove(history, 1)
+  self.past_bytes = self.past_bytes + #one.code
+  while #history > HISTORY_MOST or self.past_bytes > HISTORY_BYTES_MOST do
+    self.past_bytes = self.past_bytes - #table.remove(history, 1).code
   end
   self:_emit("run", one)
 end
@@ -115,12 +121,7 @@ end
 function Service:create(given)
   check_open(self, "create")
   given = options.check("create", given, rules.create)
-  local found = given.key and self.roster:under(given.owner, given.key)
-  if found then
-    found.used = self.clock()
-    return found.sandbox, true
-  end
-  local entry, err = making.make(self, given)
+  local entry, err = finding.get(self, given)
   return entry and entry.sandbox, err
 end
 
@@ -173,7 +174,7 @@ function Service:kill(id, owner)
   check_open(self, "kill")
   options.argument("kill", "id", id, "name")
   local entry = self.roster:find("kill", id, owner)
-  if not entry or entry.rights and entry.owner ~= owner and owner ~= nil then
+  if not entry then
     return false
   end
   return ending.finish(self, entry, "killed")
@@ -183,29 +184,11 @@ end
 local function finder(self, given)
   return function()
     if given.sandbox then
-      return self.roster:find("execute", given.sandbox, given.owner)
+      return self.roster:find("execute", given.sandbox, given.owner, "runner")
     end
-    local entry = given.key and self.roster:under(given.owner, given.key)
-    if entry then
-      return entry
-    end
-    return making.make(self, merged(given.create, { owner = given.owner, key = given.key,
+    return finding.get(self, merged(given.create, { owner = given.owner, key = given.key,
       is_temporary = not given.key or nil }))
   end
-end
-
--- Checked options; a sandbox that was made for this alone ends with it.
-local function run(self, code, given)
-  local find, used = finder(self, given), nil
-  local reply, err = execute.run(self, code, given, function()
-    local problem
-    used, problem = find()
-    return used, problem
-  end)
-  if used and used.is_temporary then
-    ending.finish(self, used, "closed")
-  end
-  return reply, err
 end
 
 --- Run code. Without `sandbox` and `key` in a sandbox of its own, which is ended at once.
@@ -223,7 +206,8 @@ function Service:execute(code, given)
   if type(given) == "string" then
     given = { language = given }
   end
-  return run(self, code, merged(options.check("execute", given, rules.execute)))
+  given = merged(options.check("execute", given, rules.execute))
+  return execute.run(self, code, given, finder(self, given))
 end
 
 --- Start code that may take long, and go on; the host's loop, or whatever waits, drives it.
@@ -234,7 +218,7 @@ end
 function Service:start(code, given)
   check_open(self, "start")
   given = merged(options.check("start", given, rules.execute))
-  return job.start(self, code, given, run)
+  return job.start(self, code, given, finder(self, given))
 end
 
 --- Run code in a sandbox of its own, whatever else there is.
@@ -319,7 +303,7 @@ function Service:usage()
     hours = merged(self.ledger.hours), limits = report.limits(self.ledger.peaks) }
 end
 
---- The runs so far, oldest first; the last thousand.
+--- The runs so far, oldest first; the last thousand, and at most 16 MiB of code.
 ---@param filter {since: number?, owner: string?}? since: seconds of os.time
 ---@return table[] runs `at owner sandbox_id language code success kind seconds`
 function Service:history(filter)
@@ -390,12 +374,12 @@ function Service:close()
   if self.is_closed then
     return
   end
+  self.is_closed = true -- from now on none is made
   for _, entry in ipairs(self.roster:list()) do
     if not ending.finish(self, entry, "closed") then
       entry.sandbox:close()
     end
   end
-  self.is_closed = true
   downloads.forget(self, math.huge)
   if self.pool then
     self.pool:close()
@@ -444,8 +428,8 @@ local function new(overrides)
     return nil, err
   end
   local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
-    prices = prices, ledger = ledger.new(clock, prices, keep), past = {}, downloads = {},
-    listeners = {}, rates = {}, users = 0, promises = {},
+    prices = prices, ledger = ledger.new(clock, prices, keep), past = {}, past_bytes = 0,
+    downloads = {}, makers = {}, listeners = {}, rates = {}, users = 0, promises = {},
     rate = bucket.new(found.rate_limit_per_min, clock),
   }, Service)
   self.roster = roster.new(clock, function(entry, why)

@@ -10,19 +10,20 @@ local MINUTE = 60
 local BYTES = { png = true, jpeg = true, pdf = true }
 
 -- Bytes in base64; what is text stays so.
-local function result_of(result)
+local function result_of(call, result)
   local plain = { isMainResult = result.is_main_result, formats = shape.list(result:formats()) }
   for _, name in ipairs(plain.formats) do
     local value = result[name]
-    plain[name] = BYTES[name] and value and base64.encode(value) or value
+    plain[name] = BYTES[name] and value and base64.encode(value)
+      or name == "text" and value and call:cut(value) or value
   end
   return plain
 end
 
-local function results_of(reply)
+local function results_of(call, reply)
   local list = {}
   for i, result in ipairs(reply.results or {}) do
-    list[i] = result_of(result)
+    list[i] = result_of(call, result)
   end
   return shape.list(list)
 end
@@ -46,14 +47,14 @@ function code.execute(call, given)
     return nil, err
   end
   local told = { sandboxId = found.id, language = reply.language, output = reply.output,
-    stderr = call:cut(table.concat(reply.logs.stderr)), results = results_of(reply),
+    stderr = call:cut(table.concat(reply.logs.stderr)), results = results_of(call, reply),
     executionTime = reply.execution_time, text = format(reply.execution), mock = reply.mock,
     truncated = reply.truncated and true or nil, stateLost = reply.state_lost or nil,
     warnings = reply.warnings }
   if not reply.success then
-    told.failed = { message = error_of(reply), kind = reply.details.kind,
+    told.failed = { message = call:cut(error_of(reply)), kind = reply.details.kind,
       hint = reply.details.hint }
-    told.traceback = reply.details.traceback
+    told.traceback = reply.details.traceback and call:cut(reply.details.traceback)
   end
   return told
 end

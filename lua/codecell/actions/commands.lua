@@ -49,15 +49,9 @@ local function foreground(call, found, given)
 end
 
 -- The commands of a sandbox, by their ids; they go with it.
-local kept = setmetatable({}, { __mode = "k" })
-
 local function of_sandbox(found)
-  local list = kept[found]
-  if not list then
-    list = { by_id = {}, order = {} }
-    kept[found] = list
-  end
-  return list
+  found._background = found._background or { by_id = {}, order = {} }
+  return found._background
 end
 
 local function forget_ended(list)
@@ -72,8 +66,9 @@ local function forget_ended(list)
   list.order = left
 end
 
--- What it prints is read on, so that it never waits for a reader; its end is kept.
-local function attend(one)
+-- What it prints is read on, so that it never waits for a reader; its end is kept. A sandbox in
+-- which something runs is in use.
+local function attend(one, roster, entry)
   while true do
     local chunk = one.process:read()
     if not chunk then
@@ -90,9 +85,10 @@ local function attend(one)
   if not one.process:_closed() then
     one.process:close()
   end
+  roster:release(entry)
 end
 
-local function background(found, given)
+local function background(call, found, given)
   local list = of_sandbox(found)
   forget_ended(list)
   if #list.order >= MOST then
@@ -108,7 +104,8 @@ local function background(found, given)
     command = given.command, output = "", left_out = 0, began = os.time() }
   list.by_id[one.id] = one
   list.order[#list.order + 1] = one
-  task.background(attend, one)
+  call.service.roster:hold(call.entry)
+  task.background(attend, one, call.service.roster, call.entry)
   return one
 end
 
@@ -120,7 +117,7 @@ function commands.shell(call, given)
     return foreground(call, found, given)
   end
   local one
-  one, err = background(found, given)
+  one, err = background(call, found, given)
   if not one then
     return nil, err
   end
@@ -215,7 +212,7 @@ function commands.start_server(call, given)
     if given.logFile then
       command = ("{ %s\n} >%s 2>&1"):format(command, quoted(given.logFile))
     end
-    one, err = background(found, { command = command, cwd = given.cwd, envs = given.envs })
+    one, err = background(call, found, { command = command, cwd = given.cwd, envs = given.envs })
   end
   local ok, host
   if one then

@@ -4,12 +4,13 @@ local nearest = require "codecell.nearest"
 local fields = {}
 
 local MINUTES_MOST = 1440
+local WARNINGS_MOST, NAME_MOST = 10, 60 -- of fields that there are none of
 local LANGUAGES = "python, javascript, typescript, shell"
 
 local SESSION = { name = "sessionId", type = "name", required = true, label = "sessionId",
   help = "a name of your choice for the sandbox; use the same one in every call" }
 local ENVS = { name = "envs", type = "envs", help = "environment variables, name to text" }
-local LANGUAGE = { name = "language", type = "text",
+local LANGUAGE = { name = "language", type = "name",
   help = LANGUAGES .. " or another that is installed; default python" }
 
 ---@class codecell.Action
@@ -23,7 +24,7 @@ local LANGUAGE = { name = "language", type = "text",
 fields.actions = {
   { name = "create", purpose = "make a sandbox", fields = { SESSION,
     { name = "timeout", type = "minutes", help = "minutes that it lives; default 60" }, ENVS,
-    { name = "template", type = "text", help = "what it is made from; see list_templates" } } },
+    { name = "template", type = "name", help = "what it is made from; see list_templates" } } },
   { name = "list_sandboxes", purpose = "list the sandboxes there are", fields = {} },
   { name = "set_timeout", purpose = "let a sandbox live longer, or shorter", fields = { SESSION,
     { name = "timeout", type = "minutes", required = true, label = "Timeout",
@@ -45,7 +46,7 @@ fields.actions = {
       aliases = { "path" }, help = "where" },
     { name = "fileContent", type = "data", required = true, may_be_empty = true,
       label = "File content", aliases = { "content" }, help = "what; may be empty" },
-    { name = "encoding", type = "text", help = "base64 if fileContent is that" } } },
+    { name = "encoding", type = "name", help = "base64 if fileContent is that" } } },
   { name = "read_file", purpose = "read a file", fields = { SESSION,
     { name = "filePath", type = "text", required = true, label = "File path",
       aliases = { "path" }, help = "which" },
@@ -61,7 +62,7 @@ fields.actions = {
     fields = { SESSION, { name = "port", type = "port", required = true, label = "Port",
       help = "at which it listens" } } },
   { name = "help", is_extra = true, purpose = "explain the actions, or one of them",
-    fields = { { name = "topic", type = "text", help = "the name of an action" } } },
+    fields = { { name = "topic", type = "name", help = "the name of an action" } } },
   { name = "start_server", is_extra = true,
     purpose = "run a server in the background, wait for its port, and get its address",
     fields = { SESSION, { name = "command", type = "data", required = true, label = "Command",
@@ -113,6 +114,14 @@ function read.text(value)
   return value
 end
 
+--- The sessionId of a request, if it can be one.
+---@param request table
+---@return string?
+function fields.session(request)
+  local value = request.sessionId
+  return value ~= "" and (read.name(value)) or nil
+end
+
 function read.data(value)
   if type(value) ~= "string" then
     return nil, "a text expected, got " .. type(value)
@@ -142,7 +151,7 @@ function read.minutes(value)
   local minutes = number(value, 0, MINUTES_MOST)
   if not minutes or minutes == 0 then
     return nil, ("minutes above 0 and at most %d expected, got %s"):format(MINUTES_MOST,
-      tostring(value))
+      tostring(value):sub(1, 40))
   end
   return minutes
 end
@@ -220,6 +229,16 @@ local function is_missing(value, field)
   return value == nil or value == "" and field.required and not field.may_be_empty
 end
 
+-- The names of a request's fields, so that two spellings of one always have the same outcome.
+local function in_order(request)
+  local names = {}
+  for name in pairs(request) do
+    names[#names + 1] = type(name) == "string" and name or nil
+  end
+  table.sort(names)
+  return names
+end
+
 --- Read a request.
 ---@param action codecell.Action
 ---@param request table
@@ -231,17 +250,17 @@ end
 function fields.read(action, request, bound, null)
   local known, names = spellings(action)
   local given, warnings = {}, {}
-  for name, value in pairs(request) do
-    local field = type(name) == "string" and known[plain(name)]
-    if not field then
-      local near = type(name) == "string" and nearest(name, names)
+  for _, name in ipairs(in_order(request)) do
+    local field, value = known[plain(name)], request[name]
+    if not field and #warnings < WARNINGS_MOST then
+      local near = nearest(name:sub(1, NAME_MOST), names)
       warnings[#warnings + 1] = ("`%s` has no field %s; it was ignored%s"):format(action.name,
-        tostring(name):sub(1, 60), near and "; did you mean " .. near .. "?" or "")
-    elseif field ~= "action" and value ~= null then
+        name:sub(1, NAME_MOST), near and "; did you mean " .. near .. "?" or "")
+    elseif field and field ~= "action" and value ~= null
+      and (given[field.name] == nil or name == field.name) then
       given[field.name] = value
     end
   end
-  table.sort(warnings)
   for _, field in ipairs(action.fields) do
     local value = given[field.name]
     if bound[field.name] ~= nil then

@@ -1,4 +1,5 @@
 --- The actions about sandboxes: make, list, keep, end.
+local errors = require "codecell.errors"
 local shape = require "codecell.actions.shape"
 
 local sandboxes = {}
@@ -7,7 +8,41 @@ local MINUTE = 60
 local DEFAULT = 60 -- minutes
 local IDLE = 600 -- seconds without use after which a reminder is due
 
+-- The names of templates, those of the host's configuration first.
+local function templates_of(call)
+  local list = {}
+  for name in pairs(call.service.config.templates) do
+    list[#list + 1] = { name = name }
+  end
+  if call.service.config.backend ~= "mock" then
+    for _, one in ipairs(require("codecell").templates() or {}) do
+      list[#list + 1] = { name = one.name, description = one.description }
+    end
+  end
+  table.sort(list, function(one, other) return one.name < other.name end)
+  return list
+end
+
+-- A model chooses among what there is: no folder of this machine, and no snapshot of another. The
+-- cloud has templates of its own, and knows whose they are.
+local function may_take(call, template)
+  if not template or call.service.config.backend == "e2b" then
+    return true
+  end
+  for _, one in ipairs(templates_of(call)) do
+    if one.name == template then
+      return true
+    end
+  end
+  return nil, errors.new("not_found", ("Sandbox creation failed: there is no template %q; "
+    .. "list_templates shows those there are"):format(template))
+end
+
 function sandboxes.create(call, given)
+  local ok, err = may_take(call, given.template)
+  if not ok then
+    return nil, err
+  end
   local made, again = call.service:create({ owner = call.owner, key = given.sessionId,
     envs = given.envs, template = given.template, timeout = (given.timeout or DEFAULT) * MINUTE,
     metadata = { sessionId = given.sessionId } })
@@ -70,16 +105,7 @@ function sandboxes.kill(call, given)
 end
 
 function sandboxes.list_templates(call)
-  local list, lines = {}, {}
-  for name in pairs(call.service.config.templates) do
-    list[#list + 1] = { name = name }
-  end
-  if call.service.config.backend ~= "mock" then
-    for _, one in ipairs(require("codecell").templates() or {}) do
-      list[#list + 1] = { name = one.name, description = one.description }
-    end
-  end
-  table.sort(list, function(one, other) return one.name < other.name end)
+  local list, lines = templates_of(call), {}
   for i, one in ipairs(list) do
     lines[i] = one.name
   end

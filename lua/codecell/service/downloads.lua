@@ -5,6 +5,7 @@ local errors = require "codecell.errors"
 local downloads = {}
 
 local LIFETIME = 3600 -- seconds
+local MOST = 1024 * 1024 * 1024 -- bytes of all copies; a folder of this kind is often in memory
 
 -- What a file may be called in a URL and on every disk.
 local function plain_name(path)
@@ -60,6 +61,20 @@ function downloads.forget(service, now)
   service.downloads = left
 end
 
+-- Whether a copy of that size has room beside those that are still there.
+local function check_room(service, path, size)
+  downloads.forget(service, os.time())
+  local kept = 0
+  for _, one in ipairs(service.downloads) do
+    kept = kept + one.size
+  end
+  if kept + size > MOST then
+    return nil, errors.new("limit_exceeded", ("download_url: %s has %d bytes, and %d of %d bytes "
+      .. "for downloads are taken; those of the last hour are kept"):format(path, size, kept, MOST))
+  end
+  return true
+end
+
 --- A URL by which a file can be fetched for an hour.
 ---@param service codecell.Service
 ---@param sandbox codecell.Sandbox
@@ -84,18 +99,22 @@ function downloads.url(service, sandbox, path)
       :format(path, about.type))
   end
   local place, kept
-  place, err = make_place(folder)
+  kept, err = check_room(service, path, about.size)
+  if kept then
+    place, err = make_place(folder)
+  end
   if not place then
     return nil, err
   end
-  local copy = place .. "/" .. plain_name(path)
+  local copy, ends = place .. "/" .. plain_name(path), os.time() + LIFETIME
+  local one = { path = place, ends = ends, size = about.size }
+  table.insert(service.downloads, one) -- before it is there, so that it is counted
   kept, err = sandbox.files:download(path, copy)
   if not kept then
+    one.ends = 0
+    downloads.forget(service, os.time())
     return nil, err
   end
-  local ends = os.time() + LIFETIME
-  downloads.forget(service, os.time())
-  table.insert(service.downloads, { path = place, ends = ends })
   return "file://" .. in_url(copy), ends
 end
 

@@ -1,4 +1,5 @@
 --- How the sandboxes of a service end: killed, or since nobody has used them.
+local downloads = require "codecell.service.downloads"
 local log = require "codecell.log"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
@@ -31,9 +32,13 @@ end
 ---@return codecell.Error? err
 function ending.finish(self, entry, why)
   local one = entry.sandbox
-  if not one:_closed() then
+  if entry.is_ending then
+    return true -- whoever has begun does the rest
+  elseif not one:_closed() then
+    entry.is_ending = true
     local killed, err = one:kill()
     if killed == nil then
+      entry.is_ending = nil
       return nil, err
     end
     one:close()
@@ -51,6 +56,7 @@ function ending.reap(self)
       ending.finish(self, entry, "idle")
     end
   end
+  downloads.forget(self, os.time())
   for owner, one in pairs(self.rates) do
     if one:is_full() then
       self.rates[owner] = nil

@@ -1,10 +1,12 @@
 --- One piece of code, from the caller's words to the reply: checked, counted, run, recorded.
+local ending = require "codecell.service.ending"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
 local log = require "codecell.log"
 local reactor = require "codecell.reactor"
 local reply = require "codecell.service.reply"
 local unicode = require "codecell.agent.unicode"
+local wait = require "codecell.wait"
 local words = require "codecell.agent.words"
 
 local execute = {}
@@ -132,7 +134,6 @@ end
 local function run_in(service, entry, code, language, given, warnings)
   local used, sent = used_by(entry)
   local queued, began = given.queued or 0, reactor.now()
-  entry.users = entry.users + 1
   local execution, err = run_or_start(entry.sandbox, code, {
     language = not given.context and language or nil, context = given.context,
     envs = given.envs, stdin = given.stdin, timeout = timeout_of(service, given, warnings),
@@ -140,8 +141,6 @@ local function run_in(service, entry, code, language, given, warnings)
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, on_result = given.on_result,
     on_error = given.on_error,
   }, given.on_start)
-  entry.users = entry.users - 1
-  entry.used = service.clock()
   entry.busy_seconds = entry.busy_seconds + reactor.now() - began
   if not execution then
     return nil, err
@@ -180,14 +179,50 @@ end
 
 local function fail(service, language, owner, err)
   local word = words.of_error(err).word
-  local known = languages.find(language)
-  service.ledger:run({ language = known and known.name or "other", word = word, timings = {},
-    owner = owner })
+  service.ledger:run({ language = language, word = word, timings = {}, owner = owner })
   log.write("error", PART, "Code execution error: " .. err.message, { event = "run.refused",
     kind = word })
   service:_emit("refused", { kind = word, message = err.message, owner = owner })
   watch_error_rate(service)
   return nil, err
+end
+
+-- A language there is none of is whatever a model has said: no name for a count.
+local function counted_as(language)
+  local found = languages.find(language or "python")
+  return found and found.name or "other"
+end
+
+-- What may raise: a user's callback, and options that cannot be.
+local function take_turn(service, turn, job)
+  local entry, err = job.find()
+  if not entry then
+    return nil, err
+  end
+  service.roster:hold(entry)
+  turn.entry = entry
+  say_start(job.language, job.code)
+  return run_in(service, entry, job.code, job.language, job.given, turn.warnings)
+end
+
+local function told(service, turn, code, execution)
+  say_end(turn.entry, execution)
+  return reply.of(execution, { sandbox_id = turn.entry.id, warnings = turn.warnings, code = code,
+    most = service.config.max_output_length })
+end
+
+-- The turn is over, whatever came of it.
+local function leave(service, entry)
+  if entry then
+    service.roster:release(entry)
+  end
+  service.gate:leave()
+end
+
+local function end_temporary(service, entry)
+  if entry and entry.is_temporary then
+    ending.finish(service, entry, "closed")
+  end
 end
 
 --- Run code in a sandbox of the service.
@@ -200,7 +235,7 @@ end
 function execute.run(service, code, given, find)
   local language, err = check(service, code, given)
   if not language then
-    return fail(service, tostring(given.language or "python"), given.owner, err)
+    return fail(service, counted_as(given.language), given.owner, err)
   end
   local ok, waited
   ok, err = service:_admit(given.owner)
@@ -213,22 +248,24 @@ function execute.run(service, code, given, find)
     return fail(service, language, given.owner, err)
   end
   given.queued = waited
-  local entry, execution
-  entry, err = find()
-  local warnings = {}
-  if entry then
-    say_start(language, code)
-    execution, err = run_in(service, entry, code, language, given, warnings)
+  local turn = { warnings = {} }
+  local execution
+  ok, execution, err = wait.call(take_turn, service, turn, { code = code, language = language,
+    given = given, find = find })
+  leave(service, turn.entry)
+  if not ok then
+    end_temporary(service, turn.entry)
+    error(execution, 0)
   end
-  service.gate:leave()
-  if not execution then
-    return fail(service, language, given.owner, err)
+  local made
+  if execution then
+    made = told(service, turn, code, execution)
+    record(service, turn.entry, code, language, given.owner, made)
+  else
+    fail(service, language, given.owner, err)
   end
-  say_end(entry, execution)
-  local made = reply.of(execution, { sandbox_id = entry.id, warnings = warnings, code = code,
-    most = service.config.max_output_length })
-  record(service, entry, code, language, given.owner, made)
-  return made
+  end_temporary(service, turn.entry)
+  return made, err
 end
 
 return execute

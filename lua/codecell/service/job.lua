@@ -3,6 +3,7 @@
 ---     local job = service:start("train()", { key = "long" })
 ---     repeat codecell.step(1); io.write(job:output()) until job:poll() ~= false
 local errors = require "codecell.errors"
+local execute = require "codecell.service.execute"
 local options = require "codecell.options"
 local task = require "codecell.task"
 
@@ -41,10 +42,10 @@ end
 ---@param service codecell.Service
 ---@param code string
 ---@param given table checked options
----@param run function of service, code and options: a reply, or nil, err
+---@param find fun(): codecell.ServiceEntry?, codecell.Error? the sandbox, made if need be
 ---@return codecell.Job?
 ---@return codecell.Error?
-function job.start(service, code, given, run)
+function job.start(service, code, given, find)
   local self = setmetatable({ service = service, kept = {}, size = 0 }, Job)
   given.timeout = given.timeout or service.config.max_execution_time
   given.on_stdout, given.on_stderr = heard(self, given.on_stdout), heard(self, given.on_stderr)
@@ -55,7 +56,7 @@ function job.start(service, code, given, run)
     end
   end
   local err
-  self.task, err = task.async(run, service, code, given)
+  self.task, err = task.async(execute.run, service, code, given, find)
   return self.task and self, err
 end
 

@@ -121,6 +121,10 @@ local function make_promised(self, all, done)
   return made, err
 end
 
+local function closed()
+  return errors.new("cancelled", "create: the service was closed meanwhile")
+end
+
 --- Make one. It is counted while it is being made, so that many at the same time do not pass the
 --- limit.
 ---@param self codecell.Service
@@ -133,6 +137,9 @@ function making.make(self, given)
     if #self.roster:list() + self.roster.coming >= self.config.max_active_sandboxes then
       return nil, full(self)
     end
+  end
+  if self.is_closed then
+    return nil, closed()
   end
   fill_pool(self)
   local all, limits = complete(self, given), limits_of(self, given)
@@ -148,6 +155,11 @@ function making.make(self, given)
   if not made then
     done()
     return nil, creation_failed(err)
+  elseif self.is_closed then
+    done()
+    made:kill()
+    made:close()
+    return nil, closed()
   end
   local entry = self.roster:add(made, about)
   done()

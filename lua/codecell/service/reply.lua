@@ -47,11 +47,8 @@ end
 
 local function output_of(execution, most)
   local text = table.concat(execution.logs.stdout)
-  local output = parts.clean(text, most, { people = false })
-  if text == output .. "\n" then
-    return text, false -- nothing was left out
-  end
-  return output, unicode.length(text) > most
+  local output = parts.cut(text, most)
+  return output, text ~= output and unicode.length(text) > most
 end
 
 --- The reply of an Execution.

@@ -17,6 +17,7 @@ local REMEMBERED = 1000 -- of those that are gone
 ---@field cpu number processors, and
 ---@field memory integer bytes, by which its time is paid
 ---@field is_temporary boolean? ended by whoever made it
+---@field is_ending boolean? its end has begun: nobody finds it any more
 ---@field rights table<string, string>? of those it is shared with: "runner" or "reader"
 
 ---@class codecell.Roster
@@ -32,7 +33,11 @@ function roster.new(clock, on_end)
     gone = {}, gone_order = {}, coming = 0 }, Roster)
 end
 
-local function place(owner, key)
+--- What stands for a key of an owner.
+---@param owner string?
+---@param key string
+---@return string
+function Roster.place(owner, key)
   return (owner or "") .. "\0" .. key
 end
 
@@ -47,7 +52,7 @@ function Roster:add(made, about)
     made = now, used = now, users = 0, busy_seconds = 0 }
   self.by_id[made.id] = entry
   if about.key then
-    self.keys[place(about.owner, about.key)] = entry
+    self.keys[self.place(about.owner, about.key)] = entry
   end
   return entry
 end
@@ -60,8 +65,9 @@ function Roster:remove(entry, why)
     return
   end
   self.by_id[entry.id] = nil
-  if entry.key then
-    self.keys[place(entry.owner, entry.key)] = nil
+  local place = entry.key and self.place(entry.owner, entry.key)
+  if place and self.keys[place] == entry then
+    self.keys[place] = nil -- else another has taken its place while it ended
   end
   self.gone[entry.id] = { owner = entry.owner, key = entry.key, why = why, at = os.time() }
   self.gone_order[#self.gone_order + 1] = entry.id
@@ -87,17 +93,35 @@ local function may_see(owner, holder)
   return owner == nil or holder == owner
 end
 
+--- What somebody gets who has it from its owner, with less than it takes.
+---@param verb string
+---@param owner string
+---@param right string that there is
+---@param id string
+---@return codecell.Error
+function Roster.denied(verb, owner, right, id)
+  return errors.new("denied_by_policy", ("%s: %s is a %s of %s and may not; its owner can share it "
+    .. "with other rights"):format(verb, owner, right, id))
+end
+
 --- One of somebody's; another's is as if there had never been one.
 ---@param verb string
 ---@param id string
 ---@param owner string? nil: the program itself, which may use all
+---@param right "runner"? what is enough for those whom it is shared with; nil: for its owner alone
 ---@return codecell.ServiceEntry?
 ---@return codecell.Error? err kinds "not_found", "sandbox_gone" (err.word "expired" or "killed")
-function Roster:find(verb, id, owner)
+function Roster:find(verb, id, owner, right)
   local entry = self.by_id[id]
-  if entry and self:check(entry) and (may_see(owner, entry.owner)
-      or entry.rights and entry.rights[owner]) then
-    return entry
+  if entry and self:check(entry) then
+    local has = entry.rights and entry.rights[owner]
+    if not may_see(owner, entry.owner) and has and has ~= right then
+      return nil, self.denied(verb, owner, has, id)
+    elseif (may_see(owner, entry.owner) or has) and entry.is_ending then
+      return nil, gone_error(verb, id, { why = "killed", at = os.time() })
+    elseif may_see(owner, entry.owner) or has then
+      return entry
+    end
   end
   local was = self.gone[id]
   if was and may_see(owner, was.owner) then
@@ -112,8 +136,20 @@ end
 ---@param key string
 ---@return codecell.ServiceEntry?
 function Roster:under(owner, key)
-  local entry = self.keys[place(owner, key)]
-  return entry and self:check(entry) and entry or nil
+  local entry = self.keys[self.place(owner, key)]
+  return entry and not entry.is_ending and self:check(entry) and entry or nil
+end
+
+--- Use one from now on: nobody ends it for being idle.
+---@param entry codecell.ServiceEntry
+function Roster:hold(entry) -- luacheck: no self
+  entry.users = entry.users + 1
+end
+
+--- Use it no more.
+---@param entry codecell.ServiceEntry
+function Roster:release(entry)
+  entry.users, entry.used = entry.users - 1, self.clock()
 end
 
 --- Why the one that was last under a key is gone.
@@ -141,7 +177,9 @@ function Roster:check(entry)
     return false
   end
   local state = one._backend.state(one)
-  if state ~= "running" and state ~= "paused" then
+  if state ~= "running" and state ~= "paused" and entry.is_ending then
+    return false -- whoever ends it takes it out
+  elseif state ~= "running" and state ~= "paused" then
     local about = one._about
     local is_late = about and os.time() >= about.started_at + about.timeout - 1
     self:remove(entry, is_late and "expired" or "died")

@@ -67,11 +67,6 @@ function shared.share(service, id, given)
   return handles
 end
 
-local function denied(self, verb)
-  return errors.new("denied_by_policy", ("%s: %s is a %s of %s and may not; its owner can share it "
-    .. "with other rights"):format(verb, self.agent, self.right, self.id))
-end
-
 -- Whether the right is still there, and covers a verb.
 local function check(self, verb, needs_runner)
   local right = self.entry.rights[self.agent]
@@ -81,7 +76,7 @@ local function check(self, verb, needs_runner)
   end
   self.right = right
   if needs_runner and right ~= "runner" then
-    return nil, denied(self, verb)
+    return nil, self.service.roster.denied(verb, self.agent, right, self.id)
   end
   local entry, err = self.service.roster:find(verb, self.id, nil)
   return entry and entry.sandbox, err

@@ -1,6 +1,7 @@
 --- The two tools of a coding agent: execute_python_code and get_sandbox_info.
 local json = require "codecell.json"
 local names = require "codecell.packages.names"
+local parts = require "codecell.agent.format.parts"
 local wait = require "codecell.wait"
 local words = require "codecell.agent.words"
 
@@ -131,16 +132,17 @@ local function installed_of(reply, asked)
   return #list > 0 and list or json.list(asked)
 end
 
-local function details_of(reply, warnings)
+local function details_of(reply, warnings, cut)
   local packages = {}
   for i, one in ipairs(reply.packages or {}) do
     packages[i] = { name = one.name, version = one.version, status = one.status }
   end
   local about = reply.details or {}
-  return { kind = about.kind, hint = about.hint, line = about.line, text = reply.text,
-    traceback = about.traceback, packages = json.list(packages), mock = reply.mock,
+  return { kind = about.kind, hint = about.hint, line = about.line,
+    text = reply.text and cut(reply.text), traceback = about.traceback and cut(about.traceback),
+    packages = json.list(packages), mock = reply.mock,
     install_time = reply.timings and reply.timings.install or nil,
-    warnings = json.list(warnings), stderr = table.concat(reply.logs.stderr) }
+    warnings = json.list(warnings), stderr = cut(table.concat(reply.logs.stderr)) }
 end
 
 local function run(given, ctx)
@@ -175,9 +177,13 @@ local function run(given, ctx)
   if wanted > most then
     warnings[1] = ("timeout %.14g s is more than the %.14g s that are allowed"):format(wanted, most)
   end
-  local details = ctx.details and details_of(reply, warnings) or nil
+  local function cut(text)
+    return parts.cut(text, service.config.max_output_length)
+  end
+  local details = ctx.details and details_of(reply, warnings, cut) or nil
   if not reply.success then
-    return failure(given, message_of(reply), { sandbox_id = reply.sandbox_id, details = details })
+    return failure(given, cut(message_of(reply)), { sandbox_id = reply.sandbox_id,
+      details = details })
   end
   return { success = true, output = reply.output, sandbox_id = reply.sandbox_id,
     execution_time = reply.execution_time, packages_installed = installed_of(reply, packages),

@@ -58,6 +58,15 @@ function parts.clean(text, budget, opts)
   return cut.middle(tidy(head), budget, opts.hint, lines, bytes, rest and tidy(rest))
 end
 
+--- The same, and its last line's end is kept where nothing was left out.
+---@param text string
+---@param budget integer characters
+---@return string
+function parts.cut(text, budget)
+  local short = parts.clean(text, budget, { people = false })
+  return text == short .. "\n" and text or short
+end
+
 -- The lines of a traceback from its ends: the call that began it and the place that failed.
 local TRACEBACK_MAX = 24
 
