@@ -206,7 +206,7 @@ describe("a service #user", function()
     assert.same({}, codecell.config.hidden(found))
   end)
 
-  it("refuses a file of variables that is too large, and reads no part of it #B02", function()
+  it("refuses a file of variables that is too large, and reads no part of it #B17", function()
     local path = os.tmpname()
     local file = assert(io.open(path, "wb"))
     file:write("E2B_MODE=mock\n", ("#"):rep(1100000), "\n")
@@ -251,6 +251,18 @@ describe("a service #user", function()
       assert.is_nil(told.stdout:find("sup3r", 1, true))
     end)
 
+    it("lets run for long what writes to a file alone #F24 #slow", function()
+      new({})
+      assert.is_true(call({ action = "create", sessionId = "s" }).success)
+      assert.is_true(call({ action = "shell", sessionId = "s", background = true,
+        command = "exec sleep 600 >log 2>&1" }).success)
+      local deadline = os.time() + 65
+      while os.time() < deadline do
+        codecell.step(1)
+      end
+      assert.is_true(call({ action = "command_list", sessionId = "s" }).commands[1].running)
+    end)
+
     it("repeats no sessionId that is none, and no thousand warnings #F30", function()
       new({ mode = "mock" })
       assert.is_nil(call({ action = "no", sessionId = ("s"):rep(1e6) }).sessionId)
@@ -266,7 +278,7 @@ describe("a service #user", function()
       assert.is_true(#long.error < 200)
     end)
 
-    it("takes the documented one of two spellings, always #F03", function()
+    it("takes the documented one of two spellings, always", function()
       for _ = 1, 20 do
         local given = fields.read(fields.by_name.read_file, { sessionId = "a", session_id = "b",
           SESSIONID = "c", path = "p", filePath = "q" }, {})
@@ -284,7 +296,7 @@ describe("a service #user", function()
       end
     end)
 
-    it("lets it choose a template by its name alone, and no folder #I03", function()
+    it("lets it choose a template by its name alone, and no folder #F04", function()
       new({})
       for _, template in ipairs({ "/", "/usr", "../x" }) do
         local reply = call({ action = "create", sessionId = "s", template = template })
@@ -293,7 +305,7 @@ describe("a service #user", function()
       end
     end)
 
-    it("shows errors and values cut as output is #B08 #F12", function()
+    it("shows errors and values cut as output is #B08", function()
       new({ max_output_length = 1000 })
       assert.is_true(call({ action = "create", sessionId = "s" }).success)
       local reply = call({ action = "execute", sessionId = "s",

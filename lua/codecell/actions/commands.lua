@@ -81,7 +81,7 @@ local function attend(one, roster, entry)
       one.output = one.output:sub(-KEPT)
     end
   end
-  local result = not one.process:_closed() and one.process:wait(FOREGROUND)
+  local result = not one.process:_closed() and one.process:wait() -- it may live on, and be silent
   one.over = { exit_code = result and result.exit_code or nil }
   if not one.process:_closed() then
     one.process:close()
