@@ -245,6 +245,7 @@ describe("codecell.actions #user", function()
       local reply = s({ action = "start_server", port = 8081, command = "echo broken; exit 1" })
       assert.is_false(reply.success)
       assert.truthy(reply.error:find("8081", 1, true))
+      assert.truthy(reply.error:find("exit code 1; it printed: broken", 1, true))
     end)
 
     it("writes and reads files, empty and binary too #F17 #F18", function()

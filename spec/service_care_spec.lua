@@ -1,6 +1,9 @@
 -- The service among tasks that fail, race and overreach: nothing of them stays behind.
+local cjson = require "cjson"
 local codecell = require "codecell"
+local downloads = require "codecell.service.downloads"
 local fields = require "codecell.actions.fields"
+local shell = require "spec.support.shell"
 
 describe("a service #user", function()
   local service, before
@@ -172,10 +175,93 @@ describe("a service #user", function()
     assert.equal(2, #service:history())
   end)
 
+  it("logs as its program says, not as its environment alone #B15 #K13", function()
+    local told = shell.run(shell.lua .. " -e " .. shell.quote('local c = require "codecell"; '
+      .. 'c.setup { log = "json", log_level = "error", debug_pattern = "none" }; '
+      .. 'local s = c.service { mode = "mock" }; s:execute("1"); s:execute("")'))
+    local event = cjson.decode(told.stderr)
+    assert.equal("run.refused", event.event)
+  end)
+
+  it("keeps its configuration where one is read that cannot be #N26 #B22", function()
+    new({ mode = "mock" })
+    service.overrides.mode = "production"
+    local ok, err = service:reload()
+    assert.is_nil(ok)
+    assert.equal("unauthenticated", err.kind)
+    assert.equal("mock", service.config.mode)
+  end)
+
+  it("has tables of its own in its configuration #D04", function()
+    local mine = { team = "a" }
+    new({ mode = "mock", metadata = mine })
+    mine.team = "b"
+    assert.equal("a", service.config.metadata.team)
+    service.config.templates.x = {}
+    assert.is_nil(next(codecell.config().templates))
+  end)
+
+  it("gives code no variables of the host where the prefix of hidden ones is empty #B14", function()
+    local found = codecell.assert(codecell.config({ hidden_env_prefix = "" }))
+    assert.same({}, codecell.config.hidden(found))
+  end)
+
+  it("refuses a file of variables that is too large, and reads no part of it #B17", function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "wb"))
+    file:write("E2B_MODE=mock\n", ("#"):rep(1100000), "\n")
+    file:close()
+    local ok, err = codecell.config.dotenv(path)
+    os.remove(path)
+    assert.is_nil(ok)
+    assert.truthy(err.message:find("larger than 1048576 bytes", 1, true))
+  end)
+
+  it("keeps no more copies for users than it has room for, and none that fails #F22", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    new({ download_dir = folder })
+    local made = codecell.assert(service:create({ owner = "ann" }))
+    codecell.assert(made.files:write("a", "1"))
+    service.downloads[1] = { path = folder .. "/there", ends = os.time() + 60,
+      size = 1024 * 1024 * 1024 }
+    local _, err = downloads.url(service, made, "a")
+    assert.equal("limit_exceeded", err.kind)
+    service.downloads = {}
+    assert.truthy(downloads.url(service, made, "a"))
+    assert.equal(1, #service.downloads)
+    service:close()
+    shell.run("rm -rf " .. shell.quote(folder))
+  end)
+
   describe("to a model", function()
     local function call(request)
       return codecell.actions.call(request, { service = service, user = "ann" })
     end
+
+    it("hides hidden variables in files that code has written, too #F27", function()
+      local told = shell.run("E2B_CODE_EV_TOKEN=sup3r-s3cret " .. shell.lua .. " -e "
+        .. shell.quote('local c = require "codecell"; c.log.sink = function() end; '
+          .. 'local s = c.service { mode = "kernel", pool_size = 0 }; local function call(about) '
+          .. 'about.sessionId = "s"; io.write(c.actions.call(about, { service = s }).text, "\\n") '
+          .. 'end; call { action = "create" }; '
+          .. 'call { action = "shell", command = "echo $TOKEN-x >f" }; '
+          .. 'call { action = "read_file", filePath = "f" }; s:close()'))
+      assert.truthy(told.stdout:find("***-x", 1, true))
+      assert.is_nil(told.stdout:find("sup3r", 1, true))
+    end)
+
+    it("lets run for long what writes to a file alone #F24 #slow", function()
+      new({})
+      assert.is_true(call({ action = "create", sessionId = "s" }).success)
+      assert.is_true(call({ action = "shell", sessionId = "s", background = true,
+        command = "exec sleep 600 >log 2>&1" }).success)
+      local deadline = os.time() + 65
+      while os.time() < deadline do
+        codecell.step(1)
+      end
+      assert.is_true(call({ action = "command_list", sessionId = "s" }).commands[1].running)
+    end)
 
     it("repeats no sessionId that is none, and no thousand warnings #F30", function()
       new({ mode = "mock" })
@@ -192,7 +278,7 @@ describe("a service #user", function()
       assert.is_true(#long.error < 200)
     end)
 
-    it("takes the documented one of two spellings, always #F03", function()
+    it("takes the documented one of two spellings, always", function()
       for _ = 1, 20 do
         local given = fields.read(fields.by_name.read_file, { sessionId = "a", session_id = "b",
           SESSIONID = "c", path = "p", filePath = "q" }, {})
@@ -210,7 +296,7 @@ describe("a service #user", function()
       end
     end)
 
-    it("lets it choose a template by its name alone, and no folder #I03", function()
+    it("lets it choose a template by its name alone, and no folder #F04", function()
       new({})
       for _, template in ipairs({ "/", "/usr", "../x" }) do
         local reply = call({ action = "create", sessionId = "s", template = template })
@@ -219,7 +305,7 @@ describe("a service #user", function()
       end
     end)
 
-    it("shows errors and values cut as output is #B08 #F12", function()
+    it("shows errors and values cut as output is #B08", function()
       new({ max_output_length = 1000 })
       assert.is_true(call({ action = "create", sessionId = "s" }).success)
       local reply = call({ action = "execute", sessionId = "s",

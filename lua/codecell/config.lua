@@ -139,9 +139,16 @@ local function doubt_unit(setting, value, variable, warnings)
   end
 end
 
-local function hide(setting, value)
+-- As it counts: keys hidden, and tables of its own, so that nobody changes them afterwards.
+local function settled(setting, value)
   if setting.type == "secret" and value ~= nil and not secret.is(value) then
     return secret.new(value)
+  elseif type(value) == "table" and not secret.is(value) then
+    local own = {}
+    for key, item in pairs(value) do
+      own[key] = item
+    end
+    return own
   end
   return value
 end
@@ -166,13 +173,14 @@ local function resolve(given)
     local value
     value, sources[name], variables[name] = find(setting, checked, problems, warnings)
     doubt_unit(setting, value, variables[name], warnings)
-    values[name] = hide(setting, value)
+    values[name] = value
   end
   local profile = values.environment or settings.by_name.environment.default
   for _, setting in ipairs(settings.list) do
     if values[setting.name] == nil then
       values[setting.name] = default_of(setting, profile)
     end
+    values[setting.name] = settled(setting, values[setting.name])
   end
   resolve_mode(values, sources)
   values.warnings, values.sources = warnings, sources
@@ -290,7 +298,7 @@ function config.keep(given)
   end
   provider = ask or provider
   for name, value in pairs(checked) do
-    program[name] = hide(settings.by_name[name], value)
+    program[name] = settled(settings.by_name[name], value)
   end
 end
 

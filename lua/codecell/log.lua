@@ -17,6 +17,17 @@ local LEVELS = { debug = 1, info = 2, warning = 3, error = 4 }
 local log = {}
 
 local host -- of the attached host: where its programs log
+local said = {} -- by the program or a file of variables, for services
+
+--- Log as a configuration says. What the environment says is looked up at each line.
+---@param found codecell.Config
+function log.configure(found)
+  local function of(name)
+    return found.sources[name] ~= "environment" and found.sources[name] ~= "default"
+      and found[name] or nil
+  end
+  said = { format = of("log"), level = of("log_level"), pattern = of("debug_pattern") }
+end
 
 --- Have a host's own log take what nobody else does.
 ---@param called (fun(level: string, message: string, fields: table))? nil: no more
@@ -31,7 +42,7 @@ end
 -- "e2b:*,-e2b:wire": what begins with a minus is left out.
 local function is_debugged(part)
   local wanted = false
-  for glob in (os.getenv("DEBUG") or ""):gmatch("[^,%s]+") do
+  for glob in (said.pattern or os.getenv("DEBUG") or ""):gmatch("[^,%s]+") do
     local name = glob:match("^%-(.*)$")
     if part:find(pattern_of(name or glob)) then
       if name then
@@ -63,14 +74,14 @@ local function written(format, level, part, message, fields)
 end
 
 local function configured()
-  local format = log.format or os.getenv("CODECELL_LOG")
+  local format = log.format or said.format or os.getenv("CODECELL_LOG")
   if format == "json" or format == "text" or format == "none" then
     return format
   end
 end
 
 local function threshold()
-  return LEVELS[log.level or os.getenv("CODECELL_LOG_LEVEL") or "info"] or LEVELS.info
+  return LEVELS[log.level or said.level or os.getenv("CODECELL_LOG_LEVEL") or "info"] or LEVELS.info
 end
 
 --- Tell an event.

@@ -102,6 +102,14 @@ function Service:_remember(one)
   self:_emit("run", one)
 end
 
+local function check_mode(found)
+  if found.mode == "production" and not found.api_key and not found.debug then
+    return nil, errors.new("unauthenticated", "service: No E2B_API_KEY provided; production needs "
+      .. "one: set the variable, or choose E2B_MODE=local or E2B_MODE=mock")
+  end
+  return true
+end
+
 -- ---- verbs ----
 
 local function check_open(self, verb)
@@ -326,9 +334,14 @@ end
 function Service:reload()
   check_open(self, "reload")
   local found, err = config.get(self.overrides)
-  if not found then
+  local ok
+  if found then
+    ok, err = check_mode(found)
+  end
+  if not ok then
     return nil, err
   end
+  log.configure(found)
   self.config = found
   self.rate:set(found.rate_limit_per_min)
   for _, one in pairs(self.rates) do
@@ -392,14 +405,6 @@ end
 
 -- ---- the module ----
 
-local function check_mode(found)
-  if found.mode == "production" and not found.api_key and not found.debug then
-    return nil, errors.new("unauthenticated", "service: No E2B_API_KEY provided; production needs "
-      .. "one: set the variable, or choose E2B_MODE=local or E2B_MODE=mock")
-  end
-  return true
-end
-
 local function unkept(problem)
   log.write("error", PART, "usage_file cannot be written: " .. problem, { event = "usage.unkept" })
 end
@@ -437,6 +442,7 @@ local function new(overrides)
   end)
   self.gate = gate.new({ most = found.max_concurrent_executions, line_most = LINE_MOST,
     patience = PATIENCE, what = "execute", knob = "max_concurrent_executions" })
+  log.configure(found)
   for _, text in ipairs(found.warnings) do
     log.write("warning", PART, text, { event = "config.warning" })
   end

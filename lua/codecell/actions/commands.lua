@@ -2,6 +2,7 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local shape = require "codecell.actions.shape"
+local reactor = require "codecell.reactor"
 local task = require "codecell.task"
 
 local commands = {}
@@ -9,7 +10,7 @@ local commands = {}
 local FOREGROUND = 60 -- seconds
 local KEPT = 65536 -- bytes of what one of the background has printed
 local MOST = 64 -- commands of the background that one sandbox may have
-local SERVER = 30 -- seconds that a server may take to listen
+local SERVER, LOOK = 30, 0.5 -- seconds that a server may take to listen; between looks at it
 
 local function text_of(result)
   local parts = {}
@@ -80,7 +81,7 @@ local function attend(one, roster, entry)
       one.output = one.output:sub(-KEPT)
     end
   end
-  local result = not one.process:_closed() and one.process:wait(FOREGROUND)
+  local result = not one.process:_closed() and one.process:wait() -- it may live on, and be silent
   one.over = { exit_code = result and result.exit_code or nil }
   if not one.process:_closed() then
     one.process:close()
@@ -135,6 +136,14 @@ local function known(found, id)
   return one
 end
 
+-- End it and what it has started; false: it had ended.
+local function stop(one)
+  if one.over or one.process:_closed() then
+    return false
+  end
+  return one.process:kill("sigkill", { group = true })
+end
+
 function commands.kill_command(call, given)
   local found, err = call:sandbox(given)
   local one
@@ -145,13 +154,11 @@ function commands.kill_command(call, given)
     return nil, err
   end
   local killed
-  if not one.over and not one.process:_closed() then
-    killed, err = one.process:kill("sigkill", { group = true })
-    if killed == nil then
-      return nil, err
-    end
+  killed, err = stop(one)
+  if killed == nil then
+    return nil, err
   end
-  return { sandboxId = found.id, commandId = one.id, killed = killed or false,
+  return { sandboxId = found.id, commandId = one.id, killed = killed,
     text = killed and "The command was ended." or "The command had ended already." }
 end
 
@@ -204,6 +211,20 @@ local function quoted(path)
   return "'" .. path:gsub("'", "'\\''") .. "'"
 end
 
+-- Until it listens. One that has failed will not; one that ended well may have left another behind.
+local function wait_for(found, one, port)
+  local deadline = reactor.now() + SERVER
+  local ok, err
+  repeat
+    ok, err = found:wait_port(port, LOOK)
+    if not ok and one.over and one.over.exit_code ~= 0 then
+      return nil, errors.new("not_found", ("its command ended with exit code %s"):format(
+        tostring(one.over.exit_code)), "read what it printed, and mend the command")
+    end
+  until ok or err.kind ~= "timeout" or reactor.now() >= deadline
+  return ok, err
+end
+
 function commands.start_server(call, given)
   local found, err = call:sandbox(given)
   local one
@@ -216,15 +237,16 @@ function commands.start_server(call, given)
   end
   local ok, host
   if one then
-    ok, err = found:wait_port(given.port, SERVER)
+    ok, err = wait_for(found, one, given.port)
   end
   if ok then
     host, err = found:get_host(given.port)
   end
   if not host then
     if one then
+      stop(one)
       local told = errors.new(err.kind, ("nothing listens at port %d: %s%s"):format(given.port,
-        err.message, one.output ~= "" and "; it printed: " .. call:cut(one.output) or ""))
+        err.message, one.output ~= "" and "; it printed: " .. call:cut(one.output) or ""), err.hint)
       return nil, told
     end
     return nil, err

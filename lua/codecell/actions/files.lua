@@ -3,6 +3,7 @@ local base64 = require "codecell.base64"
 local downloads = require "codecell.service.downloads"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local secrets = require "codecell.secrets"
 local shape = require "codecell.actions.shape"
 
 local files = {}
@@ -60,7 +61,8 @@ function files.read_file(call, given)
   local told = { sandboxId = found.id, filePath = given.filePath, size = about.size,
     truncated = after < about.size or nil, nextOffset = after < about.size and after or nil }
   if is_text(data) then
-    told.content, told.text = data, data
+    told.content = secrets.hide(found, data)
+    told.text = told.content
   else
     told.content, told.encoding = base64.encode(data), "base64"
     told.text = ("%d bytes that are no text"):format(#data)

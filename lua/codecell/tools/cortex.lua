@@ -228,6 +228,10 @@ local function info(given, ctx)
     return { success = false, error = words.of_error(err).word .. ": " .. err.message }
   end
   local owner, wanted = ctx.user or NOBODY, or_nil(given.sandbox_id)
+  if wanted ~= nil and type(wanted) ~= "string" then
+    return { success = false, error = "InvalidRequest: sandbox_id: a text expected",
+      sandbox_id = json.null }
+  end
   local list = json.list({})
   for _, one in ipairs(service:list({ owner = owner })) do
     list[#list + 1] = shown(one)
@@ -247,7 +251,7 @@ local function info(given, ctx)
     end
   end
   return { success = false, error = ("not_found: Sandbox not found: %s"):format(
-    tostring(wanted):sub(1, 80)), sandbox_id = type(wanted) == "string" and wanted or json.null }
+    wanted:sub(1, 80)), sandbox_id = wanted }
 end
 
 --- What is known of the sandboxes of a user; never raises.
