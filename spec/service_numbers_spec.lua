@@ -2,6 +2,7 @@
 -- sandboxes; a clock of its own where time counts.
 local cjson = require "cjson"
 local codecell = require "codecell"
+local gateway = require "spec.support.gateway"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
@@ -121,6 +122,26 @@ describe("the numbers of a service #user", function()
       assert.is_true(made:set_timeout(5))
     end)
 
+    it("goes by the prices of the cloud where sandboxes are there #L01 #L02", function()
+      local served, now = gateway.start(), 0
+      local service = new({ clock = function() return now end, mode = "production", api_key = gateway.key, api_url = served.url,
+        sandbox_url = served.url, memory_limit = 2 ^ 29, budget = { usd = 0.01 } })
+      local made = codecell.assert(service:create({ timeout = 300 })) -- 300 s of 30.25 millionths
+      local none, err = service:create({ timeout = 300 })
+      assert.is_nil(none)
+      assert.equal("budget", err.word)
+      none, err = made:set_timeout(600)
+      assert.is_nil(none)
+      assert.equal("budget", err.word)
+      now = 100
+      assert.is_true(service:kill(made.id))
+      local usage = service:usage()
+      assert.equal(0.003025, usage.cost)
+      assert.equal("e2b", usage.lines[1].backend)
+      service:close()
+      served:stop()
+    end)
+
     it("counts those that are being made #L02", function()
       local service = paid({ budget = { usd = 1 } })
       local made, words = 0, {}
@@ -195,6 +216,16 @@ describe("the numbers of a service #user", function()
       assert.equal(1, families.codecell_cost.samples.codecell_cost_total)
       assert.equal(1, families.codecell_runs.samples[
         'codecell_runs_total{status="failed",kind="runtime",language="python"}'])
+    end)
+
+    it("hold any name of a user, cut where it is long #L02", function()
+      local path = folder .. "/names.jsonl"
+      local service = new({ usage_file = path, mode = "mock" })
+      service:execute("1", { owner = ("\255"):rep(1000) })
+      service:close()
+      local told = codecell_command("usage --by user --format csv " .. path)
+      assert.equal("", told.stderr)
+      assert.matches("\n\239\191\189+[^,]*,1,[%d.]+,1,0,0%.000000,USD", told.stdout)
     end)
 
     it("sort runs by the hour and day at which they were #L06", function()

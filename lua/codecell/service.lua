@@ -338,6 +338,9 @@ function Service:reload()
   if found then
     ok, err = check_mode(found)
   end
+  if ok then
+    ok, err = budget.check(found, self.prices)
+  end
   if not ok then
     return nil, err
   end

@@ -81,7 +81,7 @@ local function is_amount(value)
 end
 
 local function is_text(value)
-  return type(value) == "string" and #value <= TEXT_MOST
+  return type(value) == "string" and #value <= 3 * TEXT_MOST -- repaired UTF-8 is longer
 end
 
 local function are_amounts(values)
