@@ -85,14 +85,15 @@ local function check_packages(list, allowed)
   end
 end
 
+-- Each package once; what the call says of one wins over what the agent says.
 local function merged_packages(agent, list)
-  local all, seen = {}, {}
+  local all, places = {}, {}
   for _, source in ipairs({ agent and agent.default_packages or {}, list }) do
-    for _, name in ipairs(source) do
-      if not seen[name] then
-        seen[name] = true
-        all[#all + 1] = name
-      end
+    for _, text in ipairs(source) do
+      local one = names.python(text)
+      local name = one and one.name or text
+      places[name] = places[name] or #all + 1
+      all[places[name]] = text
     end
   end
   return all
