@@ -451,6 +451,7 @@ BENCH_OPTIONS ?=
 bench:
 	@.ci/deps install "$(LUA_VERSION)" build demo bench
 	@$(MAKE) -s -j$(JOBS) all $(BUILD)/bench/floor $(BUILD)/bench/floor-inside
+	@$(LUA_ENVIRONMENT) $(BUILD)/$(LUA_VERSION)/bin/codecell bench scale --json > $(BUILD)/bench/scale.json
 	@$(LUA_ENVIRONMENT) /usr/bin/python3 bench/run.py --lua $(LUA) --floor $(BUILD)/bench/floor \
 	  $(BENCH_OPTIONS)
 

@@ -155,10 +155,10 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   {
     title = "The service",
     files = { "lua/codecell/service.lua", "lua/codecell/session.lua",
-      "lua/codecell/service/shared.lua", "lua/codecell/cost.lua" },
+      "lua/codecell/service/shared.lua", "lua/codecell/service/job.lua", "lua/codecell/cost.lua" },
     text = "Sandboxes for many users, by one configuration; see [the service](service.md).",
     receivers = { service = "codecell", Service = "service", session = "codecell",
-      Session = "session", Shared = "shared", cost = "codecell.cost" },
+      Session = "session", Shared = "shared", Job = "job", cost = "codecell.cost" },
     except = set("tell", "of"),
   },
   {

@@ -2,6 +2,7 @@
 local cjson = require "cjson"
 local codecell = require "codecell"
 local json = require "codecell.json"
+local package_index = require "spec.support.package_index"
 local shell = require "spec.support.shell"
 
 local function keys_of(value)
@@ -115,8 +116,53 @@ describe("a coding agent #user", function()
       assert.equal("InvalidRequest: sandbox_id: a text expected", told.error)
     end)
 
+    it("says that there is no GPU for an agent that wants one, and runs nothing #I27", function()
+      if shell.run("ls -d /dev/nvidia* /dev/kfd /dev/dri/renderD* 2>/dev/null").stdout ~= "" then
+        return pending("this machine has a GPU")
+      end
+      local agent = codecell.agent_config.validate({ enableGPU = true })
+      local reply = run({ code = "print(1)" }, { agent = agent, details = true })
+      assert.is_false(reply.success)
+      assert.equal("unsupported", reply.details.kind)
+      assert.truthy(reply.error:find("gpu", 1, true), reply.error)
+    end)
+
     it("leaves the code out where the host wants to save tokens #G15", function()
       assert.is_nil(run({ code = "1" }, { echo_code = false }).code)
+    end)
+  end)
+
+  describe("its packages", function()
+    local index = package_index.new(setup, teardown, after_each)
+    local getenv = os.getenv
+
+    before_each(function()
+      os.getenv = function(name) -- luacheck: ignore 122
+        return name == "PIP_INDEX_URL" and index.url or getenv(name)
+      end
+    end)
+
+    after_each(function()
+      os.getenv = getenv -- luacheck: ignore 122
+    end)
+
+    it("are the default ones and those of the call, less what is denied #H19", function()
+      if package_index.needs_pip(pending) then return end
+      local agent = codecell.agent_config.validate({ defaultPackages = { "alpha" },
+        allowedPackages = { "alpha", "extra-one", "beta" } })
+      local reply = run({ code = "import alpha, extra_one; print(alpha.value, extra_one.value)",
+        install_packages = { "extra-one" } }, { agent = agent })
+      assert.equal("2 3\n", reply.output, reply.error)
+      table.sort(reply.packages_installed)
+      assert.same({ "alpha", "extra-one" }, { reply.packages_installed[1],
+        reply.packages_installed[2] })
+      reply = run({ code = "import alpha; print(alpha.value)",
+        install_packages = { "Alpha==1.0" } }, { agent = agent })
+      assert.equal("1\n", reply.output, reply.error)
+      reply = run({ code = "print(1)", install_packages = { "extra-one", "gamma" } },
+        { agent = agent })
+      assert.is_false(reply.success)
+      assert.truthy(reply.error:find("gamma", 1, true))
     end)
   end)
 

@@ -59,6 +59,17 @@ describe("codecell bench #once", function()
     assert.is_true(figures.sum > 0 and figures.wall > 0)
   end)
 
+  it("scale tells how many a GiB holds, and runs a second; make bench keeps it as a file #L09",
+    function()
+      local figures = figures_of "bench scale -n 2"
+      assert.equal(2, figures.count)
+      assert.equal(100, figures.runs)
+      assert.is_true(figures.per_gib > 1 and figures.runs_per_second > 0)
+      assert.equal(math.floor(2 ^ 30 / figures.bytes), figures.per_gib)
+      assert.matches("in a GiB\n2 at once: %d+ runs a second", run("bench scale -n 2").stdout)
+      assert.truthy(shell.read("Makefile"):find("bench scale --json", 1, true))
+    end)
+
   it("says what it wants", function()
     for words, message in pairs({ ["bench"] = "give one of start",
       ["bench idle"] = "give one of start", ["bench start -n 0"] = "at least 1",

@@ -217,7 +217,7 @@ describe("codecell.service #user", function()
   end)
 
   describe("limits", function()
-    it("refuse the call over the rate, and let it in when its time has come #B06", function()
+    it("refuse the call over the rate, and let it in when its time has come #B06 #I11", function()
       local now = 1000
       local service = new({ mode = "mock", rate_limit_per_min = 20,
         clock = function() return now end })
@@ -233,7 +233,7 @@ describe("codecell.service #user", function()
       assert.is_nil((service:execute("1")))
     end)
 
-    it("count each user by itself #B06", function()
+    it("count each user by itself #B06 #I11", function()
       local service = new({ mode = "mock", rate_limit_per_min = 1,
         clock = function() return 0 end })
       assert.truthy(service:execute("1", { owner = "ann" }))
@@ -249,7 +249,7 @@ describe("codecell.service #user", function()
       assert.truthy(reply.warnings[1]:find("max_execution_time", 1, true))
     end)
 
-    it("cut the output, and say what is missing #B08", function()
+    it("cut the output, and say what is missing #B08 #I08", function()
       local service = new({})
       local reply = codecell.assert(service:execute("print('x' * 50000)"))
       assert.is_true(#reply.output <= 10200)

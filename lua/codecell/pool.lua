@@ -5,6 +5,7 @@
 local context = require "codecell.context"
 local core = require "codecell.core"
 local create = require "codecell.create"
+local demand = require "codecell.pool.demand"
 local errors = require "codecell.errors"
 local fit = require "codecell.pool.fit"
 local languages = require "codecell.languages"
@@ -22,6 +23,7 @@ local LIFETIME = 86400 -- seconds that one may wait for its user
 local AT_ONCE = 4 -- made at the same time, and no more than half of the processors
 local REST = 0.005 -- seconds after one was taken: its user is answered before the next is made
 local LOOKS = 4 -- at what has come; it ends in a channel's end, and that of a process
+local DEFAULT_SIZE, IDLE = 2, 10 -- seconds that a demand counts for
 local RETRY, RETRY_MOST = 0.25, 30 -- seconds after a failure, which double
 
 ---@class codecell.Pool
@@ -185,7 +187,7 @@ function fill(self)
   drop_done(self.tasks)
   local at_once = self.retry and 1 or self.at_once
   while not self.closed and not is_later(self) and self.making < at_once
-    and #self.stock + self.making < self.size do
+    and #self.stock + self.making < self.demand:wanted() do
     local refusal = room.refusal()
     if refusal then
       return fail(self, refusal)
@@ -203,6 +205,13 @@ end
 local function discard(member)
   reactor.unpark(member.watch)
   member.sandbox:close()
+end
+
+-- Fewer are asked for than before: the oldest that are too many go.
+local function shrink(self)
+  while not self.closed and #self.stock > self.demand:wanted() do
+    discard(table.remove(self.stock, 1))
+  end
 end
 
 -- What the limit of sandboxes has to know of it.
@@ -234,6 +243,7 @@ local function renew(self)
   local old = self.stock
   self.loop, self.stock, self.making, self.round = loop, {}, 0, self.round + 1
   self.tasks, self.fresh, self.filler = {}, {}, nil
+  self.demand:forget()
   if self.zygote then
     self.zygote:forget()
   end
@@ -314,6 +324,7 @@ function pool.take(given)
       if not taken then
         count(self, "missed")
       end
+      self.demand:note()
       fill_later(self, REST)
       if taken then
         return hand_over(taken.sandbox, taken.kernels, given)
@@ -329,6 +340,8 @@ end
 local RULES = {
   imports = { type = "modules" },
   languages = { type = "strings" },
+  idle = { type = "number", above = 0, most = 86400 },
+  most = { type = "integer", least = 1, most = 1000 },
   size = { type = "integer", least = 1, most = 1000 },
 }
 for _, name in ipairs({ "backend", "cwd", "envs", "limits", "mounts", "network", "packages",
@@ -348,10 +361,11 @@ end
 
 --- Keep sandboxes ready for `create{warm = true}`. They are made, and made again, while the reactor
 --- is stepped; none of a pool keeps the program or its loop alive.
----@param given table? `size` (2), `languages` ({"python"}: their kernels are started and have
----rehearsed), `imports` (Python modules that are imported, and used once where they are known),
----and of create: `backend cwd envs limits mounts network packages read_only root_view template
----user`; create is given a ready sandbox when it has the same ones
+---@param given table? `size` (2), `most` (size): as many as were asked for within `idle` seconds
+---(10), at least `size` and at most these; `languages` ({"python"}: their kernels are started and
+---have rehearsed), `imports` (Python modules that are imported, and used once where they are
+---known), and of create: `backend cwd envs limits mounts network packages read_only root_view
+---template user`; create is given a ready sandbox when it has the same ones
 ---@return codecell.Pool? pool
 ---@return codecell.Error? err kinds "unsupported" (a language or an option that is not here),
 ---"invalid_argument", "system"
@@ -373,13 +387,17 @@ function pool.pool(given)
   end
   complete.envs = complete.envs or {}
   local self = setmetatable({
-    size = given.size or 2, languages = names, given = complete, backend = backend,
+    size = given.size or DEFAULT_SIZE, languages = names, given = complete, backend = backend,
     imports = given.imports or complete.template_imports or {},
     stock = {}, making = 0, round = 0,
     at_once = math.max(1, math.min(AT_ONCE, math.floor(core.cpu_count() / 2))),
     counts = { made = 0, taken = 0, missed = 0, died = 0, failed = 0 },
   }, Pool)
   self.zygote = zygote.new(complete, names, self.imports)
+  self.demand = demand.new(self.size, math.max(self.size, given.most or 0), given.idle or IDLE,
+    function()
+      shrink(self)
+    end)
   self.counted = stock_of(self)
   room.join(self.counted)
   ok, err = renew(self)
@@ -405,7 +423,7 @@ function Pool:wait(timeout)
       return nil, err
     end
   end
-  while #self.stock < self.size do
+  while #self.stock < self.demand:wanted() do
     if self.closed then
       return nil, errors.new("cancelled", "wait: the pool was closed")
     elseif self.failure then
@@ -418,13 +436,14 @@ function Pool:wait(timeout)
 end
 
 --- What it has done.
----@return table stats `size`, `ready`, `making`, `made`, `taken`, `missed` (creates that it fitted
----and had none for), `died` (before anybody took them), `failed`, `error` (why the last could not
----be made; nil once one could), `seconds` (that the last took); with `imports`, `zygote`
----("starting", "ready", "failed": each kernel starts by itself) and `zygote_error` (why)
+---@return table stats `size`, `wanted` (by how many are asked for), `ready`, `making`, `made`,
+---`taken`, `missed` (creates that it fitted and had none for), `died` (before anybody took them),
+---`failed`, `error` (why the last could not be made; nil once one could), `seconds` (that the last
+---took); with `imports`, `zygote` ("starting", "ready", "failed": each kernel starts by itself) and
+---`zygote_error` (why)
 function Pool:stats()
-  local stats = { size = self.size, ready = #self.stock, making = self.making,
-    seconds = self.seconds, error = self.failure }
+  local stats = { size = self.size, wanted = self.demand:wanted(), ready = #self.stock,
+    making = self.making, seconds = self.seconds, error = self.failure }
   for name, number in pairs(self.counts) do
     stats[name] = number
   end
@@ -450,6 +469,7 @@ function Pool:close()
     discard(member)
   end
   room.leave(self.counted)
+  self.demand:forget()
   for made in pairs(self.fresh) do
     made:close()
   end

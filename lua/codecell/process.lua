@@ -367,7 +367,7 @@ local function kill_all(self)
 end
 
 local function follow(self, job)
-  local clock, has_time = pause.clock(self._sandbox, wait.deadline(job.timeout))
+  local clock, has_time = pause.clock(self._sandbox, wait.deadline(job.timeout), job.whole)
   job.written, job.process, self._job = 0, self, job
   local busy = 0
   while true do

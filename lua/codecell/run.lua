@@ -1,5 +1,6 @@
 --- codecell.Run: code that runs while the program goes on.
 local callbacks = require "codecell.callbacks"
+local errors = require "codecell.errors"
 local history = require "codecell.sandbox.history"
 local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
@@ -8,6 +9,8 @@ local signals = require "codecell.process.signals"
 local wait = require "codecell.wait"
 
 local run = {}
+
+local LIFETIME = { above = 0, most = 86400 }
 
 ---@class codecell.Run
 ---@field package task codecell.Task
@@ -62,6 +65,22 @@ function Run:poll()
     error(self.job.raised[1], 0)
   end
   return self.task:poll()
+end
+
+--- Let it take so many seconds from now, instead of the rest of its time.
+---@param seconds number above 0, at most 86 400
+---@return boolean? done false if it had ended
+---@return codecell.Error? err kind "unsupported": not on this backend
+function Run:set_timeout(seconds)
+  options.argument("set_timeout", "seconds", seconds, "number", LIFETIME)
+  if self.task.done then
+    return false
+  elseif not self.job.clock then
+    return nil, errors.unsupported("set_timeout of a run", self.sandbox.backend,
+      "give start_code a longer timeout")
+  end
+  pause.extend(self.sandbox, self.job, seconds)
+  return true
 end
 
 --- Send a signal to its interpreter; code that still waits for its turn is cancelled.

@@ -284,7 +284,13 @@ local LIFETIME = { above = 0, most = 86400 }
 function Sandbox:set_timeout(seconds)
   check_open(self, "set_timeout")
   options.argument("set_timeout", "seconds", seconds, "number", LIFETIME)
-  local ok, err = self._backend.set_timeout(self, seconds)
+  local ok, err = true, nil
+  if self._may_live then -- whoever pays for it
+    ok, err = self._may_live(seconds)
+  end
+  if ok then
+    ok, err = self._backend.set_timeout(self, seconds)
+  end
   if not ok then
     return nil, err
   end

@@ -4,6 +4,7 @@
 ---     local service = codecell.service()
 ---     print(service:execute("6 * 7").text)
 local bucket = require "codecell.service.bucket"
+local budget = require "codecell.service.budget"
 local config = require "codecell.config"
 local cost = require "codecell.cost"
 local downloads = require "codecell.service.downloads"
@@ -13,13 +14,17 @@ local execute = require "codecell.service.execute"
 local finding = require "codecell.service.finding"
 local gate = require "codecell.service.gate"
 local ledger = require "codecell.service.ledger"
+local job = require "codecell.service.job"
 local jobs = require "codecell.service.jobs"
 local log = require "codecell.log"
 local merged = require "codecell.service.merged"
 local numbers = require "codecell.service.numbers"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
+local records = require "codecell.service.records"
+local report = require "codecell.service.report"
 local roster = require "codecell.service.roster"
+local rules = require "codecell.service.rules"
 local shared = require "codecell.service.shared"
 local wait = require "codecell.wait"
 
@@ -35,32 +40,6 @@ local service = {}
 ---@field config codecell.Config read only
 local Service = {}
 Service.__index = Service
-
-local CREATE = {
-  envs = { type = "envs" }, key = { type = "name" }, limits = { type = "table" },
-  metadata = { type = "metadata" }, name = { type = "name" },
-  network = { type = "either", expected = "string or table",
-    rules = { string = { type = "name" }, table = { type = "table" } } },
-  owner = { type = "name" }, packages = { type = "either", expected = "boolean or table",
-    rules = { boolean = { type = "boolean" }, table = { type = "table" } } },
-  secrets = { type = "envs" }, template = { type = "name" },
-  timeout = { type = "number", above = 0, most = 86400 },
-  timeout_ms = { type = "number", above = 0, most = 86400000 },
-  mounts = { type = "table" }, read_only = { type = "boolean" }, gpu = { type = "boolean" },
-  on_event = { type = "function" }, on_timeout = { type = "name" },
-}
-local EXECUTE = {
-  context = { type = "either", expected = "string or table",
-    rules = { string = { type = "name" }, table = { type = "table" } } },
-  create = { type = "table", fields = CREATE }, envs = { type = "envs" },
-  key = { type = "name" }, language = { type = "name" },
-  on_error = { type = "function" }, on_result = { type = "function" },
-  on_stderr = { type = "function" }, on_stdout = { type = "function" },
-  owner = { type = "name" }, packages = { type = "strings" },
-  patience = { type = "number", least = 0, most = 86400 },
-  sandbox = { type = "name" }, stdin = { type = "data" },
-  timeout = { type = "number", above = 0, most = 86400 },
-}
 
 -- ---- rates ----
 
@@ -141,15 +120,15 @@ end
 
 --- Make a sandbox.
 ---@param given table? of `codecell.create`: `envs secrets metadata network limits template timeout
----mounts packages name read_only gpu on_event on_timeout`; and `timeout_ms`, `owner` (the user it
----is for: others cannot see it), `key` (by which its owner finds it again: a second create with it
----gives the same one)
+---cwd user mounts packages name read_only gpu on_event on_timeout`; and `timeout_ms`, `owner` (the
+---user it is for: others cannot see it), `key` (by which its owner finds it again: a second create
+---with it gives the same one)
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error|boolean|nil err with `cause`: "auth", "rate_limited", "network",
----"resources", "template"; true: it was there already
+---"resources", "template"; kind "limit_exceeded" with `word` "budget"; true: it was there already
 function Service:create(given)
   check_open(self, "create")
-  given = options.check("create", given, CREATE)
+  given = options.check("create", given, rules.create)
   local entry, err = finding.get(self, given)
   return entry and entry.sandbox, err
 end
@@ -235,8 +214,19 @@ function Service:execute(code, given)
   if type(given) == "string" then
     given = { language = given }
   end
-  given = merged(options.check("execute", given, EXECUTE))
+  given = merged(options.check("execute", given, rules.execute))
   return execute.run(self, code, given, finder(self, given))
+end
+
+--- Start code that may take long, and go on; the host's loop, or whatever waits, drives it.
+---@param code string
+---@param given table? as of `execute`; without `timeout` it may take max_execution_time
+---@return codecell.Job? job
+---@return codecell.Error? err kind "system"
+function Service:start(code, given)
+  check_open(self, "start")
+  given = merged(options.check("start", given, rules.execute))
+  return job.start(self, code, given, finder(self, given))
 end
 
 --- Run code in a sandbox of its own, whatever else there is.
@@ -312,11 +302,13 @@ end
 
 --- What was used, and what it has cost.
 ---@return table usage `cost` and `currency` of all, `date` of the prices, `lines` by user, day and
----backend: `user day backend sandboxes seconds cost`
+---backend: `user day backend sandboxes seconds cost currency runs failed`; `hours`: runs by the
+---hour of the day (UTC, 0 to 23); `limits`: what the most that was measured suggests
 function Service:usage()
   check_open(self, "usage")
   local lines, total = self.ledger:usage()
-  return { cost = total, currency = self.prices.currency, date = self.prices.date, lines = lines }
+  return { cost = total, currency = self.prices.currency, date = self.prices.date, lines = lines,
+    hours = merged(self.ledger.hours), limits = report.limits(self.ledger.peaks) }
 end
 
 --- The runs so far, oldest first; the last thousand, and at most 16 MiB of code.
@@ -413,6 +405,10 @@ end
 
 -- ---- the module ----
 
+local function unkept(problem)
+  log.write("error", PART, "usage_file cannot be written: " .. problem, { event = "usage.unkept" })
+end
+
 local function new(overrides)
   local given = merged(overrides)
   local mock, clock, prices = given.mock, given.clock or reactor.now, cost.prices(given.prices)
@@ -425,14 +421,25 @@ local function new(overrides)
   if ok then
     ok, err = check_mode(found)
   end
+  if ok then
+    ok, err = budget.check(found, prices)
+  end
+  local keep
+  if ok and found.usage_file then
+    keep, err = records.writer(found.usage_file, unkept)
+    ok = keep
+  end
   if not ok then
     return nil, err
   end
   local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
-    prices = prices, roster = roster.new(clock), ledger = ledger.new(clock, prices), past = {},
-    past_bytes = 0, downloads = {}, makers = {}, listeners = {}, rates = {}, users = 0,
+    prices = prices, ledger = ledger.new(clock, prices, keep), past = {}, past_bytes = 0,
+    downloads = {}, makers = {}, listeners = {}, rates = {}, users = 0, promises = {},
     rate = bucket.new(found.rate_limit_per_min, clock),
   }, Service)
+  self.roster = roster.new(clock, function(entry, why)
+    ending.settle(self, entry, why)
+  end)
   self.gate = gate.new({ most = found.max_concurrent_executions, line_most = LINE_MOST,
     patience = PATIENCE, what = "execute", knob = "max_concurrent_executions" })
   log.configure(found)

@@ -59,18 +59,31 @@ local function create_options(self)
   return all
 end
 
+local function with_sandbox(self, given)
+  local about = {}
+  for name, value in pairs(given or {}) do
+    about[name] = value
+  end
+  about.owner, about.key, about.create = self.user, self.conversation, create_options(self)
+  return about
+end
+
 --- Run code; its variables and files stay for the next time.
 ---@param code string
 ---@param given table? of `Service:execute`: `language envs stdin timeout on_stdout ...`
 ---@return codecell.Reply? reply
 ---@return codecell.Error? err the code was not run
 function Session:run(code, given)
-  local about = {}
-  for name, value in pairs(given or {}) do
-    about[name] = value
-  end
-  about.owner, about.key, about.create = self.user, self.conversation, create_options(self)
-  return self.service:execute(code, about)
+  return self.service:execute(code, with_sandbox(self, given))
+end
+
+--- Start code that may take long, and go on.
+---@param code string
+---@param given table? as of `run`
+---@return codecell.Job? job
+---@return codecell.Error? err
+function Session:start(code, given)
+  return self.service:start(code, with_sandbox(self, given))
 end
 
 -- What one block did, for the model that wrote it.

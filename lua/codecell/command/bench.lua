@@ -7,15 +7,16 @@ local weight = require "codecell.command.weight"
 
 local bench = {
   summary = "measure what sandboxes cost on this machine",
-  usage = "codecell bench start | memory | parallel [OPTIONS]",
+  usage = "codecell bench start | memory | parallel | scale [OPTIONS]",
   description = "Measures it here and now; other work of the machine is in the figures.\n\n"
     .. "  start      milliseconds of create, and of create with the first cell: made when\n"
     .. "             asked for, and from a pool of ready ones\n"
     .. "  memory     megabytes of an idle sandbox, alone and with a session\n"
-    .. "  parallel   the same cell in so many sandboxes, one after the other and at once\n",
+    .. "  parallel   the same cell in so many sandboxes, one after the other and at once\n"
+    .. "  scale      how many sandboxes with a session a GiB holds, and runs a second of all\n",
   options = {
     { name = "count", short = "n", value = "COUNT", kind = "count",
-      help = "rounds of start (20), sandboxes of memory (20) and parallel (8)" },
+      help = "rounds of start (20), sandboxes of memory (20), parallel and scale (8)" },
     { name = "pool", value = "SIZE", kind = "count",
       help = "start: ready sandboxes that are kept (2); 0: none" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
@@ -221,10 +222,50 @@ function verbs.parallel(options, backend)
   return figures, show_parallel
 end
 
+-- ---- scale ----
+
+local ROUNDS = 50
+
+local function show_scale(figures)
+  command.write(("%.1f MB of one with %s: %d in a GiB\n%d at once: %.0f runs a second\n"):format(
+    figures.bytes / 2 ^ 20, figures.language, figures.per_gib, figures.count,
+    figures.runs_per_second))
+end
+
+function verbs.scale(options, backend)
+  local count, sandboxes, tasks = options.count or 8, {}, {}
+  local language, kernel = options.language or "python", weight.kernel()
+  local asked = { language = language }
+  for i = 1, count do
+    sandboxes[i] = must(codecell.create({ timeout = LIFETIME, backend = backend }))
+    must(sandboxes[i]:run_code(CODE, asked))
+  end
+  local memory = average(sandboxes, kernel)
+  local bytes = memory.private + (memory.kernel or 0)
+  local began = now()
+  for i = 1, count do
+    tasks[i] = codecell.async(function()
+      for _ = 1, ROUNDS do
+        must(sandboxes[i]:run_code(CODE, asked))
+      end
+    end)
+  end
+  for i = 1, count do
+    tasks[i]:wait()
+  end
+  local figures = { count = count, language = language, bytes = bytes,
+    per_gib = math.floor(2 ^ 30 / bytes), runs = count * ROUNDS,
+    runs_per_second = count * ROUNDS / (now() - began) }
+  for i = 1, count do
+    finish(sandboxes[i])
+  end
+  return figures, show_scale
+end
+
 function bench.run(options, arguments)
   local verb = verbs[arguments[1]]
   if not verb or arguments[2] then
-    return nil, "give one of start, memory and parallel"
+    return nil, "give one of start, memory, parallel and scale"
   elseif options.count == 0 then
     return nil, "--count needs at least 1"
   end

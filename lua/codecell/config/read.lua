@@ -87,6 +87,21 @@ function checks.table(value)
   return type(value) == "table", "a table expected"
 end
 
+function checks.amounts(value, setting)
+  local problem = "an object expected of amounts of at least 0: "
+    .. table.concat(setting.names, ", ")
+  if type(value) ~= "table" then
+    return false, problem
+  end
+  for name, amount in pairs(value) do
+    if not one_of(name, setting.names) or type(amount) ~= "number"
+      or not (amount >= 0 and amount < math.huge) then
+      return false, problem
+    end
+  end
+  return true
+end
+
 --- Check a value in our unit.
 ---@param setting codecell.Setting
 ---@param value any
@@ -132,6 +147,8 @@ function parse.object(text)
   local value = json.decode(text)
   return type(value) == "table" and value or nil
 end
+
+parse.amounts = parse.object
 
 -- What a variable must look like, in its own unit.
 local function expected(setting)

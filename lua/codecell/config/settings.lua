@@ -10,7 +10,7 @@ local DAY = 86400
 ---@class codecell.Setting
 ---@field name string
 ---@field variables string[] the first that is set counts; the others are older names of it
----@field type "text"|"secret"|"flag"|"number"|"integer"|"choice"|"object"|"list"|"table"
+---@field type "text"|"secret"|"flag"|"number"|"integer"|"choice"|"object"|"list"|"table"|"amounts"
 ---@field help string
 ---@field default any
 ---@field production any? the default where environment is "production"
@@ -22,6 +22,7 @@ local DAY = 86400
 ---@field most number?
 ---@field above number?
 ---@field choices string[]?
+---@field names string[]? of amounts
 ---@field is_ignored boolean? read and checked, and of no effect
 
 ---@type codecell.Setting[]
@@ -91,6 +92,8 @@ settings.list = {
     help = "how many live at the same time" },
   { name = "pool_size", variables = { "E2B_SANDBOX_POOL_SIZE" }, type = "integer", default = 2,
     production = 5, test = 5, least = 0, most = 1000, help = "how many are kept ready" },
+  { name = "pool_max", variables = { "CODECELL_POOL_MAX" }, type = "integer", least = 0,
+    most = 1000, help = "how many are kept ready while many are asked for; by default pool_size" },
   { name = "memory_limit", variables = { "E2B_MEMORY_LIMIT_MB" }, type = "integer",
     default = 512 * MEBIBYTE, production = 1024 * MEBIBYTE, least = 16 * MEBIBYTE, most = 2 ^ 50,
     scale = MEBIBYTE, unit = "bytes", variable_unit = "MiB", help = "memory of a sandbox" },
@@ -107,6 +110,11 @@ settings.list = {
     help = "variables of this program that begin so are given to code, and hidden in its output" },
   { name = "download_dir", variables = { "CODECELL_DOWNLOAD_DIR" }, type = "text",
     help = "where files are put that a user is given; by default below XDG_RUNTIME_DIR" },
+  { name = "budget", variables = { "CODECELL_BUDGET" }, type = "amounts",
+    names = { "usd", "user_usd" }, help = "what sandboxes may cost: usd together, user_usd those of"
+      .. " each user" },
+  { name = "usage_file", variables = { "CODECELL_USAGE_FILE" }, type = "text",
+    help = "a file that runs and ended sandboxes are added to, for codecell usage" },
   { name = "templates", variables = {}, type = "table", default = {},
     help = "templates by their names, each with image or packages" },
   { name = "log", variables = { "CODECELL_LOG" }, type = "choice",

@@ -222,14 +222,14 @@ local function say_timeout(self, run, timeout)
 end
 
 -- Wait for the end of the cell: "done", "dead", "late", "problem", or nil, err.
-local function follow(self, run, deadline)
+local function follow(self, run, job)
   local process, busy = self.process, 0
-  local clock, has_time = pause.clock(self.sandbox, deadline)
+  local clock, has_time = pause.clock(self.sandbox, job.clock(), job)
   while true do
     if self.process ~= process then
       return nil, replaced()
     end
-    deadline = clock()
+    local deadline = clock()
     run.deadline = deadline
     local ended = run:receive(process)
     local more = ended == "more"
@@ -396,12 +396,12 @@ local function run_cell(self, job, began, deadline)
   run.execution.state_lost, self.lost = self.lost == true, nil
   self.run = run
   local ended
-  ended, err = follow(self, run, deadline)
+  ended, err = follow(self, run, job)
   if not ended and not job.is_rehearsal and was_not_forked(self) then
     ok, err = replace(self, run)
     self.lost = nil -- there was nothing yet
     if ok then
-      ended, err = follow(self, run, deadline)
+      ended, err = follow(self, run, job)
     end
   end
   if not ended then

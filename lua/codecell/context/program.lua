@@ -82,7 +82,7 @@ local function fill(words, places)
 end
 
 -- What one run is made of; its `places` are those of command lines.
-local function plan(self, way, job, deadline)
+local function plan(self, way, job)
   local sandbox, name = self.sandbox, way.language.source
   sandbox._programs = (sandbox._programs or 0) + 1
   local folder = ("%s/%d"):format(FOLDER, sandbox._programs)
@@ -90,7 +90,7 @@ local function plan(self, way, job, deadline)
     name = name(job.code)
   end
   return {
-    language = way.language, job = job, deadline = deadline, folder = folder, file = name,
+    language = way.language, job = job, folder = folder, file = name,
     execution = execution.new(self.context.language, self.context.id),
     places = { folder = folder, program = way.program, source = folder .. "/" .. name,
       output = folder .. "/program", name = name:gsub("%.[^./]*$", ""),
@@ -134,7 +134,8 @@ local function follow(self, run, details, job)
   local result, raised
   result, err, raised = process.run(started, {
     call = job.call, stdin = job.stdin, on_stdout = job.on_stdout, on_stderr = job.on_stderr,
-    timeout = math.max(run.deadline - reactor.now(), 0.001), is_awaited = run.job.is_awaited,
+    timeout = math.max(run.job.clock() - reactor.now(), 0.001), is_awaited = run.job.is_awaited,
+    whole = run.job,
   })
   local stopped = ended(self, run)
   if stopped then
@@ -255,13 +256,13 @@ local function work(self, run)
   return true
 end
 
-local function run_cell(self, job, began, deadline)
+local function run_cell(self, job, began)
   local locked = reactor.now()
   local way, err = languages.way(self.context.language, nil, self.sandbox._root)
   if not way then
     return nil, err
   end
-  local run = plan(self, way, job, deadline)
+  local run = plan(self, way, job)
   self.job, job.changes = job, changes.begin(self.sandbox)
   local ok
   ok, err = work(self, run)

@@ -17,21 +17,21 @@ local function leave_line(self, turn)
 end
 
 -- Who has to wait is given the time back for which the sandbox is paused.
-local function wait_in_line(self, verb, turn, deadline, timeout, is_awaited)
-  local clock, has_time = pause.clock(self.sandbox, deadline)
+local function wait_in_line(self, verb, turn, deadline, job)
+  local clock, has_time = pause.clock(self.sandbox, deadline, job)
   while self.owner or self.line[1] ~= turn do
-    local over = is_awaited and pause.over(self.sandbox, verb)
+    local over = job.is_awaited and pause.over(self.sandbox, verb)
     if over or not wait.key(self, clock()) and not has_time() then
       leave_line(self, turn)
       reactor.wake(self)
-      return nil, over or wait.failure(verb .. ": waiting for the context", timeout)
+      return nil, over or wait.failure(verb .. ": waiting for the context", job.timeout)
     end
   end
   return clock()
 end
 
 -- The deadline as it is when it is our turn; or nil, err.
-local function take(self, verb, deadline, timeout, is_awaited)
+local function take(self, verb, deadline, job)
   local me, task = coroutine.running() or "main", wait.task()
   if self.owner == me or task and self.owner_task == task then
     return nil, errors.new("invalid_argument",
@@ -41,7 +41,7 @@ local function take(self, verb, deadline, timeout, is_awaited)
   self.line[#self.line + 1] = turn
   if self.owner or self.line[1] ~= turn then
     local err
-    deadline, err = wait_in_line(self, verb, turn, deadline, timeout, is_awaited)
+    deadline, err = wait_in_line(self, verb, turn, deadline, job)
     if not deadline then
       return nil, err
     end
@@ -73,9 +73,9 @@ function turns.execute(self, job, body)
   if refusal then
     return nil, refusal
   end
-  local err
-  deadline, err = take(self, "run_code", deadline, job.timeout, job.is_awaited)
-  if not deadline then
+  pause.clock(self.sandbox, deadline, job) -- from now on it can be extended
+  local taken, err = take(self, "run_code", deadline, job)
+  if not taken then
     return nil, err
   end
   local done
@@ -87,7 +87,7 @@ function turns.execute(self, job, body)
     done = execution.new(self.context.language, self.context.id)
     done.execution_count = (self.count or 0) + 1
   else
-    done, err = body(self, job, began, deadline)
+    done, err = body(self, job, began, job.clock())
     changes.finish(job.changes, done)
   end
   give_back(self)
@@ -111,7 +111,7 @@ function turns.hold(self, verb, timeout, body)
     return nil, err
   end
   local ok
-  ok, err = take(self, verb, deadline, timeout, true)
+  ok, err = take(self, verb, deadline, { timeout = timeout, is_awaited = true })
   if not ok then
     return nil, err
   end

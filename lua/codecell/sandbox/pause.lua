@@ -153,22 +153,36 @@ end
 --- A deadline that moves on while the sandbox is paused.
 ---@param sandbox codecell.Sandbox
 ---@param deadline number?
+---@param job table? whose time may be made longer meanwhile: see `pause.extend`
 ---@return fun(): number? now where it is at the moment
 ---@return fun(): boolean has_time whether it has not come, nor was who waits for it cancelled
-function pause.clock(sandbox, deadline)
+function pause.clock(sandbox, deadline, job)
   local state = sandbox._pause
-  local before = stood(state)
+  local before, added = stood(state), job and job.added or 0
   local function now()
-    if not deadline or not state.since and state.total == before then
-      return deadline
+    if not deadline then
+      return nil
     end
-    local moved = deadline + stood(state) - before
+    local moved = deadline + stood(state) - before + (job and job.added or 0) - added
     return state.since and math.max(moved, reactor.now() + LEAST) or moved
+  end
+  if job then
+    job.clock = now
   end
   return now, function()
     local waiting = wait.task()
     return not (waiting and waiting.cancelled) and (not deadline or reactor.now() < now())
   end
+end
+
+--- Let a job take so many seconds from now.
+---@param sandbox codecell.Sandbox
+---@param job table that runs or waits for its turn
+---@param seconds number
+function pause.extend(sandbox, job, seconds)
+  local by = reactor.now() + seconds - job.clock()
+  job.added, job.timeout = (job.added or 0) + by, job.timeout + by
+  wake_all(sandbox)
 end
 
 local function signal(sandbox, verb, number)

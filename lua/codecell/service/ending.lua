@@ -8,10 +8,17 @@ local ending = {}
 
 local PART = "e2b:service"
 
-local function settle(self, entry, why)
+--- Count one that has ended, and tell.
+---@param self codecell.Service
+---@param entry codecell.ServiceEntry
+---@param why string
+function ending.settle(self, entry, why)
   local seconds = self.clock() - entry.made
-  self.ledger:finish({ why = why, seconds = seconds, cpu = self.config.cpu_limit or 2,
-    memory = self.config.memory_limit, owner = entry.owner, backend = entry.sandbox.backend })
+  if why == "expired" then
+    seconds = math.min(seconds, entry.sandbox._about.timeout) -- it is seen later than it is over
+  end
+  self.ledger:finish({ why = why, seconds = seconds, cpu = entry.cpu, memory = entry.memory,
+    owner = entry.owner, backend = entry.sandbox.backend })
   log.write("info", PART, "Sandbox ended: " .. entry.id, { event = "sandbox.kill",
     sandbox = entry.id, why = why })
   self:_emit("sandbox.kill", { sandbox = entry.id, owner = entry.owner, why = why })
@@ -37,7 +44,6 @@ function ending.finish(self, entry, why)
     one:close()
   end
   self.roster:remove(entry, why)
-  settle(self, entry, why)
   return true
 end
 

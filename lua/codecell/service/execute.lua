@@ -105,16 +105,43 @@ local function usage_between(entry, before, sent_before)
     network_out = sent and sent.sent - sent_before.sent or nil }
 end
 
+-- Somebody who wants to stop it, or to give it more time, is given the run.
+local function run_or_start(sandbox, code, about, on_start)
+  if not on_start then
+    return sandbox:run_code(code, about)
+  end
+  local installed
+  if about.packages and about.packages[1] then
+    local err
+    installed, err = sandbox:install(about.packages, { language = about.language })
+    if not installed then
+      return nil, err
+    end
+  end
+  about.packages = nil
+  local run, err = sandbox:start_code(code, about)
+  if not run then
+    return nil, err
+  end
+  on_start(run, sandbox)
+  local execution
+  execution, err = run:wait()
+  if execution and installed then
+    execution.timings.install, execution.packages = installed.seconds, installed.packages
+  end
+  return execution, err
+end
+
 local function run_in(service, entry, code, language, given, warnings)
   local used, sent = used_by(entry)
   local queued, began = given.queued or 0, reactor.now()
-  local execution, err = entry.sandbox:run_code(code, {
+  local execution, err = run_or_start(entry.sandbox, code, {
     language = not given.context and language or nil, context = given.context,
     envs = given.envs, stdin = given.stdin, timeout = timeout_of(service, given, warnings),
     packages = given.packages,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, on_result = given.on_result,
     on_error = given.on_error,
-  })
+  }, given.on_start)
   entry.busy_seconds = entry.busy_seconds + reactor.now() - began
   if not execution then
     return nil, err
@@ -143,7 +170,8 @@ end
 
 local function record(service, entry, code, language, owner, made)
   local word = made.details and made.details.kind
-  service.ledger:run({ language = language, word = word, timings = made.timings, owner = owner })
+  service.ledger:run({ language = language, word = word, timings = made.timings, owner = owner,
+    backend = entry.sandbox.backend, usage = made.usage })
   service:_remember({ at = os.time(), owner = owner, sandbox_id = entry.id, language = language,
     code = code, success = made.success, kind = word, seconds = made.execution_time,
     key = entry.key })

@@ -8,6 +8,7 @@ local ledger = {}
 local MINUTE, HOUR = 60, 3600
 local BOUNDS = { 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300 } -- seconds of a histogram
 local STAGES = { "queue", "create", "install", "run" }
+local PEAKS = { "memory_peak", "processes_peak", "disk_used" } -- what limits are for
 
 ---@class codecell.Ledger
 local Ledger = {}
@@ -16,11 +17,15 @@ Ledger.__index = Ledger
 --- An empty one.
 ---@param clock fun(): number seconds
 ---@param prices codecell.Prices
+---@param keep fun(record: codecell.UsageRecord)? told of each run, and of each sandbox that ends
 ---@return codecell.Ledger
-function ledger.new(clock, prices)
-  local self = setmetatable({ clock = clock, prices = prices, runs = {}, stages = {},
-    windows = { [MINUTE] = {}, [HOUR] = {} }, created = 0, ended = {}, lines = {}, total = 0,
-    succeeded = 0 }, Ledger)
+function ledger.new(clock, prices, keep)
+  local self = setmetatable({ clock = clock, prices = prices, keep = keep, runs = {}, stages = {},
+    windows = { [MINUTE] = {}, [HOUR] = {} }, created = 0, ended = {}, lines = {}, hours = {},
+    peaks = {}, micro = 0, spent = {} }, Ledger)
+  for hour = 0, 23 do
+    self.hours[hour] = 0
+  end
   for _, stage in ipairs(STAGES) do
     self.stages[stage] = metrics.histogram(BOUNDS)
   end
@@ -56,23 +61,85 @@ local function note(window, seconds, word, at)
   forget_before(window, at - seconds)
 end
 
---- Count a run.
----@param about {language: string, word: string?, timings: table, owner: string?}
-function Ledger:run(about)
-  local status = about.word and "failed" or "succeeded"
-  local key = status .. "\0" .. (about.word or "") .. "\0" .. about.language
+-- The counts of a user on a day.
+local function line_of(self, record)
+  local day, currency = os.date("!%Y-%m-%d", record.at), record.currency or self.prices.currency
+  local key = table.concat({ record.user or "", day, record.backend or "", currency }, "\0")
+  local line = self.lines[key]
+  if not line then
+    line = { user = record.user, day = day, backend = record.backend or "", currency = currency,
+      sandboxes = 0, seconds = 0, micro = 0, runs = 0, failed = 0 }
+    self.lines[key] = line
+  end
+  return line
+end
+
+local count = {}
+
+function count.run(self, record)
+  local status = record.kind and "failed" or "succeeded"
+  local key = table.concat({ status, record.kind or "", record.language }, "\0")
   local row = self.runs[key]
   if not row then
-    row = { status = status, kind = about.word or "", language = about.language, count = 0 }
+    row = { status = status, kind = record.kind or "", language = record.language, count = 0 }
     self.runs[key] = row
   end
-  row.count, self.total = row.count + 1, self.total + 1
-  self.succeeded = self.succeeded + (about.word and 0 or 1)
+  row.count = row.count + 1
   for _, stage in ipairs(STAGES) do
-    if about.timings[stage] then
-      self.stages[stage]:observe(about.timings[stage])
+    if record.timings[stage] then
+      self.stages[stage]:observe(record.timings[stage])
     end
   end
+  local line = line_of(self, record)
+  line.runs, line.failed = line.runs + 1, line.failed + (record.kind and 1 or 0)
+  local hour = tonumber(os.date("!%H", record.at))
+  self.hours[hour] = self.hours[hour] + 1
+  local peaks = self.peaks
+  for name, value in pairs(record.usage or {}) do
+    peaks[name] = math.max(peaks[name] or 0, value)
+  end
+  peaks.run_seconds = math.max(peaks.run_seconds or 0, record.timings.run or 0)
+end
+
+function count.sandbox(self, record)
+  self.ended[record.why] = (self.ended[record.why] or 0) + 1
+  local line = line_of(self, record)
+  line.sandboxes = line.sandboxes + 1
+  line.seconds, line.micro = line.seconds + record.seconds, line.micro + record.micro
+  local user = record.user or ""
+  self.micro = self.micro + record.micro
+  self.spent[user] = (self.spent[user] or 0) + record.micro
+end
+
+--- Count what was recorded, here or by another program.
+---@param record codecell.UsageRecord
+function Ledger:count(record)
+  count[record.event](self, record)
+end
+
+local function record(self, one)
+  one.at = os.time()
+  self:count(one)
+  if self.keep then
+    self.keep(one)
+  end
+end
+
+--- Count a run.
+---@param about {language: string, word: string?, timings: table, owner: string?, backend: string?,
+---usage: table?}
+function Ledger:run(about)
+  local usage
+  for _, name in ipairs(about.usage and PEAKS or {}) do
+    usage = usage or {}
+    usage[name] = about.usage[name]
+  end
+  local timings = {}
+  for _, stage in ipairs(STAGES) do
+    timings[stage] = about.timings[stage]
+  end
+  record(self, { event = "run", user = about.owner, backend = about.backend,
+    language = about.language, kind = about.word, timings = timings, usage = usage })
   local now = self.clock()
   for seconds, window in pairs(self.windows) do
     note(window, seconds, about.word or "", now)
@@ -105,18 +172,8 @@ end
 ---@param about {why: string, seconds: number, cpu: number, memory: integer, owner: string?,
 ---backend: string}
 function Ledger:finish(about)
-  self.ended[about.why] = (self.ended[about.why] or 0) + 1
-  local micro = self.prices:of(about)
-  local day = os.date("!%Y-%m-%d")
-  local key = (about.owner or "") .. "\0" .. day .. "\0" .. about.backend
-  local line = self.lines[key]
-  if not line then
-    line = { user = about.owner, day = day, backend = about.backend, sandboxes = 0, seconds = 0,
-      micro = 0 }
-    self.lines[key] = line
-  end
-  line.sandboxes = line.sandboxes + 1
-  line.seconds, line.micro = line.seconds + about.seconds, line.micro + micro
+  record(self, { event = "sandbox", user = about.owner, backend = about.backend, why = about.why,
+    seconds = about.seconds, micro = self.prices:of(about), currency = self.prices.currency })
 end
 
 -- Nothing is 0 on every Lua.
@@ -128,11 +185,11 @@ end
 ---@return table[] lines
 ---@return number cost of all
 function Ledger:usage()
-  local list, total = {}, 0
+  local list = {}
   for _, line in pairs(self.lines) do
     list[#list + 1] = { user = line.user, day = line.day, backend = line.backend,
-      sandboxes = line.sandboxes, seconds = line.seconds, cost = money(line.micro) }
-    total = total + line.micro
+      sandboxes = line.sandboxes, seconds = line.seconds, cost = money(line.micro),
+      currency = line.currency, runs = line.runs, failed = line.failed }
   end
   table.sort(list, function(one, other)
     if one.day ~= other.day then
@@ -140,11 +197,11 @@ function Ledger:usage()
     elseif (one.user or "") ~= (other.user or "") then
       return (one.user or "") < (other.user or "")
     end
-    return one.backend < other.backend
+    return one.backend .. "\0" .. one.currency < other.backend .. "\0" .. other.currency
   end)
-  return list, money(total)
+  return list, money(self.micro)
 end
 
-ledger.stages = STAGES
+ledger.stages, ledger.peaks = STAGES, PEAKS
 
 return ledger

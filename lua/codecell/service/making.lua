@@ -1,14 +1,17 @@
 --- How a service makes its sandboxes: as the configuration says, and bounded in number.
+local budget = require "codecell.service.budget"
 local codecell = require "codecell"
 local config = require "codecell.config"
 local ending = require "codecell.service.ending"
 local errors = require "codecell.errors"
 local log = require "codecell.log"
 local merged = require "codecell.service.merged"
+local wait = require "codecell.wait"
 
 local making = {}
 
 local PART = "e2b:service"
+local CPU = 2 -- of a sandbox whose processors nobody has said
 local SECRET_LEAST = 4 -- bytes; less would be masked everywhere
 
 local function is_paid(self)
@@ -55,7 +58,7 @@ end
 local function complete(self, given)
   local secrets, envs = hidden(self, given)
   local all = {
-    backend = making.backend(self.config), envs = envs, gpu = given.gpu,
+    backend = making.backend(self.config), cwd = given.cwd, envs = envs, gpu = given.gpu,
     limits = limits_of(self, given), mounts = given.mounts,
     metadata = merged(self.config.metadata, given.metadata),
     name = given.name, network = given.network, on_event = given.on_event,
@@ -64,7 +67,7 @@ local function complete(self, given)
     template = given.template or self.config.template,
     timeout = given.timeout or given.timeout_ms and given.timeout_ms / 1000
       or self.config.sandbox_timeout,
-    warm = making.backend(self.config) == "local" or nil,
+    user = given.user, warm = making.backend(self.config) == "local" or nil,
   }
   if is_paid(self) then
     with_cloud(self, all)
@@ -100,9 +103,22 @@ local function fill_pool(self)
   if self.pool or self.config.pool_size == 0 or making.backend(self.config) ~= "local" then
     return
   end
-  local made = codecell.pool({ size = self.config.pool_size, template = self.config.template,
-    limits = limits_of(self, {}) })
+  local made = codecell.pool({ size = self.config.pool_size,
+    most = math.max(self.config.pool_size, self.config.pool_max or 0),
+    template = self.config.template, limits = limits_of(self, {}) })
   self.pool = made or nil
+end
+
+-- One whose time is paid for; `done` when it is known what was made.
+local function make_promised(self, all, done)
+  self.roster.coming = self.roster.coming + 1
+  local ok, made, err = wait.call(codecell.create, all)
+  self.roster.coming = self.roster.coming - 1
+  if not ok then
+    done()
+    error(made, 0) -- options that cannot be
+  end
+  return made, err
 end
 
 local function closed()
@@ -126,17 +142,30 @@ function making.make(self, given)
     return nil, closed()
   end
   fill_pool(self)
-  self.roster.coming = self.roster.coming + 1
-  local made, err = codecell.create(complete(self, given))
-  self.roster.coming = self.roster.coming - 1
+  local all, limits = complete(self, given), limits_of(self, given)
+  local about = merged(given, { backend = all.backend, seconds = all.timeout,
+    cpu = limits.cpu or self.config.cpu_limit or CPU,
+    memory = limits.memory or self.config.memory_limit })
+  local done, err = budget.promise(self, about)
+  if not done then
+    return nil, err
+  end
+  local made
+  made, err = make_promised(self, all, done)
   if not made then
+    done()
     return nil, creation_failed(err)
   elseif self.is_closed then
+    done()
     made:kill()
     made:close()
     return nil, closed()
   end
-  local entry = self.roster:add(made, given)
+  local entry = self.roster:add(made, about)
+  done()
+  function made._may_live(seconds)
+    return budget.extend(self, entry, seconds)
+  end
   self.ledger:create()
   log.write("info", PART, "Sandbox created: " .. made.id, { event = "sandbox.create",
     sandbox = made.id, owner = given.owner })

@@ -45,28 +45,46 @@ function numbers.table(service)
     failures_last_hour = (service.ledger:recent(3600)) }
 end
 
+local function values_of(one)
+  local runs, seconds, ended = {}, {}, {}
+  for _, row in pairs(one.runs) do
+    runs[labelled(row)] = row.count
+  end
+  for _, stage in ipairs(ledger.stages) do
+    seconds[metrics.label("stage", stage)] = one.stages[stage]
+  end
+  for why, count in pairs(one.ended) do
+    ended[metrics.label("reason", why)] = count
+  end
+  local _, cost = one:usage()
+  return { codecell_cost = { [""] = cost }, codecell_run_seconds = seconds, codecell_runs = runs,
+    codecell_sandboxes_ended = ended }
+end
+
 --- The counts as OpenMetrics.
 ---@param service codecell.Service
 ---@return string
 function numbers.text(service)
-  local stats, runs, seconds, ended = service:stats(), {}, {}, {}
-  for _, row in pairs(service.ledger.runs) do
-    runs[labelled(row)] = row.count
+  local stats, values = service:stats(), values_of(service.ledger)
+  values.codecell_pool_ready = { [""] = stats.pool_ready }
+  values.codecell_runs_waiting = { [""] = stats.waiting }
+  values.codecell_sandboxes = { [""] = stats.active }
+  values.codecell_sandboxes_created = { [""] = stats.created }
+  values.codecell_utilization_ratio = { [""] = stats.utilization }
+  return metrics.write(FAMILIES, values)
+end
+
+--- What a ledger alone can say, as OpenMetrics: that of programs that have ended.
+---@param one codecell.Ledger
+---@return string
+function numbers.of_ledger(one)
+  local values, families = values_of(one), {}
+  for _, family in ipairs(FAMILIES) do
+    if values[family[1]] then
+      families[#families + 1] = family
+    end
   end
-  for _, stage in ipairs(ledger.stages) do
-    seconds[metrics.label("stage", stage)] = service.ledger.stages[stage]
-  end
-  for why, count in pairs(service.ledger.ended) do
-    ended[metrics.label("reason", why)] = count
-  end
-  return metrics.write(FAMILIES, {
-    codecell_cost = { [""] = service:usage().cost },
-    codecell_pool_ready = { [""] = stats.pool_ready }, codecell_run_seconds = seconds,
-    codecell_runs = runs, codecell_runs_waiting = { [""] = stats.waiting },
-    codecell_sandboxes = { [""] = stats.active },
-    codecell_sandboxes_created = { [""] = stats.created }, codecell_sandboxes_ended = ended,
-    codecell_utilization_ratio = { [""] = stats.utilization },
-  })
+  return metrics.write(families, values)
 end
 
 return numbers

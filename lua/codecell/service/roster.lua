@@ -14,6 +14,8 @@ local REMEMBERED = 1000 -- of those that are gone
 ---@field used number when it was used last
 ---@field users integer how many use it now
 ---@field busy_seconds number
+---@field cpu number processors, and
+---@field memory integer bytes, by which its time is paid
 ---@field is_temporary boolean? ended by whoever made it
 ---@field is_ending boolean? its end has begun: nobody finds it any more
 ---@field rights table<string, string>? of those it is shared with: "runner" or "reader"
@@ -24,10 +26,11 @@ Roster.__index = Roster
 
 --- An empty one.
 ---@param clock fun(): number seconds
+---@param on_end fun(entry: codecell.ServiceEntry, why: string) told once of each that has ended
 ---@return codecell.Roster
-function roster.new(clock)
-  return setmetatable({ clock = clock, by_id = {}, keys = {}, gone = {}, gone_order = {},
-    coming = 0 }, Roster)
+function roster.new(clock, on_end)
+  return setmetatable({ clock = clock, on_end = on_end, by_id = {}, keys = {},
+    gone = {}, gone_order = {}, coming = 0 }, Roster)
 end
 
 --- What stands for a key of an owner.
@@ -40,12 +43,13 @@ end
 
 --- Add one that was made.
 ---@param made codecell.Sandbox
----@param about {owner: string?, key: string?, is_temporary: boolean?}
+---@param about table `owner key is_temporary cpu memory` of the entry
 ---@return codecell.ServiceEntry
 function Roster:add(made, about)
   local now = self.clock()
   local entry = { sandbox = made, id = made.id, owner = about.owner, key = about.key,
-    is_temporary = about.is_temporary, made = now, used = now, users = 0, busy_seconds = 0 }
+    is_temporary = about.is_temporary, cpu = about.cpu, memory = about.memory,
+    made = now, used = now, users = 0, busy_seconds = 0 }
   self.by_id[made.id] = entry
   if about.key then
     self.keys[self.place(about.owner, about.key)] = entry
@@ -70,6 +74,7 @@ function Roster:remove(entry, why)
   if #self.gone_order > REMEMBERED then
     self.gone[table.remove(self.gone_order, 1)] = nil
   end
+  self.on_end(entry, why)
 end
 
 local ENDS = { killed = "was killed", expired = "expired", idle = "was ended since nobody used it",
@@ -172,7 +177,9 @@ function Roster:check(entry)
     return false
   end
   local state = one._backend.state(one)
-  if state ~= "running" and state ~= "paused" then
+  if state ~= "running" and state ~= "paused" and entry.is_ending then
+    return false -- whoever ends it takes it out
+  elseif state ~= "running" and state ~= "paused" then
     local about = one._about
     local is_late = about and os.time() >= about.started_at + about.timeout - 1
     self:remove(entry, is_late and "expired" or "died")

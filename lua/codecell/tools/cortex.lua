@@ -85,15 +85,17 @@ local function check_packages(list, allowed)
   end
 end
 
--- Each package once; what the call says of one wins over what the agent says.
+-- The default ones and those of the call, which says the version of what is in both.
 local function merged_packages(agent, list)
-  local all, places = {}, {}
-  for _, source in ipairs({ agent and agent.default_packages or {}, list }) do
+  local all, seen = {}, {}
+  for _, source in ipairs({ list, agent and agent.default_packages or {} }) do
     for _, text in ipairs(source) do
       local one = names.python(text)
       local name = one and one.name or text
-      places[name] = places[name] or #all + 1
-      all[places[name]] = text
+      if not seen[name] then
+        seen[name] = true
+        all[#all + 1] = text
+      end
     end
   end
   return all

@@ -1,0 +1,23 @@
+--- `codecell metrics`: the counts of services, as OpenMetrics.
+local command = require "codecell.command"
+local history = require "codecell.command.history"
+local numbers = require "codecell.service.numbers"
+
+local metrics = {
+  summary = "print the counts of services as OpenMetrics",
+  usage = "codecell metrics [FILE]",
+  description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE)\n"
+    .. "says so, or FILE. A program that runs tells more: codecell.metrics.openmetrics(service).\n",
+  options = {},
+}
+
+function metrics.run(_, arguments)
+  local ledger, problem = history.read("metrics", arguments)
+  if not ledger then
+    return nil, problem
+  end
+  command.write(numbers.of_ledger(ledger))
+  return command.status.success
+end
+
+return metrics
