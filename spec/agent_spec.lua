@@ -97,6 +97,25 @@ describe("a coding agent #user", function()
       assert.truthy(reply.error:find("requests", 1, true))
     end)
 
+    it("installs what a call names on top of its own #G09 #G14 #H08 #H19 #registry", function()
+      local agent = codecell.agent_config.validate({ defaultPackages = { "six", "idna" },
+        allowedPackages = { "six", "idna" } })
+      local reply = run({ code = "import six, idna; print(six.__version__)",
+        install_packages = { "Six==1.15.0" } }, { agent = agent })
+      assert.equal("1.15.0\n", reply.output)
+      assert.same({ "six", "idna" }, reply.packages_installed)
+      reply = run({ code = "print('it ran')", install_packages = { "six==0.0.0.1" } },
+        { agent = agent })
+      assert.is_false(reply.success)
+      assert.equal("print('it ran')", reply.code)
+      assert.truthy(reply.error:find("PackageInstallError", 1, true))
+    end)
+
+    it("takes an id for what it is, and nothing else", function()
+      local told = cortex.get_sandbox_info({ sandbox_id = {} }, { service = service })
+      assert.equal("InvalidRequest: sandbox_id: a text expected", told.error)
+    end)
+
     it("says that there is no GPU for an agent that wants one, and runs nothing #I27", function()
       if shell.run("ls -d /dev/nvidia* /dev/kfd /dev/dri/renderD* 2>/dev/null").stdout ~= "" then
         return pending("this machine has a GPU")

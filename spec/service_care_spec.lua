@@ -175,6 +175,15 @@ describe("a service #user", function()
     assert.equal(2, #service:history())
   end)
 
+  it("says syntax of code that does not parse, not of an error that it raises #J10", function()
+    new({})
+    assert.equal("syntax", service:execute("print((", { key = "k" }).details.kind)
+    for _, code in ipairs({ "raise SyntaxError('no')", "print(1)\neval('1+')" }) do
+      assert.equal("runtime", service:execute(code, { key = "k" }).details.kind)
+    end
+    assert.equal("runtime", service:execute("JSON.parse('{')", "javascript").details.kind)
+  end)
+
   it("logs as its program says, not as its environment alone #B15 #K13", function()
     local told = shell.run(shell.lua .. " -e " .. shell.quote('local c = require "codecell"; '
       .. 'c.setup { log = "json", log_level = "error", debug_pattern = "none" }; '

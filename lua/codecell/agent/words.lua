@@ -118,6 +118,12 @@ end
 local SYNTAX = { SyntaxError = true, IndentationError = true, TabError = true,
   TransformError = true }
 
+-- Code that does not parse has run no line; one that evaluates, or raises, such an error has.
+local function has_frames(traceback)
+  return traceback:find('\n%s*File "[^"\n]*", line %d+, in [^\n]') ~= nil
+    or traceback:find("\n    at [^\n]") ~= nil
+end
+
 --- What is the matter with code that was run.
 ---@param execution codecell.Execution
 ---@return codecell.Word? nil: nothing
@@ -129,7 +135,7 @@ function words.of_execution(execution)
     return words.by_word.oom
   elseif not failed then
     return nil
-  elseif SYNTAX[failed.name] then
+  elseif SYNTAX[failed.name] and not has_frames(failed.traceback or "") then
     return words.by_word.syntax
   end
   return words.by_word.runtime

@@ -12,7 +12,7 @@ local words = require "codecell.agent.words"
 local execute = {}
 
 local PART = "e2b:service"
-local SHOWN = 100 -- characters of code in the log
+local SHOWN, VALUE_SHOWN = 100, 1000 -- characters of code, and of an error, in the log
 local NAMES = { python = "Python", javascript = "JavaScript", typescript = "TypeScript",
   bash = "shell", lua = "Lua" }
 
@@ -78,7 +78,8 @@ end
 local function say_end(entry, execution)
   if execution.error or execution.timed_out then
     local failed = execution.error or { name = "TimeoutError", value = "" }
-    log.write("error", PART, ("Code execution error: %s: %s"):format(failed.name, failed.value),
+    log.write("error", PART, ("Code execution error: %s: %s"):format(failed.name,
+      unicode.head(failed.value or "", VALUE_SHOWN)),
       { event = "run.end", sandbox = entry.id, success = false })
   else
     log.write("info", PART, ("Code execution completed successfully. Sandbox ID: %s"):format(
