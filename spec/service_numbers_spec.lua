@@ -124,7 +124,8 @@ describe("the numbers of a service #user", function()
 
     it("goes by the prices of the cloud where sandboxes are there #L01 #L02", function()
       local served, now = gateway.start(), 0
-      local service = new({ clock = function() return now end, mode = "production", api_key = gateway.key, api_url = served.url,
+      local service = new({ clock = function() return now end,
+        mode = "production", api_key = gateway.key, api_url = served.url,
         sandbox_url = served.url, memory_limit = 2 ^ 29, budget = { usd = 0.01 } })
       local made = codecell.assert(service:create({ timeout = 300 })) -- 300 s of 30.25 millionths
       local none, err = service:create({ timeout = 300 })
