@@ -14,6 +14,7 @@
 #define PARTING_MS 5L /* it is turned again, and says nothing of it */
 #define VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NEW_MS 1000                       /* that a client is new */
+#define ROUNDS_MAX 8 /* in a turn: each does one step with a connection */
 #define MEMORY (2 * CELL_SERVER_HEAD_MAX) /* of a connection */
 
 /* ---- sockets ---- */
@@ -186,9 +187,15 @@ static int pollfd_of(void *data)
 static void run(void *data)
 {
   struct server *server = data;
+  MHD_UNSIGNED_LONG_LONG ms;
+  int i;
 
   part_with_silent(server);
-  MHD_run(server->daemon);
+  for (i = 0; i < ROUNDS_MAX; i++) {
+    MHD_run(server->daemon);
+    if (MHD_get_timeout(server->daemon, &ms) != MHD_YES || ms > 0)
+      return;
+  }
 }
 
 static long timeout_ms(void *data)

@@ -17,6 +17,7 @@ local PORT = 3000
 local IDLE = 600 -- seconds that a client may be silent
 local CONNECTIONS = 4096
 local SHARE = 4 -- of the descriptors there are, one in so many is for a client
+local SOON = 0.1 -- seconds after which what happened is looked at
 local SWEEP = 5 -- seconds between two looks at what has ended
 local GRACE = 10 -- seconds that requests may take once it is to end
 local FAREWELL = 2 -- seconds for those who listen to what ends with it
@@ -138,6 +139,19 @@ local function drain(self, signal)
   end
 end
 
+-- A look at all sandboxes costs more than a request: there is one for many events.
+local function sweep(self, stop)
+  local loop = codecell.reactor()
+  local sweeps_at, has_news = 0, false
+  while not stop:try_read() do
+    has_news = codecell.step(has_news and SOON or SWEEP) or has_news
+    if loop:now() >= sweeps_at then
+      self.gateway:living()
+      sweeps_at, has_news = loop:now() + SOON, false
+    end
+  end
+end
+
 --- Serve until the program is ended.
 ---@param options table of the command
 ---@param fail fun(err: codecell.Error): integer
@@ -175,10 +189,7 @@ function serve.run(options, fail)
     return fail(err)
   end
   announce(options, place, new_key)
-  while not stop:try_read() do
-    codecell.step(SWEEP)
-    self.gateway:living()
-  end
+  sweep(self, stop)
   drain(self, stop:try_read())
   return command.status.success
 end
