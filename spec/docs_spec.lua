@@ -59,7 +59,8 @@ end)
 
 describe("the documents", function()
   it("link only to files that exist", function()
-    for _, name in ipairs { "design", "security", "contributing", "reference", "mock", "e2b" } do
+    for _, name in ipairs { "design", "security", "contributing", "reference", "mock", "e2b",
+      "gateway" } do
       local text = assert(shell.read("docs/" .. name .. ".md"), name)
       for path in text:gmatch "%]%(([%w_./-]+)%)" do
         assert.truthy(shell.read("docs/" .. path), name .. ".md links to " .. path)

@@ -133,6 +133,12 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
     assert.is_nil(select(2, ask("GET", "", nil, "i0")).message:find(" at ", 1, true))
   end)
 
+  it("refuses a name of a snapshot that is none", function()
+    for _, name in ipairs({ "a\0b", { "a" }, 7 }) do
+      assert.equal(400, (ask("POST", "/snapshots", { name = name })))
+    end
+  end)
+
   it("refuses a number of copies that is none", function()
     for _, count in ipairs({ 0, 101, 1.5, "x" }) do
       assert.equal(400, (ask("POST", "/fork", { timeout = 9, count = count })))

@@ -334,7 +334,10 @@ assert last["event"]["end"]["exitCode"] == -1, last
     status, text = execute({ code = "1", context_id = "x" })
     assert.same({ 404, "Context x not found" }, { status, text })
     assert.equal(422, (execute({})))
-    assert.equal(422, (execute("{")))
+    for _, body in ipairs({ "{", { code = 1 }, { code = "1", env_vars = { A = 1 } },
+      { code = "1", language = { "python" } } }) do
+      assert.equal(422, (execute(body)))
+    end
     assert.equal(500, (execute({ code = "1", language = "klingon" })))
     status, text = ask("/contexts", { port = 49999 })
     assert.same({ 200, "python" }, { status, text[1].language })

@@ -97,6 +97,7 @@ describe("make install", function()
         :format(shell.quote(build), version, folder), { time = 120 })
       assert.equal(0, result.status, result.stdout .. result.stderr)
       for _, path in ipairs { "share/lua/%s/codecell/init.lua", "lib/lua/%s/codecell/core.so",
+        "share/lua/%s/codecell/gateway/page/page.html",
         "share/man/man1/codecell.1", "share/doc/codecell/README.md", "share/doc/codecell/LICENSE",
         "share/doc/codecell/reference.md" } do
         path = folder .. "/" .. path:format(folder_version)

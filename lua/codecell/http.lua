@@ -1,6 +1,8 @@
---- Requests by HTTP, for the library's own needs: no proxy, cookie, password or setting of the
---- machine's is looked at, and TLS is always verified.
+--- Requests by HTTP, for the library's own needs: no cookie, password or setting of the machine's
+--- is looked at, variables for proxies and certificates only where that is asked for, and TLS is
+--- always verified.
 local core = require "codecell.core"
+local environment = require "codecell.http.environment"
 local errors = require "codecell.errors"
 local fields = require "codecell.http.fields"
 local libraries = require "codecell.libraries"
@@ -18,6 +20,9 @@ local http = {}
 ---@field policy userdata? what may be reached (`network.policy`)
 ---@field name_servers string? "127.0.0.1:53,..." instead of the system's
 ---@field ca_file string? whom to trust instead of the system's authorities
+---@field environment boolean? by the proxies that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
+---name, trusting whom SSL_CERT_FILE, SSL_CERT_DIR and CURL_CA_BUNDLE do; default false; not with
+---`public` or `policy`, which a proxy would get around
 ---@field socket string? path of the socket that all of it goes to, for a URL with an address
 
 ---@class codecell.HttpClient
@@ -40,6 +45,7 @@ local REST_MOST = 65536 -- bytes after all that matters
 local CLIENT = {
   policy = { type = "userdata" },
   public = { type = "boolean" },
+  environment = { type = "boolean" },
   name_servers = { type = "name" },
   ca_file = { type = "text" },
   socket = { type = "text" },
@@ -89,6 +95,9 @@ end
 ---@return codecell.Error? err kind "unsupported": libcurl is not installed; "out_of_memory"
 function http.client(settings)
   settings = options.check("client", settings, CLIENT)
+  if settings.environment and (settings.public or settings.policy) then
+    error("client: environment: a proxy would get around public and policy", 2)
+  end
   local made, err = make(settings)
   if not made then
     return nil, err
@@ -203,9 +212,10 @@ local function wait_for_head(exchange, target, outcome, timeout)
     local done, err = exchange:_outcome()
     if done == nil then
       return nil, explain(err, target)
-    elseif not wait.wait(exchange, outcome.moved_at + timeout) then
+    elseif not wait.wait(exchange, wait.earlier(outcome.moved_at + timeout, outcome.till)) then
       err = wait.failure(("%s %s"):format(target.method, target.origin), timeout)
-      if err.kind ~= "timeout" or reactor.now() >= outcome.moved_at + timeout then
+      if err.kind ~= "timeout" or reactor.now() >= wait.earlier(outcome.moved_at + timeout,
+        outcome.till) then
         exchange:close()
         return nil, err
       end
@@ -214,11 +224,25 @@ local function wait_for_head(exchange, target, outcome, timeout)
 end
 
 local function begin(client, target)
-  local exchange, err = client.made:_begin({
+  local settings = client.settings
+  local order = {
     tls = target.tls, authority = target.authority, path = target.path, method = target.method,
-    headers = target.lines, length = target.length, ca_file = client.settings.ca_file,
-    socket = client.settings.socket, upgrade = target.upgrade,
-  })
+    headers = target.lines, length = target.length, ca_file = settings.ca_file,
+    socket = settings.socket, upgrade = target.upgrade, share = target.share,
+  }
+  if settings.environment then
+    local proxy, problem = environment.proxy(target.tls, target.authority)
+    if problem then
+      return nil, errors.new("invalid_argument", problem)
+    end
+    if proxy then
+      order.proxy, order.proxy_authority = proxy.url, proxy.authority
+    end
+    if not order.ca_file then
+      order.ca_file, order.ca_path = environment.authorities()
+    end
+  end
+  local exchange, err = client.made:_begin(order)
   if not exchange then
     return nil, explain(err, target)
   end
@@ -238,7 +262,8 @@ local function ask(client, target, given)
     given.begun(exchange)
   end
   local idle = given.idle or IDLE
-  local outcome = { idle = idle }
+  local till = wait.deadline(given.whole)
+  local outcome = { idle = idle, till = till }
   start_sending(exchange, target, outcome)
   local status, headers = wait_for_head(exchange, target, outcome, given.timeout or TIMEOUT)
   if not status then
@@ -246,7 +271,8 @@ local function ask(client, target, given)
   end
   return setmetatable({ status = status, headers = headers, exchange = exchange,
     target = { method = target.method, origin = target.origin }, -- and no header: keys are in them
-    url = target.origin .. target.path:match("^[^?]*"), idle = idle }, Response)
+    url = target.origin .. target.path:match("^[^?]*"), idle = idle, till = till,
+    whole = given.whole }, Response)
 end
 
 -- level: 1 is this function.
@@ -278,17 +304,19 @@ function Client:request(given)
   return response, err
 end
 
-local shared -- the client of those who bring none; made again in a forked copy of the host
+local shared = {} -- the clients of those who bring none; made again in a forked copy of the host
 
-local function shared_client()
-  if not shared or shared.made:_closed() then
+local function shared_client(given)
+  local settings = { environment = given.environment or nil }
+  local kind = settings.environment and "environment" or "plain"
+  if not shared[kind] or shared[kind].made:_closed() then
     local err
-    shared, err = http.client()
-    if not shared then
+    shared[kind], err = http.client(settings)
+    if not shared[kind] then
       return nil, err
     end
   end
-  return shared
+  return shared[kind]
 end
 
 --- Make a request by a client that all share who bring none.
@@ -296,7 +324,7 @@ end
 ---@return codecell.HttpResponse? response
 ---@return codecell.Error? err as of `Client:request`
 function http.request(given)
-  local client, err = shared_client()
+  local client, err = shared_client(given)
   if not client then
     return nil, err
   end
@@ -317,7 +345,7 @@ Started.__index = Started
 ---@return codecell.Error? err
 function http.start(given)
   local target = targets.prepare(given, 2)
-  local client, err = shared_client()
+  local client, err = shared_client(given)
   local exchange
   if client then
     exchange, err = begin(client, target)
@@ -357,7 +385,7 @@ end
 ---@return codecell.Error? err kind "timeout", "unavailable" (it broke off), "protocol", "cancelled"
 function Response:read(timeout)
   timeout = timeout or self.idle
-  local deadline = wait.deadline(timeout)
+  local deadline = wait.earlier(wait.deadline(timeout), self.till)
   while not self.is_over do
     if self.exchange:_closed() then
       return nil, errors.new("cancelled", "read: the response was closed")
@@ -371,7 +399,8 @@ function Response:read(timeout)
       self.is_over = true
       self.exchange:close()
     elseif not wait.wait(self.exchange, deadline) then
-      return nil, wait.failure(("read from %s"):format(self.target.origin), timeout)
+      return nil, wait.failure(("read from %s"):format(self.target.origin),
+        deadline == self.till and self.whole or timeout)
     end
   end
   return nil

@@ -10,12 +10,13 @@ gateway.key = "e2b_" .. ("0"):rep(40)
 local Gateway = {}
 Gateway.__index = Gateway
 
---- Start one; it ends with `stop`.
-function gateway.start(options)
+--- Start one; it ends with `stop`. `port`: default any; `before`: a command of the shell.
+function gateway.start(options, port, before)
   local folder = shell.folder()
   options = options or "--api-key " .. gateway.key
-  os.execute(("CODECELL_HOME=%s %s serve --port 0 %s > %s/out 2> %s/err < /dev/null & "
-    .. "echo $! > %s/pid"):format(folder, shell.codecell, options, folder, folder, folder))
+  os.execute(("%s CODECELL_HOME=%s %s serve --port %d %s > %s/out 2> %s/err < /dev/null & "
+    .. "echo $! > %s/pid"):format(before or "", folder, shell.codecell, port or 0, options, folder,
+      folder, folder))
   local patience = os.time() + 20
   local url
   repeat
@@ -28,11 +29,11 @@ function gateway.start(options)
 end
 
 --- Start one that speaks TLS, and below whose domain each port of a sandbox has a name.
-function gateway.start_with_domain(domain)
+function gateway.start_with_domain(domain, more)
   local folder = shell.folder()
   authority.make(folder, { "DNS:" .. domain, "DNS:*." .. domain, "IP:127.0.0.1" })
   local self = gateway.start(("--api-key %s --domain %s --tls-cert %s/server.pem "
-    .. "--tls-key %s/server.key"):format(gateway.key, domain, folder, folder))
+    .. "--tls-key %s/server.key %s"):format(gateway.key, domain, folder, folder, more or ""))
   self.trust, self.domain = folder, shell.read(self.folder .. "/out"):match("E2B_DOMAIN=(%S+)\n")
   return self
 end
@@ -43,6 +44,22 @@ function Gateway:stop()
   if self.trust then
     shell.remove(self.trust)
   end
+end
+
+--- Its own memory in kilobytes, and how many descriptors it has.
+function Gateway:weight()
+  local memory = shell.read("/proc/" .. self.pid .. "/status"):match("VmRSS:%s*(%d+)")
+  local count = 0
+  for _ in shell.run("ls /proc/" .. self.pid .. "/fd").stdout:gmatch("%d+") do
+    count = count + 1
+  end
+  return tonumber(memory), count
+end
+
+--- A value of its metrics.
+function Gateway:metric(name)
+  local _, text = self:ask("/metrics")
+  return tonumber(("\n" .. text):match("\n" .. name:gsub("%p", "%%%0") .. " (%S+)\n"))
 end
 
 --- What it has written on standard error.

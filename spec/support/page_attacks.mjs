@@ -84,7 +84,7 @@ export default ({ open, enter, create, run, start, output, state, shot, page, pr
       assert.equal(await isHacked(), false)
     },
 
-    async flood() { // of output, of results, and of one line
+    async flood() { // of output, of results, of one line, and of what takes long to read
       const cell = await run(page, 'for i in range(300000): print("x" * 90)')
       assert.match(await state(cell), /^done/)
       const size = await cell.evaluate((node) => node.textContent.length)
@@ -94,6 +94,13 @@ export default ({ open, enter, create, run, start, output, state, shot, page, pr
       assert(await line.evaluate((node) => node.textContent.length) < 700000)
       const many = await run(page, 'for i in range(1000): display(i)')
       assert.equal(await many.locator('.result').count(), 100)
+      const turns = await run(page, 'import sys\nfor i in range(3000):\n'
+        + '    print(1, flush=True)\n    print(2, file=sys.stderr, flush=True)')
+      assert(await turns.locator('.printed').count() < 400)
+      await run(page, 'from IPython.display import display, Markdown\n'
+        + 'for text in ("*" * 99999, "[" * 99999, "`" * 99999, "# " + "#" * 99990 + "x", '
+        + '" " * 99999 + "x", "a|b\\n" + "-" + " " * 90000 + "x", "_a" * 49999, "> " * 49999):\n'
+        + '    display(Markdown(text))\nprint("\\ra" * 400000)')
       assert.equal((await output(await run(page, '6 * 7'))).trim(), '42')
     },
 

@@ -45,7 +45,7 @@ def receive(peer):
         size = struct.unpack("!Q", exactly(peer, 8))[0]
     mask = exactly(peer, 4) if second & 0x80 else b""
     data = exactly(peer, size)
-    return first & 15, bytes(b ^ mask[i % 4] for i, b in enumerate(data)) if mask else data
+    return first & 15, bytes(b ^ mask[i % 4] for i, b in enumerate(data)) if any(mask) else data
 ]==]
 
 local SERVER = [==[

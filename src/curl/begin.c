@@ -1,7 +1,8 @@
 /* begin.c -- what is asked of libcurl (see exchange.h).
 **
-** Nothing that the process's environment or its user's files say: no proxy, no
-** netrc, no cookies, and nothing is followed, decoded or retried unasked.
+** Nothing that the process's environment or its user's files say: no netrc, no
+** cookies, no proxy but the one that is given, and nothing is followed, decoded
+** or retried unasked.
 */
 #include "exchange.h"
 
@@ -88,6 +89,32 @@ static void set_method(CURL *easy, const struct cell_client_request *request)
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+/* Those that are named, and no others. */
+static void set_authorities(CURL *easy,
+                            const struct cell_client_request *request)
+{
+  const char *file = request->ca_file[0] != '\0' ? request->ca_file : NULL;
+  const char *path = request->ca_path[0] != '\0' ? request->ca_path : NULL;
+
+  if (file == NULL && path == NULL)
+    return;
+  curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+  curl_easy_setopt(easy, CURLOPT_CAPATH, path);
+  curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file);
+  curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, path);
+}
+
+/* What is for the server is not told to the proxy, nor what the proxy says of
+** itself taken for an answer.
+*/
+static void set_proxy(CURL *easy, const struct cell_client_request *request)
+{
+  curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
 static void set_transport(struct exchange *exchange, const char *url,
                           const struct cell_client_request *request)
 {
@@ -96,16 +123,18 @@ static void set_transport(struct exchange *exchange, const char *url,
   set_protocols(easy);
   curl_easy_setopt(easy, CURLOPT_URL, url);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                   request->may_share ? (long)CURL_HTTP_VERSION_2TLS
+                                      : (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)request->may_share);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, UNLIMITED_MS);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  if (request->ca_file[0] != '\0')
-    curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+  set_authorities(easy, request);
+  set_proxy(easy, request);
   if (request->socket[0] != '\0')
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, cell_curl_open_socket);

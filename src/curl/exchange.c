@@ -196,6 +196,15 @@ static int is_head_too_long(const struct exchange *exchange)
          (exchange->code == CURLE_OUT_OF_MEMORY && !exchange->head_is_there);
 }
 
+/* The proxy has said no, and the server has heard nothing. */
+static int is_refused_by_proxy(const struct exchange *exchange)
+{
+  long status = 0;
+
+  curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status >= 300;
+}
+
 static enum cell_kind kind_of(const struct exchange *exchange)
 {
   switch (exchange->code) {
@@ -205,6 +214,9 @@ static enum cell_kind kind_of(const struct exchange *exchange)
     return is_head_too_long(exchange) ? CELL_PROTOCOL : CELL_OUT_OF_MEMORY;
   case CURLE_COULDNT_CONNECT:
     return exchange->was_refused ? CELL_DENIED_BY_POLICY : CELL_UNAVAILABLE;
+  case CURLE_PROXY:
+  case CURLE_HTTP2:
+  case CURLE_HTTP2_STREAM:
   case CURLE_GOT_NOTHING:
   case CURLE_PARTIAL_FILE:
   case CURLE_RECV_ERROR:
@@ -246,7 +258,8 @@ int cell_curl_outcome(void *data, struct cell_error *error)
                      "the server closed the connection within its head");
   cell_fail(error, kind_of(exchange), 0, "%s", text_of(exchange));
   if (exchange->code == CURLE_COULDNT_CONNECT ||
-      exchange->code == CURLE_SSL_CONNECT_ERROR)
+      exchange->code == CURLE_SSL_CONNECT_ERROR ||
+      exchange->code == CURLE_PROXY || is_refused_by_proxy(exchange))
     strcpy(error->stage, CELL_CLIENT_UNSENT);
   return -1;
 }

@@ -294,6 +294,8 @@ static int begin(struct cell_exchange *exchange, const struct cell_page *page,
   const struct cell_resolver_answer *answer;
   struct cell_resolver_answer itself = {CELL_RESOLVED, {{{0}}}, 1, 0};
   struct cell_resident *resident;
+  const struct cell_target *next =
+    page->has_proxy ? &page->proxy : &page->target;
   char *url = url_of(page);
 
   if (url == NULL)
@@ -303,12 +305,13 @@ static int begin(struct cell_exchange *exchange, const struct cell_page *page,
   free(url);
   if (exchange->made == NULL)
     return -1;
-  if (page->target.name[0] == '\0') {
-    itself.addresses[0] = page->target.address;
+  exchange->target = *next;
+  if (next->name[0] == '\0') {
+    itself.addresses[0] = next->address;
     go(exchange, &itself);
     return 0;
   }
-  resident = cell_directory_enter(client->directory, page->target.name);
+  resident = cell_directory_enter(client->directory, next->name);
   if (resident == NULL)
     return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
                      "the client has been asked for too many names");
@@ -341,7 +344,6 @@ int cell_exchange_open(struct cell_exchange *exchange,
   exchange->token = cell_token_new(client->reactor);
   if (exchange->token == 0)
     return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "make a request");
-  exchange->target = page->target;
   exchange->client = client;
   client->references++;
   exchange->next = client->exchanges;

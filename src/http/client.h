@@ -44,6 +44,8 @@ struct cell_page {
   int is_tls;
   struct cell_target target;
   const char *path; /* with a query, as the first line of a request has it */
+  int has_proxy;    /* which is connected to, and finds the server */
+  struct cell_target proxy;
 };
 
 /* Begin to find the server and to ask it. *exchange, zeroed before, stays where

@@ -16,7 +16,7 @@
 
 /* The stage of an error before which nothing was sent. */
 #define CELL_CLIENT_UNSENT "connect"
-#define CELL_CLIENT_VERSION 2u
+#define CELL_CLIENT_VERSION 3u
 #define CELL_CLIENT_HEAD_MAX                                                   \
   65536u                             /* of an answer, all its fields together  \
                                       */
@@ -39,10 +39,13 @@ struct cell_client_owner {
 struct cell_client_request {
   const char *method;         /* a token of HTTP */
   const char *const *headers; /* "Name: value", NULL at the end */
-  const char *ca_file;        /* "": those of the system */
-  const char *socket;         /* path of the one to connect to; "": by TCP */
+  const char *ca_file;        /* "": those of the system, or of ca_path */
+  const char *ca_path;        /* a folder of them; "": as ca_file says */
+  const char *proxy;  /* a URL, maybe with user and password; "": none */
+  const char *socket; /* path of the one to connect to; "": by TCP */
   int has_body;
   int64_t length;  /* of the body; -1: not known */
+  int may_share;   /* a connection with others, by HTTP/2 */
   int may_upgrade; /* 101 is its answer, and the bodies are what follows it */
 };
 
@@ -68,9 +71,10 @@ struct cell_client_library {
   void *(*begin)(void *client, const char *url,
                  const struct cell_client_request *request, void *exchange,
                  struct cell_error *error);
-  /* Connect to one of these, `host` being as it is in the URL. For a URL with
-  ** an address: "", and none.
-  */
+  /* Connect to one of these, `host` being as it is in the URL, or in that of
+   *the
+   ** proxy. For a URL with an address: "", and none.
+   */
   int (*go)(void *made, const char *host, unsigned port,
             const struct cell_address *addresses, size_t count,
             struct cell_error *error);

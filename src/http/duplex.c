@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+#define RECORD_MAX 16384u /* of TLS */
+
 static void unwatch(struct cell_duplex *duplex)
 {
   if (duplex->is_watched)
@@ -28,10 +30,15 @@ static void fail(struct cell_duplex *duplex)
   end(duplex);
 }
 
+/* For a whole record: what is left of one in the library may be lost. */
+static int has_room(const struct cell_duplex *duplex)
+{
+  return CELL_SERVER_KEPT_MAX - duplex->in.size >= RECORD_MAX;
+}
+
 static uint32_t wanted(const struct cell_duplex *duplex)
 {
-  return (!duplex->has_ended && duplex->in.size < CELL_SERVER_KEPT_MAX ? EPOLLIN
-                                                                       : 0u) |
+  return (!duplex->has_ended && has_room(duplex) ? EPOLLIN : 0u) |
          (duplex->out.size > 0 ? EPOLLOUT : 0u);
 }
 
@@ -51,8 +58,8 @@ static int pull(struct cell_duplex *duplex)
   unsigned char *bytes = cell_reactor_scratch(duplex->reactor, &size);
   ssize_t count;
 
-  while (!duplex->has_ended &&
-         (room = CELL_SERVER_KEPT_MAX - duplex->in.size) > 0) {
+  while (!duplex->has_ended && has_room(duplex)) {
+    room = CELL_SERVER_KEPT_MAX - duplex->in.size;
     count =
       duplex->library->receive(duplex->made, bytes, size < room ? size : room);
     if (count < 0)
@@ -115,7 +122,7 @@ int cell_duplex_open(struct cell_duplex *duplex, struct cell_reactor *reactor,
 
 size_t cell_duplex_read(struct cell_duplex *duplex, void *bytes, size_t size)
 {
-  int was_full = duplex->in.size == CELL_SERVER_KEPT_MAX;
+  int was_full = !has_room(duplex);
   size_t count = cell_queue_take(&duplex->in, bytes, size);
 
   if (was_full && duplex->is_watched && pull(duplex) < 0)

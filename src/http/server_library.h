@@ -24,7 +24,7 @@
                                       */
 #define CELL_SERVER_KEPT_MAX 262144u /* of a body, in each direction */
 /* Of a body that nobody reads before an answer is given; then it is cut off. */
-#define CELL_SERVER_SKIPPED_MAX (16u << 20)
+#define CELL_SERVER_SKIPPED_MAX (1u << 30)
 #define CELL_SERVER_SKIPPING_S 2u /* that such a body may be silent */
 
 struct cell_server_owner {

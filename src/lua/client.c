@@ -5,6 +5,8 @@
 #include "../http/client.h"
 #include "core.h"
 
+#include <string.h>
+
 #define CLIENT "codecell.Client"
 #define EXCHANGE "codecell.Exchange"
 #define HEADERS_MAX 256
@@ -75,10 +77,59 @@ static int client_closed(lua_State *L)
   return 1;
 }
 
-/* _begin{tls=, authority=, path=, method=, headers={"name: value"}, ca_file=,
-** socket=, upgrade=, length=}: `length` of the body, negative if it is not
-*known, nil if
-** there is none.
+static const char *text_of(lua_State *L, const char *name)
+{
+  lua_getfield(L, 2, name); /* stays, and keeps it alive */
+  return luaL_optstring(L, -1, "");
+}
+
+static int is_set(lua_State *L, const char *name)
+{
+  int is;
+
+  lua_getfield(L, 2, name);
+  is = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is;
+}
+
+/* -1: one of the two is no host's name. */
+static int read_page(lua_State *L, struct cell_page *page)
+{
+  const char *authority = text_of(L, "authority");
+  const char *proxy = text_of(L, "proxy_authority");
+
+  page->is_tls = is_set(L, "tls");
+  page->path = text_of(L, "path");
+  page->has_proxy = proxy[0] != '\0';
+  if (page->has_proxy &&
+      cell_target_read(&page->proxy, proxy, strlen(proxy), 0) < 0)
+    return -1;
+  return cell_target_read(&page->target, authority, strlen(authority),
+                          page->is_tls ? 443 : 80);
+}
+
+static void read_request(lua_State *L, struct cell_client_request *request)
+{
+  size_t count;
+
+  request->method = text_of(L, "method");
+  request->ca_file = text_of(L, "ca_file");
+  request->ca_path = text_of(L, "ca_path");
+  request->socket = text_of(L, "socket");
+  request->proxy = text_of(L, "proxy");
+  request->may_share = is_set(L, "share");
+  request->may_upgrade = is_set(L, "upgrade");
+  lua_getfield(L, 2, "length");
+  request->has_body = !lua_isnil(L, -1);
+  request->length = (int64_t)luaL_optnumber(L, -1, -1);
+  lua_getfield(L, 2, "headers");
+  request->headers = lcell_top_strings(L, 2, HEADERS_MAX, &count);
+}
+
+/* _begin{tls=, authority=, path=, method=, headers={"name: value"}, length=,
+** ca_file=, ca_path=, socket=, proxy=, proxy_authority=, share=, upgrade=}:
+** `length` of the body, negative if it is not known, nil if there is none.
 */
 static int client_begin(lua_State *L)
 {
@@ -87,35 +138,15 @@ static int client_begin(lua_State *L)
   struct cell_page page = {0};
   struct cell_error error = {0};
   struct exchange *exchange;
-  const char *authority;
-  size_t length, count;
 
   luaL_argcheck(L, self->client != NULL, 1, "client is closed");
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  lua_getfield(L, 2, "tls");
-  page.is_tls = lua_toboolean(L, -1);
-  lua_getfield(L, 2, "path");
-  page.path = luaL_checkstring(L, -1);
-  lua_getfield(L, 2, "method");
-  request.method = luaL_checkstring(L, -1);
-  lua_getfield(L, 2, "ca_file");
-  request.ca_file = luaL_optstring(L, -1, "");
-  lua_getfield(L, 2, "socket");
-  request.socket = luaL_optstring(L, -1, "");
-  lua_getfield(L, 2, "upgrade");
-  request.may_upgrade = lua_toboolean(L, -1);
-  lua_getfield(L, 2, "length");
-  request.has_body = !lua_isnil(L, -1);
-  request.length = (int64_t)luaL_optnumber(L, -1, -1);
-  lua_getfield(L, 2, "authority");
-  authority = luaL_checklstring(L, -1, &length);
-  lua_getfield(L, 2, "headers");
-  request.headers = lcell_top_strings(L, 2, HEADERS_MAX, &count);
-  if (cell_target_read(&page.target, authority, length,
-                       page.is_tls ? 443 : 80) < 0)
+  luaL_checkstack(L, 32, "a request");
+  if (read_page(L, &page) < 0)
     return lcell_failed(L, CELL_INVALID_ARGUMENT, 0,
                         "not the name of a host in its usual form");
+  read_request(L, &request);
   exchange = lcell_new_object(L, EXCHANGE, sizeof *exchange);
   lua_pushliteral(L, "_client"); /* outlives its exchanges */
   lua_pushvalue(L, 1);

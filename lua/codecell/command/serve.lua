@@ -20,7 +20,8 @@ local serve = {
   description = "Answers as E2B's cloud does, by sandboxes of this machine: the official SDKs and\n"
     .. "whatever else speaks its API need E2B_API_URL, E2B_SANDBOX_URL and E2B_API_KEY\n"
     .. "alone, which it prints. It ends with all sandboxes. With --domain and a certificate\n"
-    .. "for NAME and *.NAME they need E2B_DOMAIN instead, and everything is as in the cloud.\n\n"
+    .. "for NAME and *.NAME they need E2B_DOMAIN instead, and everything is as in the cloud.\n"
+    .. "A page for browsers is at /.\n\n"
     .. "With --unix it keeps the sandboxes that 'codecell run --name NAME' makes instead,\n"
     .. "and ends with all of them when nobody has asked for anything for a while. 'run\n"
     .. "--name' starts it. The socket and its folder are for this user alone.\n",
@@ -44,7 +45,7 @@ local serve = {
     { name = "network", value = "none", kind = "name",
       help = "none: sandboxes have no network, whatever is asked for" },
     { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },
-    { name = "log", help = "tell each request as a line of JSON on standard error" },
+    { name = "log", help = "tell requests and events as lines of JSON on standard error" },
     { name = "grace", value = "SECONDS", kind = "seconds",
       help = "that requests may take once it is to end (10)" },
     { name = "max-sandboxes", value = "N", kind = "count", most = 100000,

@@ -93,7 +93,7 @@ function send(request)
     return
   end
   local one = http.start({ url = request.url, method = request.method, headers = request.headers,
-    body = request.body })
+    body = request.body, environment = true })
   local token = one and one:token()
   if not token then
     return

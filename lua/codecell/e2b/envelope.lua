@@ -28,9 +28,11 @@ Envelopes.__index = Envelopes
 
 --- A reader of envelopes that come in pieces of any size.
 ---@param what string begins the message of an error
+---@param values integer? of JSON in one, at most; default 1048576
 ---@return codecell.E2bEnvelopes
-function envelope.reader(what)
-  return setmetatable({ pieces = {}, size = 0, what = what }, Envelopes)
+function envelope.reader(what, values)
+  return setmetatable({ pieces = {}, size = 0, what = what,
+    values = values or VALUES_MOST }, Envelopes)
 end
 
 --- Add what has come.
@@ -72,7 +74,7 @@ function Envelopes:next()
   local bytes = joined(self)
   local text, rest = bytes:sub(HEAD + 1, HEAD + self.wanted), bytes:sub(HEAD + self.wanted + 1)
   self.pieces, self.size, self.wanted = { rest }, #rest, nil
-  local value, err = json.decode(text, VALUES_MOST)
+  local value, err = json.decode(text, self.values)
   if err or type(value) ~= "table" or value == json.null then
     return nil, failure.protocol(self.what, "an envelope without a JSON object")
   end

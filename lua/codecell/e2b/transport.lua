@@ -25,7 +25,9 @@ local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which
 ---@field timeout number seconds for all, repetitions included
 ---@field idle number? seconds that the answer may be silent
 ---@field retries integer
+---@field share boolean? its answer is read at once
 ---@field is_safe boolean? it may be repeated although it may have run
+---@field may_have_run boolean? set here: it was repeated, and an earlier one was lost on its way
 ---@field scope codecell.E2bPlane? what gives it up, with all that is open there
 ---@field hidden table? what no message may show, as of `failure.hide`
 ---@field on_request (fun(event: codecell.E2bRequestEvent))?
@@ -116,7 +118,8 @@ local function try(request, left)
   local began = reactor.now()
   local response, err = http.request({
     url = request.url, method = request.method, headers = request.headers, body = request.body,
-    length = request.length, timeout = left, idle = request.idle,
+    length = request.length, timeout = left, idle = request.idle, environment = true,
+    share = request.share,
     begun = request.scope and function(exchange) request.scope:hold(exchange) end,
   })
   if request.on_request then
@@ -156,6 +159,8 @@ function transport.open(request)
       return nil, is_closed and errors.new("cancelled", request.what .. ": the sandbox was closed")
         or err
     end
+    request.may_have_run = request.may_have_run or err.status == 502 or err.status == 504
+      or not err.status and err.stage ~= "connect"
   end
 end
 
@@ -191,6 +196,7 @@ end
 ---@return any value true where the answer has no body
 ---@return codecell.HttpResponse|codecell.Error response or err
 function transport.json(request)
+  request.share = true
   local response, err = transport.open(request)
   if not response then
     return nil, err

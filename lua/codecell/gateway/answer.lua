@@ -7,7 +7,7 @@ local urls = require "codecell.http.url"
 
 local answer = {}
 
-local VALUES_MOST = 1048576 -- of JSON in a request
+local VALUES_MOST = 65536 -- of JSON in a request: reading them takes the time of all others
 
 -- Whoever may ask has a key or a token; which page asks does not matter.
 local OPEN = {
@@ -109,17 +109,19 @@ local TOLD = {
 --- The object in the body of a request; it was refused already where there is none.
 ---@param request codecell.IncomingRequest
 ---@param most integer bytes
----@param wrong integer? status of what is no object; default 400
+---@param about {values: integer?, wrong: integer?}? values: of JSON, escapes within texts among
+---them; default 65536. wrong: status of what is no object; default 400
 ---@return table? body an empty one is {}
-function answer.body(request, most, wrong)
-  local text, status = holding.read(request, most, 413)
+function answer.body(request, most, about)
+  local values, wrong = about and about.values or VALUES_MOST, about and about.wrong or 400
+  local text, status = holding.all(request, most)
   local value, err
   if not text then
     if status then
       answer.failure(request, status, TOLD[status]:format(most))
     end
   elseif text:find("%S") then
-    value, err = json.decode(text, VALUES_MOST)
+    value, err = json.decode(text, values)
   else
     value = {}
   end
@@ -128,7 +130,7 @@ function answer.body(request, most, wrong)
     return nil
   end
   if err or type(value) ~= "table" or value == json.null or json.is_list(value) and #value > 0 then
-    answer.failure(request, wrong or 400, err and err.message or "a JSON object was expected")
+    answer.failure(request, wrong, err and err.message or "a JSON object was expected")
     return nil
   end
   return value

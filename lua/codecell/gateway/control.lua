@@ -106,7 +106,7 @@ local function create_of(gateway, request, body, lifetime)
   elseif not gateway:may_use(request, given.template) then
     return answer.failure(request, 404, ("template '%s' not found"):format(given.template))
   end
-  local refusal = gateway.quota:make(request.owner, gateway:living())
+  local refusal = gateway.quota:make(request.owner, gateway)
   if refusal then
     return quota.refuse(request, refusal)
   end
@@ -283,7 +283,12 @@ verbs["POST /snapshots"] = function(gateway, request, found)
   if not body then
     return
   end
-  local kept, err = found.sandbox:create_snapshot({ name = shape.text(body.name) })
+  local name = body.name ~= json.null and body.name or nil
+  local wanted, err = wishes.check("snapshots", { name = name }, { name = { type = "name" } })
+  local kept
+  if wanted then
+    kept, err = found.sandbox:create_snapshot(wanted)
+  end
   if not kept then
     return answer.error(request, err)
   end
@@ -301,7 +306,7 @@ end
 
 -- A copy, as the answer tells of it.
 local function fork(gateway, request, found, seconds)
-  local refusal = gateway.quota:make(request.owner, gateway:living())
+  local refusal = gateway.quota:make(request.owner, gateway)
   if refusal then
     return { error = { code = 429, message = refusal.message } }
   end

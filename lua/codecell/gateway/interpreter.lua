@@ -16,6 +16,8 @@ local interpreter = {}
 
 local BODY_MOST = 67108864 -- bytes: code of the most that a sandbox takes, escaped
 local UNPROCESSABLE = 422 -- the status of what is no JSON object, or has no code
+local ORDER = { values = 262144, wrong = UNPROCESSABLE } -- each line of code ends with an escape
+local TEXTS = { "code", "language", "cwd", "context_id" }
 local CONTEXTS_MOST = 256
 local LONGEST = 86400 -- seconds
 local ALIVE_EVERY = 5 -- seconds
@@ -35,6 +37,25 @@ end
 
 local function text_of(value)
   return type(value) == "string" and value ~= "" and value or nil
+end
+
+-- The body of a request with fields of the right types; it was refused already where it is none.
+local function body_of(request)
+  local body = answer.body(request, BODY_MOST, ORDER)
+  for _, name in ipairs(body and TEXTS or {}) do
+    local value = body[name]
+    if value ~= nil and value ~= json.null and type(value) ~= "string" then
+      return answer.text(request, UNPROCESSABLE, name .. ": a text was expected")
+    end
+  end
+  local envs = body and body.env_vars
+  for name, value in pairs(shape.table(envs) or {}) do
+    envs = type(name) == "string" and type(value) == "string" and envs
+  end
+  if envs ~= nil and envs ~= json.null and type(envs) ~= "table" then
+    return answer.text(request, UNPROCESSABLE, "env_vars: texts by their names were expected")
+  end
+  return body
 end
 
 -- ---- contexts ----
@@ -60,7 +81,7 @@ local function list(one, request)
 end
 
 local function create(one, request)
-  local body = answer.body(request, BODY_MOST, UNPROCESSABLE)
+  local body = body_of(request)
   if not body then
     return
   end
@@ -157,7 +178,7 @@ end
 
 -- What code is to run where; it was refused already where that is nothing.
 local function read_order(one, request)
-  local body = answer.body(request, BODY_MOST, UNPROCESSABLE)
+  local body = body_of(request)
   if not body then
     return nil
   elseif type(body.code) ~= "string" then

@@ -5,7 +5,7 @@ local shape = require "codecell.e2b.shape"
 
 local log = {}
 
-local PATH_MOST = 256 -- bytes
+local METHOD_MOST, PATH_MOST = 16, 256 -- bytes
 
 --- A function that writes lines.
 ---@param write fun(line: string)
@@ -24,7 +24,7 @@ end
 ---@return table about
 function log.of(request, plane, seconds)
   return {
-    request = request.id, method = request.method, plane = plane,
+    request = request.id, method = request.method:sub(1, METHOD_MOST), plane = plane,
     path = plane ~= "port" and shape.text(request.path:sub(1, PATH_MOST)) or nil,
     port = plane == "port" and request.place.port or nil,
     sandbox = request.place and request.place.id or nil, key = request.owner,

@@ -164,6 +164,10 @@ function ports.answer(one, request, port)
       .. target_of(request), headers = headers_of(request), host = host_of(one, request, port),
       body = body, length = length, upgrade = upgrade, timeout = SILENCE, idle = SILENCE })
   end
+  if not response then
+    talk.is_open = false
+    reactor.wake(talk)
+  end
   if not response and not is_open(one, port) then
     return not_open(one, request, port)
   elseif not response then

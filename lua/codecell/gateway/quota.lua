@@ -1,11 +1,13 @@
 --- How much may be asked for: requests a second, sandboxes at once, requests to one sandbox at
 --- once.
 local answer = require "codecell.gateway.answer"
+local core = require "codecell.core"
 local reactor = require "codecell.reactor"
 
 local quota = {}
 
 local CONNECTIONS = 1024 -- of one sandbox
+local IN_VAIN = 20 -- signatures of nobody that are looked for in a second
 local LONGEST = 60 -- seconds that a client is told to wait at most
 
 ---@class codecell.GatewayQuota
@@ -45,27 +47,45 @@ function quota.refuse(request, refusal)
   })
 end
 
---- One more request of that owner. As many as a second gives may come at once.
----@param owner string?
----@return codecell.GatewayRefusal? refusal nil: it may go on
-function Quota:request(owner)
-  local rate = self.rate
-  if not rate then
-    return nil
-  end
+-- How many may come now; as many as a second gives may come at once.
+local function fill(buckets, name, rate)
   local now, most = reactor.now(), math.max(rate, 1)
-  local bucket = self.buckets[owner or ""]
-  if not bucket then -- one for each key that there is
-    bucket = { left = most, at = now }
-    self.buckets[owner or ""] = bucket
-  end
+  local bucket = buckets[name] or { left = most, at = now }
+  buckets[name] = bucket
   bucket.left = math.min(bucket.left + (now - bucket.at) * rate, most)
   bucket.at = now
+  return bucket
+end
+
+local function refusal_of(bucket, rate)
   if bucket.left < 1 then
     return { message = "Rate limit exceeded", limit = math.ceil(rate),
       seconds = (1 - bucket.left) / rate }
   end
-  bucket.left = bucket.left - 1
+end
+
+--- One more request of that owner.
+---@param owner string?
+---@return codecell.GatewayRefusal? refusal nil: it may go on
+function Quota:request(owner)
+  local bucket = self.rate and fill(self.buckets, owner or "", self.rate)
+  local refusal = bucket and refusal_of(bucket, self.rate)
+  if bucket and not refusal then
+    bucket.left = bucket.left - 1
+  end
+  return refusal
+end
+
+--- A signature is to be looked for among those of all sandboxes, by somebody who has nothing else:
+--- that takes time of all, so it is given up where many were looked for in vain.
+---@return codecell.GatewayRefusal? refusal nil: it may be looked for
+function Quota:search()
+  return refusal_of(fill(self, "searches", IN_VAIN), IN_VAIN)
+end
+
+--- It was of nobody.
+function Quota:found_nobody()
+  self.searches.left = self.searches.left - 1
 end
 
 -- How many there are, and the seconds until the first of them ends.
@@ -73,7 +93,7 @@ local function count(records, owner, of_all)
   local found, soonest = 0, LONGEST
   for _, one in pairs(records) do
     if of_all or one.owner == owner then
-      found, soonest = found + 1, math.min(soonest, one.ends_at - os.time())
+      found, soonest = found + 1, math.min(soonest, one.ends_at - core.time())
     end
   end
   return found, soonest
@@ -81,9 +101,9 @@ end
 
 --- One more sandbox of that owner is to be made, until `made`.
 ---@param owner string?
----@param records table<string, codecell.GatewayRecord>
+---@param gateway codecell.Gateway
 ---@return codecell.GatewayRefusal? refusal nil: it may be
-function Quota:make(owner, records)
+function Quota:make(owner, gateway)
   local making = self.making[owner or ""] or 0
   local limits = {
     { self.sandboxes, true, self.making_count, "at once (%d)" },
@@ -92,7 +112,7 @@ function Quota:make(owner, records)
   for _, limit in ipairs(limits) do
     local most, of_all, now_made, text = limit[1], limit[2], limit[3], limit[4]
     if most then
-      local living, soonest = count(records, owner, of_all)
+      local living, soonest = count(gateway:living(), owner, of_all)
       if living + now_made >= most then
         return { message = "the maximum number of sandboxes " .. text:format(most)
           .. " is reached: end one, or try again later", limit = most, seconds = soonest }

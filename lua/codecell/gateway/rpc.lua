@@ -4,6 +4,7 @@ local base64 = require "codecell.base64"
 local core = require "codecell.core"
 local envelope = require "codecell.e2b.envelope"
 local errors = require "codecell.errors"
+local holding = require "codecell.gateway.holding"
 local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
@@ -13,6 +14,7 @@ local wait = require "codecell.wait"
 local rpc = {}
 
 local BODY_MOST = 33554432 -- bytes
+local VALUES_MOST = 65536 -- of JSON
 local PING = 90 -- seconds
 local STREAM = "application/connect+json"
 
@@ -76,16 +78,17 @@ end
 -- What gives the messages of a request, one after the other; nil at the end of its body. None
 -- is longer than an envelope may be, and one that is cut off is none.
 local function messages_of(request)
-  local reader = envelope.reader("the request")
+  local reader = envelope.reader("the request", VALUES_MOST)
   return function()
     while true do
       local message, last = reader:next()
       if message then
+        holding.done(request)
         return message
       elseif message == nil then
         return nil, errors.new("invalid_argument", last.message)
       end
-      local chunk, err = request:read()
+      local chunk, err = holding.read(request)
       if not chunk then
         return nil, err
       end

@@ -24,6 +24,7 @@ local KILLED_BY = { SIGKILL = "killed", SIGTERM = "terminated", SIGINT = "interr
 ---@field has_input boolean
 ---@field is_terminal boolean
 ---@field is_killed boolean? its output ends with it, whoever else has it
+---@field is_held boolean? nothing of its output is dropped
 ---@field over string? the message that tells its end
 local Run = {}
 Run.__index = Run
@@ -60,11 +61,22 @@ local function end_of(self)
   return { exitCode = status.code, exited = true, status = text, error = text }
 end
 
+-- Whoever is heard waits for those who hear it; what nobody hears is lost and holds nothing up.
+local function hold(self)
+  local held = not self.is_killed and next(self.feeds) ~= nil
+  if held ~= self.is_held then
+    self.is_held = held
+    self.process:_hold(0, held)
+    self.process:_hold(1, held)
+  end
+end
+
 -- A program may print without end: others have their turn meanwhile, and what nobody hears need
 -- not be read quickly.
 local function read_all(self)
   local process, count, left = self.process, 0, LEFT_MOST
   while not process:_closed() do
+    hold(self)
     local chunk, stream = process:try_read()
     if chunk and next(self.feeds) then
       tell(self, rpc.message({ event = { data = { [stream] = base64.encode(chunk) } } }))

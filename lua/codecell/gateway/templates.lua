@@ -131,9 +131,10 @@ function templates.list(gateway, request)
 end
 
 -- One that is known, or of which a build was asked for.
-local function find(gateway, value, owner)
+local function find(gateway, value, request)
   local found, err = naming.known(value)
-  if found and naming.may_see(found, owner) then
+  local owner = request.owner
+  if found and naming.may_see(found, owner) and gateway:may_use(request, found.name) then
     return found
   end
   for _, one in pairs(gateway.builds) do
@@ -196,12 +197,11 @@ end
 verbs["DELETE "] = function(gateway, request, found)
   local removed, err = nil, nil
   local is_snapshot = found.about and found.about.kind == "snapshot"
-  if found.about and not is_snapshot and not naming.may_change(found.about, request.owner)
-    or is_snapshot and not gateway:may_use(request, found.name) then
+  if found.about and not is_snapshot and not naming.may_change(found.about, request.owner) then
     return answer.failure(request, 403, ("%s is no template of yours"):format(found.name))
   elseif is_snapshot then
     removed, err = codecell.snapshot.remove(found.name)
-    gateway.snapshots[found.name] = nil
+    gateway.snapshots[found.name], gateway.owners[found.name] = nil, nil
   else
     for _, tag in ipairs((naming.all() or {})[found.name] or {}) do
       removed, err = store.remove(naming.stored(found.name, tag))
@@ -315,8 +315,11 @@ end
 
 -- ---- all of it ----
 
-local function tell_alias(request, name)
+local function tell_alias(gateway, request, name)
   local found, err = naming.known(name)
+  if found and not gateway:may_use(request, found.name) then
+    found, err = nil, errors.new("not_found", ("template '%s' not found"):format(name))
+  end
   if not found then
     return answer.error(request, err)
   elseif not naming.may_see(found, request.owner) then
@@ -334,7 +337,7 @@ local plain = {
 }
 
 local function answer_one(gateway, request, id, rest)
-  local found, err = find(gateway, urls.decode(id), request.owner)
+  local found, err = find(gateway, urls.decode(id), request)
   if not found then
     return answer.error(request, err)
   end
@@ -366,7 +369,7 @@ function templates.answer(gateway, request)
   if called then
     return called(gateway, request)
   elseif alias then
-    return tell_alias(request, urls.decode(alias))
+    return tell_alias(gateway, request, urls.decode(alias))
   end
   local id, rest = path:gsub("^/v%d", ""):match("^/templates/([^/]+)(.*)$")
   if not id then

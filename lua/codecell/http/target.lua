@@ -16,7 +16,10 @@ local REQUEST = {
   length = { type = "integer" },
   timeout = { type = "number", above = 0 },
   idle = { type = "number", above = 0 },
+  environment = { type = "boolean" },
+  share = { type = "boolean" },
   upgrade = { type = "name" },
+  whole = { type = "number", above = 0 },
   redirects = { type = "integer", most = 20 },
 }
 
@@ -40,6 +43,11 @@ local OURS = { host = true, ["content-length"] = true, expect = true }
 ---@field idle number? seconds that its body may be silent; default 60
 ---@field upgrade string? the protocol that the connection may go on in: if the answer is 101 then
 ---`body` is what is said in it, and that of the answer is what is heard
+---@field whole number? seconds for all of it, the body of the answer too; default: no bound
+---@field environment boolean? of `http.request` and `http.start`: by the proxies of the usual
+---variables, trusting whom they name; default false
+---@field share boolean? on one connection with others, where the server speaks HTTP/2: for an
+---answer that is read at once, since libcurl holds up to 32 MiB of one that is not; default false
 ---@field redirects integer? how many are followed; default 0: the answer is the redirect
 
 local function split(url)
@@ -97,6 +105,7 @@ function target.prepare(given, level)
   found.method, found.body, found.length = method, body, length
   found.headers = fields.check("request: headers", given.headers, level + 1)
   found.lines = lines(found.headers, level + 1)
+  found.share = given.share
   if given.upgrade then -- and what is sent then is no body of HTTP
     found.upgrade = true
     found.lines[#found.lines + 1] = "Connection: Upgrade"

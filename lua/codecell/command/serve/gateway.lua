@@ -6,6 +6,7 @@ local core = require "codecell.core"
 local gateway = require "codecell.gateway"
 local holding = require "codecell.gateway.holding"
 local plane = require "codecell.e2b.plane"
+local reactor = require "codecell.reactor"
 local server = require "codecell.server"
 local settings = require "codecell.command.serve.settings"
 local volumes = require "codecell.gateway.volumes"
@@ -17,8 +18,8 @@ local PORT = 3000
 local IDLE = 600 -- seconds that a client may be silent
 local CONNECTIONS = 4096
 local SHARE = 4 -- of the descriptors there are, one in so many is for a client
-local SOON = 0.1 -- seconds after which what happened is looked at
 local SWEEP = 5 -- seconds between two looks at what has ended
+local GARBAGE = 8192 -- kilobytes
 local GRACE = 10 -- seconds that requests may take once it is to end
 local FAREWELL = 2 -- seconds for those who listen to what ends with it
 local LAST_ROUNDS = 5 -- for the last bytes on their way
@@ -85,7 +86,7 @@ end
 
 local function new(options, keys, limits, images)
   local files = core.program_raise_files()
-  local self = { options = options, servers = {},
+  local self = { options = options, servers = {}, tidied = 0,
     connections = math.max(math.min(CONNECTIONS, math.floor(files / SHARE)), 16) }
   self.gateway = gateway.new({ keys = keys, network = options.network, limits = limits,
     lifetime = options["max-timeout"], quota = settings.quota(options),
@@ -118,12 +119,21 @@ local function open(self)
   return place
 end
 
+-- Large bodies are garbage once they were answered, and an idle program collects none.
+local function tidy(self)
+  local size = collectgarbage("count")
+  if self.gateway.busy == 0 and size > self.tidied + GARBAGE then
+    collectgarbage()
+    self.tidied = collectgarbage("count")
+  end
+end
+
 -- Nobody new; who is being answered has a while; then all is over. The second signal ends the
 -- program by itself.
 local function drain(self, signal)
   local grace = self.options.grace or GRACE
-  if self.gateway.busy > 0 then
-    complain(("%s: waiting up to %d s for %d requests; again: at once"):format(signal, grace,
+  if self.gateway.busy > 0 and not self.options.log then
+    complain(("%s: waiting up to %g s for %d requests; again: at once"):format(signal, grace,
       self.gateway.busy))
   end
   for _, made in ipairs(self.servers) do
@@ -136,19 +146,6 @@ local function drain(self, signal)
   end
   for _, made in ipairs(self.servers) do
     made:close()
-  end
-end
-
--- A look at all sandboxes costs more than a request: there is one for many events.
-local function sweep(self, stop)
-  local loop = codecell.reactor()
-  local sweeps_at, has_news = 0, false
-  while not stop:try_read() do
-    has_news = codecell.step(has_news and SOON or SWEEP) or has_news
-    if loop:now() >= sweeps_at then
-      self.gateway:living()
-      sweeps_at, has_news = loop:now() + SOON, false
-    end
   end
 end
 
@@ -189,7 +186,15 @@ function serve.run(options, fail)
     return fail(err)
   end
   announce(options, place, new_key)
-  sweep(self, stop)
+  local due = 0
+  while not stop:try_read() do
+    codecell.step(SWEEP)
+    if reactor.now() >= due then
+      self.gateway:living()
+      tidy(self)
+      due = reactor.now() + SWEEP
+    end
+  end
   drain(self, stop:try_read())
   return command.status.success
 end

@@ -4,6 +4,7 @@ const KEY = "codecell-key"; // of sessionStorage: this tab alone, until it is cl
 const ENVD = 49983;
 const CODE = 49999;
 const LINE_MOST = 100000000; // characters of one line of a stream
+const TURN = 12; // milliseconds that a stream may take before others have theirs
 
 let key = null;
 
@@ -71,11 +72,23 @@ async function control(method, path, body) {
   return text ? JSON.parse(text) : null;
 }
 
+// The pieces of an answer. What prints without end would keep the page from everything else.
+async function* pieces(response) {
+  let last = performance.now();
+  for await (const chunk of response.body) {
+    yield chunk;
+    if (performance.now() - last > TURN) {
+      await new Promise((resolve) => setTimeout(resolve));
+      last = performance.now();
+    }
+  }
+}
+
 /** The lines of a stream of JSON, as they come. */
 async function* jsonLines(response) {
   const decoder = new TextDecoder();
   let rest = "";
-  for await (const chunk of response.body) {
+  for await (const chunk of pieces(response)) {
     rest += decoder.decode(chunk, { stream: true });
     const lines = rest.split("\n");
     rest = lines.pop();
@@ -89,7 +102,7 @@ async function* jsonLines(response) {
 // The messages of a Connect stream: a byte of flags, four of length, JSON.
 async function* envelopes(response) {
   let rest = new Uint8Array(0);
-  for await (const chunk of response.body) {
+  for await (const chunk of pieces(response)) {
     const joined = new Uint8Array(rest.length + chunk.length);
     joined.set(rest);
     joined.set(chunk, rest.length);

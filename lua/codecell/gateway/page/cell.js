@@ -1,6 +1,9 @@
 // One execution: its code, what comes of it as it comes, and how it ended.
 
 const RESULTS_MOST = 100;
+const SHOWN_MOST = 50000000; // characters of all results
+const BLOCKS_MOST = 300; // of output: then standard error stands among the rest
+const REFUSALS_MOST = 20;
 
 class Cell {
   constructor(code, language, context, actions) {
@@ -25,7 +28,7 @@ class Cell {
       element("header", {}, this.number, element("span", { class: "about" }, about), this.state,
         tools),
       element("pre", { class: "code", tabindex: "0", "aria-label": "code" }, code), this.output);
-    this.results = 0;
+    this.results = this.shown = this.refusals = 0;
     this.clock = setInterval(() => this.tick(), 250);
   }
 
@@ -47,7 +50,8 @@ class Cell {
   }
 
   print(kind, text) {
-    if (this.last?.kind !== kind) {
+    const isFull = this.output.children.length > BLOCKS_MOST;
+    if (!this.last || (this.last.kind !== kind && !isFull)) {
       this.last?.printed.flush();
       const printed = new Printed(kind);
       this.last = { kind, printed };
@@ -68,16 +72,24 @@ class Cell {
     } else if (event.type === "stdout" || event.type === "stderr") {
       this.print(event.type, String(event.text ?? ""));
     } else if (event.type === "result") {
-      this.results += 1;
-      if (this.results <= RESULTS_MOST) this.put(drawResult(event));
-      else if (this.results === RESULTS_MOST + 1) this.put(element("p", { class: "about" },
-        `Only the first ${RESULTS_MOST} results are shown.`));
+      this.hearResult(event);
     } else if (event.type === "error") {
       this.failed = true;
       this.put(this.failure(event));
     } else if (event.type === "end_of_execution") {
       this.isWhole = true;
     }
+  }
+
+  hearResult(event) {
+    const size = Object.values(event).reduce((sum, value) =>
+      sum + (typeof value === "string" ? value.length : 0), 0);
+    if (this.isFull) return;
+    this.results += 1;
+    this.shown += size;
+    this.isFull = this.results > RESULTS_MOST || this.shown > SHOWN_MOST;
+    this.put(this.isFull ? element("p", { class: "about" },
+      `Only the first ${this.results - 1} results are shown.`) : drawResult(event));
   }
 
   failure(event) {
@@ -96,7 +108,8 @@ class Cell {
 
   /** What the sandbox was refused while this ran. */
   refused(entry) {
-    this.put(refusalNote(entry));
+    this.refusals += 1;
+    if (this.refusals <= REFUSALS_MOST) this.put(refusalNote(entry));
   }
 
   end(kind, text) {

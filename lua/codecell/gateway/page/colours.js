@@ -61,7 +61,8 @@ function looking(text, look) {
   if (isPlain(look)) return document.createTextNode(text);
   const made = element("span", {}, text);
   const names = ["bold", "dim", "italic", "underlined", "inverse"].filter((name) => look[name]);
-  for (const [way, colour] of [["front", look.front], ["back", look.back]]) {
+  const ways = look.inverse ? ["back", "front"] : ["front", "back"];
+  for (const [way, colour] of [[ways[0], look.front], [ways[1], look.back]]) {
     if (typeof colour === "number") names.push(`${way}${colour}`);
     else if (colour && way === "front") made.style.color = colour;
     else if (colour) made.style.backgroundColor = colour;

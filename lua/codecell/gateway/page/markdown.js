@@ -1,8 +1,11 @@
 // Markdown as nodes: the common part of it. Links are shown with where they lead and lead nowhere.
 
-const MARKDOWN_MOST = 200000; // characters; longer ones stay plain
-const INLINE = new RegExp(["(`+)(.+?)\\1", "\\*\\*(.+?)\\*\\*", "__(.+?)__", "~~(.+?)~~",
-  "\\*([^*\\s][^*]*)\\*", "\\b_([^_\\s][^_]*)_\\b", "!?\\[([^\\]]*)\\]\\(([^)\\s]*)[^)]*\\)"]
+const MARKDOWN_MOST = 100000; // characters; longer ones stay plain
+const LINE_MOST_READ = 2000; // of a line that may begin something
+// Each part has a bound, so that a text that was made to be searched for long is not.
+const INLINE = new RegExp(["(`{1,3})(.{1,200}?)\\1", "\\*\\*(.{1,200}?)\\*\\*",
+  "__(.{1,200}?)__", "~~(.{1,200}?)~~", "\\*([^*\\s][^*]{0,200})\\*",
+  "\\b_([^_\\s][^_]{0,200})_\\b", "!?\\[([^\\]]{0,200})\\]\\(([^)\\s]{0,400})[^)]{0,200}\\)"]
   .join("|"));
 
 function inline(text, depth = 0) {
@@ -30,7 +33,7 @@ function inline(text, depth = 0) {
   return nodes;
 }
 
-const HEADING = /^(#{1,6})\s+(.*?)\s*#*$/;
+const HEADING = /^(#{1,6})\s+(.*)$/;
 const RULE = /^ {0,3}([-*_])( *\1){2,} *$/;
 const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
 const DIVIDER = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
@@ -66,7 +69,8 @@ const blocks = [
       ...inline(taken.map((line) => line.replace(/^ {0,3}> ?/, "")).join(" ")));
   },
   function table(lines) {
-    if (!lines[0].includes("|") || !DIVIDER.test(lines[1] ?? "") || !lines[1].includes("-")) {
+    const divider = lines[1] ?? "";
+    if (!lines[0].includes("|") || divider.length > LINE_MOST_READ || !DIVIDER.test(divider)) {
       return null;
     }
     const head = rowOf(lines.shift());
@@ -110,8 +114,8 @@ function drawMarkdown(text) {
       lines.shift();
       continue;
     }
-    const block = blocks.map((read) => () => read(lines)).reduce((found, read) => found ?? read(),
-      null);
+    const isShort = lines[0].length <= LINE_MOST_READ;
+    const block = isShort ? blocks.reduce((found, read) => found ?? read(lines), null) : null;
     if (block) {
       made.append(block);
       continue;

@@ -4,12 +4,13 @@ const KEPT_MOST = 300000; // characters that stay on the page
 const LINE_KEPT = 20000;
 const WAITING_MOST = 1000000; // characters between two looks
 const LOOK_EVERY = 33; // milliseconds
+const RETURNS_SEEN = 16; // of one line: the last ones
 
 // "10 %\r20 %" is "20 %": what comes after a return lies over what was there.
 function overwritten(line) {
   if (!line.includes("\r")) return line;
   let shown = "";
-  for (const piece of line.split("\r")) {
+  for (const piece of line.split("\r").slice(-RETURNS_SEEN)) {
     shown = piece + (piece.includes("\x1b") ? "" : shown.slice(piece.length));
   }
   return shown;

@@ -3,6 +3,10 @@
 const SCROLLED_MOST = 1000; // lines above the screen
 const STRING_MOST = 4096; // characters of a sequence
 
+// What terminals draw lines with, in place of letters.
+const LINES = { j: "┘", k: "┐", l: "┌", m: "└", n: "┼", q: "─", t: "├", u: "┤", v: "┴", w: "┬",
+  x: "│", a: "▒", "`": "◆", f: "°", g: "±", "~": "·", y: "≤", z: "≥" };
+
 const BLANK = Object.freeze({ text: " ", look: PLAIN });
 
 class Screen {
@@ -20,7 +24,7 @@ class Screen {
     this.look = PLAIN;
     this.top = 0;
     this.bottom = this.rows - 1;
-    this.isWrapping = false;
+    this.isWrapping = this.drawsLines = false;
     this.cursorShown = true;
     this.cursorKeys = false;
     this.bracketed = false;
@@ -33,7 +37,7 @@ class Screen {
   blankLine() {
     const look = this.look && this.look.back !== null ? { ...PLAIN, back: this.look.back } : PLAIN;
     const blank = look === PLAIN ? BLANK : { text: " ", look };
-    return Array.from({ length: this.columns }, () => blank);
+    return new Array(this.columns).fill(blank);
   }
 
   resize(rows, columns) {
@@ -101,7 +105,8 @@ class Screen {
       this.lineFeed();
       this.isWrapping = false;
     }
-    this.lines[this.row][this.column] = { text: character, look: this.look };
+    const text = this.drawsLines ? LINES[character] ?? character : character;
+    this.lines[this.row][this.column] = { text, look: this.look };
     if (this.column === this.columns - 1) this.isWrapping = true;
     else this.column += 1;
   }
@@ -156,7 +161,8 @@ class Screen {
     if (character === "[") this.state = "control";
     else if (character === "]" || character === "P" || character === "_" || character === "^") {
       this.state = "string";
-    } else if ("()*+#%".includes(character)) this.state = "skip";
+    } else if (character === "(") this.state = "letters";
+    else if (")*+#%".includes(character)) this.state = "skip";
     else if (character === "7") this.save();
     else if (character === "8") this.restore();
     else if (character === "D") this.lineFeed();
@@ -170,6 +176,11 @@ class Screen {
   }
 
   skip() {
+    this.state = "ground";
+  }
+
+  letters(character) {
+    this.drawsLines = character === "0";
     this.state = "ground";
   }
 

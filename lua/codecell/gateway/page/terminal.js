@@ -1,6 +1,8 @@
 // A terminal in a sandbox, with a shell in it.
 
 const DRAWN_EVERY = 25; // milliseconds
+const DRAWN_IN_HASTE = 150; // where much comes
+const HASTE = 200; // lines since the last drawing
 const LEAST_ROWS = 6;
 const LEAST_COLUMNS = 20;
 
@@ -157,10 +159,11 @@ class Terminal {
   }
 
   draw() {
+    const isMuch = this.screen.scrolled - this.drawnAbove > HASTE;
     this.drawing ??= setTimeout(() => {
       this.drawing = null;
       this.drawNow();
-    }, DRAWN_EVERY);
+    }, isMuch ? DRAWN_IN_HASTE : DRAWN_EVERY);
   }
 
   line(cells, cursor) {
