@@ -19,9 +19,9 @@ local function now()
   return reactor:now()
 end
 
-local function nanoseconds(...)
-  local words = { ... }
-  for i, seconds in ipairs(words) do
+local function nanoseconds(list)
+  local words = {}
+  for i, seconds in ipairs(list) do
     words[i] = string.format("%.0f", seconds * 1e9)
   end
   return table.concat(words, " ")
@@ -45,7 +45,7 @@ local function each(count, action)
     action()
     times[i] = now() - start
   end
-  return nanoseconds((table.unpack or unpack)(times)) -- luacheck: ignore unpack
+  return nanoseconds(times)
 end
 
 -- At once; the first failure is raised.
@@ -64,7 +64,7 @@ function verbs.create()
   local sandbox = create()
   local made = now()
   codecell.assert(sandbox:kill())
-  return nanoseconds(made - start, now() - made)
+  return nanoseconds({ made - start, now() - made })
 end
 
 function verbs.command(count)
@@ -96,7 +96,7 @@ function verbs.file(size)
   local back = codecell.assert(files:read("/tmp/bench"))
   local done = now()
   assert(#back == size)
-  return nanoseconds(written - start, done - written)
+  return nanoseconds({ written - start, done - written })
 end
 
 function verbs.many(count)
@@ -107,7 +107,7 @@ function verbs.many(count)
     assert(result.stdout == i .. "\n")
     return true
   end)
-  return nanoseconds(now() - start)
+  return nanoseconds({ now() - start })
 end
 
 function verbs.crowd(count)
@@ -121,7 +121,7 @@ function verbs.crowd(count)
     assert(codecell.assert(kept.crowd[i].commands:run({ "true" })).exit_code == 0)
     return true
   end)
-  return nanoseconds(made - start, now() - made)
+  return nanoseconds({ made - start, now() - made })
 end
 
 function verbs.drop()
@@ -131,7 +131,7 @@ function verbs.drop()
     return true
   end)
   kept.crowd = {}
-  return nanoseconds(now() - start)
+  return nanoseconds({ now() - start })
 end
 
 function verbs.memory()

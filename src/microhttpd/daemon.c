@@ -13,7 +13,7 @@
    MHD_ALLOW_UPGRADE)
 #define PARTING_MS 5L /* it is turned again, and says nothing of it */
 #define VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define NEW_MS 1000                       /* that a client is new */
+#define NEW_MS 1000  /* that a client is new */
 #define ROUNDS_MAX 8 /* in a turn: each does one step with a connection */
 #define MEMORY (2 * CELL_SERVER_HEAD_MAX) /* of a connection */
 
