@@ -149,6 +149,25 @@ local function drain(self, signal)
   end
 end
 
+--- The same for whoever may use a socket of the file system: that is this user alone, who needs
+--- no key.
+---@param options table of the command
+---@return codecell.Gateway? gateway
+---@return string? problem with the options
+function serve.without_port(options)
+  local images
+  local limits, problem = settings.limits(options)
+  if not problem then
+    images, problem = settings.images(options)
+  end
+  if problem then
+    return nil, problem
+  end
+  local self = new(options, nil, limits, images)
+  self.gateway.domain = address.domain(options, { port = PORT })
+  return self.gateway
+end
+
 --- Serve until the program is ended.
 ---@param options table of the command
 ---@param fail fun(err: codecell.Error): integer
