@@ -17,6 +17,7 @@ local serve = {}
 local PORT = 3000
 local IDLE = 600 -- seconds that a client may be silent
 local CONNECTIONS = 4096
+local HEAD = 16384 -- bytes
 local SHARE = 4 -- of the descriptors there are, one in so many is for a client
 local SWEEP = 5 -- seconds between two looks at what has ended
 local GARBAGE = 8192 -- kilobytes
@@ -38,7 +39,8 @@ local function listen(self, port, place)
   local made
   made, err = server.new(function(request)
     self.gateway:answer(request, place)
-  end, { idle = IDLE, connections = self.connections, certificate = identity.certificate,
+  end, { idle = IDLE, connections = self.connections, head = HEAD,
+    certificate = identity.certificate,
     key = identity.key })
   local found
   if made then
