@@ -198,6 +198,9 @@ describe("the control plane of E2B", function()
     assert.is_nil(execution)
     assert.equal("sandbox_gone", err.kind)
     assert.is_false(codecell.kill(e2b.id, server:options()))
+    server:script { { method = "DELETE", path = ".", times = 1, status = 502 },
+      { method = "DELETE", path = ".", status = 404, json = { code = 404 } } }
+    assert.is_true(codecell.kill(e2b.id, server:options())) -- it was the first that has ended it
   end)
 
   it("tells what is known of a sandbox", function()

@@ -131,6 +131,21 @@ tests = {
 }]]
   end)
 
+  it("looks for few signatures that are of nobody, and goes on with those of somebody", function()
+    assert.equal("True\n200\n", attack [[
+forged = "/files?path=x&signature=v1_" + "A" * 43
+many = ("GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % forged) * 99 + get(forged)
+data = all_of(connect(many))
+print(b"HTTP/1.1 401" in data and b"HTTP/1.1 429" in data)
+time.sleep(0.1)
+assert ask(post("/files?path=signed", "text", ENVD, "application/octet-stream")) == 200
+import base64, hashlib
+digest = hashlib.sha256(("signed:read::" + TOKEN).encode()).digest()
+url = "/files?path=signed&signature=v1_" + base64.b64encode(digest).decode().rstrip("=")
+url = url.replace("+", "%2B").replace("/", "%2F").replace("%2Ffiles", "/files")
+print(ask(get(url)))]])
+  end)
+
   it("reads no JSON without bounds, and serves others meanwhile", function()
     statuses [[
 tests = {

@@ -38,7 +38,7 @@ function()
       { folder = folder, time = 300 }).status == 0
     shell.run("mkdir v; chmod 711 .; [ $(id -u) != 0 ] || chown 12345:12345 v", { folder = folder })
     server = gateway.start(("--api-key %s --volumes %s/v"):format(gateway.key, folder))
-    named = gateway.start_with_domain("sandbox.localhost")
+    named = gateway.start_with_domain("sandbox.localhost", ("--volumes %s/v"):format(folder))
     assert(shell.run(("cp -r spec/support/loopback %s/"):format(folder), { folder = "." }).status
       == 0)
   end)
@@ -51,8 +51,9 @@ function()
   local function run(program, path, to)
     local name = path:match("[^/]+$")
     assert(shell.run(("cp %s %s/"):format(path, folder), { folder = "." }).status == 0)
-    return shell.run(("cd %s && export LOOPBACK=%s/loopback E2B_VOLUME_API_URL=%s && %s %s %s")
-      :format(folder, folder, server.url, (to or server):environment(), program, name),
+    return shell.run(("cd %s && export LOOPBACK=%s/loopback %s && %s %s %s"):format(
+      folder, folder, to and "" or "E2B_VOLUME_API_URL=" .. server.url,
+      (to or server):environment(), program, name),
       { time = 200 })
   end
 
@@ -94,6 +95,8 @@ function()
     check("python/bin/python", "spec/support/e2b_sdk.py", 18, named)
     check("python/bin/python", "spec/support/e2b_sdk_async.py", 4, named)
     check("node", "spec/support/e2b_sdk.mjs", 14, named)
+    check("node", "spec/support/e2b_account.mjs", 7, named)
+    check("python/bin/python", "spec/support/e2b_account.py", 5, named)
   end)
 
   it("run the programs of their quick starts as they are", function()

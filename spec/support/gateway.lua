@@ -29,11 +29,11 @@ function gateway.start(options, port, before)
 end
 
 --- Start one that speaks TLS, and below whose domain each port of a sandbox has a name.
-function gateway.start_with_domain(domain)
+function gateway.start_with_domain(domain, more)
   local folder = shell.folder()
   authority.make(folder, { "DNS:" .. domain, "DNS:*." .. domain, "IP:127.0.0.1" })
   local self = gateway.start(("--api-key %s --domain %s --tls-cert %s/server.pem "
-    .. "--tls-key %s/server.key"):format(gateway.key, domain, folder, folder))
+    .. "--tls-key %s/server.key %s"):format(gateway.key, domain, folder, folder, more or ""))
   self.trust, self.domain = folder, shell.read(self.folder .. "/out"):match("E2B_DOMAIN=(%S+)\n")
   return self
 end

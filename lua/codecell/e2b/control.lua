@@ -201,11 +201,12 @@ end
 
 -- A verb of a sandbox without an answer. false: the status that says that it is so already.
 local function act(settings, what, method, path, body, already)
-  local answer, err = call(settings, what, method, path, body)
+  local request = control.request(settings, what, method, path, body)
+  local answer, err = transport.json(request)
   if answer then
     return true
   elseif already and err.status == already then
-    return false
+    return request.may_have_run == true -- then it was this that has made it so
   end
   return nil, err
 end

@@ -27,6 +27,7 @@ local PAUSE, PAUSE_MOST = 0.25, 4 -- seconds before a request is repeated, which
 ---@field retries integer
 ---@field share boolean? its answer is read at once
 ---@field is_safe boolean? it may be repeated although it may have run
+---@field may_have_run boolean? set here: it was repeated, and an earlier one was lost on its way
 ---@field scope codecell.E2bPlane? what gives it up, with all that is open there
 ---@field hidden table? what no message may show, as of `failure.hide`
 ---@field on_request (fun(event: codecell.E2bRequestEvent))?
@@ -158,6 +159,8 @@ function transport.open(request)
       return nil, is_closed and errors.new("cancelled", request.what .. ": the sandbox was closed")
         or err
     end
+    request.may_have_run = request.may_have_run or err.status == 502 or err.status == 504
+      or not err.status and err.stage ~= "connect"
   end
 end
 

@@ -46,7 +46,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field images table<string, string>? what stands for an image of a build; "": base
 ---@field volumes string? folder in which volumes are kept; nil: there are none
 ---@field is_secure boolean? it is reached by HTTPS
----@field problem fun(text: string) hears of what should not happen
+---@field problem fun(text: string) hears of what should not happen, where there is no log
 
 ---@class codecell.Gateway
 ---@field keys codecell.GatewayKeys?
@@ -347,10 +347,12 @@ local function answer_all(self, request, fixed)
   if place == nil then
     return answer.failure(request, 400, problem)
   elseif place == false then
-    place = signed.find(self, request)
+    place, problem = signed.find(self, request)
     request.place = place
   end
-  if place then
+  if problem then
+    return quota.refuse(request, problem)
+  elseif place then
     return answer_sandbox(self, request, place)
   end
   return answer_control(self, request)
@@ -380,7 +382,11 @@ local function note(self, request, began)
 end
 
 local function give_up(self, request, problem)
-  self.problem(("%s %s: %s"):format(request.method, request.path, tostring(problem)))
+  if self.log then
+    self.log("problem", { request = request.id, message = tostring(problem) })
+  else
+    self.problem(("%s %s: %s"):format(request.method, request.path, tostring(problem)))
+  end
   if not request.has_started and not request:is_left() then
     answer.failure(request, 500, "the gateway has failed; what it says tells more")
   else

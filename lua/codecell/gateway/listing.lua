@@ -162,7 +162,8 @@ function listing.snapshots(gateway, request)
     return answer.error(request, err)
   end
   local list = {}
-  for _, one in ipairs(all) do
+  for i = #all, 1, -1 do -- the newest first
+    local one = all[i]
     if gateway:may_use(request, one.id)
       and (not query.sandboxID or gateway.snapshots[one.id] == query.sandboxID)
       and (not query.name or one.name == query.name) then

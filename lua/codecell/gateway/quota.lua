@@ -7,6 +7,7 @@ local reactor = require "codecell.reactor"
 local quota = {}
 
 local CONNECTIONS = 1024 -- of one sandbox
+local IN_VAIN = 20 -- signatures of nobody that are looked for in a second
 local LONGEST = 60 -- seconds that a client is told to wait at most
 
 ---@class codecell.GatewayQuota
@@ -46,27 +47,45 @@ function quota.refuse(request, refusal)
   })
 end
 
---- One more request of that owner. As many as a second gives may come at once.
----@param owner string?
----@return codecell.GatewayRefusal? refusal nil: it may go on
-function Quota:request(owner)
-  local rate = self.rate
-  if not rate then
-    return nil
-  end
+-- How many may come now; as many as a second gives may come at once.
+local function fill(buckets, name, rate)
   local now, most = reactor.now(), math.max(rate, 1)
-  local bucket = self.buckets[owner or ""]
-  if not bucket then -- one for each key that there is
-    bucket = { left = most, at = now }
-    self.buckets[owner or ""] = bucket
-  end
+  local bucket = buckets[name] or { left = most, at = now }
+  buckets[name] = bucket
   bucket.left = math.min(bucket.left + (now - bucket.at) * rate, most)
   bucket.at = now
+  return bucket
+end
+
+local function refusal_of(bucket, rate)
   if bucket.left < 1 then
     return { message = "Rate limit exceeded", limit = math.ceil(rate),
       seconds = (1 - bucket.left) / rate }
   end
-  bucket.left = bucket.left - 1
+end
+
+--- One more request of that owner.
+---@param owner string?
+---@return codecell.GatewayRefusal? refusal nil: it may go on
+function Quota:request(owner)
+  local bucket = self.rate and fill(self.buckets, owner or "", self.rate)
+  local refusal = bucket and refusal_of(bucket, self.rate)
+  if bucket and not refusal then
+    bucket.left = bucket.left - 1
+  end
+  return refusal
+end
+
+--- A signature is to be looked for among those of all sandboxes, by somebody who has nothing else:
+--- that takes time of all, so it is given up where many were looked for in vain.
+---@return codecell.GatewayRefusal? refusal nil: it may be looked for
+function Quota:search()
+  return refusal_of(fill(self, "searches", IN_VAIN), IN_VAIN)
+end
+
+--- It was of nobody.
+function Quota:found_nobody()
+  self.searches.left = self.searches.left - 1
 end
 
 -- How many there are, and the seconds until the first of them ends.

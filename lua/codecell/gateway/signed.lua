@@ -49,17 +49,22 @@ end
 ---@param gateway codecell.Gateway
 ---@param request codecell.IncomingRequest
 ---@return {id: string, port: integer}? place
+---@return codecell.GatewayRefusal? refusal after nil: too many have asked in vain
 function signed.find(gateway, request)
   local query = request.path == "/files" and answer.form(request.query)
   if not query or not query.signature then
     return nil
   end
-  local expires = expiry(query)
+  local expires, refusal = expiry(query), gateway.quota:search()
+  if refusal then
+    return nil, refusal
+  end
   for id, one in pairs(expires ~= false and gateway:living() or {}) do
     if is_of(one, request, query, expires or nil) then
       return { id = id, port = plane.ENVD }
     end
   end
+  gateway.quota:found_nobody()
 end
 
 return signed

@@ -6,6 +6,7 @@ local filesystem = require "codecell.gateway.filesystem"
 local paths = require "codecell.gateway.paths"
 local rpc = require "codecell.gateway.rpc"
 local task = require "codecell.task"
+local wait = require "codecell.wait"
 
 local watching = {}
 
@@ -102,11 +103,23 @@ local function find(one, body)
   return found
 end
 
+-- What was done before the call is told by it. The sandbox looks at what has happened each time
+-- that it looks at what it is asked, and may do so after its answer: hence twice.
+local ROUNDS = 2
+
+local function settle(one)
+  for _ = 1, ROUNDS do
+    one.sandbox._backend.ask(one.sandbox, "watch", "stat", "/", true)
+  end
+  wait.turn()
+end
+
 methods.GetWatcherEvents = { call = function(one, body)
   local found, err = find(one, body)
   if not found then
     return nil, err
   end
+  settle(one)
   local events = found.events
   found.events = {}
   return { events = #events > 0 and events or nil }
