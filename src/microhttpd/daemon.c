@@ -15,7 +15,6 @@
 #define VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NEW_MS 1000  /* that a client is new */
 #define ROUNDS_MAX 8 /* in a turn: each does one step with a connection */
-#define MEMORY (2 * CELL_SERVER_HEAD_MAX) /* of a connection */
 
 /* ---- sockets ---- */
 
@@ -249,7 +248,7 @@ start_daemon(struct server *server, const struct cell_server_limits *limits,
   return MHD_start_daemon(
     flags, 0, NULL, NULL, cell_mhd_serve, server, MHD_OPTION_CONNECTION_LIMIT,
     limits->connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_s,
-    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
+    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)2 * limits->head,
     MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, cell_mhd_new,
     server, MHD_OPTION_NOTIFY_COMPLETED, cell_mhd_ended, server,
     MHD_OPTION_NOTIFY_CONNECTION, came_or_left, server,
