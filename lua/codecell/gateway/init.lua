@@ -59,6 +59,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field records table<string, codecell.GatewayRecord>
 ---@field ended codecell.GatewayEnded
 ---@field asked table<string, string> the sandbox that a request with a key of its own has made
+---@field asking table<string, true> requests with a key of their own that make one now
 ---@field serial integer how many sandboxes it has made
 ---@field busy integer requests that are being answered
 ---@field is_draining boolean? it takes no more requests
@@ -100,7 +101,7 @@ function gateway.new(given)
     names = given.names or {}, network = given.network, limits = given.limits,
     lifetime = given.lifetime or DAY, quota = quota.new(given.quota or {}),
     metrics = metrics.new(), log = given.log and log.to(given.log), problem = given.problem,
-    snapshots = {}, owners = {}, asked = {}, serial = 0, busy = 0, requests = 0,
+    snapshots = {}, owners = {}, asked = {}, asking = {}, serial = 0, busy = 0, requests = 0,
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
     builds = {}, builds_serial = 0, building = 0, queued = 0, places = {}, places_count = 0,
     spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
@@ -426,9 +427,11 @@ end
 ---@param seconds number that this may take
 function Gateway:close(seconds)
   local deadline = reactor.now() + seconds
-  for _, one in pairs(self.records) do
+  local id, one = next(self.records)
+  while id do -- one that is still being made may come in meanwhile
     one.is_stopped = true
     self:drop(one, "stopped")
+    id, one = next(self.records)
   end
   while self.busy > 0 and reactor.now() < deadline do
     codecell.step(deadline - reactor.now())
