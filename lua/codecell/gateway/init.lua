@@ -46,7 +46,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field images table<string, string>? what stands for an image of a build; "": base
 ---@field volumes string? folder in which volumes are kept; nil: there are none
 ---@field is_secure boolean? it is reached by HTTPS
----@field problem fun(text: string) hears of what should not happen
+---@field problem fun(text: string) hears of what should not happen, where there is no log
 
 ---@class codecell.Gateway
 ---@field keys codecell.GatewayKeys?
@@ -383,7 +383,11 @@ local function note(self, request, began)
 end
 
 local function give_up(self, request, problem)
-  self.problem(("%s %s: %s"):format(request.method, request.path, tostring(problem)))
+  if self.log then
+    self.log("problem", { request = request.id, message = tostring(problem) })
+  else
+    self.problem(("%s %s: %s"):format(request.method, request.path, tostring(problem)))
+  end
   if not request.has_started and not request:is_left() then
     answer.failure(request, 500, "the gateway has failed; what it says tells more")
   else

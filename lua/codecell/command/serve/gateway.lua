@@ -132,7 +132,7 @@ end
 -- program by itself.
 local function drain(self, signal)
   local grace = self.options.grace or GRACE
-  if self.gateway.busy > 0 then
+  if self.gateway.busy > 0 and not self.options.log then
     complain(("%s: waiting up to %g s for %d requests; again: at once"):format(signal, grace,
       self.gateway.busy))
   end
