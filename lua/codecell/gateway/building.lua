@@ -286,7 +286,8 @@ local function work(gateway, one, body, list)
   gateway.building = gateway.building - 1
   reactor.wake(gateway.builds)
   if not called then -- of this build alone: the line of the others goes on
-    gateway.problem(("build %s: %s"):format(one.id, tostring(done)))
+    gateway:fault(("build %s: %s"):format(one.id, tostring(done)),
+      { build = one.id, message = tostring(done) })
     return refuse(one, "the gateway has failed; what it says tells more", "finalize")
   end
   if done then

@@ -375,6 +375,7 @@ local function answer_one(gateway, request, id, rest)
   if not found then
     return answer.failure(request, 404, ended.message(gateway.ended, id, request.owner))
   end
+  request.meant = found
   return called(gateway, request, found)
 end
 

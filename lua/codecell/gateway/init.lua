@@ -114,6 +114,17 @@ function gateway.new(given)
   return self
 end
 
+--- Tell the operator of what should not happen.
+---@param text string
+---@param about table of the event that tells it
+function Gateway:fault(text, about)
+  if self.log then
+    self.log("problem", about)
+  else
+    self.problem(text)
+  end
+end
+
 --- Hear of something that one of the sandboxes did, or had happen to it.
 ---@param one codecell.GatewayRecord
 ---@param event string
@@ -270,6 +281,7 @@ end
 
 local function answer_sandbox(self, request, place)
   local found = self:find(place.id)
+  request.meant = found
   if found and found:is_paused() and found.given.auto_resume then
     found:resume(RESUMED)
   end
@@ -382,13 +394,25 @@ local function note(self, request, began)
   end
 end
 
-local function give_up(self, request, problem)
-  if self.log then
-    self.log("problem", { request = request.id, message = tostring(problem) })
-  else
-    self.problem(("%s %s: %s"):format(request.method, request.path, tostring(problem)))
+-- The verbs of a sandbox that somebody has ended meanwhile raise.
+local function went_meanwhile(self, request, one)
+  if request.place then
+    return not_found(request, one.id)
   end
-  if not request.has_started and not request:is_left() then
+  answer.failure(request, 404, ended.message(self.ended, one.id, request.owner))
+end
+
+local function give_up(self, request, problem)
+  local may_answer = not request.has_started and not request:is_left()
+  local has_gone = request.meant and not request.meant:lives()
+  if has_gone and may_answer then
+    return went_meanwhile(self, request, request.meant)
+  elseif has_gone then
+    return request:abort()
+  end
+  self:fault(("%s %s: %s"):format(request.method, request.path, tostring(problem)),
+    { request = request.id, message = tostring(problem) })
+  if may_answer then
     answer.failure(request, 500, "the gateway has failed; what it says tells more")
   else
     request:abort()
