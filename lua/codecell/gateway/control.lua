@@ -287,9 +287,9 @@ verbs["PUT /network"] = function(gateway, request, found)
   if filled then
     wanted, err = reach.read(body.allow_internet_access, filled)
   end
-  local ok = wanted and gateway.network == "none" -- nothing can be narrower
-  if wanted and not ok then
-    ok, err = reach.set(found.sandbox, wanted)
+  local ok
+  if wanted then
+    ok, err = reach.set(found.sandbox, wanted, gateway.network)
   end
   if not ok then
     return answer.error(request, err)

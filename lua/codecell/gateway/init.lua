@@ -38,7 +38,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---must
 ---@field domain string? below which each port of a sandbox has a name
 ---@field names string[]? by which it may be asked where it has no keys, besides localhost
----@field network "none"|nil whatever a sandbox is to reach
+---@field network "none"|"open"|{allow: string[]}|nil what no sandbox reaches more than
 ---@field limits table? of a sandbox, as in create
 ---@field lifetime integer? seconds that a sandbox may be asked to live, at most
 ---@field quota table? as of `quota.new`
@@ -51,7 +51,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@class codecell.Gateway
 ---@field keys codecell.GatewayKeys?
 ---@field domain string?
----@field network "none"|nil
+---@field network "none"|"open"|{allow: string[]}|nil
 ---@field limits table?
 ---@field lifetime integer
 ---@field quota codecell.GatewayQuota

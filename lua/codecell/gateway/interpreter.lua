@@ -215,13 +215,11 @@ local function answer_code(one, request)
   local running = task.background(attend, one, code, given, listener)
   request:end_with_client() -- who is not there any more interrupts the code
   local outcome = listener:send(request, { alive = ALIVE, every = ALIVE_EVERY,
-    start = function()
-      return request:start(200, answer.headers("application/x-ndjson")) == true
-    end })
+    headers = answer.headers("application/x-ndjson") })
   if outcome == "left" then
     return running:cancel()
   elseif outcome == "done" then
-    return request:finish()
+    return
   elseif listener.problem then
     error(listener.problem, 0)
   elseif not request.has_started and listener.err and listener.err.kind ~= "sandbox_gone" then

@@ -115,19 +115,17 @@ local function end_later(stream, deadline)
 end
 
 local function follow(request, stream, given)
-  local function start()
-    return request:start(200, answer.headers(STREAM)) == true
-  end
+  local headers = answer.headers(STREAM)
   local every = tonumber((request.headers["keepalive-ping-interval"] or ""):match("^%d+$") or PING)
   local deadline = given.milliseconds and given.began + given.milliseconds / 1000
   request:end_with_client()
-  local outcome = stream.feed:send(request, { start = start, alive = stream.alive,
+  local outcome = stream.feed:send(request, { headers = headers, alive = stream.alive,
     every = math.max(every, 1), deadline = deadline })
   if outcome == "late" then
     if stream.late then
       stream.late()
     end
-    if request.has_started or start() then
+    if request.has_started or request:start(200, headers) then
       request:write(envelope.encode(errors.assert(json.encode({ error = {
         code = "deadline_exceeded", message = "the time of the request is over" } })), true))
       request:finish()
@@ -137,9 +135,7 @@ local function follow(request, stream, given)
     request:finish()
   elseif outcome == "broken" then
     request:abort()
-  elseif outcome == "done" then
-    request:finish()
-  elseif deadline and stream.late then
+  elseif outcome == "left" and deadline and stream.late then
     task.background(end_later, stream, deadline)
   end
   if stream.left then
