@@ -8,6 +8,7 @@ local live = require "codecell.gateway.live"
 local listing = require "codecell.gateway.listing"
 local quota = require "codecell.gateway.quota"
 local reach = require "codecell.gateway.reach"
+local reactor = require "codecell.reactor"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local start = require "codecell.template.start"
@@ -130,25 +131,44 @@ local function create(gateway, request)
   end
 end
 
+-- Whoever asks again while it is still being made waits for it.
+local function made_for(gateway, key)
+  while gateway.asking[key] do
+    wait.key(gateway.asking)
+  end
+  return gateway.asked[key] and gateway:find(gateway.asked[key])
+end
+
+local function create_for(gateway, key, request, body)
+  gateway.asking[key] = true
+  local ok, made = wait.call(create_of, gateway, request, body, LIFETIME)
+  if ok and made then
+    made.key, gateway.asked[key] = key, made.id
+  end
+  gateway.asking[key] = nil
+  reactor.wake(gateway.asking)
+  if not ok then
+    error(made, 0)
+  end
+end
+
 -- The second version: always with a token, and the same key gets the same sandbox.
 local function create_again(gateway, request)
   local body = answer.body(request, BODY_MOST)
   local key = shape.text(request.headers["idempotency-key"])
-  key = key and (request.owner or "") .. "\n" .. key
   if not body then
     return
-  elseif key and gateway.asked[key] then
-    local found = gateway:find(gateway.asked[key])
-    if found then
-      return answer.json(request, 201, found:access())
-    end
   end
   body.secure = true
-  local made = create_of(gateway, request, body, LIFETIME)
-  if made and key then
-    made.key = key
-    gateway.asked[key] = made.id
+  if not key then
+    return create_of(gateway, request, body, LIFETIME)
   end
+  key = (request.owner or "") .. "\n" .. key
+  local found = made_for(gateway, key)
+  if found then
+    return answer.json(request, 201, found:access())
+  end
+  return create_for(gateway, key, request, body)
 end
 
 -- ---- /sandboxes/{id} ----
@@ -267,9 +287,9 @@ verbs["PUT /network"] = function(gateway, request, found)
   if filled then
     wanted, err = reach.read(body.allow_internet_access, filled)
   end
-  local ok = wanted and gateway.network == "none" -- nothing can be narrower
-  if wanted and not ok then
-    ok, err = reach.set(found.sandbox, wanted)
+  local ok
+  if wanted then
+    ok, err = reach.set(found.sandbox, wanted, gateway.network)
   end
   if not ok then
     return answer.error(request, err)
@@ -355,6 +375,7 @@ local function answer_one(gateway, request, id, rest)
   if not found then
     return answer.failure(request, 404, ended.message(gateway.ended, id, request.owner))
   end
+  request.meant = found
   return called(gateway, request, found)
 end
 

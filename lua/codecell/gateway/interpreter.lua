@@ -10,6 +10,7 @@ local paths = require "codecell.gateway.paths"
 local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
 local urls = require "codecell.http.url"
+local wait = require "codecell.wait"
 local wishes = require "codecell.gateway.wishes"
 
 local interpreter = {}
@@ -172,8 +173,14 @@ local function execute(one, code, given, listener)
     tell_number(done.execution_count)
     listener:put(LAST)
   end
-  listener.err = err
-  listener:finish(done and "done" or "broken")
+  return done, err
+end
+
+-- What it raises is raised where the request is answered.
+local function attend(one, code, given, listener)
+  local ok, done, err = wait.call(execute, one, code, given, listener)
+  listener.problem, listener.err = not ok and done or nil, err
+  listener:finish(ok and done and "done" or "broken")
 end
 
 -- What code is to run where; it was refused already where that is nothing.
@@ -205,7 +212,7 @@ local function answer_code(one, request)
     return
   end
   local listener = feed.new()
-  local running = task.background(execute, one, code, given, listener)
+  local running = task.background(attend, one, code, given, listener)
   request:end_with_client() -- who is not there any more interrupts the code
   local outcome = listener:send(request, { alive = ALIVE, every = ALIVE_EVERY,
     headers = answer.headers("application/x-ndjson") })
@@ -213,6 +220,8 @@ local function answer_code(one, request)
     return running:cancel()
   elseif outcome == "done" then
     return
+  elseif listener.problem then
+    error(listener.problem, 0)
   elseif not request.has_started and listener.err and listener.err.kind ~= "sandbox_gone" then
     return answer.text(request, 500, listener.err.message)
   end

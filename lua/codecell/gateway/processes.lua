@@ -136,6 +136,7 @@ methods.Start = { stream = function(one, body)
       cwd = wanted.cwd, tag = wanted.tag } })
   local stream = started:listen()
   stream.late = function() started:kill(9, { group = true }) end
+  stream.is_over = function() return started.over ~= nil or process:_closed() end
   started:begin(one)
   return stream
 end }

@@ -46,6 +46,8 @@ local STATUS = {
 ---@field feed codecell.GatewayFeed of envelopes
 ---@field alive string an envelope that says nothing
 ---@field late fun()? the time that the client has given is over
+---@field is_over (fun(): boolean)? whether there is nothing left that could be late
+---@field source any? woken once that is so
 ---@field left fun()? the client listens no more
 
 local function code_of(err)
@@ -105,12 +107,11 @@ end
 
 -- The time that a client gives a program is kept, also when the client waits for it no more.
 local function end_later(stream, deadline)
-  while reactor.now() < deadline and wait.key(stream, deadline) do
-    if stream.feed.ended then
-      return
+  while not stream.is_over() do
+    if not wait.key(stream.source, deadline) then
+      return stream.late()
     end
   end
-  stream.late()
 end
 
 local function follow(request, stream, given)

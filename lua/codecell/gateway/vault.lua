@@ -128,7 +128,7 @@ local function refresh(gateway)
   end
   for one, network in pairs(changed) do
     if one:lives() then
-      reach.set(one.sandbox, network)
+      reach.set(one.sandbox, network, gateway.network)
     end
   end
 end

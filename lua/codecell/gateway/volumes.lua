@@ -266,7 +266,8 @@ local function destroy(gateway, request, one)
   if ok then
     ok, err = core.host_remove(("%s/%s"):format(gateway.volumes_folder, one.id))
   end
-  if not ok then
+  if not ok then -- it can be asked for again
+    gateway.volumes[one.id], gateway.volumes_count = one, gateway.volumes_count + 1
     return answer.error(request, err)
   end
   answer.empty(request, 204)

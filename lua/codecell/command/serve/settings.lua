@@ -30,8 +30,6 @@ function settings.problem(options)
   elseif options["no-auth"] and not is_loopback(options.host) then
     return ("--no-auth: anybody who reaches %s could make sandboxes; give --api-key, or a "
       .. "--host of this machine alone"):format(options.host)
-  elseif options.network and options.network ~= "none" then
-    return "--network: none"
   end
   return address.problem(options)
 end
