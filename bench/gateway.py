@@ -200,8 +200,8 @@ class Gateway:
     def against(self, values, figure, unit, scale):
         peers = [name for name in values if name != "ours"]
         for name in peers or [None]:
-            self.row(21, figure, values["ours"], name or "nothing", values.get(name), 1 if name else None, None, unit,
-                     scale)
+            self.row(21, figure, values["ours"], name or "nothing", values.get(name), 1.5 if name else None,
+                     1 if name else None, unit, scale)
 
     def row_22(self):
         """What the way through the gateway costs."""
