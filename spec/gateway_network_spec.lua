@@ -1,5 +1,5 @@
 -- What no sandbox of `codecell serve` may reach more than.
-local cap = require "codecell.gateway.cap"
+local cap = require "codecell.gateway.control.cap"
 local gateway = require "spec.support.gateway"
 local json = require "codecell.json"
 local shell = require "spec.support.shell"

@@ -4,14 +4,14 @@ local base64 = require "codecell.base64"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local execution = require "codecell.execution"
-local feed = require "codecell.gateway.feed"
+local feed = require "codecell.gateway.envd.feed"
 local json = require "codecell.json"
-local paths = require "codecell.gateway.paths"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
 local urls = require "codecell.http.url"
 local wait = require "codecell.wait"
-local wishes = require "codecell.gateway.wishes"
+local wishes = require "codecell.gateway.control.wishes"
 
 local interpreter = {}
 

@@ -4,8 +4,8 @@
 local answer = require "codecell.gateway.answer"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local listing = require "codecell.gateway.listing"
-local reach = require "codecell.gateway.reach"
+local listing = require "codecell.gateway.control.listing"
+local reach = require "codecell.gateway.control.reach"
 local shape = require "codecell.e2b.shape"
 local urls = require "codecell.http.url"
 

@@ -2,7 +2,7 @@
 local address = require "codecell.command.serve.address"
 local answers = require "codecell.gateway.answer"
 local create = require "codecell.create"
-local wishes = require "codecell.gateway.wishes"
+local wishes = require "codecell.gateway.control.wishes"
 
 local settings = {}
 

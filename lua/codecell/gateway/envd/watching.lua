@@ -1,10 +1,10 @@
 --- The calls of filesystem.Filesystem that watch a directory.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local feed = require "codecell.gateway.feed"
-local filesystem = require "codecell.gateway.filesystem"
-local paths = require "codecell.gateway.paths"
-local rpc = require "codecell.gateway.rpc"
+local feed = require "codecell.gateway.envd.feed"
+local filesystem = require "codecell.gateway.envd.filesystem"
+local paths = require "codecell.gateway.envd.paths"
+local rpc = require "codecell.gateway.envd.rpc"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 

@@ -1,8 +1,8 @@
 --- A process of a sandbox and those who listen to it. What is printed while nobody does is lost.
 local base64 = require "codecell.base64"
-local feed = require "codecell.gateway.feed"
+local feed = require "codecell.gateway.envd.feed"
 local reactor = require "codecell.reactor"
-local rpc = require "codecell.gateway.rpc"
+local rpc = require "codecell.gateway.envd.rpc"
 local signals = require "codecell.process.signals"
 local task = require "codecell.task"
 local wait = require "codecell.wait"

@@ -1,5 +1,5 @@
 --- What a sandbox may reach: the control plane's lists of addresses and names, as our `network`.
-local cap = require "codecell.gateway.cap"
+local cap = require "codecell.gateway.control.cap"
 local codecell = require "codecell"
 local core = require "codecell.core"
 local errors = require "codecell.errors"

@@ -1,10 +1,10 @@
 --- The calls of process.Process: programs, their input, and their terminals.
 local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
-local paths = require "codecell.gateway.paths"
-local run = require "codecell.gateway.run"
+local paths = require "codecell.gateway.envd.paths"
+local run = require "codecell.gateway.envd.run"
 local shape = require "codecell.e2b.shape"
-local wishes = require "codecell.gateway.wishes"
+local wishes = require "codecell.gateway.control.wishes"
 
 local processes = {}
 

@@ -1,6 +1,6 @@
 --- The calls of filesystem.Filesystem, but for those that watch.
 local errors = require "codecell.errors"
-local paths = require "codecell.gateway.paths"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 
 local filesystem = {}

@@ -3,7 +3,7 @@
 --- and is refused besides.
 local answer = require "codecell.gateway.answer"
 local json = require "codecell.json"
-local paths = require "codecell.gateway.paths"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"

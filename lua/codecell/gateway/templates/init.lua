@@ -1,15 +1,15 @@
 --- Templates, as the control plane tells and changes them.
 local answer = require "codecell.gateway.answer"
-local building = require "codecell.gateway.building"
+local building = require "codecell.gateway.templates.building"
 local codecell = require "codecell"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local listing = require "codecell.gateway.listing"
-local naming = require "codecell.gateway.naming"
+local listing = require "codecell.gateway.control.listing"
+local naming = require "codecell.gateway.templates.naming"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local store = require "codecell.template.store"
-local uploads = require "codecell.gateway.uploads"
+local uploads = require "codecell.gateway.templates.uploads"
 local urls = require "codecell.http.url"
 
 local templates = {}
