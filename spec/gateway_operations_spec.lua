@@ -3,7 +3,7 @@ local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
 local hostile = require "spec.support.hostile"
 local json = require "codecell.json"
-local server = require "codecell.server"
+local http_server = require "codecell.server"
 local shell = require "spec.support.shell"
 
 describe("the end of codecell serve #M10 #user", function()
@@ -343,7 +343,7 @@ describe("the operator of codecell serve #M10 #user", function()
   end)
 
   it("is told which port is taken, and what names another", function()
-    local taken = codecell.assert(server.new(function() end))
+    local taken = codecell.assert(http_server.new(function() end))
     local port = codecell.assert(taken:listen()).port
     local result = shell.run(("%s serve --port %d"):format(shell.codecell, port), { time = 20 })
     taken:close()
