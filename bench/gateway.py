@@ -287,8 +287,9 @@ class Gateway:
                  None)
         self.row(22, "gateway: a command in each at once", [command / CROWD], "nothing", None, None, None)
         self.row(22, "gateway: end of each at once", [ended / CROWD], "nothing", None, None, None)
+        # what the client keeps open of its connections is part of it
         self.row(22, "gateway: its memory of an idle sandbox", [own], "nothing", None, None, None, "KiB", 1)
-        self.row(22, "gateway: idle sandbox, all told", [all_told], "600 KiB allowed", None, 600, None, "KiB", 1)
+        self.row(22, "gateway: idle sandbox, all told", [all_told], "600 KiB are the goal", None, None, 600, "KiB", 1)
 
 
 class Envd:

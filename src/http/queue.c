@@ -19,7 +19,7 @@ static int make_room(struct cell_queue *queue, size_t size)
   size_t room = queue->room > ROOM_LEAST ? queue->room : ROOM_LEAST;
   unsigned char *grown;
 
-  if (left(queue) < size && queue->from >= queue->size) {
+  if (queue->from > 0 && queue->from >= queue->size && left(queue) < size) {
     memmove(queue->bytes, queue->bytes + queue->from, queue->size);
     queue->from = 0;
   }

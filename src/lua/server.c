@@ -32,9 +32,9 @@ static struct cell_server *check_server(lua_State *L)
 }
 
 /* server(reactor, microhttpd, connections, idle, first, head, certificate or
-*nil,
-** key)
-*/
+ *nil,
+ ** key)
+ */
 static int server_new(lua_State *L)
 {
   struct cell_reactor *reactor = lcell_check_reactor(L, 1);

@@ -139,7 +139,7 @@ local function begin(run, open)
   task.background(function()
     local stream, err = open()
     if stream and run.is_let_go and not run.is_unwanted then
-      stream:close()
+      return stream:close()
     elseif stream then
       run.stream = stream
       return follow(run, stream)
