@@ -189,6 +189,19 @@ keys = [connect("POST /sandboxes HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r
 print(others_are_served())]])
   end)
 
+  it("keeps so many watchers of a sandbox, those of folders that are gone among them", function()
+    assert.equal("429\n", attack [[
+def call(name, body):
+    return ask(post("/filesystem.Filesystem/" + name, json.dumps(body), ENVD))
+status, made = 200, 0
+while status == 200 and made < 100:
+    assert call("MakeDir", {"path": "watched%d" % made}) == 200
+    status = call("CreateWatcher", {"path": "watched%d" % made})
+    assert call("Remove", {"path": "watched%d" % made}) == 200
+    made += 1
+print(status)]])
+  end)
+
   it("cuts off who takes too long with a first request #slow", function()
     assert.equal("True\n", attack [[
 one, began = connect("GET /health HTTP/1.1\r\nX-A: "), time.time()

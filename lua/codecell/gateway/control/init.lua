@@ -287,14 +287,19 @@ verbs["PUT /network"] = function(gateway, request, found)
   if filled then
     wanted, err = reach.read(body.allow_internet_access, filled)
   end
-  local ok
-  if wanted then
-    ok, err = reach.set(found.sandbox, wanted, gateway.network)
-  end
-  if not ok then
+  if not wanted then
     return answer.error(request, err)
   end
-  found.given.network, found.given.internet = body, body.allow_internet_access ~= false
+  local given = found.given
+  local network, internet = given.network, given.internet
+  -- First: a secret that changes meanwhile is filled into these rules.
+  given.network, given.internet = body, body.allow_internet_access ~= false
+  local ok
+  ok, err = reach.set(found.sandbox, wanted, gateway.network)
+  if not ok then
+    given.network, given.internet = network, internet
+    return answer.error(request, err)
+  end
   answer.empty(request, 204)
 end
 

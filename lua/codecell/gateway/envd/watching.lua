@@ -11,6 +11,7 @@ local wait = require "codecell.wait"
 local watching = {}
 
 local KEPT_MOST = 10000 -- events that wait to be fetched
+local WATCHERS_MOST = 64 -- of a sandbox, whose events are fetched; those that have ended among them
 local WITH_ENTRY = { create = true, write = true, chmod = true }
 local ALIVE = rpc.message({ keepalive = {} })
 
@@ -77,7 +78,19 @@ methods.WatchDir = { stream = function(one, body)
   end }
 end }
 
+local function count(watchers)
+  local number = 0
+  for _ in pairs(watchers) do
+    number = number + 1
+  end
+  return number
+end
+
 methods.CreateWatcher = { call = function(one, body)
+  if count(one.watchers) >= WATCHERS_MOST then
+    return nil, errors.new("limit_exceeded",
+      ("there are %d watchers already: remove one"):format(WATCHERS_MOST))
+  end
   local found, err, path = open(one, body)
   if not found then
     return nil, err

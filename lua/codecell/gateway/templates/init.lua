@@ -204,7 +204,9 @@ verbs["DELETE "] = function(gateway, request, found)
     gateway.snapshots[found.name], gateway.owners[found.name] = nil, nil
   else
     for _, tag in ipairs((naming.all() or {})[found.name] or {}) do
-      removed, err = store.remove(naming.stored(found.name, tag))
+      if not err then
+        removed, err = store.remove(naming.stored(found.name, tag))
+      end
     end
   end
   for id, one in pairs(gateway.builds) do
@@ -217,6 +219,7 @@ verbs["DELETE "] = function(gateway, request, found)
   elseif not removed then
     return answer.failure(request, 403, ("%s is no template of yours"):format(found.name))
   end
+  gateway.spawns[found.id] = nil
   answer.empty(request, 204)
 end
 

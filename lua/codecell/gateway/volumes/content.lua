@@ -314,7 +314,9 @@ local function serve(gateway, one, request, rest)
   one.busy = (one.busy or 0) + 1
   local ok, problem = wait.call(called, request, keeper, path, query)
   one.busy = one.busy - 1
-  if not ok then
+  if not ok and keeper:_closed() and not request.has_started then -- somebody has removed it
+    return refuse(request, 404, "not_found", "the volume is not there")
+  elseif not ok then
     error(problem, 0)
   end
 end
