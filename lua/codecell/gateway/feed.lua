@@ -10,6 +10,7 @@ local JOINED = 262144 -- bytes that are written at once
 ---@class codecell.GatewayFeed
 ---@field package pieces string[]
 ---@field package first integer
+---@field package last integer
 ---@field package size integer
 ---@field is_left boolean? nobody reads it any more
 ---@field ended "done"|"broken"|nil
@@ -18,7 +19,7 @@ Feed.__index = Feed
 
 ---@return codecell.GatewayFeed
 function feed.new()
-  return setmetatable({ pieces = {}, first = 1, size = 0 }, Feed)
+  return setmetatable({ pieces = {}, first = 1, last = 0, size = 0 }, Feed)
 end
 
 --- Add something; waits while the client is behind.
@@ -33,7 +34,8 @@ function Feed:put(piece)
   if self.is_left then
     return false
   end
-  self.pieces[#self.pieces + 1] = piece
+  self.last = self.last + 1 -- the first ones are taken away: so # says nothing
+  self.pieces[self.last] = piece
   self.size = self.size + #piece
   reactor.wake(self)
   return true
@@ -60,7 +62,7 @@ local function take(self)
     list[#list + 1], size = piece, size + #piece
   end
   if not self.pieces[self.first] then
-    self.pieces, self.first = {}, 1
+    self.pieces, self.first, self.last = {}, 1, 0
   end
   self.size = self.size - size
   if size > 0 then

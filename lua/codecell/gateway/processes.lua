@@ -151,11 +151,11 @@ methods.List = { call = function(one)
   local list = {}
   for pid, found in pairs(one.runs) do
     local about = found.about
-    local arguments = {}
-    for i = 2, #about.args do
-      arguments[i - 1] = about.args[i]
-    end
     if not found.over then
+      local arguments = {}
+      for i = 2, #about.args do
+        arguments[i - 1] = about.args[i]
+      end
       list[#list + 1] = { pid = pid, tag = about.tag, config = { cmd = about.cmd, cwd = about.cwd,
         envs = about.envs, args = #arguments > 0 and arguments or nil } }
     end
