@@ -4,7 +4,7 @@ local gateway = require "spec.support.gateway"
 local hostile = require "spec.support.hostile"
 local json = require "codecell.json"
 
-describe("codecell serve, attacked #N08 #J20 #user", function()
+describe("codecell serve, attacked #user", function()
   local server, record, memory, descriptors
   setup(function()
     server = gateway.start(("--api-key %s --connections 12 --max-upload 16M"):format(gateway.key),
@@ -176,7 +176,7 @@ assert ask(post("/process.Process/Start", "{}", ENVD)) == 415
 print("ok")]])
   end)
 
-  it("serves others while many say nothing, or trickle #N01", function()
+  it("serves others while many say nothing, or trickle", function()
     assert.equal("True\nTrue\nTrue\n", attack [[
 silent = [connect() for _ in range(600)] # more than there may be: the oldest are closed
 print(others_are_served())
@@ -187,6 +187,19 @@ print(others_are_served())
 keys = [connect("POST /sandboxes HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\n{" % API)
     for _ in range(100)]
 print(others_are_served())]])
+  end)
+
+  it("keeps so many watchers of a sandbox, those of folders that are gone among them", function()
+    assert.equal("429\n", attack [[
+def call(name, body):
+    return ask(post("/filesystem.Filesystem/" + name, json.dumps(body), ENVD))
+status, made = 200, 0
+while status == 200 and made < 100:
+    assert call("MakeDir", {"path": "watched%d" % made}) == 200
+    status = call("CreateWatcher", {"path": "watched%d" % made})
+    assert call("Remove", {"path": "watched%d" % made}) == 200
+    made += 1
+print(status)]])
   end)
 
   it("cuts off who takes too long with a first request #slow", function()
@@ -225,7 +238,7 @@ print(others_are_served())]])
     assert.equal(0, server:metric("codecell_held_bytes"))
   end)
 
-  it("lets so many in to one sandbox, and says how many #J03", function()
+  it("lets so many in to one sandbox, and says how many", function()
     local told = attack [[
 some = [connect(start("exec sleep 100")) for _ in range(12)]
 for one in some:
@@ -332,7 +345,7 @@ names = [one["name"] for one in json.loads(body_of(data))["entries"] ]
 print(len(names), names == sorted(names))]])
   end)
 
-  it("keeps little of what a client does not read, and holds the program up #B11", function()
+  it("keeps little of what a client does not read, and holds the program up", function()
     local before = server:weight()
     assert.equal("True True\n", attack [[
 one = socket.socket()

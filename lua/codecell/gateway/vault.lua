@@ -4,8 +4,8 @@
 local answer = require "codecell.gateway.answer"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local listing = require "codecell.gateway.listing"
-local reach = require "codecell.gateway.reach"
+local listing = require "codecell.gateway.control.listing"
+local reach = require "codecell.gateway.control.reach"
 local shape = require "codecell.e2b.shape"
 local urls = require "codecell.http.url"
 
@@ -141,15 +141,14 @@ end
 
 -- What runs with a secret has its new value, or reaches nobody with it, from now on.
 local function refresh(gateway)
-  local changed = {} -- by then: others come and go while one is told
+  local list = {} -- others come and go while one is told, and get other rules
   for _, one in pairs(gateway:living()) do
-    local network, uses = vault.fill(gateway, one.given.network, one.owner, true)
-    changed[one] = uses and gateway.network ~= "none"
-      and (reach.read(one.given.internet, network) or "none") or nil
+    list[#list + 1] = one
   end
-  for one, network in pairs(changed) do
-    if one:lives() then
-      reach.set(one.sandbox, network)
+  for _, one in ipairs(gateway.network ~= "none" and list or {}) do
+    local network, uses = vault.fill(gateway, one.given.network, one.owner, true)
+    if uses and one:lives() then
+      reach.set(one.sandbox, reach.read(one.given.internet, network) or "none", gateway.network)
     end
   end
 end

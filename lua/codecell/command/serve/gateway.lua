@@ -17,6 +17,7 @@ local serve = {}
 local PORT = 3000
 local IDLE = 600 -- seconds that a client may be silent
 local CONNECTIONS = 4096
+local HEAD = 16384 -- bytes
 local SHARE = 4 -- of the descriptors there are, one in so many is for a client
 local SWEEP = 5 -- seconds between two looks at what has ended
 local GARBAGE = 8192 -- kilobytes
@@ -38,7 +39,8 @@ local function listen(self, port, place)
   local made
   made, err = server.new(function(request)
     self.gateway:answer(request, place)
-  end, { idle = IDLE, connections = self.connections, certificate = identity.certificate,
+  end, { idle = IDLE, connections = self.connections, head = HEAD,
+    certificate = identity.certificate,
     key = identity.key })
   local found
   if made then
@@ -132,7 +134,7 @@ end
 -- program by itself.
 local function drain(self, signal)
   local grace = self.options.grace or GRACE
-  if self.gateway.busy > 0 then
+  if self.gateway.busy > 0 and not self.options.log then
     complain(("%s: waiting up to %g s for %d requests; again: at once"):format(signal, grace,
       self.gateway.busy))
   end
@@ -147,6 +149,25 @@ local function drain(self, signal)
   for _, made in ipairs(self.servers) do
     made:close()
   end
+end
+
+--- The same for whoever may use a socket of the file system: that is this user alone, who needs
+--- no key.
+---@param options table of the command
+---@return codecell.Gateway? gateway
+---@return string? problem with the options
+function serve.without_port(options)
+  local images
+  local limits, problem = settings.limits(options)
+  if not problem then
+    images, problem = settings.images(options)
+  end
+  if problem then
+    return nil, problem
+  end
+  local self = new(options, nil, limits, images)
+  self.gateway.domain = address.domain(options, { port = PORT })
+  return self.gateway
 end
 
 --- Serve until the program is ended.

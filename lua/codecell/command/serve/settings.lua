@@ -2,7 +2,7 @@
 local address = require "codecell.command.serve.address"
 local answers = require "codecell.gateway.answer"
 local create = require "codecell.create"
-local wishes = require "codecell.gateway.wishes"
+local wishes = require "codecell.gateway.control.wishes"
 
 local settings = {}
 
@@ -30,8 +30,6 @@ function settings.problem(options)
   elseif options["no-auth"] and not is_loopback(options.host) then
     return ("--no-auth: anybody who reaches %s could make sandboxes; give --api-key, or a "
       .. "--host of this machine alone"):format(options.host)
-  elseif options.network and options.network ~= "none" then
-    return "--network: none"
   end
   return address.problem(options)
 end

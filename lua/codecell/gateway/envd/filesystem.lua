@@ -1,7 +1,7 @@
 --- The calls of filesystem.Filesystem, but for those that watch.
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local paths = require "codecell.gateway.paths"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 local wait = require "codecell.wait"
 

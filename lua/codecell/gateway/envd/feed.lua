@@ -71,21 +71,28 @@ local function take(self)
   end
 end
 
+-- What is over already when it begins is sent at once, and costs the client one wake-up.
+local function write(self, request, headers, piece)
+  if not request.has_started and self.ended == "done" and self.size == 0 then
+    return request:reply(200, headers, piece) == true
+  end
+  return (request.has_started or request:start(200, headers) == true)
+    and request:write(piece) == true
+end
+
 --- Send all of it, as it comes.
 ---@param request codecell.IncomingRequest
----@param given {start: fun(): boolean?, alive: string?, every: number?, deadline: number?} start
----begins the answer, before the first piece; alive is sent after that many seconds without another
----@return "done"|"broken"|"left"|"late" outcome
+---@param given {headers: table, alive: string?, every: number?, deadline: number?} headers of the
+---answer, which begins with the first piece; alive is sent after that many seconds without another
+---@return "done"|"broken"|"left"|"late" outcome done: the answer was finished
 function Feed:send(request, given)
-  local started = false
-  local function write(piece)
-    started = started or given.start() == true
-    return started and request:write(piece) == true
-  end
   local quiet = given.every and reactor.now() + given.every
   while true do
     local piece = take(self)
     if not piece and self.ended then
+      if self.ended == "done" and not request.has_finished then
+        request:finish()
+      end
       return self.ended
     elseif not piece and not wait.key(self, wait.earlier(quiet, given.deadline)) then
       local task = wait.task()
@@ -98,7 +105,7 @@ function Feed:send(request, given)
       end
       piece = quiet and reactor.now() >= quiet and given.alive
     end
-    if piece and not write(piece) then
+    if piece and not write(self, request, given.headers, piece) then
       self:leave()
       return "left"
     end

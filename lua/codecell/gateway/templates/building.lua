@@ -6,10 +6,10 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local keep = require "codecell.template.keep"
-local naming = require "codecell.gateway.naming"
+local naming = require "codecell.gateway.templates.naming"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
-local steps = require "codecell.gateway.steps"
+local steps = require "codecell.gateway.templates.steps"
 local store = require "codecell.template.store"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
@@ -23,8 +23,9 @@ local STORED_MOST = 68719476736 -- bytes of all templates and snapshots
 local AT_ONCE = 4
 local WAITING_MOST = 100
 local LINES_MOST, LINE_MOST = 10000, 4096
-local LOG_MOST = 1048576 -- bytes of the lines of one build
-local LOGS_MOST = 50 -- builds of one key that keep their lines
+local LOG_MOST = 1048576 -- bytes of what one build has said
+local LOGS_MOST = 50 -- builds of one key that keep it
+local CUT = "more was said than is kept"
 local PAGE = 100
 local MIB = 1048576
 local MEMORY_LEAST, MEMORY_MOST = 128, 1048576 -- MiB
@@ -37,6 +38,8 @@ local LEVELS = { debug = 1, info = 2, warn = 3, error = 4 }
 ---@field owner string?
 ---@field status "waiting"|"building"|"ready"|"error"
 ---@field logs table[]
+---@field logged integer bytes in them
+---@field is_cut boolean? it has said more
 ---@field reason table?
 ---@field created_at integer
 ---@field updated_at integer
@@ -161,6 +164,7 @@ function building.request(gateway, request)
   gateway.builds_serial = gateway.builds_serial + 1
   one.id, one.status, one.logs, one.owner = uuid(answer.secret()), "waiting", {}, request.owner
   one.serial, one.created_at, one.updated_at = gateway.builds_serial, os.time(), os.time()
+  one.logged = 0
   gateway.builds[one.id] = one
   answer.json(request, 202, { templateID = naming.id(one.name), buildID = one.id, public = false,
     names = json.list({ one.name }), aliases = json.list({ one.name }),
@@ -171,12 +175,16 @@ end
 
 local function log(one, level, message, step)
   one.updated_at = os.time()
-  one.log_size = (one.log_size or 0) + math.min(#message, LINE_MOST)
-  if #one.logs >= LINES_MOST or one.log_size > LOG_MOST then
-    return
+  message = json.repair(message:sub(1, LINE_MOST))
+  if level == "info" and (#one.logs >= LINES_MOST or one.logged + #message > LOG_MOST) then
+    if one.is_cut then
+      return
+    end
+    one.is_cut, level, message = true, "warn", CUT
   end
+  one.logged = one.logged + #message
   one.logs[#one.logs + 1] = { timestamp = shape.timestamp(os.time()), level = level,
-    message = json.repair(message:sub(1, LINE_MOST)), step = step }
+    message = message, step = step }
 end
 
 -- What a step prints, a line at a time.
@@ -287,12 +295,22 @@ local function take_turn(gateway)
   gateway.queued, gateway.building = gateway.queued - 1, gateway.building + 1
 end
 
+local function refuse(one, message, step)
+  log(one, "error", message, step)
+  one.status, one.reason = "error", { message = message, step = step }
+end
+
 local function work(gateway, one, body, list)
   take_turn(gateway)
   log(one, "info", ("Building template %s"):format(naming.id(one.name)))
-  local done, err, step = perform(gateway, one, body, list)
+  local called, done, err, step = wait.call(perform, gateway, one, body, list)
   gateway.building = gateway.building - 1
   reactor.wake(gateway.builds)
+  if not called then -- of this build alone: the line of the others goes on
+    gateway:fault(("build %s: %s"):format(one.id, tostring(done)),
+      { build = one.id, message = tostring(done) })
+    return refuse(one, "the gateway has failed; what it says tells more", "finalize")
+  end
   if done then
     log(one, "info", "Build finished")
     one.status = "ready"
@@ -301,15 +319,7 @@ local function work(gateway, one, body, list)
   for line in (err.output or ""):sub(-LINE_MOST):gmatch("[^\n]+") do
     one.last = line
   end
-  local message = json.repair(err.message .. (one.last and ": " .. one.last or ""))
-  log(one, "error", message, step)
-  one.reason = { message = message, step = step }
-  one.status = "error"
-end
-
-local function refuse(one, message, step)
-  log(one, "error", message, step)
-  one.status, one.reason = "error", { message = message, step = step }
+  refuse(one, json.repair(err.message .. (one.last and ": " .. one.last or "")), step)
 end
 
 --- Begin a build that was asked for: `POST /v2/templates/{id}/builds/{build}`.

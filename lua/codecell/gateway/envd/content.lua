@@ -1,7 +1,7 @@
 --- The contents of files: GET of /files.
 local answer = require "codecell.gateway.answer"
-local packing = require "codecell.gateway.packing"
-local paths = require "codecell.gateway.paths"
+local packing = require "codecell.gateway.envd.packing"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 
 local content = {}

@@ -1,10 +1,10 @@
 --- The calls of filesystem.Filesystem that watch a directory.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local feed = require "codecell.gateway.feed"
-local filesystem = require "codecell.gateway.filesystem"
-local paths = require "codecell.gateway.paths"
-local rpc = require "codecell.gateway.rpc"
+local feed = require "codecell.gateway.envd.feed"
+local filesystem = require "codecell.gateway.envd.filesystem"
+local paths = require "codecell.gateway.envd.paths"
+local rpc = require "codecell.gateway.envd.rpc"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 
@@ -12,6 +12,7 @@ local watching = {}
 
 local KEPT_MOST = 10000 -- events that wait to be fetched
 local IN_A_ROW = 16 -- events, until others have their turn
+local WATCHERS_MOST = 64 -- of a sandbox, whose events are fetched; those that have ended among them
 local WITH_ENTRY = { create = true, write = true, chmod = true }
 local ALIVE = rpc.message({ keepalive = {} })
 
@@ -83,7 +84,19 @@ methods.WatchDir = { stream = function(one, body)
   end }
 end }
 
+local function count(watchers)
+  local number = 0
+  for _ in pairs(watchers) do
+    number = number + 1
+  end
+  return number
+end
+
 methods.CreateWatcher = { call = function(one, body)
+  if count(one.watchers) >= WATCHERS_MOST then
+    return nil, errors.new("limit_exceeded",
+      ("there are %d watchers already: remove one"):format(WATCHERS_MOST))
+  end
   local found, err, path = open(one, body)
   if not found then
     return nil, err

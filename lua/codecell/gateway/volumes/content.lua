@@ -4,7 +4,7 @@
 local answer = require "codecell.gateway.answer"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local paths = require "codecell.gateway.paths"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
@@ -337,7 +337,9 @@ local function serve(gateway, one, request, rest)
   one.busy = (one.busy or 0) + 1
   local ok, problem = wait.call(called, request, keeper, path, query)
   one.busy = one.busy - 1
-  if not ok then
+  if not ok and keeper:_closed() and not request.has_started then -- somebody has removed it
+    return refuse(request, 404, "not_found", "the volume is not there")
+  elseif not ok then
     error(problem, 0)
   end
 end

@@ -1,4 +1,5 @@
 --- What a sandbox may reach: the control plane's lists of addresses and names, as our `network`.
+local cap = require "codecell.gateway.control.cap"
 local codecell = require "codecell"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
@@ -143,13 +144,21 @@ end
 
 -- ---- sandboxes ----
 
---- Let a sandbox reach that from now on.
+--- Let a sandbox reach that from now on, as far as the gateway allows it.
 ---@param sandbox codecell.Sandbox
 ---@param network string|table
+---@param most string|table|nil as of `cap.within`
 ---@return true? done
 ---@return codecell.Error? err
-function reach.set(sandbox, network)
-  local ok, done, err = wait.call(sandbox.update_network, sandbox, network)
+function reach.set(sandbox, network, most)
+  if most == "none" then
+    return true -- nothing can be narrower
+  end
+  local within, problem = cap.within(most, network)
+  if not within then
+    return nil, problem
+  end
+  local ok, done, err = wait.call(sandbox.update_network, sandbox, within)
   if ok then
     return done, err
   end
@@ -159,18 +168,18 @@ end
 --- Make a sandbox. It can be told later to reach more than it is to reach first: it is made open,
 --- and narrowed before anything runs.
 ---@param options table of codecell.create, with the `network` that is wanted
----@param cap string|table|nil what no sandbox gets more than
+---@param most string|table|nil what no sandbox gets more than
 ---@return codecell.Sandbox?
 ---@return codecell.Error? err
-function reach.create(options, cap)
+function reach.create(options, most)
   local wanted = options.network
-  options.network = cap or "open"
+  options.network = most or "open"
   local sandbox, err = codecell.create(options)
-  if not sandbox or cap or wanted == "open" then
+  if not sandbox or wanted == "open" then
     return sandbox, err
   end
   local ok
-  ok, err = reach.set(sandbox, wanted)
+  ok, err = reach.set(sandbox, wanted, most)
   if not ok then
     sandbox:close()
     return nil, err

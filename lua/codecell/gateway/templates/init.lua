@@ -1,15 +1,15 @@
 --- Templates, as the control plane tells and changes them.
 local answer = require "codecell.gateway.answer"
-local building = require "codecell.gateway.building"
+local building = require "codecell.gateway.templates.building"
 local codecell = require "codecell"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local listing = require "codecell.gateway.listing"
-local naming = require "codecell.gateway.naming"
+local listing = require "codecell.gateway.control.listing"
+local naming = require "codecell.gateway.templates.naming"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local store = require "codecell.template.store"
-local uploads = require "codecell.gateway.uploads"
+local uploads = require "codecell.gateway.templates.uploads"
 local urls = require "codecell.http.url"
 
 local templates = {}
@@ -206,7 +206,9 @@ verbs["DELETE "] = function(gateway, request, found)
     gateway.snapshots[found.name], gateway.owners[found.name] = nil, nil
   else
     for _, tag in ipairs((naming.all() or {})[found.name] or {}) do
-      removed, err = store.remove(naming.stored(found.name, tag))
+      if not err then
+        removed, err = store.remove(naming.stored(found.name, tag))
+      end
     end
   end
   for id, one in pairs(gateway.builds) do
@@ -219,6 +221,7 @@ verbs["DELETE "] = function(gateway, request, found)
   elseif not removed then
     return answer.failure(request, 403, ("%s is no template of yours"):format(found.name))
   end
+  gateway.spawns[found.id] = nil
   answer.empty(request, 204)
 end
 

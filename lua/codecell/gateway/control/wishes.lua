@@ -2,9 +2,9 @@
 local create = require "codecell.create"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local naming = require "codecell.gateway.naming"
+local naming = require "codecell.gateway.templates.naming"
 local options = require "codecell.options"
-local reach = require "codecell.gateway.reach"
+local reach = require "codecell.gateway.control.reach"
 local shape = require "codecell.e2b.shape"
 
 local wishes = {}

@@ -1,14 +1,14 @@
 --- The calls of process.Process: programs, their input, and their terminals.
 local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
-local paths = require "codecell.gateway.paths"
-local run = require "codecell.gateway.run"
+local paths = require "codecell.gateway.envd.paths"
+local run = require "codecell.gateway.envd.run"
 local shape = require "codecell.e2b.shape"
-local wishes = require "codecell.gateway.wishes"
+local wishes = require "codecell.gateway.control.wishes"
 
 local processes = {}
 
-local RUNS_MOST = 1024 -- of a sandbox, those that have just ended included
+local RUNS_MOST = 1024 -- of a sandbox, running or just ended
 local ROWS, COLUMNS = 24, 80
 
 local RULES = {
@@ -111,11 +111,24 @@ local function count_runs(one)
   return count
 end
 
+-- Those that have ended are known for a while, unless there is no room for another.
+local function has_room(one)
+  if count_runs(one) < RUNS_MOST then
+    return true
+  end
+  for pid, found in pairs(one.runs) do
+    if found.over then
+      one.runs[pid] = nil
+    end
+  end
+  return count_runs(one) < RUNS_MOST
+end
+
 local methods = {}
 processes.methods = methods
 
 methods.Start = { stream = function(one, body)
-  if count_runs(one) >= RUNS_MOST then
+  if not has_room(one) then
     return nil, errors.new("limit_exceeded", ("more than %d processes"):format(RUNS_MOST))
   end
   local wanted, err = read_wish(one, body)
@@ -136,6 +149,7 @@ methods.Start = { stream = function(one, body)
       cwd = wanted.cwd, tag = wanted.tag } })
   local stream = started:listen()
   stream.late = function() started:kill(9, { group = true }) end
+  stream.is_over = function() return started.over ~= nil or process:_closed() end
   started:begin(one)
   return stream
 end }
