@@ -34,7 +34,7 @@ function Feed:put(piece)
   if self.is_left then
     return false
   end
-  self.last = self.last + 1 -- the first ones are taken away: so # says nothing
+  self.last = self.last + 1 -- `#` finds any end of a list that is taken from at its beginning
   self.pieces[self.last] = piece
   self.size = self.size + #piece
   reactor.wake(self)
@@ -50,7 +50,7 @@ end
 
 --- Nobody reads it any more.
 function Feed:leave()
-  self.is_left, self.pieces = true, {}
+  self.is_left, self.pieces, self.first, self.last = true, {}, 1, 0
   reactor.wake(self)
 end
 
@@ -61,7 +61,7 @@ local function take(self)
     self.pieces[self.first], self.first = nil, self.first + 1
     list[#list + 1], size = piece, size + #piece
   end
-  if not self.pieces[self.first] then
+  if self.first > self.last then
     self.pieces, self.first, self.last = {}, 1, 0
   end
   self.size = self.size - size
