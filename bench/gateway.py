@@ -180,7 +180,7 @@ class Gateway:
             self.compare(clients, ("cell",), "cell 3", self.rounds)
             self.compare(clients, ("write of 1 byte", "read of 1 byte"), "file 1", self.rounds * 2)
             self.compare(clients, ("write of 10 MiB", "read of 10 MiB"), "file %d" % LARGE, 8)
-            self.compare(clients, ("%d commands at once" % MANY,), "many %d" % MANY, 5)
+            self.compare(clients, ("%d commands at once" % MANY,), "many %d" % MANY, 10)
             sizes = {name: [float(one.ask("memory")) / 1024] for name, one in clients.items()}
             self.against(sizes, "client: memory after all of that", "MiB", 1)
             for one in clients.values():

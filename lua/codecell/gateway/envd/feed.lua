@@ -10,6 +10,7 @@ local JOINED = 262144 -- bytes that are written at once
 ---@class codecell.GatewayFeed
 ---@field package pieces string[]
 ---@field package first integer
+---@field package last integer
 ---@field package size integer
 ---@field is_left boolean? nobody reads it any more
 ---@field ended "done"|"broken"|nil
@@ -18,7 +19,7 @@ Feed.__index = Feed
 
 ---@return codecell.GatewayFeed
 function feed.new()
-  return setmetatable({ pieces = {}, first = 1, size = 0 }, Feed)
+  return setmetatable({ pieces = {}, first = 1, last = 0, size = 0 }, Feed)
 end
 
 --- Add something; waits while the client is behind.
@@ -33,7 +34,8 @@ function Feed:put(piece)
   if self.is_left then
     return false
   end
-  self.pieces[#self.pieces + 1] = piece
+  self.last = self.last + 1 -- `#` finds any end of a list that is taken from at its beginning
+  self.pieces[self.last] = piece
   self.size = self.size + #piece
   reactor.wake(self)
   return true
@@ -48,7 +50,7 @@ end
 
 --- Nobody reads it any more.
 function Feed:leave()
-  self.is_left, self.pieces = true, {}
+  self.is_left, self.pieces, self.first, self.last = true, {}, 1, 0
   reactor.wake(self)
 end
 
@@ -59,8 +61,8 @@ local function take(self)
     self.pieces[self.first], self.first = nil, self.first + 1
     list[#list + 1], size = piece, size + #piece
   end
-  if not self.pieces[self.first] then
-    self.pieces, self.first = {}, 1
+  if self.first > self.last then
+    self.pieces, self.first, self.last = {}, 1, 0
   end
   self.size = self.size - size
   if size > 0 then
