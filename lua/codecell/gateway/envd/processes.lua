@@ -103,17 +103,9 @@ local function spawn(one, wanted, has_input)
     cwd = wanted.cwd, stdin = has_input or nil, tag = wanted.tag })
 end
 
-local function count_runs(one)
-  local count = 0
-  for _ in pairs(one.runs) do
-    count = count + 1
-  end
-  return count
-end
-
 -- Those that have ended are known for a while, unless there is no room for another.
 local function has_room(one)
-  if count_runs(one) < RUNS_MOST then
+  if one:count("runs") < RUNS_MOST then
     return true
   end
   for pid, found in pairs(one.runs) do
@@ -121,7 +113,7 @@ local function has_room(one)
       one.runs[pid] = nil
     end
   end
-  return count_runs(one) < RUNS_MOST
+  return one:count("runs") < RUNS_MOST
 end
 
 local methods = {}

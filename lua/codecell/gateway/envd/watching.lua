@@ -84,16 +84,8 @@ methods.WatchDir = { stream = function(one, body)
   end }
 end }
 
-local function count(watchers)
-  local number = 0
-  for _ in pairs(watchers) do
-    number = number + 1
-  end
-  return number
-end
-
 methods.CreateWatcher = { call = function(one, body)
-  if count(one.watchers) >= WATCHERS_MOST then
+  if one:count("watchers") >= WATCHERS_MOST then
     return nil, errors.new("limit_exceeded",
       ("there are %d watchers already: remove one"):format(WATCHERS_MOST))
   end

@@ -13,7 +13,6 @@ local content = {}
 
 local BODY_MOST = 65536
 local PATH_MOST = 3900 -- bytes
-local CHUNK = 262144
 local DEPTH_MOST = 64
 local ENTRIES_MOST = 50000 -- of one list
 local IN_A_ROW = 100 -- entries, until others have their turn
@@ -250,17 +249,6 @@ verbs["POST /dir"] = function(request, keeper, path, query)
   tell_one(request, 201, path, run(keeper, "mkdir", path, mode, is_forced(query)))
 end
 
-local function send(request, source, length)
-  while length > 0 do
-    local piece = source:read(math.min(length, CHUNK))
-    if not piece or not request:write(piece) then
-      return request:abort() -- it was cut meanwhile, or nobody wants it
-    end
-    length = length - #piece
-  end
-  request:finish()
-end
-
 verbs["GET /file"] = function(request, keeper, path)
   local result, err = run(keeper, "check", path)
   if not result or result.exit_code ~= 0 then
@@ -282,7 +270,7 @@ verbs["GET /file"] = function(request, keeper, path)
   if type(source) == "string" then
     return request:reply(200, headers, source)
   elseif request:start(200, headers, entry.size) then
-    send(request, source, entry.size)
+    answer.rest(request, source, entry.size)
   end
   source:close()
 end
