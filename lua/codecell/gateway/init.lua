@@ -70,7 +70,9 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field builds table<string, codecell.GatewayBuild> by id
 ---@field building integer how many are being done
 ---@field queued integer how many wait until others are done
----@field places table<string, string> where archives may be sent, and the hash of each
+---@field listeners table<string, integer> who is told what goes on, by owner
+---@field places table<string, {final: string, owner: string}> where archives may be sent
+---@field places_count table<string, integer> by owner
 ---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
 ---@field secrets codecell.GatewaySecret[]
 ---@field volumes table<string, codecell.GatewayVolume> by id
@@ -103,9 +105,9 @@ function gateway.new(given)
     metrics = metrics.new(), log = given.log and log.to(given.log), problem = given.problem,
     snapshots = {}, owners = {}, asked = {}, asking = {}, serial = 0, busy = 0, requests = 0,
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
-    builds = {}, builds_serial = 0, building = 0, queued = 0, places = {}, places_count = 0,
-    spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
-    is_secure = given.is_secure, ended = ended.new() }, Gateway)
+    listeners = {}, builds = {}, builds_serial = 0, building = 0, queued = 0, places = {},
+    places_count = {}, spawns = {}, secrets = {}, volumes = {}, volumes_count = 0,
+    volumes_folder = given.volumes, is_secure = given.is_secure, ended = ended.new() }, Gateway)
   volumes.load(self)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     rawset(records, id, made)

@@ -71,6 +71,17 @@ function Record:is_paused()
   return self:lives() and not self.sandbox:is_running()
 end
 
+--- How many it has.
+---@param what "runs"|"watchers"
+---@return integer
+function Record:count(what)
+  local count = 0
+  for _ in pairs(self[what]) do
+    count = count + 1
+  end
+  return count
+end
+
 --- Add a line to its log.
 ---@param level string
 ---@param message string

@@ -1,5 +1,6 @@
 --- The control plane: making, finding and ending sandboxes.
 local answer = require "codecell.gateway.answer"
+local building = require "codecell.gateway.templates.building"
 local core = require "codecell.core"
 local ended = require "codecell.gateway.ended"
 local errors = require "codecell.errors"
@@ -27,6 +28,7 @@ local LIFETIME = 300 -- seconds
 local LEAST = 15 -- seconds that a refresh gives
 local REFRESH_MOST = 3600 -- seconds
 local FORKS_MOST = 100
+local SNAPSHOTS_MOST = 1000 -- of one key
 
 local function add(gateway, sandbox, given, owner)
   given.domain, given.cpus, given.owner = gateway.domain, core.cpu_count(), owner
@@ -303,6 +305,16 @@ verbs["PUT /network"] = function(gateway, request, found)
   answer.empty(request, 204)
 end
 
+-- Why an owner may not keep another one.
+local function too_many(gateway, owner)
+  local count = 0
+  for id in pairs(gateway.snapshots) do
+    count = count + (gateway.owners[id] == owner and 1 or 0)
+  end
+  return count >= SNAPSHOTS_MOST and ("there are %d snapshots of this key; delete some"):format(
+    count) or building.problem()
+end
+
 verbs["POST /snapshots"] = function(gateway, request, found)
   local body = answer.body(request, BODY_MOST)
   if not body then
@@ -310,6 +322,10 @@ verbs["POST /snapshots"] = function(gateway, request, found)
   end
   local name = body.name ~= json.null and body.name or nil
   local wanted, err = wishes.check("snapshots", { name = name }, { name = { type = "name" } })
+  local problem = wanted and too_many(gateway, request.owner)
+  if problem then
+    return answer.failure(request, 507, problem)
+  end
   local kept
   if wanted then
     kept, err = found.sandbox:create_snapshot(wanted)

@@ -11,7 +11,8 @@ local reach = {}
 
 local EVERYTHING = { ["0.0.0.0/0"] = true, ["::/0"] = true }
 -- Of one sandbox, and of one of its rules.
-local HOSTS_MOST, HOST_MOST, HEADERS_MOST, NAME_MOST, VALUE_MOST = 10, 128, 20, 64, 2048
+local HOSTS_MOST, HOST_MOST, HEADERS_MOST, NAME_MOST = 10, 128, 20, 64
+reach.VALUE_MOST = 2048 -- bytes of a header
 
 local function wrong(message, ...)
   return nil, errors.new("invalid_argument", message:format(...))
@@ -36,9 +37,9 @@ local function headers_of(host, given)
   local count = 0
   for name, value in pairs(headers) do
     count = count + 1
-    if #name > NAME_MOST or #value > VALUE_MOST then
+    if #name > NAME_MOST or #value > reach.VALUE_MOST then
       return wrong("network.rules: %s: a header has a name of at most %d characters and a value of "
-        .. "at most %d", host, NAME_MOST, VALUE_MOST)
+        .. "at most %d", host, NAME_MOST, reach.VALUE_MOST)
     elseif value:find("${e2b.", 1, true) then -- what is left is filled in by nobody
       return wrong("network.rules: there are no identity tokens here; secrets are "
         .. "${e2b.secrets.NAME}")

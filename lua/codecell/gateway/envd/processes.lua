@@ -103,17 +103,9 @@ local function spawn(one, wanted, has_input)
     cwd = wanted.cwd, stdin = has_input or nil, tag = wanted.tag })
 end
 
-local function count_runs(one)
-  local count = 0
-  for _ in pairs(one.runs) do
-    count = count + 1
-  end
-  return count
-end
-
 -- Those that have ended are known for a while, unless there is no room for another.
 local function has_room(one)
-  if count_runs(one) < RUNS_MOST then
+  if one:count("runs") < RUNS_MOST then
     return true
   end
   for pid, found in pairs(one.runs) do
@@ -121,7 +113,7 @@ local function has_room(one)
       one.runs[pid] = nil
     end
   end
-  return count_runs(one) < RUNS_MOST
+  return one:count("runs") < RUNS_MOST
 end
 
 local methods = {}
@@ -165,11 +157,11 @@ methods.List = { call = function(one)
   local list = {}
   for pid, found in pairs(one.runs) do
     local about = found.about
-    local arguments = {}
-    for i = 2, #about.args do
-      arguments[i - 1] = about.args[i]
-    end
     if not found.over then
+      local arguments = {}
+      for i = 2, #about.args do
+        arguments[i - 1] = about.args[i]
+      end
       list[#list + 1] = { pid = pid, tag = about.tag, config = { cmd = about.cmd, cwd = about.cwd,
         envs = about.envs, args = #arguments > 0 and arguments or nil } }
     end

@@ -195,6 +195,8 @@ local function answer_once(one, request, method)
   end
   if not value then
     return refuse(request, err)
+  elseif method.encode then
+    return request:reply(200, answer.headers("application/json"), method.encode(value))
   end
   answer.json(request, 200, value)
 end

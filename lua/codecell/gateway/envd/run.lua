@@ -131,6 +131,9 @@ local function attend(self, one)
     listener:finish(how)
   end
   self.feeds = {}
+  if how == "done" then
+    self.about = { tag = self.about.tag } -- the rest is told of what runs
+  end
   if not self.process:_closed() then
     self.process:close()
   end
