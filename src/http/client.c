@@ -286,8 +286,8 @@ static int is_path(const char *path)
   return path[0] == '/';
 }
 
-/* An address, or a name below localhost, which is this machine whatever name
-** servers say of it. Under a policy it is a name as any other.
+/* An address; or localhost, or below it: this machine, whatever name servers
+** say, and without /etc/hosts. Below it is a name as any other under a policy.
 */
 static int is_known(const struct cell_client *client,
                     const struct cell_target *target,
@@ -299,7 +299,9 @@ static int is_known(const struct cell_client *client,
     answer->addresses[answer->count++] = target->address;
     return 1;
   }
-  if (client->policy != NULL || !cell_name_is_below(target->name, "localhost"))
+  if (strcmp(target->name, "localhost") != 0 &&
+      (client->policy != NULL ||
+       !cell_name_is_below(target->name, "localhost")))
     return 0;
   cell_address_parse(&answer->addresses[answer->count++], "127.0.0.1", 9);
   cell_address_parse(&answer->addresses[answer->count++], "::1", 3);
