@@ -1,7 +1,9 @@
 -- `codecell serve` as a service: its end, its keys and quotas, and what it tells its operator.
+local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
 local hostile = require "spec.support.hostile"
 local json = require "codecell.json"
+local http_server = require "codecell.server"
 local shell = require "spec.support.shell"
 
 describe("the end of codecell serve #M10 #user", function()
@@ -338,5 +340,15 @@ describe("the operator of codecell serve #M10 #user", function()
       assert.equal(2, result.status, words)
       assert.matches(wanted, result.stderr, 1, true)
     end
+  end)
+
+  it("is told which port is taken, and what names another", function()
+    local taken = codecell.assert(http_server.new(function() end))
+    local port = codecell.assert(taken:listen()).port
+    local result = shell.run(("%s serve --port %d"):format(shell.codecell, port), { time = 20 })
+    taken:close()
+    assert.equal(125, result.status)
+    assert.matches(("127.0.0.1:%d: listen: Address already in use; --port"):format(port),
+      result.stderr, 1, true)
   end)
 end)

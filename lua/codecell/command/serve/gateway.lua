@@ -3,6 +3,7 @@ local address = require "codecell.command.serve.address"
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
+local errors = require "codecell.errors"
 local gateway = require "codecell.gateway"
 local holding = require "codecell.gateway.holding"
 local plane = require "codecell.e2b.plane"
@@ -30,6 +31,11 @@ local function complain(text)
   io.stderr:write("codecell serve: ", text, "\n")
 end
 
+local function cannot_listen(host, port, place, err)
+  return errors.new(err.kind, ("%s:%d: %s; %s"):format(host, port, err.message,
+    place and "--debug needs this port" or "--port names another (0: any that is free)"))
+end
+
 -- Answer at a port; what comes there may all be for one place of one sandbox.
 local function listen(self, port, place)
   local identity, err = address.identity(self.options)
@@ -44,7 +50,9 @@ local function listen(self, port, place)
     key = identity.key })
   local found
   if made then
-    found, err = made:listen({ host = self.options.host, port = port })
+    local host = self.options.host or "127.0.0.1"
+    found, err = made:listen({ host = host, port = port })
+    err = err and cannot_listen(host, port, place, err)
   end
   self.servers[#self.servers + 1] = made
   return found, err
