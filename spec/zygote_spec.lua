@@ -345,7 +345,8 @@ len(children)
         printed(sandbox, "print(open('/proc/self/cgroup').read(), end='')"))
       -- sudo allows this program no core, and a sandbox gets no more than its host.
       local core_size = shell.run("ulimit -Hc").stdout == "0\n" and 0 or 1
-      assert.equal(("(16384, %d, %d)\n"):format(core_size, core_size), printed(sandbox, "import resource as r\n"
+      local wanted = ("(16384, %d, %d)\n"):format(core_size, core_size)
+      assert.equal(wanted, printed(sandbox, "import resource as r\n"
         .. "print((r.getrlimit(r.RLIMIT_NOFILE)[1] * 16, *r.getrlimit(r.RLIMIT_CORE)))"))
     end)
   end)
