@@ -323,7 +323,7 @@ LUA_PARTS := 1 2 3 4 5 6
 test-lua: $(LUA_PARTS:%=test-lua-%)
 $(LUA_PARTS:%=test-lua-%): test-lua-%: all
 	@$(LUA_ENVIRONMENT) $(SUITE) counts $(LUA_SUITE)-$* \
-	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16) $(LUA) "$$(command -v busted)" \
+	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) PATH='$(CURDIR)/spec/support/sanitized':"$$PATH" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16) $(LUA) "$$(command -v busted)" \
 	  $(BUSTED_OPTIONS) $$(ls spec/*_spec.lua spec/hosts/*_spec.lua | awk 'NR % $(words $(LUA_PARTS)) == $* - 1')
 
 # The specifications tagged #user again, as an ordinary user when this is root,
