@@ -295,7 +295,7 @@ demo:
 
 # Suites side by side: what most tests do is wait. A suite's output comes when it
 # has ended.
-SIDE_BY_SIDE = $(MAKE) -k -j6 --output-sync=target
+SIDE_BY_SIDE = $(MAKE) -k -j9 --output-sync=target
 test:
 	@.ci/deps install "$(LUA_VERSION)" build demo test
 	@$(MAKE) -s -j$(JOBS) all $(TEST_PROGRAMS)
@@ -316,19 +316,19 @@ test-kernels:
 	    $(PYTHON) -B $$program -v || status=1; \
 	done; exit $$status
 
-# The specifications in three parts, every third file in each.
+# The specifications in parts: every so-many-th file in each.
 LUA_SUITE ?= lua-$(LUA_VERSION)
-LUA_PARTS := 1 2 3
+LUA_PARTS := 1 2 3 4 5 6
 .PHONY: $(LUA_PARTS:%=test-lua-%)
 test-lua: $(LUA_PARTS:%=test-lua-%)
 $(LUA_PARTS:%=test-lua-%): test-lua-%: all
 	@$(LUA_ENVIRONMENT) $(SUITE) counts $(LUA_SUITE)-$* \
-	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16) $(LUA) "$$(command -v busted)" \
+	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) PATH='$(CURDIR)/spec/support/sanitized':"$$PATH" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16) $(LUA) "$$(command -v busted)" \
 	  $(BUSTED_OPTIONS) $$(ls spec/*_spec.lua spec/hosts/*_spec.lua | awk 'NR % $(words $(LUA_PARTS)) == $* - 1')
 
 # The specifications tagged #user again, as an ordinary user when this is root,
-# and the other way round, in two parts too.
-USER_PARTS := 1 2
+# and the other way round, in parts too.
+USER_PARTS := 1 2 3
 .PHONY: $(USER_PARTS:%=test-user-%)
 test-user: $(USER_PARTS:%=test-user-%)
 $(USER_PARTS:%=test-user-%): test-user-%: all

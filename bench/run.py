@@ -20,6 +20,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import gateway  # noqa: E402, beside this file
 import languages  # noqa: E402, beside this file
 import pool  # noqa: E402, beside this file
 BWRAP = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
@@ -288,6 +289,19 @@ class Bench:
         self.row(18, "longest call during create", got["stall"], "0.3 ms allowed", None, 0.3, 0.05)
         self.row(18, "longest call, host of 1 GiB", got["stall_big"], "0.3 ms allowed", None, 0.3, 0.05)
 
+    def row_19(self):
+        self.gateway().row_19()
+
+    def row_21(self):
+        self.gateway().row_21()
+
+    def row_22(self):
+        self.gateway().row_22()
+
+    def gateway(self):
+        return gateway.Gateway(self, Lines, kernel_kib, lambda: sum(pss_kib("codecell-sandbox"))
+                               + sum(pss_kib("codecell-reaper")))
+
     def row_20(self):
         lua = self.options.lua
         script = os.path.join(os.path.dirname(self.options.floor), "require.lua")
@@ -329,6 +343,12 @@ def main():
     parser.add_argument("--lua", default="lua5.4", help="the interpreter, with LUA_PATH and LUA_CPATH set")
     parser.add_argument("--python", default="/usr/bin/python3",
                         help="what runs Python on both sides; with jupyter_client and ipykernel, those are a peer too")
+    parser.add_argument("--sdk-python", default=os.environ.get("CODECELL_SDK_PYTHON", "python3"),
+                        help="a Python that has e2b and e2b-code-interpreter; default: $CODECELL_SDK_PYTHON")
+    parser.add_argument("--sdk-modules", default=os.environ.get("CODECELL_SDK_MODULES", "."),
+                        help="the folder whose node_modules has @e2b/code-interpreter; default: $CODECELL_SDK_MODULES")
+    parser.add_argument("--envd", default=os.environ.get("CODECELL_ENVD"),
+                        help="E2B's envd, a peer of row 19 that runs programs as root; default: $CODECELL_ENVD")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--only", default="", help="rows, separated by commas")
     parser.add_argument("--json", help="write the figures to this file too")
@@ -336,7 +356,7 @@ def main():
     bench = Bench(options)
     groups = {"1,16": bench.row_1_16, "2,4,6,12": bench.row_2_4_12, "3,5,6": bench.row_3_5_6, "7,8": bench.row_7_8, "9": bench.row_9,
               "10,11": bench.row_10_11, "13,14": bench.row_13_14, "15": bench.row_15, "17,18": bench.row_17_18,
-              "20": bench.row_20}
+              "19": bench.row_19, "20": bench.row_20, "21": bench.row_21, "22": bench.row_22}
     wanted, failed = set(options.only.split(",")) - {""}, []
     print("%d processors, load %.1f; gates and goals are ratios to the peer of the same row\n" % (
         os.cpu_count(), os.getloadavg()[0]))

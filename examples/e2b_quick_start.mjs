@@ -1,7 +1,7 @@
 // A program for E2B's cloud, run by sandboxes of this machine.
 //
-//     npm install @e2b/code-interpreter
-//     codecell serve           # prints three variables: export them, then
+//     npm install @e2b/code-interpreter      # needs Node.js 20 or later
+//     codecell serve           # prints three variables: export them in another shell, then
 //     node e2b_quick_start.mjs
 
 import { Sandbox } from '@e2b/code-interpreter'

@@ -1,8 +1,8 @@
 """A program for E2B's cloud, run by sandboxes of this machine.
 
-    pip install e2b-code-interpreter
-    codecell serve           # prints three variables: export them, then
-    python3 e2b_quick_start.py
+    python3 -m venv venv && venv/bin/pip install e2b-code-interpreter
+    codecell serve           # prints three variables: export them in another shell, then
+    venv/bin/python3 e2b_quick_start.py
 """
 
 from e2b_code_interpreter import Sandbox

@@ -15,7 +15,7 @@ local format = require "codecell.cassette.format"
 local gzip = require "codecell.http.gzip"
 local json = require "codecell.json"
 local lines = require "codecell.e2b.lines"
-local multipart = require "codecell.gateway.multipart"
+local multipart = require "codecell.gateway.envd.multipart"
 local shape = require "codecell.e2b.shape"
 
 local seconds = tonumber(arg[1] or "10")

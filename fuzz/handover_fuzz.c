@@ -125,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
   static struct cell_server_owner owner = {arrived, changed, ended,
                                            NULL,    awaited, closed};
-  static const struct cell_server_limits limits = {16, 60, 5};
+  static const struct cell_server_limits limits = {16, 60, 5, 65536};
   unsigned char *text;
   size_t written;
 

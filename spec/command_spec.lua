@@ -41,6 +41,7 @@ describe("codecell", function()
       ["serve all"] = "takes no arguments",
       ["serve --port x"] = "--port: a number",
       ["serve --api-key a --no-auth"] = "not both",
+      ["serve --connections 0"] = "at least 1",
       ["bench"] = "give one of start",
       ["--json run"] = "before a command",
       ["run --timout 3 -c 1"] = "unknown option --timout; did you mean --timeout?",

@@ -52,7 +52,7 @@ describe("the control plane of E2B", function()
     assert.equal(e2b.key, server:asked("DELETE", e2b.id)[1].headers["x-api-key"])
   end)
 
-  it("says in the body what create was asked for #B11 #E12", function()
+  it("says in the body what create was asked for #E12", function()
     assert.same({ templateID = "mine", timeout = 61, secure = false, allow_internet_access = false,
       metadata = { a = "b" }, envVars = { NAME = "value" }, autoPause = true,
       autoResume = { enabled = true } }, (created { template = "mine", timeout = 60.001,
@@ -363,6 +363,18 @@ describe("the control plane of E2B", function()
     assert.equal(0, result.status)
     result = shell.run("env -u E2B_API_KEY " .. shell.codecell .. " run --backend e2b -c 1")
     assert.truthy(result.stderr:find("No E2B_API_KEY provided", 1, true))
+  end)
+
+  it("takes the template that E2B_TEMPLATE_ID names, where none is given #B11", function()
+    for named, taken in pairs({ mine = "mine", [""] = "code-interpreter-v1" }) do
+      server:script(e2b.rules({ method = "POST", path = "^/execute$",
+        body = e2b.lines({ type = "end_of_execution" }) }))
+      local result = shell.run(("env E2B_TEMPLATE_ID=%s E2B_API_KEY=%s E2B_API_URL=%s "
+        .. "E2B_SANDBOX_URL=%s %s run --mode production -c 'x'"):format(named, e2b.key, server.url,
+        server.url, shell.codecell))
+      assert.equal(0, result.status, result.stderr)
+      assert.equal(taken, json.decode(server:asked("POST", "^/sandboxes$")[1].body).templateID)
+    end
   end)
 
   it("signs URLs of files, and needs a token for one that expires #F22", function()

@@ -3,6 +3,9 @@ local e2b = require "spec.support.e2b"
 local json = require "codecell.json"
 local shell = require "spec.support.shell"
 
+local CAUSES = { invalid_argument = "template", not_found = "template", permission_denied = "auth",
+  rate_limited = "rate_limited", unauthenticated = "auth" }
+
 describe("a request to E2B", function()
   local server
   setup(function() server = e2b.start() end)
@@ -20,6 +23,7 @@ describe("a request to E2B", function()
       assert.truthy(err.message:find("^Sandbox creation failed: "), err.message)
       assert.falsy(err.message:find(e2b.key, 1, true))
       assert.equal(case[5], #server:asked("POST", "^/sandboxes$"), err.message)
+      assert.equal(CAUSES[kind] or "resources", err.cause, status)
       if status == 429 then
         assert.equal(3600, err.retry_after)
       end
@@ -120,6 +124,7 @@ describe("a request to E2B", function()
     assert.is_nil(sandbox)
     assert.equal("unavailable", err.kind)
     assert.equal("connect", err.stage)
+    assert.equal("network", err.cause)
     assert.truthy(err.message:find("^Sandbox creation failed: "), err.message)
     assert.equal(1 + 3, #tries)
     for _, event in ipairs(tries) do

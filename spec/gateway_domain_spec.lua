@@ -3,7 +3,7 @@ local authority = require "spec.support.authority"
 local gateway = require "spec.support.gateway"
 local shell = require "spec.support.shell"
 
-describe("codecell serve --domain --tls-cert --tls-key #C09 #M10 #N08 #user", function()
+describe("codecell serve --domain --tls-cert --tls-key #C09 #M10 #user", function()
   local server, record
   setup(function()
     if authority.is_possible() then

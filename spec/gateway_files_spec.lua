@@ -211,7 +211,7 @@ describe("the files of codecell serve #M10 #user", function()
 end)
 
 describe("a form", function()
-  local multipart = require "codecell.gateway.multipart"
+  local multipart = require "codecell.gateway.envd.multipart"
   local KIND = 'multipart/form-data; boundary="a b"'
   local BODY = "a preamble\r\n--a b\r\nContent-Disposition: form-data; name=\"file\"; "
     .. "filename=\"/x/%22y\\\"\"\r\n\r\none\r\n--a \r\ntwo\r\n--a b \t\r\n\r\nno head\r\n--a b\r\n"

@@ -1,7 +1,9 @@
 -- `codecell serve` as a service: its end, its keys and quotas, and what it tells its operator.
+local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
 local hostile = require "spec.support.hostile"
 local json = require "codecell.json"
+local http_server = require "codecell.server"
 local shell = require "spec.support.shell"
 
 describe("the end of codecell serve #M10 #user", function()
@@ -90,7 +92,7 @@ program.send_signal(signal.SIGTERM)
 print(program.wait(30), until(lambda: not sleepers(98763)))]])))
   end)
 
-  it("leaves nothing behind when it is killed, and starts again at the same port #J21", function()
+  it("leaves nothing behind when it is killed, and starts again at the same port #I16", function()
     assert.equal("-9 True\n201\n-9 True\n", (hostile.service(gateway.key, [[
 program = serve()
 create()
@@ -148,7 +150,7 @@ describe("the operator of codecell serve #M10 #user", function()
     assert.equal(204, (ask(who, "/sandboxes/" .. record.sandboxID, { method = "DELETE" })))
   end
 
-  it("gives each key sandboxes of its own: another's is as one that never was #J03", function()
+  it("gives each key sandboxes of its own: another's is as one that never was #I03 #J20", function()
     local _, one = create("alice", { metadata = { of = "alice" } })
     local path = "/sandboxes/" .. one.sandboxID
     assert.equal(200, (ask("alice", path)))
@@ -211,7 +213,7 @@ describe("the operator of codecell serve #M10 #user", function()
     finish("alice", ask("alice", "/v2/sandboxes") and select(2, ask("alice", "/v2/sandboxes"))[1])
   end)
 
-  it("limits the time and the weight of a sandbox #B13", function()
+  it("limits the time and the weight of a sandbox #I12", function()
     local status, body = create("alice", { timeout = 401 })
     assert.same({ 400, "timeout cannot be greater than 400 seconds" }, { status, body.message })
     local _, one = create("alice", { timeout = 400 })
@@ -231,7 +233,7 @@ describe("the operator of codecell serve #M10 #user", function()
     finish("alice", one)
   end)
 
-  it("refuses more requests a second of one key than there may be", function()
+  it("refuses more requests a second of one key than there may be #I11", function()
     local slow = gateway.start(("--api-key %s --api-keys %s/keys --rate 0.02"):format(gateway.key,
       folder))
     local function list(key)
@@ -304,7 +306,7 @@ describe("the operator of codecell serve #M10 #user", function()
     end
   end)
 
-  it("answers without keys to names of this machine alone #N08", function()
+  it("answers without keys to names of this machine alone", function()
     local open = gateway.start("--no-auth --domain sandbox.test")
     local function status(...)
       return (open:ask("/v2/sandboxes", { key = false, headers = { ... } }))
@@ -338,5 +340,15 @@ describe("the operator of codecell serve #M10 #user", function()
       assert.equal(2, result.status, words)
       assert.matches(wanted, result.stderr, 1, true)
     end
+  end)
+
+  it("is told which port is taken, and what names another", function()
+    local taken = codecell.assert(http_server.new(function() end))
+    local port = codecell.assert(taken:listen()).port
+    local result = shell.run(("%s serve --port %d"):format(shell.codecell, port), { time = 20 })
+    taken:close()
+    assert.equal(125, result.status)
+    assert.matches(("127.0.0.1:%d: listen: Address already in use; --port"):format(port),
+      result.stderr, 1, true)
   end)
 end)

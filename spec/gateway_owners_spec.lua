@@ -83,6 +83,43 @@ describe("codecell serve with several keys #C09 #M10", function()
     assert.equal(403, (ask("bob", "DELETE", "/templates/hers")))
   end)
 
+  it("lets nobody begin, or look at, another's build of the same name", function()
+    local _, hers = ask("ann", "POST", "/v3/templates", { name = "wanted" })
+    local _, his = ask("bob", "POST", "/v3/templates", { name = "wanted" })
+    local path = "/templates/wanted/builds/"
+    local _, told = ask("bob", "GET", "/templates/wanted")
+    assert.same({ his.buildID, nil }, { told.builds[1].buildID, told.builds[2] })
+    assert.equal(404, (ask("bob", "POST", "/v2" .. path .. hers.buildID, { fromTemplate = "base",
+      steps = { { type = "RUN", args = { "echo his > hers" } } } })))
+    assert.equal(404, (ask("bob", "GET", path .. hers.buildID .. "/status")))
+    assert.equal(404, (ask("bob", "GET", path .. hers.buildID .. "/logs")))
+    local function begin(who, asked)
+      return (ask(who, "POST", "/v2" .. path .. asked.buildID, { fromTemplate = "base" }))
+    end
+    assert.equal(202, begin("ann", hers))
+    assert.equal(403, begin("bob", his)) -- she was faster
+    wait_until(function()
+      return select(2, ask("ann", "GET", path .. hers.buildID .. "/status")).status == "ready"
+    end, 30)
+    assert.equal(403, begin("bob", his))
+  end)
+
+  it("builds nothing from another's snapshot", function()
+    local _, made = ask("ann", "POST", "/sandboxes", { templateID = "base", timeout = 60 })
+    local _, snapshot = ask("ann", "POST", ("/sandboxes/%s/snapshots"):format(made.sandboxID), {})
+    ask("ann", "DELETE", "/sandboxes/" .. made.sandboxID)
+    local _, asked = ask("bob", "POST", "/v3/templates", { name = "of-hers" })
+    local path = ("/templates/%s/builds/%s"):format(asked.templateID, asked.buildID)
+    ask("bob", "POST", "/v2" .. path, { fromTemplate = snapshot.snapshotID })
+    local told
+    wait_until(function()
+      told = select(2, ask("bob", "GET", path .. "/status"))
+      return told.status ~= "building"
+    end, 20)
+    assert.same({ "error", ("template '%s' not found"):format(snapshot.snapshotID) },
+      { told.status, told.reason.message })
+  end)
+
   it("lets nobody put an archive in the place of another's", function()
     local _, asked = ask("ann", "POST", "/v3/templates", { name = "files" })
     local path = ("/templates/%s/files/%s"):format(asked.templateID, ("a"):rep(64))

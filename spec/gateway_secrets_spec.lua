@@ -75,6 +75,23 @@ describe("secrets of the gateway #C09 #M10", function()
     end
   end)
 
+  it("make no long header of a short one, whatever their size", function()
+    create("long", ("x"):rep(65536))
+    local headers = {}
+    for i = 1, 20 do
+      headers["A" .. i] = ("${e2b.secrets.long}"):rep(100)
+    end
+    collectgarbage()
+    local before = collectgarbage("count")
+    local status, told = ask("POST", "/sandboxes", { templateID = "base", timeout = 20,
+      network = { denyOut = { "0.0.0.0/0" }, rules = { ["a.example"] = {
+        { transform = { headers = headers } } } } } })
+    assert.equal(400, status)
+    assert.matches("a value of at most 2048", told.message, 1, true)
+    assert.is_true(collectgarbage("count") < before + 16384) -- all of them would be 128 MiB
+    ask("DELETE", "/secrets/long")
+  end)
+
   it("are added to requests outside, and enter no sandbox #S116", function()
     if not outside then
       return pending "openssl is not installed"

@@ -36,6 +36,12 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
     assert.same({ "a\n", "=b", "=c" }, told)
   end)
 
+  it("runs more commands in a row than it remembers #slow", function()
+    for _ = 1, 1100 do
+      assert.equal(0, codecell.assert(sandbox.commands:run({ "true" })).exit_code)
+    end
+  end)
+
   it("has contexts, and the languages of this machine", function()
     local context = codecell.assert(sandbox:create_code_context({ cwd = "/tmp" }))
     local done = sandbox:run_code("import os\nq = 1\nos.getcwd()", { context = context })

@@ -104,7 +104,7 @@ print(*open_socket())
       assert.same({ 426, "no\r\n" }, { status, body })
     end)
 
-    it("end with either side #N02", function()
+    it("end with either side", function()
       assert.equal("hello\n", web_socket.client(to, [[
 peer, said = open_socket()
 print(receive(peer)[1].decode())

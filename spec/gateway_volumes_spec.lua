@@ -61,6 +61,23 @@ describe("codecell serve --volumes #C09 #M10", function()
     assert.equal(401, (server:ask("/volumes", { key = false })))
   end)
 
+  it("stay while code writes to them, and others are served", function()
+    local _, told = server:ask("/volumes", { method = "POST", body = { name = "busy" } })
+    local record = server:create({ volumeMounts = { { name = "busy", path = "/mnt/v" } } })
+    local one = codecell.assert(codecell.connect(record.sandboxID, server:options()))
+    codecell.assert(one.commands:run("i=0; while i=$((i+1)); do mkdir /mnt/v/$i; done 2>&-",
+      { background = true }))
+    repeat
+      local list = codecell.assert(one.files:list("/mnt/v"))
+    until #list > 100
+    local status, why = server:ask("/volumes/" .. told.volumeID, { method = "DELETE" })
+    assert.equal(409, status)
+    assert.matches("end the sandboxes that write to it", why.message, 1, true)
+    assert.equal(200, (server:ask("/health")))
+    one:kill()
+    assert.equal(204, (server:ask("/volumes/" .. told.volumeID, { method = "DELETE" })))
+  end)
+
   it("have files, for whoever has the token", function()
     assert.equal(401, (content("path", "/", { token = "x" })))
     local status, told = content("dir", "/a/b", { method = "POST", query = { force = "true" } })

@@ -71,7 +71,7 @@ threading.Timer(50, os._exit, [0]).start()
 server.serve_forever()
 ]==]
 
-describe("http.request by the environment #J17", function()
+describe("http.request by the environment", function()
   local server, proxy, client
 
   setup(function()
@@ -121,7 +121,7 @@ end]]):format(url, more or ""))
     return ("https://good.example:%d%s"):format(server.https, path)
   end
 
-  it("goes by HTTPS_PROXY, which hears nothing of what is for the server #J01", function()
+  it("goes by HTTPS_PROXY, which hears nothing of what is for the server", function()
     local said = ask(("HTTPS_PROXY=http://me:pass@127.0.0.1:%d SSL_CERT_FILE=%s"):format(proxy,
       server.ca), https "/head")
     assert.matches("^200\t.*X%-API%-Key: e2b_secret", said)
@@ -169,7 +169,7 @@ end]]):format(url, more or ""))
     asked()
   end)
 
-  it("says what is wrong with a proxy, and no password #K22", function()
+  it("says what is wrong with a proxy, and no password #I22", function()
     local said = ask(("HTTPS_PROXY=http://me:pass@127.0.0.1:%d"):format(proxy),
       "https://refused.example/")
     assert.matches("^unavailable\tconnect\tGET https://refused.example: .*407", said)

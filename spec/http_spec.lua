@@ -247,6 +247,12 @@ describe("http.request", function()
       public:close()
     end)
 
+  it("takes names below localhost for this machine, whatever name servers say", function()
+    local url = ("http://api.sandbox.localhost:%d/head"):format(server.http)
+    local text = codecell.assert(client:request({ url = url })):all(2 ^ 20)
+    assert.truthy(text:find(("Host: api.sandbox.localhost:%d\r\n"):format(server.http), 1, true))
+  end)
+
   it("asks only what a policy allows", function()
     local policy = core.policy("named", { "localhost:" .. server.http, "127.0.0.1:"
       .. server.http }, {})

@@ -135,6 +135,27 @@ describe("codecell run --name #user #D26", function()
     assert.is_nil(shell.read(place))
   end)
 
+  it("answers E2B's API at the same socket, without a key, and stays while a sandbox is there",
+  function()
+    local path = folder .. "/api/serve.sock"
+    os.execute(("mkdir -m 700 %s/api; %s > %s/api/out 2>&1 & echo $! > %s/api/pid"):format(folder,
+      line("serve --idle 1 --unix " .. path), folder, folder))
+    local function ask(words)
+      return shell.run(("for i in $(seq 400); do [ -S %s ] && break; sleep 0.02; done; curl -sS "
+        .. "--max-time 20 --unix-socket %s %s"):format(path, path, words)).stdout
+    end
+    local made = json.decode(ask("http://localhost/sandboxes -H 'Content-Type: application/json' "
+      .. "-d '{\"templateID\":\"base\",\"timeout\":30}'"))
+    assert.equal(made.sandboxID, json.decode(ask "http://localhost/v2/sandboxes")[1].sandboxID)
+    assert.matches('"text": ?"42"', ask(("http://localhost/execute -H 'E2b-Sandbox-Id: %s' -H "
+      .. "'E2b-Sandbox-Port: 49999' -d '{\"code\":\"6 * 7\"}'"):format(made.sandboxID)))
+    assert.equal("[]", ask "http://localhost/codecell/sandboxes")
+    ask("-X DELETE http://localhost/sandboxes/" .. made.sandboxID)
+    local pid = shell.read(folder .. "/api/pid"):match("%d+")
+    assert.equal(0, shell.run("while kill -0 " .. pid .. "; do sleep 0.05; done", { time = 30 })
+      .status)
+  end)
+
   it("refuses a folder that others can write to, and a second program at one socket", function()
     local place = shell.folder()
     shell.run(("chmod 755 %s; mkdir -m 777 %s/open"):format(place, place))

@@ -82,7 +82,7 @@ describe("a server of HTTP with a certificate", function()
     return response:all(2 ^ 26)
   end
 
-  it("answers, also what is long both ways, and on connections that are kept #N08", function()
+  it("answers, also what is long both ways, and on connections that are kept", function()
     assert.equal("/a 0", ask("/a"))
     assert.equal("/b 3000000", ask("/b", { method = "POST", body = ("y"):rep(3000000) }))
     assert.equal(5000000, #codecell.assert(ask("/large")))

@@ -4,9 +4,11 @@ local errors = require "codecell.errors"
 local home = require "codecell.home"
 local metadata = require "codecell.metadata"
 local options = require "codecell.options"
+local wait = require "codecell.wait"
 
 local INLINE = 65536 -- bytes that go in the message itself
 local LIST_MOST = 100000
+local IN_A_ROW = 500 -- entries, until others have their turn
 
 ---@class codecell.Files
 ---@field package _sandbox codecell.Sandbox
@@ -254,8 +256,11 @@ function Files:list(path, given)
   if entries == true then
     return {}
   end
-  for _, entry in ipairs(entries) do
+  for i, entry in ipairs(entries) do
     complete(entry, path)
+    if i % IN_A_ROW == 0 then
+      wait.turn()
+    end
   end
   table.sort(entries, function(one, other) return one.path < other.path end)
   return entries

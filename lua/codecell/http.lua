@@ -40,6 +40,7 @@ local Response = {}
 Response.__index = Response
 
 local TIMEOUT, IDLE = 60, 60
+local REST_MOST = 65536 -- bytes after all that matters
 
 local CLIENT = {
   policy = { type = "userdata" },
@@ -426,6 +427,18 @@ function Response:all(limit)
     end
     chunks[#chunks + 1] = chunk
   end
+end
+
+--- All that matters has come. A connection whose answer ends soon can be used again: that end is
+--- waited for, and no more.
+---@param timeout number seconds
+function Response:rest(timeout)
+  local deadline, left = wait.deadline(timeout), REST_MOST
+  while left > 0 and not self.is_over do
+    local chunk = self:read(math.max(deadline - reactor.now(), 0))
+    left = chunk and left - #chunk or 0
+  end
+  self:close()
 end
 
 --- Not interested in the rest. Idempotent.

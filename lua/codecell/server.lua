@@ -22,6 +22,8 @@ Server.__index = Server
 ---@field idle integer? seconds that a client may be silent; default 60
 ---@field first integer? seconds that it may take from its connection to its first request; default
 ---30
+---@field head integer? bytes that the head of a request has at most; a connection that waits costs
+---about twice as many; default 65536
 ---@field certificate string? in PEM, followed by what has signed it: it speaks TLS alone
 ---@field key string? of the certificate, in PEM
 
@@ -44,11 +46,12 @@ Request.__index = Request
 local OPTIONS = {
   connections = { type = "integer", above = 0, most = 65536 },
   idle = { type = "integer", above = 0, most = 86400 },
+  head = { type = "integer", least = 4096, most = 65536 },
   first = { type = "integer", above = 0, most = 86400 },
   certificate = { type = "text" },
   key = { type = "text" },
 }
-local CONNECTIONS, IDLE, FIRST = 1024, 60, 30
+local CONNECTIONS, IDLE, FIRST, HEAD = 1024, 60, 30, 65536
 local WHOLE_MOST = 262144 -- bytes of a body that are given at once
 
 -- ---- a request ----
@@ -382,7 +385,7 @@ function server.new(handler, given)
   end
   local idle = given.idle or IDLE
   made, err = core.server(loop, library, given.connections or CONNECTIONS, idle,
-    given.first or FIRST, given.certificate, given.key)
+    given.first or FIRST, given.head or HEAD, given.certificate, given.key)
   if not made then
     return nil, err
   end

@@ -50,6 +50,16 @@ static int is_bad_coding(const char *line, size_t size)
   return size != 7 || strncasecmp(line, "chunked", 7) != 0;
 }
 
+/* Of interim answers and trailers libcurl keeps however many fields come. */
+static size_t count_beside(struct exchange *exchange, size_t length)
+{
+  exchange->beside += length;
+  if (exchange->beside <= CELL_CLIENT_HEAD_MAX)
+    return length;
+  exchange->is_too_long = 1;
+  return 0;
+}
+
 /* One line, with its end: of an interim answer, of the answer, of a trailer. */
 size_t cell_curl_headed(char *bytes, size_t size, size_t count, void *data)
 {
@@ -57,10 +67,12 @@ size_t cell_curl_headed(char *bytes, size_t size, size_t count, void *data)
   size_t length = size * count;
 
   if (exchange->head_is_there)
-    return length;
+    return count_beside(exchange, length);
   if (length >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+    size_t before = exchange->head.size;
+
     cell_queue_clear(&exchange->head);
-    return length;
+    return count_beside(exchange, before + length) > 0 ? length : 0;
   }
   if (length <= 2) { /* the empty line */
     if (status_of(exchange) >= 200 ||
@@ -234,7 +246,9 @@ static enum cell_kind kind_of(const struct exchange *exchange)
 static const char *text_of(const struct exchange *exchange)
 {
   if (is_head_too_long(exchange))
-    return "the head of the answer is longer than 64 KiB";
+    return exchange->head_is_there
+             ? "the trailers of the answer are longer than 64 KiB"
+             : "the head of the answer is longer than 64 KiB";
   if (exchange->has_bad_coding)
     return "the answer has a transfer coding that nobody asked for";
   if (exchange->was_refused && exchange->code == CURLE_COULDNT_CONNECT)

@@ -23,6 +23,7 @@ struct exchange {
   CURL *easy;
   struct curl_slist *headers, *addresses;
   struct cell_queue head, in, out;
+  size_t beside;      /* bytes of fields that are none of the head */
   int is_running;     /* the multi handle has it */
   int head_is_there;  /* all of it */
   int may_upgrade;    /* 101 is no interim answer */

@@ -286,13 +286,35 @@ static int is_path(const char *path)
   return path[0] == '/';
 }
 
+/* An address; or localhost, or below it: this machine, whatever name servers
+** say, and without /etc/hosts. Below it is a name as any other under a policy.
+*/
+static int is_known(const struct cell_client *client,
+                    const struct cell_target *target,
+                    struct cell_resolver_answer *answer)
+{
+  memset(answer, 0, sizeof *answer);
+  answer->status = CELL_RESOLVED;
+  if (target->name[0] == '\0') {
+    answer->addresses[answer->count++] = target->address;
+    return 1;
+  }
+  if (strcmp(target->name, "localhost") != 0 &&
+      (client->policy != NULL ||
+       !cell_name_is_below(target->name, "localhost")))
+    return 0;
+  cell_address_parse(&answer->addresses[answer->count++], "127.0.0.1", 9);
+  cell_address_parse(&answer->addresses[answer->count++], "::1", 3);
+  return 1;
+}
+
 static int begin(struct cell_exchange *exchange, const struct cell_page *page,
                  const struct cell_client_request *request,
                  struct cell_error *error)
 {
   struct cell_client *client = exchange->client;
   const struct cell_resolver_answer *answer;
-  struct cell_resolver_answer itself = {CELL_RESOLVED, {{{0}}}, 1, 0};
+  struct cell_resolver_answer itself;
   struct cell_resident *resident;
   const struct cell_target *next =
     page->has_proxy ? &page->proxy : &page->target;
@@ -306,8 +328,7 @@ static int begin(struct cell_exchange *exchange, const struct cell_page *page,
   if (exchange->made == NULL)
     return -1;
   exchange->target = *next;
-  if (next->name[0] == '\0') {
-    itself.addresses[0] = next->address;
+  if (is_known(client, next, &itself)) {
     go(exchange, &itself);
     return 0;
   }

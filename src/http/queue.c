@@ -6,18 +6,26 @@
 
 #define ROOM_LEAST 4096u
 
+static size_t left(const struct cell_queue *queue)
+{
+  return queue->room - queue->from - queue->size;
+}
+
+/* What is moved is never more than what was taken before: in a queue that is
+** kept full each byte would be moved again and again.
+*/
 static int make_room(struct cell_queue *queue, size_t size)
 {
   size_t room = queue->room > ROOM_LEAST ? queue->room : ROOM_LEAST;
   unsigned char *grown;
 
-  if (queue->from > 0 && queue->room - queue->from - queue->size < size) {
+  if (queue->from > 0 && queue->from >= queue->size && left(queue) < size) {
     memmove(queue->bytes, queue->bytes + queue->from, queue->size);
     queue->from = 0;
   }
-  if (queue->room - queue->from - queue->size >= size)
+  if (left(queue) >= size)
     return 0;
-  while (room - queue->size < size)
+  while (room - queue->from - queue->size < size)
     room *= 2;
   grown = realloc(queue->bytes, room);
   if (grown == NULL)

@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ACCEPTS 16  /* at one listener in one turn of the reactor */
-#define REST_MS 100 /* when there is no descriptor, or no place, left */
-#define BACKLOG 128
+#define ACCEPTS 16          /* at one listener in one turn of the reactor */
+#define REST_MS 100         /* when there is no descriptor, or no place, left */
+#define BACKLOG 4096        /* the kernel has a bound of its own */
 #define LEFT_MAX (1u << 20) /* bytes of numbers that nobody has asked for */
 
 /* ---- turning ---- */

@@ -54,6 +54,7 @@ struct cell_server_limits {
   unsigned idle_s; /* that a client may be silent */
   /* From the connection to its first request: with TLS, the handshake too. */
   unsigned first_s;
+  unsigned head; /* bytes of a request's, CELL_SERVER_HEAD_MAX at most */
 };
 
 /* Texts in PEM. The certificate comes first, what has signed it after it. */

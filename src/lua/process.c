@@ -7,6 +7,7 @@
 
 #include <sys/ioctl.h>
 
+#define SMALL 4096
 #define READ_MAX ((uint64_t)1024 * 1024)
 
 struct process {
@@ -185,7 +186,8 @@ static int process_read(lua_State *L)
   struct cell_stream *stream = cell_process_stream(process, check_which(L, 2));
   uint64_t size = lcell_check_size(L, 3);
   uint64_t skipped;
-  char *buffer;
+  char small[SMALL];
+  char *buffer = small;
   size_t count;
   int end = 0;
 
@@ -199,7 +201,10 @@ static int process_read(lua_State *L)
   }
   if (size > READ_MAX)
     size = READ_MAX;
-  buffer = lua_newuserdata(L, (size_t)size + 1);
+  if (size > SMALL && cell_stream_there(stream) <= SMALL)
+    size = SMALL; /* most reads find little or nothing, and cost no garbage */
+  else if (size > SMALL)
+    buffer = lua_newuserdata(L, (size_t)size);
   count = cell_stream_read(stream, buffer, (size_t)size, lua_toboolean(L, 4),
                            &end, &skipped);
   if (count > 0)

@@ -31,18 +31,19 @@ static struct cell_server *check_server(lua_State *L)
   return self->server;
 }
 
-/* server(reactor, microhttpd, connections, idle, first, certificate or nil,
-** key)
-*/
+/* server(reactor, microhttpd, connections, idle, first, head, certificate or
+ *nil,
+ ** key)
+ */
 static int server_new(lua_State *L)
 {
   struct cell_reactor *reactor = lcell_check_reactor(L, 1);
   const struct cell_server_library *library = lua_touserdata(L, 2);
-  struct cell_server_limits limits = {(unsigned)lcell_check_size(L, 3),
-                                      (unsigned)lcell_check_size(L, 4),
-                                      (unsigned)lcell_check_size(L, 5)};
-  struct cell_server_identity identity = {luaL_optstring(L, 6, NULL),
-                                          luaL_optstring(L, 7, "")};
+  struct cell_server_limits limits = {
+    (unsigned)lcell_check_size(L, 3), (unsigned)lcell_check_size(L, 4),
+    (unsigned)lcell_check_size(L, 5), (unsigned)lcell_check_size(L, 6)};
+  struct cell_server_identity identity = {luaL_optstring(L, 7, NULL),
+                                          luaL_optstring(L, 8, "")};
   struct server *self = lcell_new_object(L, SERVER, sizeof *self);
   struct cell_error error = {0};
 

@@ -13,8 +13,8 @@
    MHD_ALLOW_UPGRADE)
 #define PARTING_MS 5L /* it is turned again, and says nothing of it */
 #define VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define NEW_MS 1000                       /* that a client is new */
-#define MEMORY (2 * CELL_SERVER_HEAD_MAX) /* of a connection */
+#define NEW_MS 1000  /* that a client is new */
+#define ROUNDS_MAX 8 /* in a turn: each does one step with a connection */
 
 /* ---- sockets ---- */
 
@@ -186,9 +186,15 @@ static int pollfd_of(void *data)
 static void run(void *data)
 {
   struct server *server = data;
+  MHD_UNSIGNED_LONG_LONG ms;
+  int i;
 
   part_with_silent(server);
-  MHD_run(server->daemon);
+  for (i = 0; i < ROUNDS_MAX; i++) {
+    MHD_run(server->daemon);
+    if (MHD_get_timeout(server->daemon, &ms) != MHD_YES || ms > 0)
+      return;
+  }
 }
 
 static long timeout_ms(void *data)
@@ -242,7 +248,7 @@ start_daemon(struct server *server, const struct cell_server_limits *limits,
   return MHD_start_daemon(
     flags, 0, NULL, NULL, cell_mhd_serve, server, MHD_OPTION_CONNECTION_LIMIT,
     limits->connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_s,
-    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
+    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)2 * limits->head,
     MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, cell_mhd_new,
     server, MHD_OPTION_NOTIFY_COMPLETED, cell_mhd_ended, server,
     MHD_OPTION_NOTIFY_CONNECTION, came_or_left, server,

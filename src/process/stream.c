@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -407,6 +408,17 @@ static size_t read_more(struct cell_stream *stream, unsigned char *buffer,
     return read_directly(stream, buffer, size);
   cell_stream_drain(stream, size);
   return copy_kept(stream, buffer, size, skipped);
+}
+
+size_t cell_stream_there(const struct cell_stream *stream)
+{
+  int there = 0;
+
+  if (unread(stream) > 0)
+    return (size_t)unread(stream);
+  if (stream->fd >= 0 && ioctl(stream->fd, FIONREAD, &there) == 0 && there > 0)
+    return (size_t)there;
+  return 0;
 }
 
 size_t cell_stream_read(struct cell_stream *stream, void *buffer, size_t size,

@@ -56,6 +56,8 @@ void cell_stream_hold(struct cell_stream *stream, int held);
 int cell_stream_drain(struct cell_stream *stream, size_t most);
 /* Forget everything so far and start counting anew (the next cell). */
 void cell_stream_restart(struct cell_stream *stream);
+/* About how many bytes the next read could give. */
+size_t cell_stream_there(const struct cell_stream *stream);
 /* 1 when no byte will come any more; kept ones may still be unread. */
 int cell_stream_ended(const struct cell_stream *stream);
 

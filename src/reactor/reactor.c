@@ -42,6 +42,7 @@ struct cell_reactor {
   int epoll;
   int bell;         /* the timerfd */
   int64_t rings_at; /* what the bell is set to; CELL_NEVER: off */
+  int is_polled;    /* by somebody else, who must hear the bell at once */
   struct cell_clock clock;
   struct slot *slots;
   uint32_t slot_count, first_free; /* index plus 1 */
@@ -93,6 +94,7 @@ struct cell_reactor *cell_reactor_new(struct cell_error *error)
   reactor->owner = getpid();
   reactor->mark = make_mark();
   reactor->rings_at = CELL_NEVER;
+  reactor->is_polled = 0;
   reactor->clock.offset = 0;
   reactor->slots = NULL;
   reactor->slot_count = reactor->first_free = 0;
@@ -138,11 +140,6 @@ unsigned char *cell_reactor_scratch(struct cell_reactor *reactor, size_t *size)
 {
   *size = sizeof reactor->scratch;
   return reactor->scratch;
-}
-
-int cell_reactor_pollfd(const struct cell_reactor *reactor)
-{
-  return reactor->epoll;
 }
 
 /* Refuse in a forked copy: epoll set and timerfd are shared with the owner. */
@@ -294,6 +291,23 @@ static void set_bell(struct cell_reactor *reactor, int64_t deadline)
   timerfd_settime(reactor->bell, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+/* Whether a deadline has passed, so that the next step need not wait. */
+static int is_due(const struct cell_reactor *reactor, int64_t deadline)
+{
+  return deadline != CELL_NEVER && deadline <= cell_clock_now(&reactor->clock);
+}
+
+int cell_reactor_pollfd(struct cell_reactor *reactor)
+{
+  int64_t first = cell_timers_first(&reactor->timers);
+
+  if (!reactor->is_polled && cell_reactor_owned(reactor) &&
+      first < reactor->rings_at)
+    set_bell(reactor, first);
+  reactor->is_polled = 1;
+  return reactor->epoll;
+}
+
 int cell_timer_arm(struct cell_reactor *reactor, struct cell_timer *timer,
                    int64_t deadline, struct cell_error *error)
 {
@@ -301,7 +315,8 @@ int cell_timer_arm(struct cell_reactor *reactor, struct cell_timer *timer,
     return -1;
   if (cell_timers_put(&reactor->timers, timer, deadline) < 0)
     return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "set a timer");
-  if (deadline < reactor->rings_at)
+  if (deadline < reactor->rings_at &&
+      (reactor->is_polled || !is_due(reactor, deadline)))
     set_bell(reactor, deadline);
   return 0;
 }
@@ -361,6 +376,8 @@ int cell_reactor_step(struct cell_reactor *reactor, int timeout_ms,
 
   if (check_owner(reactor, error) < 0)
     return -1;
+  if (timeout_ms != 0 && is_due(reactor, cell_timers_first(&reactor->timers)))
+    timeout_ms = 0;
   count = epoll_wait(reactor->epoll, events, BATCH, timeout_ms);
   if (count < 0 && errno != EINTR)
     return cell_fail(error, CELL_SYSTEM, errno, "epoll_wait");

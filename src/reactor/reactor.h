@@ -48,7 +48,7 @@ void cell_reactor_move_clock(struct cell_reactor *reactor, int64_t offset);
 unsigned char *cell_reactor_scratch(struct cell_reactor *reactor, size_t *size);
 
 /* Readable whenever a step would do something: sources and timers. */
-int cell_reactor_pollfd(const struct cell_reactor *reactor);
+int cell_reactor_pollfd(struct cell_reactor *reactor);
 /* Milliseconds until the next timer, rounded up; 0: due; -1: there is none. */
 int cell_reactor_timeout(const struct cell_reactor *reactor);
 /* Wait up to timeout_ms (-1: no bound) for the first event, then handle a

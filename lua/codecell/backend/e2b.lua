@@ -148,8 +148,7 @@ end
 function backend.make(options)
   local given = copy(options)
   given.timeout = options.timeout or TIMEOUT
-  given.template = options.template or options.mcp and mcp.TEMPLATE
-    or os.getenv("E2B_TEMPLATE_ID") or nil
+  given.template = options.template or options.mcp and mcp.TEMPLATE or settings.template()
   local found, err = settings.resolve("create", given)
   local ok, body = found ~= nil, nil
   if ok then

@@ -126,7 +126,8 @@ local function print_report(report, out)
     end
   end
   local verdict = report.ok and "Code can run here, isolated by the " .. report.isolation .. "."
-    or "Code cannot run here until what is named above is mended."
+    or report.isolation == "none" and "Code cannot run here until what is named above is mended."
+    or "Mend what is missing or failed above."
   out:write("\n", out:style("bold", verdict), "\n")
 end
 

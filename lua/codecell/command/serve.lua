@@ -5,11 +5,13 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local gateway = require "codecell.command.serve.gateway"
 local named = require "codecell.command.serve.named"
+local reactor = require "codecell.reactor"
 local server = require "codecell.server"
 local wait = require "codecell.wait"
 
 local IDLE = 1800 -- seconds
 local DAY = 86400
+local FAREWELL = 2 -- seconds for those who listen to what ends with it
 local LOOK = 5 -- seconds between two looks at how long nobody has asked for anything
 
 local serve = {
@@ -22,9 +24,10 @@ local serve = {
     .. "alone, which it prints. It ends with all sandboxes. With --domain and a certificate\n"
     .. "for NAME and *.NAME they need E2B_DOMAIN instead, and everything is as in the cloud.\n"
     .. "A page for browsers is at /.\n\n"
-    .. "With --unix it keeps the sandboxes that 'codecell run --name NAME' makes instead,\n"
-    .. "and ends with all of them when nobody has asked for anything for a while. 'run\n"
-    .. "--name' starts it. The socket and its folder are for this user alone.\n",
+    .. "With --unix it answers at a socket instead, without a key: the socket and its\n"
+    .. "folder are for this user alone. There it also keeps the sandboxes that 'codecell\n"
+    .. "run --name NAME' makes, which starts it, and it ends with all of them when nobody\n"
+    .. "has asked for anything for a while.\n",
   options = {
     { name = "host", value = "ADDRESS", kind = "name", help = "where it is (127.0.0.1)" },
     { name = "port", value = "PORT", kind = "name", help = "where it is (3000; 0: any)" },
@@ -42,8 +45,8 @@ local serve = {
     { name = "tls-cert", value = "FILE", kind = "name",
       help = "HTTPS: a certificate, then what has signed it, in PEM" },
     { name = "tls-key", value = "FILE", kind = "name", help = "its key, in PEM" },
-    { name = "network", value = "none", kind = "name",
-      help = "none: sandboxes have no network, whatever is asked for" },
+    { name = "network", value = "N", kind = "network",
+      help = "none, open, or NAME,...: what sandboxes reach at most" },
     { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },
     { name = "log", help = "tell requests and events as lines of JSON on standard error" },
     { name = "grace", value = "SECONDS", kind = "seconds",
@@ -72,21 +75,12 @@ local serve = {
   },
 }
 
--- What answers paths that begin so.
-local PARTS = { [named.prefix] = named.answer }
-
-local function answer(request)
-  for prefix, called in pairs(PARTS) do
-    if request.path:sub(1, #prefix) == prefix then
-      return called(request, request.path:sub(#prefix + 1))
-    end
-  end
-  request:reply(404, { { "Content-Type", "text/plain" } }, "There is nothing at this path.\n")
-end
-
 -- What is wrong with one request ends none of the sandboxes that are kept.
-local function answer_safely(request)
-  local ok, problem = wait.call(answer, request)
+local function answer(request, beside)
+  if request.path:sub(1, #named.prefix) ~= named.prefix then
+    return beside:answer(request)
+  end
+  local ok, problem = wait.call(named.answer, request, request.path:sub(#named.prefix + 1))
   if not ok then
     io.stderr:write("codecell serve: ", tostring(problem), "\n")
     if not request.has_started then
@@ -131,13 +125,34 @@ local function listen(made, path)
   return place and lock, err
 end
 
+-- Until nobody has asked for anything for so long, and no sandbox of E2B's API is there.
+local function wait_for_end(idle, beside)
+  local seen = reactor.now()
+  while true do
+    if beside.busy > 0 or next(beside:living()) then
+      seen = reactor.now()
+    end
+    local left = idle - math.min(named.idle(), reactor.now() - seen)
+    if left <= 0 then
+      return
+    end
+    codecell.step(math.min(LOOK, left))
+  end
+end
+
 function serve.run(options, arguments)
   if arguments[1] then
     return nil, "takes no arguments"
   elseif not options.unix then
     return gateway.run(options, fail)
   end
-  local made, err = server.new(answer_safely, { idle = DAY })
+  local beside, problem = gateway.without_port(options)
+  if not beside then
+    return nil, problem
+  end
+  local made, err = server.new(function(request)
+    answer(request, beside)
+  end, { idle = DAY })
   if not made then
     return fail(err)
   end
@@ -148,11 +163,9 @@ function serve.run(options, arguments)
   end
   command.write("listening on unix:", options.unix, "\n")
   io.stdout:flush()
-  local idle = options.idle or IDLE
-  while named.idle() < idle do
-    codecell.step(math.min(LOOK, idle - named.idle()))
-  end
+  wait_for_end(options.idle or IDLE, beside)
   os.remove(options.unix)
+  beside:close(FAREWELL)
   made:close()
   named.close()
   lock:close()

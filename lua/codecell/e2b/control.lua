@@ -138,13 +138,24 @@ local function too_old(settings, record)
     record.template or "", record.version, LEAST_ENVD), "build the template again")
 end
 
+-- Why nothing was made, in five words: who has to do what about it.
+local CAUSES = { invalid_argument = "template", not_found = "template",
+  permission_denied = "auth", rate_limited = "rate_limited", unauthenticated = "auth" }
+
+local function with_cause(err)
+  err.cause = CAUSES[err.kind] or (err.stage == "connect" or not err.status) and "network"
+    or "resources"
+  return nil, err
+end
+
 --- Make a sandbox.
 ---@param settings codecell.E2bSettings
 ---@param body table
 ---@param mask userdata? what hides the secrets in it
 ---@param private string[] what else in it nobody may see
 ---@return codecell.E2bRecord? record
----@return codecell.Error? err
+---@return codecell.Error? err with `cause`: "auth", "rate_limited", "network", "resources" or
+---"template"
 function control.create(settings, body, mask, private)
   local what = "Sandbox creation failed"
   local request = control.request(settings, what, "POST", "/sandboxes", body)
@@ -158,7 +169,7 @@ function control.create(settings, body, mask, private)
     record, err = control.record(what, answer)
   end
   if not record then
-    return nil, err
+    return with_cause(err)
   end
   err = too_old(settings, record)
   if err then

@@ -20,6 +20,7 @@ local CODE = plane.CODE
 local RESULTS_MOST = 2000 -- of a cell
 local RESULT_BYTES_MOST = 134217728 -- of all results of a cell
 local SILENCE = 60 -- seconds without even a keepalive: the connection is gone
+local SOON = 0.05 -- seconds in which an answer ends after its last line
 local TEXT_MOST = 1048576 -- bytes that a callback gets at once
 local SHORT = { js = "javascript", ts = "typescript", py = "python", sh = "bash" }
 
@@ -224,6 +225,9 @@ local function run_cell(self, job, began, deadline)
   self.run, run.response = run, response
   local outcome, broken
   outcome, err, broken = follow(run, response, deadline)
+  if outcome == "done" then
+    response:rest(SOON)
+  end
   response:close() -- which interrupts code that still runs
   self.run = nil
   if not outcome then

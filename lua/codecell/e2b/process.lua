@@ -119,6 +119,9 @@ local function follow(run, stream)
       end_unwanted(run, message)
       break
     elseif message then
+      if shape.table((shape.table(message.event) or {})["end"]) then
+        stream:rest() -- so that who hears of the end can use the connection
+      end
       ok, err = hear(run, message)
     elseif err and err.kind == "timeout" then
       return hear_deadline(run)
@@ -136,7 +139,7 @@ local function begin(run, open)
   task.background(function()
     local stream, err = open()
     if stream and run.is_let_go and not run.is_unwanted then
-      stream:close()
+      return stream:close()
     elseif stream then
       run.stream = stream
       return follow(run, stream)

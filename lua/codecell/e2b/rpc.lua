@@ -9,6 +9,7 @@ local transport = require "codecell.e2b.transport"
 local rpc = {}
 
 local PING = 50 -- seconds after which envd says that it is still there
+local SOON = 0.05 -- seconds in which an answer ends after the last message
 local ENVD = plane.ENVD
 
 local function headers_of(there, user, more)
@@ -96,7 +97,7 @@ function Stream:next()
       self:close()
       return nil, last
     elseif message and last then
-      self:close()
+      self:rest()
       if message.error ~= nil then
         return nil, failure.of_error(self.what, message.error, self.there:hidden())
       end
@@ -112,6 +113,12 @@ function Stream:next()
     end
   end
   return nil
+end
+
+--- All that matters was heard.
+function Stream:rest()
+  self.is_over = true
+  self.response:rest(SOON)
 end
 
 --- Listen no longer; what runs goes on. Idempotent.

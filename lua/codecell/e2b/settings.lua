@@ -139,6 +139,12 @@ function settings.resolve(verb, given)
   }
 end
 
+--- The template of sandboxes for which none is given.
+---@return string? name nil: that of the cloud
+function settings.template()
+  return text(nil, "E2B_TEMPLATE_ID")
+end
+
 --- The host by which a port of a sandbox is reached.
 ---@param found codecell.E2bSettings
 ---@param id string

@@ -7,6 +7,7 @@ local urls = require "codecell.http.url"
 
 local answer = {}
 
+local PIECE = 262144 -- bytes of a file that are read at once
 local VALUES_MOST = 65536 -- of JSON in a request: reading them takes the time of all others
 
 -- Whoever may ask has a key or a token; which page asks does not matter.
@@ -92,6 +93,21 @@ end
 ---@param err codecell.Error
 function answer.error(request, err)
   answer.failure(request, answer.status(err), err.message)
+end
+
+--- The body of an answer that was started, from an open file.
+---@param request codecell.IncomingRequest
+---@param source codecell.Descriptor
+---@param length integer bytes, as was said when it was started
+function answer.rest(request, source, length)
+  while length > 0 do
+    local piece = source:read(math.min(length, PIECE))
+    if not piece or not request:write(piece) then
+      return request:abort() -- it was cut meanwhile, or nobody wants it
+    end
+    length = length - #piece
+  end
+  request:finish()
 end
 
 --- What a browser asks before it asks.

@@ -18,10 +18,10 @@ local quota = require "codecell.gateway.quota"
 local reactor = require "codecell.reactor"
 local record = require "codecell.gateway.record"
 local routing = require "codecell.gateway.routing"
-local signed = require "codecell.gateway.signed"
+local signed = require "codecell.gateway.envd.signed"
 local store = require "codecell.template.store"
-local uploads = require "codecell.gateway.uploads"
-local volume_content = require "codecell.gateway.volume_content"
+local uploads = require "codecell.gateway.templates.uploads"
+local volume_content = require "codecell.gateway.volumes.content"
 local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
 
@@ -38,7 +38,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---must
 ---@field domain string? below which each port of a sandbox has a name
 ---@field names string[]? by which it may be asked where it has no keys, besides localhost
----@field network "none"|nil whatever a sandbox is to reach
+---@field network "none"|"open"|{allow: string[]}|nil what no sandbox reaches more than
 ---@field limits table? of a sandbox, as in create
 ---@field lifetime integer? seconds that a sandbox may be asked to live, at most
 ---@field quota table? as of `quota.new`
@@ -51,7 +51,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@class codecell.Gateway
 ---@field keys codecell.GatewayKeys?
 ---@field domain string?
----@field network "none"|nil
+---@field network "none"|"open"|{allow: string[]}|nil
 ---@field limits table?
 ---@field lifetime integer
 ---@field quota codecell.GatewayQuota
@@ -59,6 +59,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field records table<string, codecell.GatewayRecord>
 ---@field ended codecell.GatewayEnded
 ---@field asked table<string, string> the sandbox that a request with a key of its own has made
+---@field asking table<string, true> requests with a key of their own that make one now
 ---@field serial integer how many sandboxes it has made
 ---@field busy integer requests that are being answered
 ---@field is_draining boolean? it takes no more requests
@@ -69,7 +70,9 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field builds table<string, codecell.GatewayBuild> by id
 ---@field building integer how many are being done
 ---@field queued integer how many wait until others are done
----@field places table<string, string> where archives may be sent, and the hash of each
+---@field listeners table<string, integer> who is told what goes on, by owner
+---@field places table<string, {final: string, owner: string}> where archives may be sent
+---@field places_count table<string, integer> by owner
 ---@field spawns table<string, {count: integer, at: integer}> how often templates were used, by id
 ---@field secrets codecell.GatewaySecret[]
 ---@field volumes table<string, codecell.GatewayVolume> by id
@@ -100,17 +103,28 @@ function gateway.new(given)
     names = given.names or {}, network = given.network, limits = given.limits,
     lifetime = given.lifetime or DAY, quota = quota.new(given.quota or {}),
     metrics = metrics.new(), log = given.log and log.to(given.log), problem = given.problem,
-    snapshots = {}, owners = {}, asked = {}, serial = 0, busy = 0, requests = 0,
+    snapshots = {}, owners = {}, asked = {}, asking = {}, serial = 0, busy = 0, requests = 0,
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
-    builds = {}, builds_serial = 0, building = 0, queued = 0, places = {}, places_count = 0,
-    spawns = {}, secrets = {}, volumes = {}, volumes_count = 0, volumes_folder = given.volumes,
-    is_secure = given.is_secure, ended = ended.new() }, Gateway)
+    listeners = {}, builds = {}, builds_serial = 0, building = 0, queued = 0, places = {},
+    places_count = {}, spawns = {}, secrets = {}, volumes = {}, volumes_count = 0,
+    volumes_folder = given.volumes, is_secure = given.is_secure, ended = ended.new() }, Gateway)
   volumes.load(self)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     rawset(records, id, made)
     came(self, made)
   end })
   return self
+end
+
+--- Tell the operator of what should not happen.
+---@param text string
+---@param about table of the event that tells it
+function Gateway:fault(text, about)
+  if self.log then
+    self.log("problem", about)
+  else
+    self.problem(text)
+  end
 end
 
 --- Hear of something that one of the sandboxes did, or had happen to it.
@@ -269,6 +283,7 @@ end
 
 local function answer_sandbox(self, request, place)
   local found = self:find(place.id)
+  request.meant = found
   if found and found:is_paused() and found.given.auto_resume then
     found:resume(RESUMED)
   end
@@ -381,13 +396,25 @@ local function note(self, request, began)
   end
 end
 
-local function give_up(self, request, problem)
-  if self.log then
-    self.log("problem", { request = request.id, message = tostring(problem) })
-  else
-    self.problem(("%s %s: %s"):format(request.method, request.path, tostring(problem)))
+-- The verbs of a sandbox that somebody has ended meanwhile raise.
+local function went_meanwhile(self, request, one)
+  if request.place then
+    return not_found(request, one.id)
   end
-  if not request.has_started and not request:is_left() then
+  answer.failure(request, 404, ended.message(self.ended, one.id, request.owner))
+end
+
+local function give_up(self, request, problem)
+  local may_answer = not request.has_started and not request:is_left()
+  local has_gone = request.meant and not request.meant:lives()
+  if has_gone and may_answer then
+    return went_meanwhile(self, request, request.meant)
+  elseif has_gone then
+    return request:abort()
+  end
+  self:fault(("%s %s: %s"):format(request.method, request.path, tostring(problem)),
+    { request = request.id, message = tostring(problem) })
+  if may_answer then
     answer.failure(request, 500, "the gateway has failed; what it says tells more")
   else
     request:abort()
@@ -430,9 +457,11 @@ end
 ---@param seconds number that this may take
 function Gateway:close(seconds)
   local deadline = reactor.now() + seconds
-  for _, one in pairs(self.records) do
+  local id, one = next(self.records)
+  while id do -- one that is still being made may come in meanwhile
     one.is_stopped = true
     self:drop(one, "stopped")
+    id, one = next(self.records)
   end
   while self.busy > 0 and reactor.now() < deadline do
     codecell.step(deadline - reactor.now())

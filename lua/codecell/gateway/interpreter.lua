@@ -4,13 +4,14 @@ local base64 = require "codecell.base64"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local execution = require "codecell.execution"
-local feed = require "codecell.gateway.feed"
+local feed = require "codecell.gateway.envd.feed"
 local json = require "codecell.json"
-local paths = require "codecell.gateway.paths"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 local task = require "codecell.task"
 local urls = require "codecell.http.url"
-local wishes = require "codecell.gateway.wishes"
+local wait = require "codecell.wait"
+local wishes = require "codecell.gateway.control.wishes"
 
 local interpreter = {}
 
@@ -172,8 +173,14 @@ local function execute(one, code, given, listener)
     tell_number(done.execution_count)
     listener:put(LAST)
   end
-  listener.err = err
-  listener:finish(done and "done" or "broken")
+  return done, err
+end
+
+-- What it raises is raised where the request is answered.
+local function attend(one, code, given, listener)
+  local ok, done, err = wait.call(execute, one, code, given, listener)
+  listener.problem, listener.err = not ok and done or nil, err
+  listener:finish(ok and done and "done" or "broken")
 end
 
 -- What code is to run where; it was refused already where that is nothing.
@@ -205,16 +212,16 @@ local function answer_code(one, request)
     return
   end
   local listener = feed.new()
-  local running = task.background(execute, one, code, given, listener)
+  local running = task.background(attend, one, code, given, listener)
   request:end_with_client() -- who is not there any more interrupts the code
   local outcome = listener:send(request, { alive = ALIVE, every = ALIVE_EVERY,
-    start = function()
-      return request:start(200, answer.headers("application/x-ndjson")) == true
-    end })
+    headers = answer.headers("application/x-ndjson") })
   if outcome == "left" then
     return running:cancel()
   elseif outcome == "done" then
-    return request:finish()
+    return
+  elseif listener.problem then
+    error(listener.problem, 0)
   elseif not request.has_started and listener.err and listener.err.kind ~= "sandbox_gone" then
     return answer.text(request, 500, listener.err.message)
   end

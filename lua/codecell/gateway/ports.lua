@@ -155,6 +155,9 @@ function ports.answer(one, request, port)
   local host, err = one.sandbox:get_host(port)
   local response
   local upgrade, talk = upgrade_of(request), {}
+  if not upgrade then
+    request:end_with_client() -- what answers late, or never, is not waited for without one
+  end
   if host then
     local body, length = body_of(request)
     if upgrade then
@@ -168,7 +171,9 @@ function ports.answer(one, request, port)
     talk.is_open = false
     reactor.wake(talk)
   end
-  if not response and not is_open(one, port) then
+  if not response and request:is_left() then
+    return
+  elseif not response and not is_open(one, port) then
     return not_open(one, request, port)
   elseif not response then
     return answer.failure(request, 502, err.message, { sandboxId = one.id, port = port })

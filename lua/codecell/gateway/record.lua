@@ -2,8 +2,10 @@
 local answer = require "codecell.gateway.answer"
 local codecell = require "codecell"
 local core = require "codecell.core"
+local errors = require "codecell.errors"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
+local wait = require "codecell.wait"
 
 local record = {}
 
@@ -26,6 +28,7 @@ local LOGS_MOST = 1000
 ---@field visitors integer requests to it that are being answered
 ---@field is_over boolean? it was killed
 ---@field is_stopped boolean? because the gateway ends
+---@field is_resuming boolean?
 ---@field was_told_to_pause boolean? it is paused, and not by its timeout
 ---@field tried table<integer, boolean> its ports that clients have asked for, and their `count`
 ---@field given table what it was asked for
@@ -66,6 +69,17 @@ end
 ---@return boolean
 function Record:is_paused()
   return self:lives() and not self.sandbox:is_running()
+end
+
+--- How many it has.
+---@param what "runs"|"watchers"
+---@return integer
+function Record:count(what)
+  local count = 0
+  for _ in pairs(self[what]) do
+    count = count + 1
+  end
+  return count
 end
 
 --- Add a line to its log.
@@ -134,12 +148,7 @@ function Record:pause(keeps_memory)
   return ok, err
 end
 
---- Let it go on.
----@param seconds number that it lives from now on
----@param keeps_memory boolean? false: with its files alone
----@return true? done
----@return codecell.Error? err
-function Record:resume(seconds, keeps_memory)
+local function go_on(self, seconds, keeps_memory)
   if keeps_memory == false or not self.was_told_to_pause and not self.given.pauses_memory then
     forget_processes(self)
   end
@@ -152,6 +161,31 @@ function Record:resume(seconds, keeps_memory)
     ok, err = self:extend(seconds)
     self:log("info", "Sandbox resumed")
     self.gateway:hear(self, "sandbox_resumed")
+  end
+  return ok, err
+end
+
+--- Let it go on. Several may ask for it at once: what one of them starts then, the others leave
+--- alone.
+---@param seconds number that it lives from now on
+---@param keeps_memory boolean? false: with its files alone
+---@return true? done
+---@return codecell.Error? err
+function Record:resume(seconds, keeps_memory)
+  while self.is_resuming do
+    wait.key(self)
+  end
+  if not self:lives() then
+    return nil, errors.new("sandbox_gone", "resume: the sandbox has ended")
+  elseif not self:is_paused() then
+    return true
+  end
+  self.is_resuming = true
+  local called, ok, err = wait.call(go_on, self, seconds, keeps_memory)
+  self.is_resuming = nil
+  reactor.wake(self)
+  if not called then
+    error(ok, 0)
   end
   return ok, err
 end

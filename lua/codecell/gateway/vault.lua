@@ -4,8 +4,8 @@
 local answer = require "codecell.gateway.answer"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local listing = require "codecell.gateway.listing"
-local reach = require "codecell.gateway.reach"
+local listing = require "codecell.gateway.control.listing"
+local reach = require "codecell.gateway.control.reach"
 local shape = require "codecell.e2b.shape"
 local urls = require "codecell.http.url"
 
@@ -40,18 +40,38 @@ end
 
 -- ---- in rules ----
 
--- The header with its secrets; nil and the name that nothing has.
-local function filled(gateway, text, owner)
+-- The secrets of whoever asks, by name and id: rules may name many of many.
+local function secrets_of(gateway, owner)
+  local known = {}
+  for _, one in ipairs(gateway.secrets) do
+    if is_of(one, owner) then
+      known[one.name], known[one.id] = one, one
+    end
+  end
+  return known
+end
+
+-- The header with its secrets; nil and the name that nothing has. Of one that becomes too long no
+-- more is made than what it is refused for: short texts can name a long secret often.
+local function filled(known, text)
   local missing
+  local size = #text
+  if size > reach.VALUE_MOST then
+    return text
+  end
   local value = text:gsub(MARK, function(name)
-    local one = find(gateway, name, owner)
+    local one = known[name] or known[name:lower()]
     missing = missing or not one and name or nil
-    return one and one.value() or ""
+    if not one or size > reach.VALUE_MOST then
+      return nil
+    end
+    size = size + #one.value() - #"${e2b.secrets.}" - #name
+    return one.value()
   end)
   if missing then
     return nil, missing
   end
-  return value
+  return value:sub(1, reach.VALUE_MOST + 1)
 end
 
 local function copy(given)
@@ -63,13 +83,13 @@ local function copy(given)
 end
 
 -- A rule with its secrets, and whether it has any.
-local function fill_rule(gateway, rule, owner)
+local function fill_rule(known, rule)
   local made, uses = json.list(), false
   for i, one in ipairs(shape.table(rule) or {}) do
     local transform = copy(shape.table((shape.table(one) or {}).transform) or {})
     local headers = {}
     for name, text in pairs(shape.texts(transform.headers)) do
-      local value, missing = filled(gateway, text, owner)
+      local value, missing = filled(known, text)
       if not value then
         return nil, missing
       end
@@ -105,8 +125,9 @@ function vault.fill(gateway, given, owner, drop)
   end
   local uses = false
   network.rules = {}
+  local known = secrets_of(gateway, owner)
   for host, rule in pairs(given.rules) do
-    local made, used = fill_rule(gateway, rule, owner)
+    local made, used = fill_rule(known, rule)
     if not made and not drop then
       return nil, errors.new("invalid_argument", ("network.rules: there is no secret '%s'"):format(
         used))
@@ -120,15 +141,14 @@ end
 
 -- What runs with a secret has its new value, or reaches nobody with it, from now on.
 local function refresh(gateway)
-  local changed = {} -- by then: others come and go while one is told
+  local list = {} -- others come and go while one is told, and get other rules
   for _, one in pairs(gateway:living()) do
-    local network, uses = vault.fill(gateway, one.given.network, one.owner, true)
-    changed[one] = uses and gateway.network ~= "none"
-      and (reach.read(one.given.internet, network) or "none") or nil
+    list[#list + 1] = one
   end
-  for one, network in pairs(changed) do
-    if one:lives() then
-      reach.set(one.sandbox, network)
+  for _, one in ipairs(gateway.network ~= "none" and list or {}) do
+    local network, uses = vault.fill(gateway, one.given.network, one.owner, true)
+    if uses and one:lives() then
+      reach.set(one.sandbox, reach.read(one.given.internet, network) or "none", gateway.network)
     end
   end
 end

@@ -3,6 +3,7 @@ local address = require "codecell.command.serve.address"
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
+local errors = require "codecell.errors"
 local gateway = require "codecell.gateway"
 local holding = require "codecell.gateway.holding"
 local plane = require "codecell.e2b.plane"
@@ -17,6 +18,7 @@ local serve = {}
 local PORT = 3000
 local IDLE = 600 -- seconds that a client may be silent
 local CONNECTIONS = 4096
+local HEAD = 16384 -- bytes
 local SHARE = 4 -- of the descriptors there are, one in so many is for a client
 local SWEEP = 5 -- seconds between two looks at what has ended
 local GARBAGE = 8192 -- kilobytes
@@ -29,6 +31,11 @@ local function complain(text)
   io.stderr:write("codecell serve: ", text, "\n")
 end
 
+local function cannot_listen(host, port, place, err)
+  return errors.new(err.kind, ("%s:%d: %s; %s"):format(host, port, err.message,
+    place and "--debug needs this port" or "--port names another (0: any that is free)"))
+end
+
 -- Answer at a port; what comes there may all be for one place of one sandbox.
 local function listen(self, port, place)
   local identity, err = address.identity(self.options)
@@ -38,11 +45,14 @@ local function listen(self, port, place)
   local made
   made, err = server.new(function(request)
     self.gateway:answer(request, place)
-  end, { idle = IDLE, connections = self.connections, certificate = identity.certificate,
+  end, { idle = IDLE, connections = self.connections, head = HEAD,
+    certificate = identity.certificate,
     key = identity.key })
   local found
   if made then
-    found, err = made:listen({ host = self.options.host, port = port })
+    local host = self.options.host or "127.0.0.1"
+    found, err = made:listen({ host = host, port = port })
+    err = err and cannot_listen(host, port, place, err)
   end
   self.servers[#self.servers + 1] = made
   return found, err
@@ -147,6 +157,25 @@ local function drain(self, signal)
   for _, made in ipairs(self.servers) do
     made:close()
   end
+end
+
+--- The same for whoever may use a socket of the file system: that is this user alone, who needs
+--- no key.
+---@param options table of the command
+---@return codecell.Gateway? gateway
+---@return string? problem with the options
+function serve.without_port(options)
+  local images
+  local limits, problem = settings.limits(options)
+  if not problem then
+    images, problem = settings.images(options)
+  end
+  if problem then
+    return nil, problem
+  end
+  local self = new(options, nil, limits, images)
+  self.gateway.domain = address.domain(options, { port = PORT })
+  return self.gateway
 end
 
 --- Serve until the program is ended.

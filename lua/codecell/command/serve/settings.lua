@@ -2,7 +2,7 @@
 local address = require "codecell.command.serve.address"
 local answers = require "codecell.gateway.answer"
 local create = require "codecell.create"
-local wishes = require "codecell.gateway.wishes"
+local wishes = require "codecell.gateway.control.wishes"
 
 local settings = {}
 
@@ -18,10 +18,18 @@ local function is_loopback(host)
   return false
 end
 
+-- What nobody would be served with.
+local AT_LEAST_ONE = { "connections", "key-sandboxes", "max-sandboxes" }
+
 --- What is wrong with the options.
 ---@param options table
 ---@return string? problem
 function settings.problem(options)
+  for _, name in ipairs(AT_LEAST_ONE) do
+    if options[name] == 0 then
+      return ("--%s: at least 1"):format(name)
+    end
+  end
   local port = options.port or "0"
   if not port:find("^%d+$") or tonumber(port) > 65535 then
     return "--port: a number from 0 to 65535"
@@ -30,8 +38,6 @@ function settings.problem(options)
   elseif options["no-auth"] and not is_loopback(options.host) then
     return ("--no-auth: anybody who reaches %s could make sandboxes; give --api-key, or a "
       .. "--host of this machine alone"):format(options.host)
-  elseif options.network and options.network ~= "none" then
-    return "--network: none"
   end
   return address.problem(options)
 end

@@ -17,6 +17,7 @@ local ABOUT_MOST = 4096
 local MOST = 1000
 local NAME_MOST = 128
 local DAY = 86400
+local EMPTIED = 3600 -- seconds that its files may take to go
 local KEEPERS_MOST = 64
 local IDLE = 60 -- seconds that the keeper of one lives on
 local MIB = 1048576
@@ -253,23 +254,33 @@ local function list(gateway, request)
   answer.json(request, 200, all)
 end
 
+-- Only what is empty goes: whoever looks for what is in a folder may look for ever, while code puts
+-- more into it.
+local function remove_empty(folder)
+  local about = folder .. "/volume.json"
+  return os.remove(folder .. "/files") and os.remove(about) and os.remove(folder)
+end
+
 -- Its files go in its keeper, for that may take long; what is left is an empty folder.
 local function destroy(gateway, request, one)
   gateway.volumes[one.id], gateway.volumes_count = nil, gateway.volumes_count - 1
   local keeper, err = volumes.keeper(gateway, one)
-  local ok = keeper
+  local done
   if keeper then
-    ok, err = keeper.commands:run({ "find", volumes.PLACE, "-mindepth", "1", "-delete" },
-      { timeout = DAY })
+    done, err = keeper.commands:run({ "find", volumes.PLACE, "-mindepth", "1", "-delete" },
+      { timeout = EMPTIED })
     keeper:close()
+    one.keeper = nil
   end
-  if ok then
-    ok, err = core.host_remove(("%s/%s"):format(gateway.volumes_folder, one.id))
+  if done and remove_empty(("%s/%s"):format(gateway.volumes_folder, one.id)) then
+    return answer.empty(request, 204)
   end
-  if not ok then
+  gateway.volumes[one.id], gateway.volumes_count = one, gateway.volumes_count + 1
+  if err then
     return answer.error(request, err)
   end
-  answer.empty(request, 204)
+  answer.failure(request, 409, ("volume '%s' is not empty yet: end the sandboxes that write to it, "
+    .. "and try again"):format(one.name))
 end
 
 --- Answer a request to /volumes.

@@ -1,12 +1,15 @@
 --- The calls of filesystem.Filesystem, but for those that watch.
 local errors = require "codecell.errors"
-local paths = require "codecell.gateway.paths"
+local json = require "codecell.json"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
+local wait = require "codecell.wait"
 
 local filesystem = {}
 
 local LINKS_MOST = 40 -- that lead to one file
 local DEPTH_MOST = 1000
+local IN_A_ROW = 200 -- entries, until others have their turn
 local TYPES = { file = "FILE_TYPE_FILE", dir = "FILE_TYPE_DIRECTORY" }
 
 -- Where a link leads in the end; itself, if nowhere.
@@ -102,12 +105,19 @@ methods.ListDir = at_path("path", function(one, path, body)
   if not entries then
     return nil, err
   end
-  local list = {}
   for i, entry in ipairs(entries) do
-    list[i] = filesystem.shown(one, entry)
+    entries[i] = errors.assert(json.encode(filesystem.shown(one, entry)))
+    if i % IN_A_ROW == 0 then
+      wait.turn()
+    end
   end
-  return { entries = #list > 0 and list or nil }
+  return entries
 end)
+
+-- There may be so many that others must have their turn while they are written.
+function methods.ListDir.encode(entries)
+  return #entries == 0 and "{}" or '{"entries":[' .. table.concat(entries, ",") .. "]}"
+end
 
 methods.Remove = at_path("path", function(one, path)
   local ok, err = one.sandbox.files:remove(path)

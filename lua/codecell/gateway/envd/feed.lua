@@ -10,6 +10,7 @@ local JOINED = 262144 -- bytes that are written at once
 ---@class codecell.GatewayFeed
 ---@field package pieces string[]
 ---@field package first integer
+---@field package last integer
 ---@field package size integer
 ---@field is_left boolean? nobody reads it any more
 ---@field ended "done"|"broken"|nil
@@ -18,7 +19,7 @@ Feed.__index = Feed
 
 ---@return codecell.GatewayFeed
 function feed.new()
-  return setmetatable({ pieces = {}, first = 1, size = 0 }, Feed)
+  return setmetatable({ pieces = {}, first = 1, last = 0, size = 0 }, Feed)
 end
 
 --- Add something; waits while the client is behind.
@@ -33,7 +34,8 @@ function Feed:put(piece)
   if self.is_left then
     return false
   end
-  self.pieces[#self.pieces + 1] = piece
+  self.last = self.last + 1 -- `#` finds any end of a list that is taken from at its beginning
+  self.pieces[self.last] = piece
   self.size = self.size + #piece
   reactor.wake(self)
   return true
@@ -48,7 +50,7 @@ end
 
 --- Nobody reads it any more.
 function Feed:leave()
-  self.is_left, self.pieces = true, {}
+  self.is_left, self.pieces, self.first, self.last = true, {}, 1, 0
   reactor.wake(self)
 end
 
@@ -59,8 +61,8 @@ local function take(self)
     self.pieces[self.first], self.first = nil, self.first + 1
     list[#list + 1], size = piece, size + #piece
   end
-  if not self.pieces[self.first] then
-    self.pieces, self.first = {}, 1
+  if self.first > self.last then
+    self.pieces, self.first, self.last = {}, 1, 0
   end
   self.size = self.size - size
   if size > 0 then
@@ -69,21 +71,28 @@ local function take(self)
   end
 end
 
+-- What is over already when it begins is sent at once, and costs the client one wake-up.
+local function write(self, request, headers, piece)
+  if not request.has_started and self.ended == "done" and self.size == 0 then
+    return request:reply(200, headers, piece) == true
+  end
+  return (request.has_started or request:start(200, headers) == true)
+    and request:write(piece) == true
+end
+
 --- Send all of it, as it comes.
 ---@param request codecell.IncomingRequest
----@param given {start: fun(): boolean?, alive: string?, every: number?, deadline: number?} start
----begins the answer, before the first piece; alive is sent after that many seconds without another
----@return "done"|"broken"|"left"|"late" outcome
+---@param given {headers: table, alive: string?, every: number?, deadline: number?} headers of the
+---answer, which begins with the first piece; alive is sent after that many seconds without another
+---@return "done"|"broken"|"left"|"late" outcome done: the answer was finished
 function Feed:send(request, given)
-  local started = false
-  local function write(piece)
-    started = started or given.start() == true
-    return started and request:write(piece) == true
-  end
   local quiet = given.every and reactor.now() + given.every
   while true do
     local piece = take(self)
     if not piece and self.ended then
+      if self.ended == "done" and not request.has_finished then
+        request:finish()
+      end
       return self.ended
     elseif not piece and not wait.key(self, wait.earlier(quiet, given.deadline)) then
       local task = wait.task()
@@ -96,7 +105,7 @@ function Feed:send(request, given)
       end
       piece = quiet and reactor.now() >= quiet and given.alive
     end
-    if piece and not write(piece) then
+    if piece and not write(self, request, given.headers, piece) then
       self:leave()
       return "left"
     end

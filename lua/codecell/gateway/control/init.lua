@@ -1,23 +1,25 @@
 --- The control plane: making, finding and ending sandboxes.
 local answer = require "codecell.gateway.answer"
+local building = require "codecell.gateway.templates.building"
 local core = require "codecell.core"
 local ended = require "codecell.gateway.ended"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local live = require "codecell.gateway.live"
-local listing = require "codecell.gateway.listing"
+local live = require "codecell.gateway.control.live"
+local listing = require "codecell.gateway.control.listing"
 local quota = require "codecell.gateway.quota"
-local reach = require "codecell.gateway.reach"
+local reach = require "codecell.gateway.control.reach"
+local reactor = require "codecell.reactor"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local start = require "codecell.template.start"
-local telling = require "codecell.gateway.telling"
+local telling = require "codecell.gateway.control.telling"
 local templates = require "codecell.gateway.templates"
 local urls = require "codecell.http.url"
 local vault = require "codecell.gateway.vault"
 local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
-local wishes = require "codecell.gateway.wishes"
+local wishes = require "codecell.gateway.control.wishes"
 
 local control = {}
 
@@ -26,6 +28,7 @@ local LIFETIME = 300 -- seconds
 local LEAST = 15 -- seconds that a refresh gives
 local REFRESH_MOST = 3600 -- seconds
 local FORKS_MOST = 100
+local SNAPSHOTS_MOST = 1000 -- of one key
 
 local function add(gateway, sandbox, given, owner)
   given.domain, given.cpus, given.owner = gateway.domain, core.cpu_count(), owner
@@ -130,25 +133,44 @@ local function create(gateway, request)
   end
 end
 
+-- Whoever asks again while it is still being made waits for it.
+local function made_for(gateway, key)
+  while gateway.asking[key] do
+    wait.key(gateway.asking)
+  end
+  return gateway.asked[key] and gateway:find(gateway.asked[key])
+end
+
+local function create_for(gateway, key, request, body)
+  gateway.asking[key] = true
+  local ok, made = wait.call(create_of, gateway, request, body, LIFETIME)
+  if ok and made then
+    made.key, gateway.asked[key] = key, made.id
+  end
+  gateway.asking[key] = nil
+  reactor.wake(gateway.asking)
+  if not ok then
+    error(made, 0)
+  end
+end
+
 -- The second version: always with a token, and the same key gets the same sandbox.
 local function create_again(gateway, request)
   local body = answer.body(request, BODY_MOST)
   local key = shape.text(request.headers["idempotency-key"])
-  key = key and (request.owner or "") .. "\n" .. key
   if not body then
     return
-  elseif key and gateway.asked[key] then
-    local found = gateway:find(gateway.asked[key])
-    if found then
-      return answer.json(request, 201, found:access())
-    end
   end
   body.secure = true
-  local made = create_of(gateway, request, body, LIFETIME)
-  if made and key then
-    made.key = key
-    gateway.asked[key] = made.id
+  if not key then
+    return create_of(gateway, request, body, LIFETIME)
   end
+  key = (request.owner or "") .. "\n" .. key
+  local found = made_for(gateway, key)
+  if found then
+    return answer.json(request, 201, found:access())
+  end
+  return create_for(gateway, key, request, body)
 end
 
 -- ---- /sandboxes/{id} ----
@@ -267,15 +289,30 @@ verbs["PUT /network"] = function(gateway, request, found)
   if filled then
     wanted, err = reach.read(body.allow_internet_access, filled)
   end
-  local ok = wanted and gateway.network == "none" -- nothing can be narrower
-  if wanted and not ok then
-    ok, err = reach.set(found.sandbox, wanted)
-  end
-  if not ok then
+  if not wanted then
     return answer.error(request, err)
   end
-  found.given.network, found.given.internet = body, body.allow_internet_access ~= false
+  local given = found.given
+  local network, internet = given.network, given.internet
+  -- First: a secret that changes meanwhile is filled into these rules.
+  given.network, given.internet = body, body.allow_internet_access ~= false
+  local ok
+  ok, err = reach.set(found.sandbox, wanted, gateway.network)
+  if not ok then
+    given.network, given.internet = network, internet
+    return answer.error(request, err)
+  end
   answer.empty(request, 204)
+end
+
+-- Why an owner may not keep another one.
+local function too_many(gateway, owner)
+  local count = 0
+  for id in pairs(gateway.snapshots) do
+    count = count + (gateway.owners[id] == owner and 1 or 0)
+  end
+  return count >= SNAPSHOTS_MOST and ("there are %d snapshots of this key; delete some"):format(
+    count) or building.problem()
 end
 
 verbs["POST /snapshots"] = function(gateway, request, found)
@@ -285,6 +322,10 @@ verbs["POST /snapshots"] = function(gateway, request, found)
   end
   local name = body.name ~= json.null and body.name or nil
   local wanted, err = wishes.check("snapshots", { name = name }, { name = { type = "name" } })
+  local problem = wanted and too_many(gateway, request.owner)
+  if problem then
+    return answer.failure(request, 507, problem)
+  end
   local kept
   if wanted then
     kept, err = found.sandbox:create_snapshot(wanted)
@@ -355,6 +396,7 @@ local function answer_one(gateway, request, id, rest)
   if not found then
     return answer.failure(request, 404, ended.message(gateway.ended, id, request.owner))
   end
+  request.meant = found
   return called(gateway, request, found)
 end
 

@@ -6,10 +6,10 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local keep = require "codecell.template.keep"
-local naming = require "codecell.gateway.naming"
+local naming = require "codecell.gateway.templates.naming"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
-local steps = require "codecell.gateway.steps"
+local steps = require "codecell.gateway.templates.steps"
 local store = require "codecell.template.store"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
@@ -18,11 +18,14 @@ local building = {}
 
 local BODY_MOST = 4194304 -- bytes
 local TAGS_MOST = 20
-local BUILDS_MOST = 1000 -- that are remembered
-local STORED_MOST = 68719476736 -- bytes of all templates
+local BUILDS_MOST = 1000 -- of one key that are remembered
+local STORED_MOST = 68719476736 -- bytes of all templates and snapshots
 local AT_ONCE = 4
 local WAITING_MOST = 100
 local LINES_MOST, LINE_MOST = 10000, 4096
+local LOG_MOST = 1048576 -- bytes of what one build has said
+local LOGS_MOST = 50 -- builds of one key that keep it
+local CUT = "more was said than is kept"
 local PAGE = 100
 local MIB = 1048576
 local MEMORY_LEAST, MEMORY_MOST = 128, 1048576 -- MiB
@@ -35,6 +38,8 @@ local LEVELS = { debug = 1, info = 2, warn = 3, error = 4 }
 ---@field owner string?
 ---@field status "waiting"|"building"|"ready"|"error"
 ---@field logs table[]
+---@field logged integer bytes in them
+---@field is_cut boolean? it has said more
 ---@field reason table?
 ---@field created_at integer
 ---@field updated_at integer
@@ -67,18 +72,36 @@ local function tags_of(body, first)
   return tags
 end
 
-local function has_room()
+--- Whether more may be kept: why it may not.
+---@return string? problem
+function building.problem()
   local size = 0
-  for name, tags in pairs(naming.all() or {}) do
-    for _, tag in ipairs(tags) do
-      size = size + ((store.read(naming.stored(name, tag)) or {}).size or 0)
+  for _, kind in ipairs({ "template", "snapshot" }) do
+    for _, name in ipairs(store.names(kind) or {}) do
+      size = size + ((store.read(name) or {}).size or 0)
     end
   end
-  return size < STORED_MOST
+  return size >= STORED_MOST and ("the templates and snapshots have %d GiB; delete some"):format(
+    STORED_MOST / 2 ^ 30) or nil
+end
+
+-- Whether a name is free, or of whoever asks; what another is building is another's.
+local function may_build(gateway, name, owner)
+  for _, tag in ipairs((naming.all() or {})[name] or {}) do
+    if not naming.may_change(store.read(naming.stored(name, tag)), owner) then
+      return false
+    end
+  end
+  for _, other in pairs(gateway.builds) do
+    if other.name == name and other.owner ~= owner and other.status == "building" then
+      return false
+    end
+  end
+  return true
 end
 
 -- `first`: the tag that the name says, which alone is not the default where tags are given.
-local function wanted_of(body, owner)
+local function wanted_of(gateway, body, owner)
   local name, tag = naming.split(body.name or body.alias)
   if not name then
     return nil, tag
@@ -88,10 +111,8 @@ local function wanted_of(body, owner)
   elseif naming.is_plain(name) then
     return nil, errors.new("permission_denied", ("%s is no template of yours"):format(name))
   end
-  for _, other in ipairs((naming.all() or {})[name] or {}) do
-    if not naming.may_change(store.read(naming.stored(name, other)), owner) then
-      return nil, errors.new("permission_denied", ("%s is no template of yours"):format(name))
-    end
+  if not may_build(gateway, name, owner) then
+    return nil, errors.new("permission_denied", ("%s is no template of yours"):format(name))
   end
   local given = shape.table(body.tags) or {}
   local tags, err = tags_of(body, tag or given[1] or naming.TAG)
@@ -107,14 +128,17 @@ local function wanted_of(body, owner)
     memory = memory and math.floor(memory) * MIB }
 end
 
-local function forget_oldest(gateway)
+local function forget_oldest(gateway, owner)
   local list = {}
   for _, one in pairs(gateway.builds) do
-    if one.status ~= "building" then
+    if one.status ~= "building" and one.owner == owner then
       list[#list + 1] = one
     end
   end
   table.sort(list, function(one, other) return one.serial < other.serial end)
+  for i = 1, #list - LOGS_MOST do
+    list[i].logs = {}
+  end
   for i = 1, #list - BUILDS_MOST + 1 do
     gateway.builds[list[i].id] = nil
   end
@@ -128,18 +152,19 @@ function building.request(gateway, request)
   if not body then
     return
   end
-  local one, err = wanted_of(body, request.owner)
+  local one, err = wanted_of(gateway, body, request.owner)
   if not one then
     return answer.error(request, err)
   end
-  if not has_room() then
-    return answer.failure(request, 507, ("the templates have %d GiB; delete some"):format(
-      STORED_MOST / 2 ^ 30))
+  local problem = building.problem()
+  if problem then
+    return answer.failure(request, 507, problem)
   end
-  forget_oldest(gateway)
+  forget_oldest(gateway, request.owner)
   gateway.builds_serial = gateway.builds_serial + 1
   one.id, one.status, one.logs, one.owner = uuid(answer.secret()), "waiting", {}, request.owner
   one.serial, one.created_at, one.updated_at = gateway.builds_serial, os.time(), os.time()
+  one.logged = 0
   gateway.builds[one.id] = one
   answer.json(request, 202, { templateID = naming.id(one.name), buildID = one.id, public = false,
     names = json.list({ one.name }), aliases = json.list({ one.name }),
@@ -150,12 +175,16 @@ end
 
 local function log(one, level, message, step)
   one.updated_at = os.time()
-  if #one.logs >= LINES_MOST then
-    one.is_cut = true
-    return
+  message = json.repair(message:sub(1, LINE_MOST))
+  if level == "info" and (#one.logs >= LINES_MOST or one.logged + #message > LOG_MOST) then
+    if one.is_cut then
+      return
+    end
+    one.is_cut, level, message = true, "warn", CUT
   end
+  one.logged = one.logged + #message
   one.logs[#one.logs + 1] = { timestamp = shape.timestamp(os.time()), level = level,
-    message = json.repair(message:sub(1, LINE_MOST)), step = step }
+    message = message, step = step }
 end
 
 -- What a step prints, a line at a time.
@@ -174,7 +203,8 @@ local function base_of(gateway, body, owner)
   local image, template = shape.text(body.fromImage), shape.text(body.fromTemplate)
   if template and template ~= "" then
     local found, err = naming.find(template)
-    if found and not naming.may_see(found, owner) then
+    if found and not (naming.may_see(found, owner)
+      and gateway:may_use({ owner = owner }, found.name)) then
       found, err = nil, errors.new("not_found", ("template '%s' not found"):format(template))
     end
     return found and (found.stored or ""), err
@@ -265,12 +295,22 @@ local function take_turn(gateway)
   gateway.queued, gateway.building = gateway.queued - 1, gateway.building + 1
 end
 
+local function refuse(one, message, step)
+  log(one, "error", message, step)
+  one.status, one.reason = "error", { message = message, step = step }
+end
+
 local function work(gateway, one, body, list)
   take_turn(gateway)
   log(one, "info", ("Building template %s"):format(naming.id(one.name)))
-  local done, err, step = perform(gateway, one, body, list)
+  local called, done, err, step = wait.call(perform, gateway, one, body, list)
   gateway.building = gateway.building - 1
   reactor.wake(gateway.builds)
+  if not called then -- of this build alone: the line of the others goes on
+    gateway:fault(("build %s: %s"):format(one.id, tostring(done)),
+      { build = one.id, message = tostring(done) })
+    return refuse(one, "the gateway has failed; what it says tells more", "finalize")
+  end
   if done then
     log(one, "info", "Build finished")
     one.status = "ready"
@@ -279,15 +319,7 @@ local function work(gateway, one, body, list)
   for line in (err.output or ""):sub(-LINE_MOST):gmatch("[^\n]+") do
     one.last = line
   end
-  local message = json.repair(err.message .. (one.last and ": " .. one.last or ""))
-  log(one, "error", message, step)
-  one.reason = { message = message, step = step }
-  one.status = "error"
-end
-
-local function refuse(one, message, step)
-  log(one, "error", message, step)
-  one.status, one.reason = "error", { message = message, step = step }
+  refuse(one, json.repair(err.message .. (one.last and ": " .. one.last or "")), step)
 end
 
 --- Begin a build that was asked for: `POST /v2/templates/{id}/builds/{build}`.
@@ -307,6 +339,8 @@ function building.begin(gateway, request, one)
   local list, err = steps.read(body, request.owner)
   if not list then
     return answer.error(request, err)
+  elseif not may_build(gateway, one.name, one.owner) then -- another was faster
+    return answer.failure(request, 403, ("%s is no template of yours"):format(one.name))
   end
   one.status = "building"
   if list.refusal then

@@ -5,6 +5,7 @@ local codecell = require "codecell"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local quota = require "codecell.gateway.quota"
 local reactor = require "codecell.reactor"
 local record = require "codecell.gateway.record"
 local wait = require "codecell.wait"
@@ -14,6 +15,7 @@ local live = {}
 local EVERY = 1 -- seconds
 local LEAST = 0.1 -- seconds between two looks, however much happens
 local SHOWN_MOST = 200
+local LISTENERS_MOST = 16 -- of one key: each is told all of it, again and again
 local TOLD_MOST = 50 -- of what was said of one before anybody listened
 
 local function line(value)
@@ -101,10 +103,7 @@ local function hello()
     cpuCount = core.cpu_count() })
 end
 
---- Tell it until the client goes away.
----@param gateway codecell.Gateway
----@param request codecell.IncomingRequest
-function live.answer(gateway, request)
+local function tell(gateway, request)
   request:end_with_client()
   local ok = request:start(200, answer.headers("application/x-ndjson",
     { { "Cache-Control", "no-store" } })) and request:write(hello())
@@ -122,6 +121,24 @@ function live.answer(gateway, request)
     ok = ok and not wait.task().cancelled and not gateway.is_draining
   end
   request:abort()
+end
+
+--- Tell it until the client goes away.
+---@param gateway codecell.Gateway
+---@param request codecell.IncomingRequest
+function live.answer(gateway, request)
+  local owner = request.owner or ""
+  local count = gateway.listeners[owner] or 0
+  if count >= LISTENERS_MOST then
+    return quota.refuse(request, { message = ("%d pages of this key are told already"):format(
+      count), limit = LISTENERS_MOST, seconds = 1 })
+  end
+  gateway.listeners[owner] = count + 1
+  local ok, problem = wait.call(tell, gateway, request)
+  gateway.listeners[owner] = gateway.listeners[owner] - 1
+  if not ok then
+    error(problem, 0)
+  end
 end
 
 return live

@@ -1,16 +1,18 @@
 --- The calls of filesystem.Filesystem that watch a directory.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local feed = require "codecell.gateway.feed"
-local filesystem = require "codecell.gateway.filesystem"
-local paths = require "codecell.gateway.paths"
-local rpc = require "codecell.gateway.rpc"
+local feed = require "codecell.gateway.envd.feed"
+local filesystem = require "codecell.gateway.envd.filesystem"
+local paths = require "codecell.gateway.envd.paths"
+local rpc = require "codecell.gateway.envd.rpc"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 
 local watching = {}
 
 local KEPT_MOST = 10000 -- events that wait to be fetched
+local IN_A_ROW = 16 -- events, until others have their turn
+local WATCHERS_MOST = 64 -- of a sandbox, whose events are fetched; those that have ended among them
 local WITH_ENTRY = { create = true, write = true, chmod = true }
 local ALIVE = rpc.message({ keepalive = {} })
 
@@ -35,9 +37,14 @@ end
 -- Hand on what happens, until the directory, the watcher or the sandbox is gone.
 local function attend(one, found, path, body, called, ended)
   local err
+  local count = 0
   while not found:_closed() do
     local event
     event, err = found:read()
+    count = count + 1
+    if count % IN_A_ROW == 0 then
+      wait.turn()
+    end
     if event then
       local with_entry = body.includeEntry == true or body.include_entry == true
       if not called(shown(one, path, event, with_entry)) then
@@ -78,18 +85,21 @@ methods.WatchDir = { stream = function(one, body)
 end }
 
 methods.CreateWatcher = { call = function(one, body)
+  if one:count("watchers") >= WATCHERS_MOST then
+    return nil, errors.new("limit_exceeded",
+      ("there are %d watchers already: remove one"):format(WATCHERS_MOST))
+  end
   local found, err, path = open(one, body)
   if not found then
     return nil, err
   end
   local id = "w" .. core.random_id(16)
-  local watched = { events = {}, stop = function() found:close() end }
+  local watched = { events = {}, last = 0, stop = function() found:close() end }
   one.watchers[id] = watched
   task.background(attend, one, found, path, body, function(told)
-    watched.events[#watched.events + 1] = told
-    if #watched.events > KEPT_MOST then
-      table.remove(watched.events, 1)
-    end
+    watched.last = watched.last + 1
+    watched.events[watched.last] = told
+    watched.events[watched.last - KEPT_MOST] = nil
     return true
   end, function() end)
   return { watcherId = id }
@@ -120,8 +130,11 @@ methods.GetWatcherEvents = { call = function(one, body)
     return nil, err
   end
   settle(one)
-  local events = found.events
-  found.events = {}
+  local events = {}
+  for i = math.max(found.last - KEPT_MOST, 0) + 1, found.last do
+    events[#events + 1] = found.events[i]
+  end
+  found.events, found.last = {}, 0
   return { events = #events > 0 and events or nil }
 end }
 

@@ -1,4 +1,5 @@
 --- What a sandbox may reach: the control plane's lists of addresses and names, as our `network`.
+local cap = require "codecell.gateway.control.cap"
 local codecell = require "codecell"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
@@ -10,7 +11,8 @@ local reach = {}
 
 local EVERYTHING = { ["0.0.0.0/0"] = true, ["::/0"] = true }
 -- Of one sandbox, and of one of its rules.
-local HOSTS_MOST, HOST_MOST, HEADERS_MOST, NAME_MOST, VALUE_MOST = 10, 128, 20, 64, 2048
+local HOSTS_MOST, HOST_MOST, HEADERS_MOST, NAME_MOST = 10, 128, 20, 64
+reach.VALUE_MOST = 2048 -- bytes of a header
 
 local function wrong(message, ...)
   return nil, errors.new("invalid_argument", message:format(...))
@@ -35,9 +37,9 @@ local function headers_of(host, given)
   local count = 0
   for name, value in pairs(headers) do
     count = count + 1
-    if #name > NAME_MOST or #value > VALUE_MOST then
+    if #name > NAME_MOST or #value > reach.VALUE_MOST then
       return wrong("network.rules: %s: a header has a name of at most %d characters and a value of "
-        .. "at most %d", host, NAME_MOST, VALUE_MOST)
+        .. "at most %d", host, NAME_MOST, reach.VALUE_MOST)
     elseif value:find("${e2b.", 1, true) then -- what is left is filled in by nobody
       return wrong("network.rules: there are no identity tokens here; secrets are "
         .. "${e2b.secrets.NAME}")
@@ -142,13 +144,21 @@ end
 
 -- ---- sandboxes ----
 
---- Let a sandbox reach that from now on.
+--- Let a sandbox reach that from now on, as far as the gateway allows it.
 ---@param sandbox codecell.Sandbox
 ---@param network string|table
+---@param most string|table|nil as of `cap.within`
 ---@return true? done
 ---@return codecell.Error? err
-function reach.set(sandbox, network)
-  local ok, done, err = wait.call(sandbox.update_network, sandbox, network)
+function reach.set(sandbox, network, most)
+  if most == "none" then
+    return true -- nothing can be narrower
+  end
+  local within, problem = cap.within(most, network)
+  if not within then
+    return nil, problem
+  end
+  local ok, done, err = wait.call(sandbox.update_network, sandbox, within)
   if ok then
     return done, err
   end
@@ -158,18 +168,18 @@ end
 --- Make a sandbox. It can be told later to reach more than it is to reach first: it is made open,
 --- and narrowed before anything runs.
 ---@param options table of codecell.create, with the `network` that is wanted
----@param cap string|table|nil what no sandbox gets more than
+---@param most string|table|nil what no sandbox gets more than
 ---@return codecell.Sandbox?
 ---@return codecell.Error? err
-function reach.create(options, cap)
+function reach.create(options, most)
   local wanted = options.network
-  options.network = cap or "open"
+  options.network = most or "open"
   local sandbox, err = codecell.create(options)
-  if not sandbox or cap or wanted == "open" then
+  if not sandbox or wanted == "open" then
     return sandbox, err
   end
   local ok
-  ok, err = reach.set(sandbox, wanted)
+  ok, err = reach.set(sandbox, wanted, most)
   if not ok then
     sandbox:close()
     return nil, err

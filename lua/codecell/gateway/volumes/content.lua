@@ -2,8 +2,9 @@
 --- volume, a sandbox that has nothing else: a path that a link leads elsewhere meets nothing there,
 --- and is refused besides.
 local answer = require "codecell.gateway.answer"
+local errors = require "codecell.errors"
 local json = require "codecell.json"
-local paths = require "codecell.gateway.paths"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 local volumes = require "codecell.gateway.volumes"
 local wait = require "codecell.wait"
@@ -12,8 +13,9 @@ local content = {}
 
 local BODY_MOST = 65536
 local PATH_MOST = 3900 -- bytes
-local CHUNK = 262144
 local DEPTH_MOST = 64
+local ENTRIES_MOST = 50000 -- of one list
+local IN_A_ROW = 100 -- entries, until others have their turn
 local HOUR = 3600 -- seconds that an operation may take
 local UID = 1000 -- of the one user there is, in every sandbox
 local ROOT = volumes.PLACE
@@ -109,28 +111,48 @@ local function time_of(text)
   return shape.timestamp(tonumber(text) or 0)
 end
 
--- What `find` has told, below a path of the volume; nil where it was too much.
+local function entry_of(told, path)
+  local below = told[1]
+  local full = below == "" and path or (path == "/" and "/" or path .. "/") .. below
+  return {
+    name = json.repair(full:match("[^/]*$")), path = json.repair(full),
+    type = TYPES[told[2]] or "unknown", size = tonumber(told[3]) or 0,
+    mode = tonumber(told[4], 8) or 0, uid = tonumber(told[5]) or 0,
+    gid = tonumber(told[6]) or 0, atime = time_of(told[7]), mtime = time_of(told[8]),
+    ctime = time_of(told[9]), target = told[10] ~= "" and json.repair(told[10]) or nil,
+  }
+end
+
+-- What `find` has told, below a path of the volume; nil where it was too much. There may be so many
+-- that others must have their turn meanwhile.
 local function entries_of(result, path)
-  local fields, entries = {}, json.list()
+  local told, entries = {}, {}
   if result.truncated then
     return nil
   end
   for field in result.stdout:gmatch("([^%z]*)%z") do
-    fields[#fields + 1] = field
-  end
-  for i = 1, #fields - 9, 10 do
-    local below = fields[i]
-    local full = below == "" and path or (path == "/" and "/" or path .. "/") .. below
-    entries[#entries + 1] = {
-      name = json.repair(full:match("[^/]*$")), path = json.repair(full),
-      type = TYPES[fields[i + 1]] or "unknown", size = tonumber(fields[i + 2]) or 0,
-      mode = tonumber(fields[i + 3], 8) or 0, uid = tonumber(fields[i + 4]) or 0,
-      gid = tonumber(fields[i + 5]) or 0, atime = time_of(fields[i + 6]),
-      mtime = time_of(fields[i + 7]), ctime = time_of(fields[i + 8]),
-      target = fields[i + 9] ~= "" and json.repair(fields[i + 9]) or nil,
-    }
+    told[#told + 1] = field
+    if #told == 10 then
+      entries[#entries + 1], told = entry_of(told, path), {}
+      if #entries > ENTRIES_MOST then
+        return nil
+      elseif #entries % IN_A_ROW == 0 then
+        wait.turn()
+      end
+    end
   end
   return entries
+end
+
+-- The same as one text.
+local function written(entries)
+  for i, entry in ipairs(entries) do
+    entries[i] = errors.assert(json.encode(entry))
+    if i % IN_A_ROW == 0 then
+      wait.turn()
+    end
+  end
+  return "[" .. table.concat(entries, ",") .. "]"
 end
 
 local function tell_one(request, status, path, result, err)
@@ -216,7 +238,7 @@ verbs["GET /dir"] = function(request, keeper, path, query)
     return refuse(request, 400, "too_large", "that are too many; list what is below it")
   end
   table.sort(entries, function(one, other) return one.path < other.path end)
-  answer.json(request, 200, entries)
+  request:reply(200, answer.headers("application/json"), written(entries))
 end
 
 verbs["POST /dir"] = function(request, keeper, path, query)
@@ -225,17 +247,6 @@ verbs["POST /dir"] = function(request, keeper, path, query)
     return refuse(request, 400, "invalid_argument", problem)
   end
   tell_one(request, 201, path, run(keeper, "mkdir", path, mode, is_forced(query)))
-end
-
-local function send(request, source, length)
-  while length > 0 do
-    local piece = source:read(math.min(length, CHUNK))
-    if not piece or not request:write(piece) then
-      return request:abort() -- it was cut meanwhile, or nobody wants it
-    end
-    length = length - #piece
-  end
-  request:finish()
 end
 
 verbs["GET /file"] = function(request, keeper, path)
@@ -259,7 +270,7 @@ verbs["GET /file"] = function(request, keeper, path)
   if type(source) == "string" then
     return request:reply(200, headers, source)
   elseif request:start(200, headers, entry.size) then
-    send(request, source, entry.size)
+    answer.rest(request, source, entry.size)
   end
   source:close()
 end
@@ -314,7 +325,9 @@ local function serve(gateway, one, request, rest)
   one.busy = (one.busy or 0) + 1
   local ok, problem = wait.call(called, request, keeper, path, query)
   one.busy = one.busy - 1
-  if not ok then
+  if not ok and keeper:_closed() and not request.has_started then -- somebody has removed it
+    return refuse(request, 404, "not_found", "the volume is not there")
+  elseif not ok then
     error(problem, 0)
   end
 end

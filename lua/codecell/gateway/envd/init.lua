@@ -1,13 +1,13 @@
 --- What envd answers in a sandbox: files, its small endpoints, and remote calls.
 local answer = require "codecell.gateway.answer"
-local content = require "codecell.gateway.content"
+local content = require "codecell.gateway.envd.content"
 local core = require "codecell.core"
-local filesystem = require "codecell.gateway.filesystem"
-local processes = require "codecell.gateway.processes"
-local rpc = require "codecell.gateway.rpc"
-local signed = require "codecell.gateway.signed"
-local writing = require "codecell.gateway.writing"
-local watching = require "codecell.gateway.watching"
+local filesystem = require "codecell.gateway.envd.filesystem"
+local processes = require "codecell.gateway.envd.processes"
+local rpc = require "codecell.gateway.envd.rpc"
+local signed = require "codecell.gateway.envd.signed"
+local writing = require "codecell.gateway.envd.writing"
+local watching = require "codecell.gateway.envd.watching"
 
 local envd = {}
 

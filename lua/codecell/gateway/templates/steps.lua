@@ -1,7 +1,7 @@
 --- The steps of a build as a client writes them, in the words of `codecell.template.build`.
 local errors = require "codecell.errors"
 local shape = require "codecell.e2b.shape"
-local uploads = require "codecell.gateway.uploads"
+local uploads = require "codecell.gateway.templates.uploads"
 
 local steps = {}
 

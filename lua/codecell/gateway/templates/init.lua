@@ -1,15 +1,15 @@
 --- Templates, as the control plane tells and changes them.
 local answer = require "codecell.gateway.answer"
-local building = require "codecell.gateway.building"
+local building = require "codecell.gateway.templates.building"
 local codecell = require "codecell"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local listing = require "codecell.gateway.listing"
-local naming = require "codecell.gateway.naming"
+local listing = require "codecell.gateway.control.listing"
+local naming = require "codecell.gateway.templates.naming"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
 local store = require "codecell.template.store"
-local uploads = require "codecell.gateway.uploads"
+local uploads = require "codecell.gateway.templates.uploads"
 local urls = require "codecell.http.url"
 
 local templates = {}
@@ -22,11 +22,11 @@ local PLAIN_BUILD = "00000000-0000-4000-8000-000000000000"
 
 -- ---- what is told ----
 
--- The builds of a template, the newest first.
-local function builds_of(gateway, name, tags)
+-- The builds of a template, the newest first: those of whoever asks, and of its tags.
+local function builds_of(gateway, name, tags, owner)
   local list, seen = {}, {}
   for _, one in pairs(gateway.builds) do
-    if one.name == name then
+    if one.name == name and one.owner == owner then
       list[#list + 1], seen[one.id] = one, true
     end
   end
@@ -60,9 +60,9 @@ local function memory_of(one)
   return one and one.memory and math.floor(one.memory / MIB) or MEMORY
 end
 
-local function shown(gateway, name, tags)
+local function shown(gateway, name, tags, owner)
   local about = about_of(name, tags)
-  local builds = builds_of(gateway, name, tags)
+  local builds = builds_of(gateway, name, tags, owner)
   local current = about and building.of_template(name, about) or builds[1]
   local id = naming.id(name)
   local used = gateway.spawns[id] or { count = 0 }
@@ -124,7 +124,7 @@ function templates.list(gateway, request)
     function(name) return name end)
   if page then
     for i = 1, #page do
-      page[i] = shown(gateway, page[i], all[page[i]])
+      page[i] = shown(gateway, page[i], all[page[i]], request.owner)
     end
     answer.json(request, 200, page, { following })
   end
@@ -145,12 +145,14 @@ local function find(gateway, value, request)
   return nil, err or errors.new("not_found", ("template '%s' not found"):format(value))
 end
 
-local function build_of(gateway, found, id)
+-- Another's is as one that never was, also where both want the same name.
+local function build_of(gateway, found, id, owner)
   local one = gateway.builds[id]
-  if one and one.name == found.name then
+  if one and one.name == found.name and one.owner == owner then
     return one
   end
-  for _, known in ipairs(builds_of(gateway, found.name, (naming.all() or {})[found.name])) do
+  local tags = (naming.all() or {})[found.name]
+  for _, known in ipairs(builds_of(gateway, found.name, tags, owner)) do
     if known.id == id then
       return known
     end
@@ -161,8 +163,8 @@ local verbs = {}
 
 verbs["GET "] = function(gateway, request, found)
   local tags = (naming.all() or {})[found.name]
-  local told, list = shown(gateway, found.name, tags), json.list()
-  for i, one in ipairs(builds_of(gateway, found.name, tags)) do
+  local told, list = shown(gateway, found.name, tags, request.owner), json.list()
+  for i, one in ipairs(builds_of(gateway, found.name, tags, request.owner)) do
     local at = shape.timestamp(one.updated_at)
     list[i] = { buildID = one.id, status = one.status, createdAt = shape.timestamp(one.created_at),
       updatedAt = at, finishedAt = (one.status == "ready" or one.status == "error") and at or nil,
@@ -204,7 +206,9 @@ verbs["DELETE "] = function(gateway, request, found)
     gateway.snapshots[found.name], gateway.owners[found.name] = nil, nil
   else
     for _, tag in ipairs((naming.all() or {})[found.name] or {}) do
-      removed, err = store.remove(naming.stored(found.name, tag))
+      if not err then
+        removed, err = store.remove(naming.stored(found.name, tag))
+      end
     end
   end
   for id, one in pairs(gateway.builds) do
@@ -217,6 +221,7 @@ verbs["DELETE "] = function(gateway, request, found)
   elseif not removed then
     return answer.failure(request, 403, ("%s is no template of yours"):format(found.name))
   end
+  gateway.spawns[found.id] = nil
   answer.empty(request, 204)
 end
 
@@ -344,7 +349,7 @@ local function answer_one(gateway, request, id, rest)
   local build, verb = rest:match("^/builds/([%w-]+)(.*)$")
   local called = build and of_build[request.method .. " " .. verb]
   if called and (request.method ~= "POST" or request.path:find("^/v2/")) then
-    local one = build_of(gateway, found, build)
+    local one = build_of(gateway, found, build, request.owner)
     if not one then
       return answer.failure(request, 404, ("build '%s' not found"):format(build))
     end

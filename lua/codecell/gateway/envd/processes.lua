@@ -1,14 +1,14 @@
 --- The calls of process.Process: programs, their input, and their terminals.
 local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
-local paths = require "codecell.gateway.paths"
-local run = require "codecell.gateway.run"
+local paths = require "codecell.gateway.envd.paths"
+local run = require "codecell.gateway.envd.run"
 local shape = require "codecell.e2b.shape"
-local wishes = require "codecell.gateway.wishes"
+local wishes = require "codecell.gateway.control.wishes"
 
 local processes = {}
 
-local RUNS_MOST = 1024 -- of a sandbox, those that have just ended included
+local RUNS_MOST = 1024 -- of a sandbox, running or just ended
 local ROWS, COLUMNS = 24, 80
 
 local RULES = {
@@ -103,19 +103,24 @@ local function spawn(one, wanted, has_input)
     cwd = wanted.cwd, stdin = has_input or nil, tag = wanted.tag })
 end
 
-local function count_runs(one)
-  local count = 0
-  for _ in pairs(one.runs) do
-    count = count + 1
+-- Those that have ended are known for a while, unless there is no room for another.
+local function has_room(one)
+  if one:count("runs") < RUNS_MOST then
+    return true
   end
-  return count
+  for pid, found in pairs(one.runs) do
+    if found.over then
+      one.runs[pid] = nil
+    end
+  end
+  return one:count("runs") < RUNS_MOST
 end
 
 local methods = {}
 processes.methods = methods
 
 methods.Start = { stream = function(one, body)
-  if count_runs(one) >= RUNS_MOST then
+  if not has_room(one) then
     return nil, errors.new("limit_exceeded", ("more than %d processes"):format(RUNS_MOST))
   end
   local wanted, err = read_wish(one, body)
@@ -136,6 +141,7 @@ methods.Start = { stream = function(one, body)
       cwd = wanted.cwd, tag = wanted.tag } })
   local stream = started:listen()
   stream.late = function() started:kill(9, { group = true }) end
+  stream.is_over = function() return started.over ~= nil or process:_closed() end
   started:begin(one)
   return stream
 end }
@@ -151,11 +157,11 @@ methods.List = { call = function(one)
   local list = {}
   for pid, found in pairs(one.runs) do
     local about = found.about
-    local arguments = {}
-    for i = 2, #about.args do
-      arguments[i - 1] = about.args[i]
-    end
     if not found.over then
+      local arguments = {}
+      for i = 2, #about.args do
+        arguments[i - 1] = about.args[i]
+      end
       list[#list + 1] = { pid = pid, tag = about.tag, config = { cmd = about.cmd, cwd = about.cwd,
         envs = about.envs, args = #arguments > 0 and arguments or nil } }
     end

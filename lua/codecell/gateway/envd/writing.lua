@@ -3,10 +3,10 @@ local answer = require "codecell.gateway.answer"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local multipart = require "codecell.gateway.multipart"
+local multipart = require "codecell.gateway.envd.multipart"
 local metadata = require "codecell.metadata"
-local packing = require "codecell.gateway.packing"
-local paths = require "codecell.gateway.paths"
+local packing = require "codecell.gateway.envd.packing"
+local paths = require "codecell.gateway.envd.paths"
 
 local writing = {}
 

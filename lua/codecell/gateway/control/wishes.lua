@@ -2,14 +2,15 @@
 local create = require "codecell.create"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local naming = require "codecell.gateway.naming"
+local naming = require "codecell.gateway.templates.naming"
 local options = require "codecell.options"
-local reach = require "codecell.gateway.reach"
+local reach = require "codecell.gateway.control.reach"
 local shape = require "codecell.e2b.shape"
 
 local wishes = {}
 
 local LEAST, MOST = 15, 86400 -- seconds
+local METADATA_MOST = 16384 -- bytes: every list of sandboxes has all of it
 
 local function wrong(message)
   return nil, errors.new("invalid_argument", message)
@@ -81,12 +82,19 @@ local function check_types(body)
         kind == "table" and "an object or a list" or "a " .. kind))
     end
   end
+  local sizes = {}
   for _, name in ipairs({ "metadata", "envVars" }) do
+    sizes[name] = 0
     for key, value in pairs(shape.table(body[name]) or {}) do
       if type(value) ~= "string" or type(key) ~= "string" then
         return wrong(("%s: %s: a text was expected"):format(name, tostring(key)))
       end
+      sizes[name] = sizes[name] + #key + #value
     end
+  end
+  if sizes.metadata > METADATA_MOST then
+    return wrong(("metadata: at most %d bytes of names and values were expected"):format(
+      METADATA_MOST))
   end
   return true
 end

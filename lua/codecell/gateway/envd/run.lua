@@ -1,8 +1,8 @@
 --- A process of a sandbox and those who listen to it. What is printed while nobody does is lost.
 local base64 = require "codecell.base64"
-local feed = require "codecell.gateway.feed"
+local feed = require "codecell.gateway.envd.feed"
 local reactor = require "codecell.reactor"
-local rpc = require "codecell.gateway.rpc"
+local rpc = require "codecell.gateway.envd.rpc"
 local signals = require "codecell.process.signals"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
@@ -29,9 +29,14 @@ local KILLED_BY = { SIGKILL = "killed", SIGTERM = "terminated", SIGINT = "interr
 local Run = {}
 Run.__index = Run
 
+-- One that is behind is waited for: others may come and go meanwhile.
 local function tell(self, message)
+  local listeners = {}
   for listener in pairs(self.feeds) do
-    if not listener:put(message) then
+    listeners[#listeners + 1] = listener
+  end
+  for _, listener in ipairs(listeners) do
+    if self.feeds[listener] and not listener:put(message) then
       self.feeds[listener] = nil
     end
   end
@@ -126,9 +131,13 @@ local function attend(self, one)
     listener:finish(how)
   end
   self.feeds = {}
+  if how == "done" then
+    self.about = { tag = self.about.tag } -- the rest is told of what runs
+  end
   if not self.process:_closed() then
     self.process:close()
   end
+  reactor.wake(self)
   one:log("info", "Process ended", { pid = tostring(self.pid) })
   if how == "done" then
     forget_later(self, one)
@@ -169,7 +178,7 @@ function Run:listen()
     self.feeds[listener] = true
   end
   return {
-    feed = listener, alive = ALIVE,
+    feed = listener, alive = ALIVE, source = self,
     left = function()
       listener:leave()
       self.feeds[listener] = nil

@@ -1,12 +1,11 @@
 --- The contents of files: GET of /files.
 local answer = require "codecell.gateway.answer"
-local packing = require "codecell.gateway.packing"
-local paths = require "codecell.gateway.paths"
+local packing = require "codecell.gateway.envd.packing"
+local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 
 local content = {}
 
-local CHUNK = 262144
 local KINDS = {
   css = "text/css", csv = "text/csv", gif = "image/gif", html = "text/html", jpeg = "image/jpeg",
   jpg = "image/jpeg", js = "text/javascript", json = "application/json", md = "text/markdown",
@@ -70,17 +69,6 @@ local function condition_of(headers, modified)
     return 304
   end
   return nil, same == nil or shape.http_date(same) == modified
-end
-
-local function send(request, source, length)
-  while length > 0 do
-    local piece = source:read(math.min(length, CHUNK))
-    if not piece or not request:write(piece) then
-      return request:abort() -- it was cut meanwhile, or nobody wants it
-    end
-    length = length - #piece
-  end
-  request:finish()
 end
 
 -- The codings that a client takes, with how much it wants each.
@@ -185,7 +173,7 @@ local function reply(request, path, entry, open)
   end
   source:seek(first)
   if request:start(status, answer.headers(nil, fields), length) then
-    send(request, source, length)
+    answer.rest(request, source, length)
   end
   source:close()
 end

@@ -9,7 +9,7 @@ local uploads = {}
 local PREFIX = "/upload/"
 local MOST = 1073741824 -- bytes of one
 local ALL_MOST = 4 * MOST -- of those that are kept
-local PLACES_MOST = 4096 -- that were given out and not used
+local PLACES_MOST = 4096 -- of one key, that were given out and not used
 
 local function folder_of()
   local templates, err = store.folder()
@@ -73,6 +73,15 @@ local function url_of(gateway, request, place)
     PREFIX, place)
 end
 
+local function forget_all(gateway, owner)
+  for place, known in pairs(gateway.places) do
+    if known.owner == owner then
+      gateway.places[place] = nil
+    end
+  end
+  gateway.places_count[owner] = 0
+end
+
 --- Say whether an archive is here, or where it is to be sent.
 ---@param gateway codecell.Gateway
 ---@param request codecell.IncomingRequest
@@ -82,12 +91,13 @@ function uploads.ask(gateway, request, hash)
     return answer.failure(request, 400, "the hash of the files: 64 hexadecimal digits expected")
   elseif uploads.find(hash, request.owner) then
     return answer.json(request, 201, { present = true })
-  elseif gateway.places_count >= PLACES_MOST then
-    gateway.places, gateway.places_count = {}, 0
   end
-  local place = answer.secret()
-  gateway.places[place] = name_of(hash, request.owner)
-  gateway.places_count = gateway.places_count + 1
+  local place, owner = answer.secret(), request.owner or ""
+  if (gateway.places_count[owner] or 0) >= PLACES_MOST then
+    forget_all(gateway, owner)
+  end
+  gateway.places[place] = { final = name_of(hash, request.owner), owner = owner }
+  gateway.places_count[owner] = (gateway.places_count[owner] or 0) + 1
   answer.json(request, 201, { present = false, url = url_of(gateway, request, place) })
 end
 
@@ -150,14 +160,15 @@ function uploads.answer(gateway, request)
     return nil
   end
   local place = request.path:sub(#PREFIX + 1)
-  local final = request.method == "PUT" and gateway.places[place]
+  local known = request.method == "PUT" and gateway.places[place]
   local folder, err = folder_of()
-  if not final or not folder then
-    answer.failure(request, final and 500 or 404, final and err.message or "no such path")
+  if not known or not folder then
+    answer.failure(request, known and 500 or 404, known and err.message or "no such path")
     return true
   end
-  gateway.places[place], gateway.places_count = nil, gateway.places_count - 1
-  local ok, status, problem = keep(request, folder, final)
+  gateway.places[place] = nil
+  gateway.places_count[known.owner] = gateway.places_count[known.owner] - 1
+  local ok, status, problem = keep(request, folder, known.final)
   if ok then
     answer.empty(request, 200)
   elseif not request:is_left() then

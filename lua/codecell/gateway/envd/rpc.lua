@@ -46,6 +46,8 @@ local STATUS = {
 ---@field feed codecell.GatewayFeed of envelopes
 ---@field alive string an envelope that says nothing
 ---@field late fun()? the time that the client has given is over
+---@field is_over (fun(): boolean)? whether there is nothing left that could be late
+---@field source any? woken once that is so
 ---@field left fun()? the client listens no more
 
 local function code_of(err)
@@ -105,28 +107,25 @@ end
 
 -- The time that a client gives a program is kept, also when the client waits for it no more.
 local function end_later(stream, deadline)
-  while reactor.now() < deadline and wait.key(stream, deadline) do
-    if stream.feed.ended then
-      return
+  while not stream.is_over() do
+    if not wait.key(stream.source, deadline) then
+      return stream.late()
     end
   end
-  stream.late()
 end
 
 local function follow(request, stream, given)
-  local function start()
-    return request:start(200, answer.headers(STREAM)) == true
-  end
+  local headers = answer.headers(STREAM)
   local every = tonumber((request.headers["keepalive-ping-interval"] or ""):match("^%d+$") or PING)
   local deadline = given.milliseconds and given.began + given.milliseconds / 1000
   request:end_with_client()
-  local outcome = stream.feed:send(request, { start = start, alive = stream.alive,
+  local outcome = stream.feed:send(request, { headers = headers, alive = stream.alive,
     every = math.max(every, 1), deadline = deadline })
   if outcome == "late" then
     if stream.late then
       stream.late()
     end
-    if request.has_started or start() then
+    if request.has_started or request:start(200, headers) then
       request:write(envelope.encode(errors.assert(json.encode({ error = {
         code = "deadline_exceeded", message = "the time of the request is over" } })), true))
       request:finish()
@@ -136,9 +135,7 @@ local function follow(request, stream, given)
     request:finish()
   elseif outcome == "broken" then
     request:abort()
-  elseif outcome == "done" then
-    request:finish()
-  elseif deadline and stream.late then
+  elseif outcome == "left" and deadline and stream.late then
     task.background(end_later, stream, deadline)
   end
   if stream.left then
@@ -198,6 +195,8 @@ local function answer_once(one, request, method)
   end
   if not value then
     return refuse(request, err)
+  elseif method.encode then
+    return request:reply(200, answer.headers("application/json"), method.encode(value))
   end
   answer.json(request, 200, value)
 end
