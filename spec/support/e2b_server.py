@@ -6,8 +6,8 @@ for each use), "cut", "pieces", "pause", "endless", "hang", "length", "raw" (all
 "drop", "early" (before the body of the request is read), "after" ("close", "reset" or "hang")}]}. The
 first rule that fits and is not used up answers. Each request is a line of JSON in the file log.
 
-A second port takes connections and answers none of them: it does with each what "accept" says, and
-notes it.
+A second port takes connections and answers none of them: it does with each what "accept" says, once
+something was asked for, and notes it.
 """
 import base64
 import http.server
@@ -26,16 +26,16 @@ FOLDER = sys.argv[1]
 LOCK = threading.Lock()
 NOTHING = io.BytesIO()
 USED = {}
-CURRENT = {"mark": None, "script": None}
+CURRENT = {"text": None, "script": None}
 
 
 def read_script():
     """The script as it is now; it is replaced, and never written again."""
+    # By what it says: two of one size, one soon after the other, may look the same otherwise.
     with open(os.path.join(FOLDER, "script.json")) as file:
-        about = os.fstat(file.fileno())
-        mark = (about.st_ino, about.st_mtime_ns, about.st_size)
-        if CURRENT["mark"] != mark:
-            CURRENT.update(mark=mark, script=json.load(file))
+        text = file.read()
+    if CURRENT["text"] != text:
+        CURRENT.update(text=text, script=json.loads(text))
     return CURRENT["script"]
 
 
@@ -197,6 +197,9 @@ class Mute(socketserver.BaseRequestHandler):
         with LOCK:
             how = read_script().get("accept")
         note({"method": "", "path": "accept", "headers": {}, "body": "", "at": time.time()})
+        # What breaks off before it has asked may ask again, whatever it is.
+        if how != "hang":
+            self.request.recv(65536)
         end(self.request, how)
 
 
