@@ -18,8 +18,8 @@ command.status = {
 }
 
 -- In the order in which the help lists them; each is a module of this folder.
-local NAMES = { "run", "interpret", "doctor", "ls", "kill", "template", "snapshot", "packages",
-  "actions", "agent", "agent-config",
+local NAMES = { "run", "interpret", "doctest", "doctor", "ls", "kill", "template", "snapshot",
+  "packages", "actions", "agent", "agent-config",
   "config", "languages", "errors", "usage", "metrics", "bench", "serve", "selftest" }
 
 local HELP = { name = "help", short = "h", help = "show this help" }
