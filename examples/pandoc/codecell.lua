@@ -58,13 +58,14 @@ local function gather(document)
   return table.concat(parts, "\n")
 end
 
--- Which of them can run, by their numbers.
+-- Which of them can run, by their numbers; and whether any can.
 local function runnable(answer)
-  local list = {}
+  local list, any = {}, false
   for line in pandoc.pipe(COMMAND, arguments("--list", "-"), answer):gmatch("[^\n]+") do
     list[#list + 1] = line:find(": runs$") ~= nil
+    any = any or list[#list]
   end
-  return list
+  return list, any
 end
 
 -- What was run, as a document of one Div a cell. The status says that some code failed: the
@@ -147,8 +148,9 @@ function Pandoc(document) -- luacheck: ignore
   if answer == "" then
     return nil
   end
-  local runs, cells = runnable(answer), {}
-  for _, block in ipairs(run(answer).blocks) do
+  local runs, any = runnable(answer)
+  local cells = {}
+  for _, block in ipairs(any and run(answer).blocks or {}) do
     if block.t == "Div" and block.identifier:find("^cell%-%d+$") then
       cells[#cells + 1] = block
     end

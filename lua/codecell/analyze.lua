@@ -1,5 +1,5 @@
---- A look at code before it is run: what it imports, whether that is there and may be had, whether it
---- can be parsed, and calls that are worth a second look.
+--- A look at code before it is run: what it imports, whether that is there and may be had, whether
+--- it can be parsed, and calls that are worth a second look.
 ---
 ---     local found = codecell.assert(codecell.analyze("import panda"))
 ---     print(found.imports[1], found.missing[1].suggestion)       --> panda	pandas

@@ -16,7 +16,8 @@ local PARSERS = {
   cpp = { arguments = { "-fsyntax-only", "-x", "c++", "-" },
     place = "^<stdin>:(%d+):(%d+): (.*)$", word = "error: ", unfinished = "at end of input" },
   php = { arguments = { "-d", "display_errors=stderr", "-d", "log_errors=0", "-l" },
-    last = "^(.-) in [^\n]- on line (%d+)$", unfinished = "unexpected end of file" },
+    last = "^(.-) in [^\n]- on line (%d+)$", unfinished = "unexpected end of file",
+    unfinished_too = "Unclosed '" },
   ruby = { arguments = { "-c", "-" }, line = "^%-:(%d+): (.*)$",
     unfinished = "unexpected end%-of%-input" },
 }

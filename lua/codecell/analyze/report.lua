@@ -1,5 +1,5 @@
---- What a parser inside a sandbox says: data of the code's. Each field is taken by its type or not at
---- all, and there is an end to everything.
+--- What a parser inside a sandbox says: data of the code's. Each field is taken by its type or not
+--- at all, and there is an end to everything.
 local json = require "codecell.json"
 local terminal = require "codecell.agent.terminal"
 local unicode = require "codecell.agent.unicode"

@@ -1,4 +1,5 @@
---- Words of programs without their comments and texts: what is imported, as far as it is written out.
+--- Words of programs without their comments and texts: what is imported, as far as it is written
+--- out.
 local scan = {}
 
 local NAMES_MOST, NAME_MOST = 1000, 200
