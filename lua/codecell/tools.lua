@@ -12,7 +12,7 @@ local tools = {
   cortex = require "codecell.tools.cortex",
   dialects = require("codecell.tools.dialect").names,
   encode = require("codecell.tools.encode").encode,
-  kit = require("codecell.tools.kit").new,
+  kit = require("codecell.tools.kit").kit,
 }
 
 return tools

@@ -4,7 +4,7 @@ local dialect = require "codecell.tools.dialect"
 local json = require "codecell.json"
 local options = require "codecell.options"
 
-local encode = {}
+local tools = {}
 
 local function images_of(result)
   local list = {}
@@ -85,10 +85,10 @@ end
 ---"anthropic": a content block; "gemini": a part; "mcp": what `tools/call` answers
 ---@return table? pictures where they do not fit into the first: "openai": a message of the user, to
 ---be put behind all tool messages; "gemini": a list of parts
-function encode.encode(name, result, call_id)
+function tools.encode(name, result, call_id)
   options.argument("tools.encode", "dialect", name, "choice", { choices = dialect.names })
   options.argument("tools.encode", "result", result, "table")
   return write[name](result, call_id)
 end
 
-return encode
+return tools

@@ -13,7 +13,7 @@ local result = require "codecell.tools.result"
 local sets = require "codecell.tools.sets"
 local wait = require "codecell.wait"
 
-local kit = {}
+local tools = {}
 
 local CHARS, IMAGES = 10000, 4 -- of an answer
 local NAME_SHOWN = 80 -- bytes of a name that a model has made up
@@ -91,7 +91,7 @@ local OPTIONS = {
 --- A kit of tools. It creates nothing until it is called.
 ---@param given codecell.KitOptions?
 ---@return codecell.Kit
-function kit.new(given)
+function tools.kit(given)
   given = options.check("tools.kit", given, OPTIONS)
   if given.sandbox and given.service then
     error("tools.kit: give sandbox or service, not both", 2)
@@ -258,4 +258,4 @@ function Kit:names()
   return names
 end
 
-return kit
+return tools

@@ -1,5 +1,5 @@
 --- The tool calls in a provider's answer, and the messages that answer them.
-local encode = require "codecell.tools.encode"
+local encode = require("codecell.tools.encode").encode
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local result = require "codecell.tools.result"
@@ -164,7 +164,7 @@ function messages.handle(kit, name, message)
   local answers, results = {}, {}
   for i, request in ipairs(find[name](message)) do
     local told = answer(kit, request, i)
-    local encoded, pictures = encode.encode(name, told, request.id)
+    local encoded, pictures = encode(name, told, request.id)
     answers[i], results[i] = { id = request.id, encoded = encoded, pictures = pictures }, told
   end
   return answers[1] and lay_out[name](answers) or json.list({}), results
