@@ -5,6 +5,7 @@ local errors = require "codecell.errors"
 local format = require "codecell.agent.format"
 local json = require "codecell.json"
 local kept = require "codecell.tools.kept"
+local media = require "codecell.agent.media"
 local messages = require "codecell.tools.messages"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
@@ -146,6 +147,10 @@ local function call(self, name, given, about)
     self.given.on_event({ type = "call", tool = definition.name, arguments = read })
   end
   local done = self.verbs.call(self, definition, read, about)
+  if self.place:is_renewed() then
+    result.add_note(done, "the sandbox had ended and this is a new one: variables, files and "
+      .. "commands of earlier calls are gone")
+  end
   if self.given.on_event then
     self.given.on_event({ type = "result", tool = definition.name, arguments = read,
       result = done })
@@ -224,8 +229,14 @@ local function report_options(self)
   local budget = self.given.budget or {}
   return { budget = { chars = budget.chars or not budget.tokens and CHARS or nil,
     tokens = budget.tokens, images = budget.images or IMAGES, image_px = budget.image_px },
-    count = self.given.count, vision = self.given.vision ~= false, keep = function(text)
+    count = self.given.count, vision = self.given.vision ~= false,
+    keep = function(text)
       return self.outputs:add(text)
+    end,
+    shrink = function(picture, side)
+      return self.place:with(function(sandbox)
+        return media.shrink(sandbox, picture, side)
+      end)
     end }
 end
 
