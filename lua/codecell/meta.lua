@@ -64,6 +64,7 @@ error("codecell.meta is for language servers; it is never required")
 ---pip or npm, and which; default: `install` may, its code cannot; false: `install` may not either
 ---@field languages string[]? kernels to start at once
 ---@field name string? for people
+---@field policy codecell.Policy? what it is asked to do is let through by it, verb by verb
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
 ---@field gpu boolean? the devices of the machine's GPUs, NVIDIA's or AMD's; their libraries are
 ---those in /usr; default false

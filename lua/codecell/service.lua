@@ -415,7 +415,11 @@ end
 local function new(overrides)
   local given = merged(overrides)
   local mock, clock, prices = given.mock, given.clock or reactor.now, cost.prices(given.prices)
-  given.mock, given.clock, given.prices = nil, nil, nil
+  local policy = given.policy
+  given.mock, given.clock, given.prices, given.policy = nil, nil, nil, nil
+  if policy ~= nil and not require("codecell.policy").is(policy) then
+    error("service: policy: what codecell.policy.new returns expected", 4)
+  end
   local found, err = config.get(given)
   local ok
   if found then
@@ -436,6 +440,7 @@ local function new(overrides)
     return nil, err
   end
   local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
+    policy = policy,
     prices = prices, ledger = ledger.new(clock, prices, keep), past = {}, past_bytes = 0,
     downloads = {}, makers = {}, listeners = {}, rates = {}, users = 0, promises = {},
     rate = bucket.new(found.rate_limit_per_min, clock),
@@ -457,7 +462,8 @@ end
 
 --- The service of this Lua state, or one of its own.
 ---@param overrides table? settings of `codecell.config`, and `mock` (answers of the mock backend),
----`prices`, `clock` (a function that gives seconds); nil: the state's own, made at first use
+---`prices`, `clock` (a function that gives seconds), `policy` (as of codecell.policy.new, asked for
+---each owner); nil: the state's own, made at first use
 ---@return codecell.Service? service
 ---@return codecell.Error? err kinds "invalid_argument": the configuration is wrong,
 ---"unauthenticated": production without a key
