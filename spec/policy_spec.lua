@@ -67,8 +67,8 @@ local TABLE = {
   { "auto", { { "deny", path = "/work/*.p?m" } }, { verb = "read", path = "/work/key.pem" }, "deny",
     "rule 1" },
   -- A host with any port, or with that one.
-  { "auto", { { "deny", host = "*.example.org" } }, { verb = "net", host = "A.B.Example.org.:8443" },
-    "deny", "rule 1" },
+  { "auto", { { "deny", host = "*.example.org" } },
+    { verb = "net", host = "A.B.Example.org.:8443" }, "deny", "rule 1" },
   { "auto", { { "deny", host = "*.example.org" } }, { verb = "net", host = "example.org" }, "allow",
     "mode" },
   { "auto", { { "deny", host = "a.example:22" } }, { verb = "net", host = "a.example:443" },
@@ -290,7 +290,8 @@ describe("a sandbox under a policy", function()
   end)
 
   it("stays what it is behind it: connected, copied and tidied up", function()
-    codecell.assert(create { mode = "auto", rules = { { "deny", verb = "read", path = "/secret" } } })
+    codecell.assert(create { mode = "auto",
+      rules = { { "deny", verb = "read", path = "/secret" } } })
     local other = codecell.connect(sandbox.id)
     assert.is_nil((other.files:read "/secret/a"))
     other:close()
@@ -342,8 +343,8 @@ describe("a sandbox under a policy", function()
     assert.is_true(sandbox:update_network { allow = { "*.example.org:8443" } })
     assert.same({ "keys.example.org" }, sandbox:get_info().network.deny)
     sandbox:close()
-    made, err = create({ mode = "auto", rules = { { "deny", verb = "net", host = "k*s.example" } } },
-      { network = "open" })
+    made, err = create({ mode = "auto",
+      rules = { { "deny", verb = "net", host = "k*s.example" } } }, { network = "open" })
     assert.is_nil(made)
     assert.truthy(err.message:find("write \"name\" or \"*.name\" in it", 1, true))
     made, err = create({ mode = "auto", rules = { { "deny", package = "*coin*" } } },

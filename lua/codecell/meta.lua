@@ -241,6 +241,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field logs {stdout: string[], stderr: string[]} in order; head and tail if any was dropped
 ---@field error codecell.ExecutionError? nil when the code went through
 ---@field text string? of the main result
+---@field final any what the code has given to `final_answer`, if it was run with that; nil: nothing
 ---@field execution_count integer
 ---@field language string
 ---@field context string id

@@ -203,9 +203,9 @@ end
 ---@param code string at most max_code_size bytes
 ---@param given table|string|nil a language; or `language`, `sandbox` (an id), `key` (of a session:
 ---made at first use, kept), `create` (options of a sandbox that is made for it), `owner`,
----`context`, `envs`, `stdin`, `packages` (installed before), `timeout` (execution_timeout; at most
----max_execution_time), `patience` (seconds to wait for a turn), `on_stdout on_stderr on_result
----on_error`
+---`context`, `envs`, `stdin`, `packages` (installed before), `final_answer`,
+---`timeout` (execution_timeout; at most max_execution_time), `patience` (seconds to wait for a
+---turn), `on_stdout on_stderr on_result on_error`
 ---@return codecell.Reply? reply
 ---@return codecell.Error? err the code was not run: kinds "rate_limited", "unavailable" (err.word
 ---"overloaded": too many at the same time), "invalid_argument", "not_found", "sandbox_gone", ...
