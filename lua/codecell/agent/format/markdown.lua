@@ -14,7 +14,11 @@ local function fence_for(text)
   return ("`"):rep(longest + 1)
 end
 
-local function quote(text, word)
+--- A text in a fence that it cannot end.
+---@param text string
+---@param word string of the fence
+---@return string
+function markdown.quote(text, word)
   local fence = fence_for(text)
   return fence .. word .. "\n" .. text .. (text:sub(-1) == "\n" and "" or "\n") .. fence
 end
