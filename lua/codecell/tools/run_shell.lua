@@ -107,10 +107,14 @@ function run_shell.call(kit, given, about)
     return result.of_error("run_shell", err)
   end
   local command = allowed.code or given.command
+  local told
   if given.background then
-    return call_background(kit, command)
+    told = call_background(kit, command)
+  else
+    told = call_foreground(kit, command, about)
   end
-  return call_foreground(kit, command, about)
+  run_code.tell_change(told, given.command, allowed.code)
+  return told
 end
 
 return run_shell

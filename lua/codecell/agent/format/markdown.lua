@@ -50,7 +50,7 @@ function markdown.lay_out(list, opts)
       is_foreign = true
     else
       local word = part.kind == "table" and "markdown" or "text"
-      out[#out + 1] = part.title .. ":\n\n" .. quote(part.text, word)
+      out[#out + 1] = part.title .. ":\n\n" .. markdown.quote(part.text, word)
         .. (part.note and "\n" .. part.note or "")
       is_foreign = true
     end
