@@ -117,6 +117,16 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("can_run", "each", "has_code"),
   },
   {
+    title = "Documents and analysis",
+    files = { "lua/codecell/export.lua", "lua/codecell/doctest.lua",
+      "lua/codecell/analyze.lua" },
+    text = "See [documents](documents.md). `codecell.analyze(code, language, options)` is a"
+      .. " function.",
+    receivers = { export = "codecell.export", doctest = "codecell.doctest",
+      analyze = "codecell" },
+    except = set("format_of", "of_sandbox", "save"),
+  },
+  {
     title = "Showing results",
     files = { "lua/codecell/agent/format.lua", "lua/codecell/agent/media.lua" },
     receivers = { format = "codecell.format", media = "codecell.media" },
@@ -160,6 +170,20 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = { service = "codecell", Service = "service", session = "codecell",
       Session = "session", Shared = "shared", Job = "job", cost = "codecell.cost" },
     except = set("tell", "of"),
+  },
+  {
+    title = "Policy",
+    files = { "lua/codecell/policy.lua", "lua/codecell/policy/rules.lua" },
+    text = "`codecell.policy`: who may do what; see [agents](agents.md).",
+    receivers = { policy = "codecell.policy", Policy = "policy" },
+    except = set("_denied", "_refuse"),
+  },
+  {
+    title = "Tools",
+    files = { "lua/codecell/tools/kit.lua", "lua/codecell/tools/encode.lua",
+      "lua/codecell/tools/dialect.lua" },
+    text = "What a model calls, in the form that its provider wants; see [tools](tools.md).",
+    receivers = { tools = "codecell.tools", Kit = "kit" },
   },
   {
     title = "For models",

@@ -17,14 +17,8 @@ end
 
 -- The package that has a module of that name, as far as that is known.
 local function package_of(manager, name)
-  if not manager then
-    return nil
-  end
-  local list, plain = known[manager], name:lower()
-  if manager == "pip" then
-    plain = names.plain_python(name)
-  end
-  return list.imports and list.imports[name:lower()] or has(list, plain) and plain or nil
+  return manager and (known.package_of(manager, name)
+    or manager == "pip" and known.package_of(manager, names.plain_python(name))) or nil
 end
 
 -- The module that was meant: one that is there, else one that the index is known to have.

@@ -15,6 +15,9 @@ local doctest = {
     .. "prompts (>>> 6 * 7). \"...\" stands for anything. In the info string of a block,\n"
     .. "or in a comment before it (<!-- codecell: skip -->): skip, expect-error,\n"
     .. "session=NAME, hidden. Status 1: a document says something else.\n",
+  takes = "file",
+  statuses = { [1] = "a document says something else than its code shows" },
+  example = "codecell doctest --update README.md",
   options = {
     { name = "update", help = "write what was shown into the documents" },
     { name = "host-lua",

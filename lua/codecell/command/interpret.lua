@@ -17,6 +17,9 @@ local interpret = {
     .. "later blocks see what earlier ones made. Stops at the first block that fails,\n"
     .. "unless told to go on.\n"
     .. "Blocks that are no code (output, text, data) are left alone.\n",
+  takes = "file",
+  statuses = launch.statuses,
+  example = "codecell interpret answer.md",
   options = {
     { name = "list", help = "say what would run and run nothing" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
