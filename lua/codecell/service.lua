@@ -104,14 +104,14 @@ end
 
 -- What is asked for and not there is told, before anything runs elsewhere.
 local function check_container(found)
-  local is_here = found.backend == "local" and found.mode ~= "kernel"
-  if found.backend ~= "docker" and not (is_here and found.docker_image) then
+  local wants_image = found.mode == "local" and found.local_use_docker and found.docker_image
+  if found.backend ~= "docker" and not wants_image then
     return true
   end
-  return nil, errors.new("unsupported", ("service: %s asks for containers, and codecell has none "
-    .. "yet; E2B_MODE=local without E2B_LOCAL_DOCKER_IMAGE isolates code by the kernel, and "
-    .. "template says what it begins with"):format(found.backend == "docker"
-    and "mode " .. found.mode or "docker_image (E2B_LOCAL_DOCKER_IMAGE)"))
+  return nil, errors.new("unsupported", ("service: %s asks for a container, and codecell has none "
+    .. "yet; E2B_MODE=local with E2B_LOCAL_USE_DOCKER=false isolates code by the kernel, and "
+    .. "template says what it begins with"):format(wants_image
+    and "docker_image (E2B_LOCAL_DOCKER_IMAGE)" or "mode " .. found.mode))
 end
 
 local function check_mode(found)

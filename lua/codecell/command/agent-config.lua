@@ -7,8 +7,8 @@ local json = require "codecell.json"
 local listing = {
   summary = "show the schema of a coding agent, its form, or check one",
   usage = "codecell agent-config [--schema | --html | --ask] [FILE]",
-  description = "Says all that is wrong with the configuration in FILE, or prints it complete: every\n"
-    .. "field, by default where it is not named. Without FILE the defaults.\n",
+  description = "Says all that is wrong with the configuration in FILE, or prints it complete:\n"
+    .. "what it leaves out has its default. Without FILE the defaults.\n",
   takes = "file",
   example = "codecell agent-config --html agent.json >form.html",
   options = {

@@ -46,8 +46,9 @@ local function make(options, path)
     return nil, "new: --type coding is the one type there is"
   end
   local config, problems = agent_config.validate({ name = options.name,
-    description = options.description, system_prompt = options.prompt, default_packages = options.package,
-    allowed_packages = options.allow, timeout = options.timeout,
+    description = options.description, system_prompt = options.prompt,
+    default_packages = options.package, allowed_packages = options.allow,
+    timeout = options.timeout,
     max_execution_time = options["max-time"], enable_network = options.network,
     enable_file_system = not options["no-files"], enable_gpu = options.gpu })
   if not config then

@@ -59,7 +59,8 @@ settings.list = {
     default = true, help = "local mode in containers, where codecell can; it cannot yet, and"
       .. " the kernel isolates it either way" },
   { name = "docker_image", variables = { "E2B_LOCAL_DOCKER_IMAGE" }, type = "text",
-    help = "the image of those containers; as there are none, a service of local mode refuses it" },
+    help = "the image of those containers; as there are none, local mode refuses it unless"
+      .. " local_use_docker is off" },
 
   { name = "execution_timeout", variables = { "E2B_EXECUTION_TIMEOUT", "E2B_TIMEOUT" },
     type = "number", default = 30, above = 0, most = DAY, scale = MILLISECOND, unit = "s",
