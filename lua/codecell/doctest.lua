@@ -100,8 +100,9 @@ function Run:execute(code, step)
   return sandbox:run_code(code, place)
 end
 
-local function passed(step, line)
-  return { status = "passed", line = line, language = step.block.language }
+local function passed(step, line, expected, got)
+  return { status = "passed", line = line, language = step.block.language, expected = expected,
+    got = got }
 end
 
 local function failed(step, line, why)
@@ -150,7 +151,7 @@ function Run:check_program(step)
   local expected, edit = expectation(step)
   if expected and compare.execution(expected, execution)
     and not (step.options["expect-error"] and unexpected(step, execution)) then
-    return passed(step, step.line)
+    return passed(step, step.line, expected, shown.text(execution))
   end
   local why, got = unexpected(step, execution), shown.text(execution)
   if why then
@@ -158,7 +159,7 @@ function Run:check_program(step)
     check.got = got
     return check
   elseif not expected then
-    return passed(step, step.line)
+    return passed(step, step.line, nil, got)
   end
   local check = differs(step, step.line, expected, got)
   check.edit = edit(self.text, got)
@@ -175,12 +176,14 @@ function Run:check_examples(step)
     local line = step.line + example.line - 1
     local execution, err = self:execute(table.concat(example.typed, "\n"), step)
     local expected = table.concat(example.answered, "\n"):gsub("<BLANKLINE>", "")
-    local check = passed(step, line)
+    local check
     if not execution then
       check = failed(step, line, tostring(err))
     elseif not compare.execution(expected, execution) then
       check = differs(step, line, (expected:gsub("%s+$", "")), shown.text(execution))
       answers[i], is_changed = check.got, true
+    else
+      check = passed(step, line, expected, shown.text(execution))
     end
     list[i] = check
   end
