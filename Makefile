@@ -7,7 +7,7 @@
 #: make check      the long gate: lint, every Lua, sanitizers, fuzzing
 #: make fuzz       only fuzzing, FUZZ_SECONDS=60 a target
 #: make bench      one table of speed, next to what else is installed
-#: make docs       docs/reference.md from the annotations
+#: make docs       docs/reference.md from the annotations, docs/codecell.1 from the commands
 #: make install    into PREFIX=/usr/local (DESTDIR= for packagers)
 #: make env        lines for eval: PATH, LUA_PATH and LUA_CPATH of this build
 #: make format     lay out the C files
@@ -460,9 +460,11 @@ $(BUILD)/bench/floor-inside: bench/floor.c | tools
 	@mkdir -p $(@D)
 	$(WARDEN_CC) $(DIALECT) $(WARNINGS) -O2 -static -DINSIDE -o $@ $<
 
-docs:
+docs: all
 	$(LUA) docs/generate.lua > docs/reference.md.new
 	mv docs/reference.md.new docs/reference.md
+	$(LUA_ENVIRONMENT) $(LUA) docs/manual.lua > docs/codecell.1.new
+	mv docs/codecell.1.new docs/codecell.1
 
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
