@@ -14,6 +14,7 @@ local pause = require "codecell.sandbox.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
+local witness = require "codecell.sandbox.witness"
 
 require "codecell.sandbox.keeping" -- more verbs
 
