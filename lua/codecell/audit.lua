@@ -24,7 +24,7 @@ local audit = {}
 ---@field subject string? on whose behalf
 ---@field agent string? who asked
 ---@field code boolean whether code, input and files that are written stand in it
----@field output boolean whether what came out does
+---@field output boolean whether what came out does too
 ---@field retention number? seconds that contents are kept
 ---@field package journal codecell.Journal
 ---@field package file table what all views of a file share
@@ -50,8 +50,8 @@ function audit.place(path)
   if not path then
     local state = xdg("XDG_STATE_HOME", ".local/state")
     if not state then
-      return nil, errors.new("invalid_argument", "audit: neither XDG_STATE_HOME nor HOME says where "
-        .. "it is to be; give a path", "give a path")
+      return nil, errors.new("invalid_argument", "audit: neither XDG_STATE_HOME nor HOME says "
+        .. "where it is to be; give a path", "give a path")
     end
     return state .. "/codecell/audit/" .. NAME
   end

@@ -234,7 +234,7 @@ local function enter(self)
   if not file then
     return nil, err
   end
-  local state, ok = { file = file, size = file:size() }, nil
+  local state, ok = { file = file, size = file:size() }
   ok, err = look(self, state)
   if not ok then
     file:close()
@@ -332,7 +332,7 @@ end
 ---@param record {event: string, phase: string?, of: integer?}
 ---@param content table what JSON can say
 ---@return integer? number of the record
----@return codecell.Error? err it was not added: kinds "no_space", "permission_denied", "system", ...
+---@return codecell.Error? err it was not added: kinds "no_space", "permission_denied", "system"
 function Journal:add(record, content)
   local number, err = false, nil
   for _ = 1, ATTEMPTS do

@@ -74,8 +74,8 @@ function records.each(path, each)
   if not place then
     return nil, err
   end
-  local files, ok = lines.files(place), true
-  for _, one in ipairs(files) do
+  for _, one in ipairs(lines.files(place)) do
+    local ok
     ok, err = read_file(one, each)
     if not ok then
       return nil, err

@@ -93,7 +93,7 @@ function copy(value, mask, depth, left)
     return texts.pack(value, true, mask)
   elseif kind == "table" and value ~= json.null then
     return depth < DEEP and copy_table(value, mask, depth, left) or "..."
-  elseif kind == "number" or kind == "boolean" or value == json.null then
+  elseif kind == "number" or kind == "boolean" or kind == "nil" or value == json.null then
     return value
   end
   return kind

@@ -161,8 +161,8 @@ local function check_empty(self)
     local from = by and by[1] <= range[1] and by[2] + 1 or range[1]
     if from <= range[2] then
       self.file = range.file
-      complain(self, range.line + from - range[1], ("the content of record %d is gone, and no purge "
-        .. "tells of it"):format(from))
+      complain(self, range.line + from - range[1], ("the content of record %d is gone, and no "
+        .. "purge tells of it"):format(from))
     end
   end
 end

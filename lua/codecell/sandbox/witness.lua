@@ -2,9 +2,11 @@
 --- something and one after; the host's spans; and whoever is told of security.
 ---
 --- It stands between the verbs and the backend, so that no verb passes it by.
+local audit = require "codecell.audit"
 local contents = require "codecell.audit.contents"
 local log = require "codecell.log"
 local reactor = require "codecell.reactor"
+local secrets = require "codecell.secrets"
 local security = require "codecell.sandbox.security"
 local signals = require "codecell.process.signals"
 local spans = require "codecell.spans"
@@ -15,6 +17,7 @@ local witness = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 
+local PART = "codecell:audit"
 local STOP, CONTINUE = 19, 18
 -- What has no outcome that is worth a record: reading tells what was to be read.
 local AT_ONCE = { read = true }
@@ -44,11 +47,10 @@ end
 ---@return integer|false|nil number false: there is no audit
 ---@return codecell.Error? err it is not to be done
 function witness.before(sandbox, event, content, is_alone)
-  local audit = sandbox._audit
-  if not audit then
+  if not sandbox._audit then
     return false
   end
-  return audit:_add({ event = event, phase = not is_alone and "before" or nil },
+  return sandbox._audit:_add({ event = event, phase = not is_alone and "before" or nil },
     with_sandbox(sandbox, content))
 end
 
@@ -76,7 +78,7 @@ end
 ---@return any value
 ---@return codecell.Error? err
 function witness.act(sandbox, act, called, ...)
-  local number, err = false, nil
+  local number, err = false
   if sandbox._audit then
     number, err = witness.before(sandbox, act.event, act.before(), act.is_alone)
     if not number then
@@ -139,7 +141,7 @@ local function execute(real, sandbox, kernel, job)
   }, real.execute, sandbox, kernel, job)
 end
 
--- A command that could not be started, or one whose end somebody learns of, or whom it is let go by.
+-- Of a command, when somebody learns of its end, or lets it go.
 local function note_end(sandbox, process, number, span)
   local before = process._recorded
   process._recorded = function(self)
@@ -150,19 +152,22 @@ local function note_end(sandbox, process, number, span)
     security.look(sandbox, "command", self._masked_before, done and {
       signal = done.signal ~= 0 and signals.name(done.signal) or nil,
       out_of_memory = done.out_of_memory, timed_out = self._timed_out })
-    local ok, err = true, nil
+    local ok, err = true
     if content then
       ok, err = witness.after(sandbox, "command", number, content)
     end
-    if before then
-      before(self)
+    if before and ok then
+      ok, err = before(self)
     end
-    return ok, err
+    if not ok then
+      return nil, unrecorded("the command", err)
+    end
+    return true
   end
 end
 
 local function spawn(real, sandbox, details)
-  local number, err = false, nil
+  local number, err = false
   if sandbox._audit then
     number, err = witness.before(sandbox, "command", contents.command(sandbox, details))
     if not number then
@@ -172,7 +177,8 @@ local function spawn(real, sandbox, details)
   local span = spans.start("command", base_attributes(sandbox, {
     ["process.command"] = details.argv[1], ["process.working_directory"] = details.cwd }))
   spans.leave(span)
-  local masked, process = security.masked(sandbox), nil
+  local masked = security.masked(sandbox)
+  local process
   process, err = real.spawn(sandbox, details)
   if process then
     process._masked_before = masked
@@ -187,15 +193,13 @@ end
 -- Files, and signals to everything at once.
 local function ask(real, sandbox, what, operation, ...)
   local describe = contents.files[operation]
-  if not describe then
+  local signal = operation == "signal" and select(2, ...)
+  if not describe or signal == STOP or signal == CONTINUE then -- verbs of their own
     return real.ask(sandbox, what, operation, ...)
   end
   local event, arguments = operation, { ... }
   if operation == "append" then
     event = "write"
-  elseif operation == "signal" then
-    local pid, number = ...
-    event = pid == 0 and (number == STOP and "pause" or number == CONTINUE and "resume") or event
   end
   return witness.act(sandbox, {
     event = event, name = "files." .. event, is_alone = AT_ONCE[operation],
@@ -218,9 +222,6 @@ end
 local OTHERS = {
   set_timeout = named("set_timeout", "timeout", function(seconds)
     return { timeout = seconds }
-  end),
-  update_network = named("update_network", "network", function()
-    return {}
   end),
 }
 
@@ -256,8 +257,8 @@ end
 
 --- See what a sandbox does from now on.
 ---@param sandbox codecell.Sandbox
----@param audit codecell.Audit?
-function witness.attach(sandbox, audit)
+---@param audited codecell.Audit?
+function witness.attach(sandbox, audited)
   local real = sandbox._backend
   local backend = setmetatable({ contexts = contexts(real, sandbox) }, { __index = real })
   for name, called in pairs(OTHERS) do
@@ -266,10 +267,103 @@ function witness.attach(sandbox, audit)
   function backend.execute(...) return execute(real, ...) end
   function backend.spawn(...) return spawn(real, ...) end
   function backend.ask(...) return ask(real, ...) end
-  sandbox._audit, sandbox._backend = audit, backend
+  sandbox._audit, sandbox._backend, sandbox._witness = audited, backend, witness
 end
 
---- A verb that no backend is asked for, in a sandbox that may have nobody who looks on.
+-- ---- making one ----
+
+local function audit_of(event, given)
+  if type(given) == "table" and not audit.is(given) then
+    error(event .. ": audit: a path or what codecell.audit.open gives expected", 5)
+  elseif type(given) == "string" then
+    return audit.open({ path = given })
+  end
+  return given
+end
+
+-- What its code is refused, or has shown, is told there too.
+local function told_to(audited, given)
+  local called = given.on_event
+  if not audited or given.backend ~= nil and given.backend ~= "local" then
+    return called
+  end
+  return function(event)
+    if event.class == "security" then
+      local ok, err = audited:write({ event = "security", sandbox = event.sandbox,
+        sort = event.sort, message = event.message, times = event.times })
+      if not ok then
+        log.write("error", PART, tostring(err), { event = "audit.unrecorded",
+          sandbox = event.sandbox })
+      end
+    end
+    return called and called(event)
+  end
+end
+
+local function with(options, audited)
+  local all = {}
+  for name, value in pairs(options) do
+    all[name] = value
+  end
+  all.on_event, all.audit = told_to(audited, options), nil
+  return all
+end
+
+-- One that is being made.
+local Begun = {}
+Begun.__index = Begun
+
+--- Begin to make a sandbox, whose verbs are to be seen.
+---@param event "create"|"connect"
+---@param options table checked options of create
+---@return table? begun `options` to make it with, and `settle`
+---@return codecell.Error? err it is not to be made
+function witness.begin(event, options)
+  local audited, err = audit_of(event, options.audit)
+  if err then
+    return nil, err
+  end
+  local number
+  if audited then
+    number, err = audited:_add({ event = event, phase = "before" }, contents.create(options,
+      options.secrets and secrets.mask(options.secrets) or nil))
+    if not number then
+      return nil, err
+    end
+  end
+  local span = spans.start(event, { ["codecell.backend"] = options.backend or "local" })
+  spans.leave(span)
+  return setmetatable({ event = event, audited = audited, number = number, span = span,
+    options = with(options, audited) }, Begun)
+end
+
+--- Record that it was made, or why not, and see what it does from now on.
+---@param made codecell.Sandbox?
+---@param err codecell.Error?
+---@return codecell.Sandbox? made
+---@return codecell.Error? err
+function Begun:settle(made, err)
+  spans.finish(self.span, err, made and { ["codecell.sandbox.id"] = made.id } or nil)
+  if made and not made._witness then
+    witness.attach(made, self.audited)
+  end
+  if not self.audited then
+    return made, err
+  end
+  local ok, unable = self.audited:_add({ event = self.event, phase = "after", of = self.number },
+    made and { sandbox = made.id, isolation = made._backend.isolation }
+    or { err = failure_of(err) })
+  if ok then
+    return made, err
+  elseif made then
+    made:close()
+  end
+  return nil, unable
+end
+
+-- ---- verbs that no backend is asked for ----
+
+--- One of those, in a sandbox that may have nobody who looks on.
 ---@param sandbox codecell.Sandbox
 ---@param event string
 ---@param describe fun(): table content, made where it is recorded
@@ -284,6 +378,29 @@ function witness.verb(sandbox, event, describe, called, ...)
   return witness.act(sandbox, { event = event, attributes = base_attributes(sandbox, {}),
     before = describe }, called, ...)
 end
+
+--- Record what a program that runs is given.
+---@param process codecell.Process
+---@param event "input"|"signal"
+---@param value string|integer
+---@return true? recorded
+---@return codecell.Error? err it is not to be done
+function witness.note_process(process, event, value)
+  local sandbox = process._sandbox
+  local content = { pid = process.pid, signal = event == "signal" and value or nil }
+  if event == "input" and sandbox._audit then
+    content.data = texts.pack(value, sandbox._audit.code, sandbox._mask)
+  end
+  return witness.note(sandbox, event, content)
+end
+
+--- Where spans that are begun in another task belong.
+---@return table? context
+function witness.here()
+  return spans.are_wanted() and spans.current() or nil
+end
+
+witness.names = contents.names
 
 --- Record what has happened at once, if there is an audit.
 ---@param sandbox codecell.Sandbox
@@ -307,7 +424,7 @@ function witness.ends(sandbox, event, why)
   sandbox._end_is_told = true
   local ok, err = witness.note(sandbox, event, { why = why })
   if not ok then
-    log.write("error", "codecell:audit", tostring(err), { event = "audit.unrecorded",
+    log.write("error", PART, tostring(err), { event = "audit.unrecorded",
       sandbox = sandbox.id })
   end
 end
