@@ -69,6 +69,15 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = {},
   },
   {
+    title = "Audit and spans",
+    files = { "lua/codecell/audit.lua", "lua/codecell/audit/records.lua",
+      "lua/codecell/audit/sessions.lua", "lua/codecell/audit/verify.lua",
+      "lua/codecell/sandbox/security.lua", "lua/codecell/spans.lua" },
+    text = "What was done, by whom, and how long it took; see [audit](audit.md).",
+    receivers = { audit = "codecell.audit", Audit = "audit", spans = "codecell.spans" },
+    except = set("place", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
+  },
+  {
     title = "Running code",
     files = { "lua/codecell/execution.lua", "lua/codecell/run.lua", "lua/codecell/context.lua" },
     text = "What `run_code` and `start_code` return, and the sessions that code runs in.",
@@ -160,6 +169,13 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = { service = "codecell", Service = "service", session = "codecell",
       Session = "session", Shared = "shared", Job = "job", cost = "codecell.cost" },
     except = set("tell", "of"),
+  },
+  {
+    title = "Policy",
+    files = { "lua/codecell/policy.lua", "lua/codecell/policy/rules.lua" },
+    text = "`codecell.policy`: who may do what; see [agents](agents.md).",
+    receivers = { policy = "codecell.policy", Policy = "policy" },
+    except = set("_denied", "_refuse"),
   },
   {
     title = "Tools",

@@ -47,6 +47,7 @@ create.options = {
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   packages = require "codecell.packages.rule",
+  policy = { type = "table" },
   read_only = { type = "boolean" },
   record = { type = "text" },
   root_view = { type = "boolean" },
@@ -241,6 +242,28 @@ local function make_here(options, given, backend)
   return start_languages(made, options.languages)
 end
 
+-- What may be had of what is asked for, or nil, err.
+local function under_policy(options)
+  local policy = require "codecell.policy"
+  if not policy.is(options.policy) then
+    error("create: policy: what codecell.policy.new returns expected", 3)
+  end
+  local admitted, err = require("codecell.policy.guard").admit(options.policy, options)
+  if admitted then
+    admitted.policy = nil
+  end
+  return admitted, err
+end
+
+-- The sandbox as its users have it, also by connect.
+local function guarded(made, policy)
+  if made and policy then
+    made._policed_by = policy
+    return require("codecell.policy.guard").sandbox(made, policy)
+  end
+  return made
+end
+
 local function recorded(made, err, options)
   if made and options.record then
     return require("codecell.cassette").record(made, options.record)
@@ -264,8 +287,8 @@ end
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
----what comes out), `warm`, `audit` (of `codecell.audit.open`, or its path): all of them
----under codecell.CreateOptions
+---what comes out), `policy` (as of codecell.policy.new: what it is asked for is let through by it),
+---`audit` (of `codecell.audit.open`, or its path), `warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
 ---machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
@@ -276,18 +299,23 @@ function create.create(options)
     return nil, err
   end
   options = begun.options
+  local policy = options.policy
   local made, given, backend
   backend, err = backends.find(options.backend or "local")
-  if backend and backend.make then
+  if backend and policy then
+    options, err = under_policy(options)
+  end
+  if backend and options and backend.make then
     made, err = backend.make(options)
-  elseif backend then
+  elseif backend and options then
     given, err = create.complete(options)
     if given then
       made, err = make_here(options, given, backend)
     end
   end
   made, err = recorded(made, err, options)
-  return begun:settle(made, err)
+  made, err = begun:settle(made, err)
+  return guarded(made, policy), err
 end
 
 -- The function of a backend whose sandboxes are not this Lua state's; nil, err: there is none.
@@ -333,7 +361,8 @@ function create.connect(id, options)
       return nil, err
     end
   end
-  return recorded(found:_connect(), nil, options)
+  local joined = recorded(found:_connect(), nil, options)
+  return guarded(joined, found._policed_by)
 end
 
 local function matches(info, options)

@@ -4,6 +4,7 @@ local errors = require "codecell.errors"
 local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local reactor = require "codecell.reactor"
+local seen = require "codecell.sandbox.seen"
 local signals = require "codecell.process.signals"
 local wait = require "codecell.wait"
 
@@ -54,12 +55,6 @@ local function problem(self)
   if state == "failed" or state == "exited" then
     return explain(self, err)
   end
-end
-
--- By whoever looks on, before it is done.
-local function note(self, event, value)
-  local witness = self._sandbox._witness
-  return not witness or witness.note_process(self, event, value)
 end
 
 -- ---- output ----
@@ -124,7 +119,7 @@ function Process:write(data, timeout)
   check_open(self, "write")
   timeout = timeout or WRITE
   local deadline, written = wait.deadline(timeout), 0
-  local ok, refusal = note(self, "input", data)
+  local ok, refusal = seen.process(self, "input", data)
   if not ok then
     return nil, refusal
   end
@@ -201,7 +196,7 @@ function Process:kill(signal, how)
   if self:_state() == "exited" or self:_state() == "failed" then
     return false
   end
-  local ok, err = note(self, "signal", number)
+  local ok, err = seen.process(self, "signal", number)
   if not ok then
     return nil, err
   end

@@ -13,6 +13,7 @@ local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
+local seen = require "codecell.sandbox.seen"
 local wait = require "codecell.wait"
 
 require "codecell.sandbox.keeping" -- more verbs
@@ -68,20 +69,13 @@ local function check_open(self, verb)
   end
 end
 
--- Done before the eyes of whoever looks on, if there is anybody.
-local function seen(self, event, describe, called, ...)
-  if not self._witness then
-    return called(...)
-  end
-  return self._witness.verb(self, event, describe, called, ...)
-end
-
 -- ---- code ----
 
 local CODE = {
   context = { type = "either", expected = "context or its id",
     rules = { table = { type = "table" }, string = { type = "name" } } },
   envs = { type = "envs" },
+  final_answer = { type = "boolean" },
   language = { type = "name" },
   on_error = { type = "function" },
   on_result = { type = "function" },
@@ -96,6 +90,16 @@ for name, rule in pairs(CODE) do
   START[name] = rule
 end
 CODE.packages = { type = "strings" }
+
+--- Whether code of a language can give a final answer, on a wire of its own.
+---@param self codecell.Sandbox
+---@param language string canonical name
+---@return boolean
+function sandbox.takes_answers(self, language)
+  local found = languages.find(language)
+  return self._backend.features.final_answer == true and found ~= nil
+    and found.final_answer == true
+end
 
 -- The kernel and the job of a call, or nil, err.
 local function prepare(self, verb, code, given)
@@ -123,19 +127,23 @@ local function prepare(self, verb, code, given)
   kernel, err = self._backend.contexts.kernel(self, verb, chosen)
   if not kernel then
     return nil, err
+  elseif given.final_answer and not sandbox.takes_answers(self, kernel.context.language) then
+    return nil, errors.unsupported(("%s: final_answer in %s"):format(verb,
+      kernel.context.language), self.backend, "leave it out")
   end
   return kernel, {
     code = code, stdin = given.stdin, envs = given.envs, timeout = given.timeout or TIMEOUT,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, on_result = given.on_result,
-    on_error = given.on_error, on_exit = given.on_exit,
+    on_error = given.on_error, on_exit = given.on_exit, final_answer = given.final_answer,
   }
 end
 
 --- Run code, and wait for its end. Variables persist from one run to the next of a context.
 ---@param code string
 ---@param given table? `language` ("python") or `context`, `envs`, `stdin` (string), `timeout`
----(300 s), `packages` (names that are installed before, as by `install`), `on_stdout on_stderr
----on_result on_error`
+---(300 s), `packages` (names that are installed before, as by `install`), `final_answer` (true: the
+---code has a function `final_answer(value)`, whose last value is `execution.final`), `on_stdout
+---on_stderr on_result on_error`
 ---@return codecell.Execution? execution what the code did, its own failures included
 ---@return codecell.Error? err the code was not run, or nobody can know: "invalid_argument",
 ---"not_found", "sandbox_gone", "cancelled", "timeout", "unsupported", and those of `install`
@@ -199,7 +207,7 @@ end
 ---"unsupported", "cancelled", "sandbox_gone", "system"
 function Sandbox:install(list, given)
   check_open(self, "install")
-  return seen(self, "install", function()
+  return seen.verb(self, "install", function()
     return { packages = list, language = type(given) == "table" and given.language or nil }
   end, require("codecell.packages").install, self, list, given)
 end
@@ -316,7 +324,7 @@ end
 function Sandbox:set_envs(envs)
   check_open(self, "set_envs")
   options.argument("set_envs", "envs", envs, "envs")
-  return seen(self, "envs", function()
+  return seen.verb(self, "envs", function()
     return { envs = self._witness.names(envs) }
   end, function()
     self._environment:add(envs)
@@ -364,7 +372,7 @@ function Sandbox:update_network(given)
   local policy, rules = network.policy("update_network", given, 2, self._rules)
   local ok, err = network.prepare(rules)
   if ok then
-    ok, err = seen(self, "network", function()
+    ok, err = seen.verb(self, "network", function()
       return { network = network.shown(given) }
     end, self._backend.update_network, self, policy)
   end
@@ -434,7 +442,7 @@ end
 
 --- Whether it can do something.
 ---@param feature string run_code commands pty files watch urls host network network_update pause
----snapshot fork mounts changes expose install templates warm root gpu git metrics
+---final_answer snapshot fork mounts changes expose install templates warm root gpu git metrics
 ---@return boolean
 function Sandbox:supports(feature)
   options.argument("supports", "feature", feature, "choice", { choices = sandbox.features })
@@ -442,9 +450,9 @@ function Sandbox:supports(feature)
 end
 
 sandbox.features = {
-  "run_code", "commands", "pty", "files", "watch", "urls", "host", "network", "network_update",
-  "pause", "snapshot", "fork", "mounts", "changes", "expose", "install", "templates", "warm",
-  "root", "gpu", "git", "metrics",
+  "run_code", "final_answer", "commands", "pty", "files", "watch", "urls", "host", "network",
+  "network_update", "pause", "snapshot", "fork", "mounts", "changes", "expose", "install",
+  "templates", "warm", "root", "gpu", "git", "metrics",
 }
 
 local LATER = {

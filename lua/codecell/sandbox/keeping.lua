@@ -3,17 +3,10 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local mounts = require "codecell.project.mounts"
 local pause = require "codecell.sandbox.pause"
+local seen = require "codecell.sandbox.seen"
 
 local Sandbox = core.Sandbox
 local HOME = "/home/user"
-
--- Done before the eyes of whoever looks on, if there is anybody.
-local function seen(self, event, describe, called, ...)
-  if not self._witness then
-    return called(...)
-  end
-  return self._witness.verb(self, event, describe, called, ...)
-end
 
 local function nothing()
   return {}
@@ -33,7 +26,7 @@ end
 ---@return codecell.Error? err kind "sandbox_gone"
 function Sandbox:pause()
   check_open(self, "pause")
-  return seen(self, "pause", nothing, pause.pause, self)
+  return seen.verb(self, "pause", nothing, pause.pause, self)
 end
 
 --- Let its code go on. One that was paused at its deadline has as much time again as it was given
@@ -42,7 +35,7 @@ end
 ---@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
 function Sandbox:resume()
   check_open(self, "resume")
-  return seen(self, "resume", nothing, pause.resume, self)
+  return seen.verb(self, "resume", nothing, pause.resume, self)
 end
 
 --- Another sandbox like this one, with a copy of the files below /home/user and /tmp, and with
@@ -55,7 +48,7 @@ end
 ---not read itself), "sandbox_gone"
 function Sandbox:fork(given)
   check_open(self, "fork")
-  return seen(self, "fork", nothing, require("codecell.sandbox.duplicate").fork, self, given)
+  return seen.verb(self, "fork", nothing, require("codecell.sandbox.duplicate").fork, self, given)
 end
 
 --- Keep the files below /home/user, to begin other sandboxes with: `create{template = id}` has
@@ -71,7 +64,7 @@ function Sandbox:create_snapshot(given)
     return nil, errors.new("unsupported", "create_snapshot: a folder of this machine is mounted "
       .. "below /home/user, and is not to be kept; mount it at /work", "mount it at /work")
   end
-  return seen(self, "snapshot", nothing, require("codecell.snapshot").take, self, given)
+  return seen.verb(self, "snapshot", nothing, require("codecell.snapshot").take, self, given)
 end
 
 -- ---- folders of this machine ----
@@ -98,7 +91,7 @@ end
 ---@return codecell.Error? err kind "unsupported": there is no such folder
 function Sandbox:apply(given)
   check_open(self, "apply")
-  return seen(self, "apply", function()
+  return seen.verb(self, "apply", function()
     return type(given) == "table" and { paths = given.paths, all = given.all, force = given.force }
       or {}
   end, require("codecell.project.apply").apply, self, given)

@@ -281,6 +281,13 @@ local function audit_of(event, given)
   return given
 end
 
+-- What has happened already can only be told of in the log.
+local function unlogged(number, err)
+  if not number then
+    log.write("error", PART, tostring(err), { event = "audit.unrecorded" })
+  end
+end
+
 -- What its code is refused, or has shown, is told there too.
 local function told_to(audited, given)
   local called = given.on_event
@@ -289,12 +296,8 @@ local function told_to(audited, given)
   end
   return function(event)
     if event.class == "security" then
-      local ok, err = audited:write({ event = "security", sandbox = event.sandbox,
-        sort = event.sort, message = event.message, times = event.times })
-      if not ok then
-        log.write("error", PART, tostring(err), { event = "audit.unrecorded",
-          sandbox = event.sandbox })
-      end
+      unlogged(audited:write({ event = "security", sandbox = event.sandbox, sort = event.sort,
+        message = event.message, times = event.times }))
     end
     return called and called(event)
   end
@@ -312,6 +315,30 @@ end
 -- One that is being made.
 local Begun = {}
 Begun.__index = Begun
+
+-- The same policy, whose decisions are recorded and told.
+local function policy_of(self, policy)
+  if not policy or not require("codecell.policy").is(policy) then
+    return policy
+  end
+  local seen, called = {}, policy._on_decision
+  for name, value in pairs(policy) do
+    seen[name] = value
+  end
+  function seen._on_decision(decision)
+    if self.audited then
+      unlogged(self.audited:write({ event = "decision", sandbox = self.id, verb = decision.verb,
+        decision = decision.effect, rule = decision.rule, answer = decision.answer,
+        reason = decision.reason }))
+    end
+    if decision.effect == "deny" and self.made then
+      security.tell(self.made, "policy", ("%s was denied by %s"):format(decision.verb,
+        tostring(decision.rule)), { verb = decision.verb, reason = decision.reason })
+    end
+    return called and called(decision)
+  end
+  return setmetatable(seen, getmetatable(policy))
+end
 
 --- Begin to make a sandbox, whose verbs are to be seen.
 ---@param event "create"|"connect"
@@ -333,8 +360,10 @@ function witness.begin(event, options)
   end
   local span = spans.start(event, { ["codecell.backend"] = options.backend or "local" })
   spans.leave(span)
-  return setmetatable({ event = event, audited = audited, number = number, span = span,
+  local self = setmetatable({ event = event, audited = audited, number = number, span = span,
     options = with(options, audited) }, Begun)
+  self.options.policy = policy_of(self, options.policy)
+  return self
 end
 
 --- Record that it was made, or why not, and see what it does from now on.
@@ -344,6 +373,7 @@ end
 ---@return codecell.Error? err
 function Begun:settle(made, err)
   spans.finish(self.span, err, made and { ["codecell.sandbox.id"] = made.id } or nil)
+  self.made, self.id = made, made and made.id
   if made and not made._witness then
     witness.attach(made, self.audited)
   end
@@ -422,11 +452,7 @@ function witness.ends(sandbox, event, why)
     return
   end
   sandbox._end_is_told = true
-  local ok, err = witness.note(sandbox, event, { why = why })
-  if not ok then
-    log.write("error", PART, tostring(err), { event = "audit.unrecorded",
-      sandbox = sandbox.id })
-  end
+  unlogged(witness.before(sandbox, event, { why = why }, true))
 end
 
 return witness
