@@ -64,8 +64,8 @@ error("codecell.meta is for language servers; it is never required")
 ---pip or npm, and which; default: `install` may, its code cannot; false: `install` may not either
 ---@field languages string[]? kernels to start at once
 ---@field name string? for people
----@field audit (codecell.Audit|string)? where everything that is done in it is recorded, or the path
----of it; what cannot be recorded is not done
+---@field audit (codecell.Audit|string)? where everything that is done in it is recorded, or
+---its path; what cannot be recorded is not done
 ---@field policy codecell.Policy? what it is asked to do is let through by it, verb by verb
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
 ---@field gpu boolean? the devices of the machine's GPUs, NVIDIA's or AMD's; their libraries are
