@@ -162,6 +162,20 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("tell", "of"),
   },
   {
+    title = "Policy",
+    files = { "lua/codecell/policy.lua", "lua/codecell/policy/rules.lua" },
+    text = "`codecell.policy`: who may do what; see [agents](agents.md).",
+    receivers = { policy = "codecell.policy", Policy = "policy" },
+    except = set("_denied", "_refuse"),
+  },
+  {
+    title = "Tools",
+    files = { "lua/codecell/tools/kit.lua", "lua/codecell/tools/encode.lua",
+      "lua/codecell/tools/dialect.lua" },
+    text = "What a model calls, in the form that its provider wants; see [tools](tools.md).",
+    receivers = { tools = "codecell.tools", Kit = "kit" },
+  },
+  {
     title = "For models",
     files = { "lua/codecell/actions.lua", "lua/codecell/agent.lua",
       "lua/codecell/agent_config.lua", "lua/codecell/agent_config/form.lua",

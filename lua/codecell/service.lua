@@ -203,9 +203,9 @@ end
 ---@param code string at most max_code_size bytes
 ---@param given table|string|nil a language; or `language`, `sandbox` (an id), `key` (of a session:
 ---made at first use, kept), `create` (options of a sandbox that is made for it), `owner`,
----`context`, `envs`, `stdin`, `packages` (installed before), `timeout` (execution_timeout; at most
----max_execution_time), `patience` (seconds to wait for a turn), `on_stdout on_stderr on_result
----on_error`
+---`context`, `envs`, `stdin`, `packages` (installed before), `final_answer`,
+---`timeout` (execution_timeout; at most max_execution_time), `patience` (seconds to wait for a
+---turn), `on_stdout on_stderr on_result on_error`
 ---@return codecell.Reply? reply
 ---@return codecell.Error? err the code was not run: kinds "rate_limited", "unavailable" (err.word
 ---"overloaded": too many at the same time), "invalid_argument", "not_found", "sandbox_gone", ...
@@ -415,7 +415,11 @@ end
 local function new(overrides)
   local given = merged(overrides)
   local mock, clock, prices = given.mock, given.clock or reactor.now, cost.prices(given.prices)
-  given.mock, given.clock, given.prices = nil, nil, nil
+  local policy = given.policy
+  given.mock, given.clock, given.prices, given.policy = nil, nil, nil, nil
+  if policy ~= nil and not require("codecell.policy").is(policy) then
+    error("service: policy: what codecell.policy.new returns expected", 4)
+  end
   local found, err = config.get(given)
   local ok
   if found then
@@ -436,6 +440,7 @@ local function new(overrides)
     return nil, err
   end
   local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
+    policy = policy,
     prices = prices, ledger = ledger.new(clock, prices, keep), past = {}, past_bytes = 0,
     downloads = {}, makers = {}, listeners = {}, rates = {}, users = 0, promises = {},
     rate = bucket.new(found.rate_limit_per_min, clock),
@@ -457,7 +462,8 @@ end
 
 --- The service of this Lua state, or one of its own.
 ---@param overrides table? settings of `codecell.config`, and `mock` (answers of the mock backend),
----`prices`, `clock` (a function that gives seconds); nil: the state's own, made at first use
+---`prices`, `clock` (a function that gives seconds), `policy` (as of codecell.policy.new, asked for
+---each owner); nil: the state's own, made at first use
 ---@return codecell.Service? service
 ---@return codecell.Error? err kinds "invalid_argument": the configuration is wrong,
 ---"unauthenticated": production without a key

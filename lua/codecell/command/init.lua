@@ -33,6 +33,7 @@ local NAMES = {
   "actions",
   "agent",
   "agent-config",
+  "tools",
   "config",
   "languages",
   "errors",

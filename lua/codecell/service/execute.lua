@@ -138,7 +138,7 @@ local function run_in(service, entry, code, language, given, warnings)
   local execution, err = run_or_start(entry.sandbox, code, {
     language = not given.context and language or nil, context = given.context,
     envs = given.envs, stdin = given.stdin, timeout = timeout_of(service, given, warnings),
-    packages = given.packages,
+    packages = given.packages, final_answer = given.final_answer,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, on_result = given.on_result,
     on_error = given.on_error,
   }, given.on_start)

@@ -62,7 +62,8 @@ local function complete(self, given)
     limits = limits_of(self, given), mounts = given.mounts,
     metadata = merged(self.config.metadata, given.metadata),
     name = given.name, network = given.network, on_event = given.on_event,
-    on_timeout = given.on_timeout, packages = given.packages, read_only = given.read_only,
+    on_timeout = given.on_timeout, packages = given.packages,
+    policy = self.policy and self.policy:as({ user = given.owner }), read_only = given.read_only,
     secrets = next(secrets) and secrets or nil,
     template = given.template or self.config.template,
     timeout = given.timeout or given.timeout_ms and given.timeout_ms / 1000
@@ -95,6 +96,7 @@ local function creation_failed(err)
   local told = errors.new(err.kind, text, err.hint)
   told.cause, told.status, told.retry_after = cause, err.status, err.retry_after
   told.stage, told.errno, told.word = err.stage or "create", err.errno, err.word
+  told.reason, told.rule = err.reason, err.rule
   return told
 end
 
