@@ -24,6 +24,7 @@ local NAMES = {
   "interpret",
   "shell",
   "repl",
+  "doctest",
   "doctor",
   "ls",
   "kill",
