@@ -351,5 +351,6 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_server(L);
   lcell_open_mask(L);
   lcell_open_program(L);
+  lcell_open_standard(L);
   return 1;
 }

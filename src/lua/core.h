@@ -156,5 +156,6 @@ void lcell_open_client(lua_State *L);
 void lcell_open_server(lua_State *L);
 void lcell_open_mask(lua_State *L);
 void lcell_open_program(lua_State *L);
+void lcell_open_standard(lua_State *L);
 
 #endif
