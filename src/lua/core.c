@@ -351,6 +351,8 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_server(L);
   lcell_open_mask(L);
   lcell_open_program(L);
-  lcell_open_standard(L);
+  lcell_open_reader(L);
+  lcell_open_terminal(L);
+  lcell_open_writer(L);
   return 1;
 }

@@ -156,6 +156,8 @@ void lcell_open_client(lua_State *L);
 void lcell_open_server(lua_State *L);
 void lcell_open_mask(lua_State *L);
 void lcell_open_program(lua_State *L);
-void lcell_open_standard(lua_State *L);
+void lcell_open_reader(lua_State *L);
+void lcell_open_terminal(lua_State *L);
+void lcell_open_writer(lua_State *L);
 
 #endif

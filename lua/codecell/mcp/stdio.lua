@@ -13,7 +13,8 @@ local QUEUE_MOST = 1024 * 1024 -- bytes that wait for the client before who spea
 local PATIENCE = 600 -- seconds in which a client takes nothing, and is taken for dead
 
 ---@class codecell.McpStdio
----@field package streams userdata
+---@field package input userdata
+---@field package output userdata
 ---@field session codecell.McpSession
 local Stdio = {}
 Stdio.__index = Stdio
@@ -30,7 +31,7 @@ end
 local function write(self, line)
   local at, deadline = 0, wait.deadline(PATIENCE)
   while true do
-    local went_to = self.streams:try_write(line, at)
+    local went_to = self.output:try_write(line, at)
     if went_to == #line then
       return true
     elseif not went_to then
@@ -39,7 +40,7 @@ local function write(self, line)
       deadline = wait.deadline(PATIENCE)
     end
     at = went_to
-    if not wait.wait(self.streams, deadline) then
+    if not wait.wait(self.output, deadline) then
       return false
     end
   end
@@ -85,7 +86,7 @@ end
 local function listen(self)
   local found = lines.new(message.most)
   while not self.is_broken do
-    local piece = self.streams:try_read()
+    local piece = self.input:try_read()
     if piece then
       found:add(piece, function(line) hear(self, line) end)
     elseif piece == nil then
@@ -96,7 +97,7 @@ local function listen(self)
       self.has_ended = true
       return
     else
-      wait.wait(self.streams)
+      wait.wait(self.input)
     end
   end
 end
@@ -107,14 +108,18 @@ end
 ---@return codecell.Error? err kind "system"
 function stdio.open(given)
   local loop, err = reactor.get()
-  local streams
+  local input, output
   if loop then
-    streams, err = core.program_standard(loop)
+    input, err = core.reader(loop, 0)
   end
-  if not streams then
+  if input then
+    output, err = core.writer(loop)
+  end
+  if not output then
     return nil, err
   end
-  local self = setmetatable({ streams = streams, queue = {}, room = {}, waiting = 0 }, Stdio)
+  local self = setmetatable({ input = input, output = output, queue = {}, room = {},
+    waiting = 0 }, Stdio)
   given.emit, given.is_modern = function(value) emit(self, value) end, true
   self.session = mcp.session(given)
   task.background(speak, self)
@@ -136,7 +141,8 @@ function Stdio:close(seconds)
   while self.waiting > 0 and not self.is_broken and reactor.now() < deadline do
     reactor.get():step(deadline - reactor.now())
   end
-  self.streams:close()
+  self.input:close()
+  self.output:close()
 end
 
 return stdio
