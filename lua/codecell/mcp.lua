@@ -310,8 +310,8 @@ end
 
 --- Hear something of the client. Returns at once, unless the client takes nothing.
 ---@param value string|table JSON, or what `codecell.mcp.message` has read of it
----@param reply (fun(value: table?, is_last: boolean))? tells the client what belongs to this: in the
----end with `is_last`, and nil where nothing answers it any more. Default: `emit`
+---@param reply (fun(value: table?, is_last: boolean))? tells the client what belongs to this: in
+---the end with `is_last`, and nil where nothing answers it any more. Default: `emit`
 ---@return boolean is_answered whether `reply` is called with `is_last`, now or later
 function Session:receive(value, reply)
   if self.is_closed then

@@ -38,6 +38,7 @@ local NAMES = {
   "metrics",
   "bench",
   "serve",
+  "mcp",
   "completion",
   "selftest",
 }

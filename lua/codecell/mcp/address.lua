@@ -1,13 +1,7 @@
 --- URIs of resources: files of the sandbox, and outputs that were cut.
+local url = require "codecell.http.url"
+
 local address = {}
-
-local function escape(text)
-  return (text:gsub("[^%w%-._~/]", function(byte) return ("%%%02X"):format(byte:byte()) end))
-end
-
-local function unescape(text)
-  return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
-end
 
 --- What clients may fill in.
 address.file_template, address.output_template = "sandbox://{+path}", "output:///{id}{?offset}"
@@ -15,13 +9,13 @@ address.file_template, address.output_template = "sandbox://{+path}", "output://
 ---@param path string absolute
 ---@return string
 function address.of_file(path)
-  return "sandbox://" .. escape(path)
+  return "sandbox://" .. url.encode(path, "/")
 end
 
 ---@param id string
 ---@return string
 function address.of_output(id)
-  return "output:///" .. escape(id)
+  return "output:///" .. url.encode(id)
 end
 
 --- What a URI means.
@@ -30,13 +24,13 @@ end
 function address.read(uri)
   local path = uri:match("^sandbox://(/.*)$")
   if path then
-    path = unescape(path)
+    path = url.decode(path)
     return not path:find("%z") and { path = path } or nil
   end
   local id, query = uri:match("^output:///([^/?]+)(.*)$")
   local offset = query and (query == "" and "0" or query:match("^%?offset=(%d+)$"))
   if offset and #offset <= 15 then
-    return { output = unescape(id), offset = tonumber(offset) }
+    return { output = url.decode(id), offset = tonumber(offset) }
   end
 end
 

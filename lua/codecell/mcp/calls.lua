@@ -98,7 +98,7 @@ local function answer(session, request, job)
   return result
 end
 
-local function still_running(session, request, job)
+local function still_running(request, job)
   local printed = job.printed()
   local result = text_result(("Still running after %d s, as %s. Call the tool job with op \"wait\" "
     .. "and id %q for the result, or with op \"stop\" to interrupt it.%s"):format(
@@ -127,7 +127,7 @@ local function follow(session, request, job, is_call)
     end
     return nil
   end
-  return still_running(session, request, job)
+  return still_running(request, job)
 end
 
 local function list_jobs(session)

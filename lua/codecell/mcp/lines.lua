@@ -34,8 +34,8 @@ end
 
 --- More has come.
 ---@param piece string
----@param each fun(line: string|false) hears each line that has ended, without its end; false: it was
----too long
+---@param each fun(line: string|false) hears each line that has ended, without its end; false: it
+---was too long
 function Lines:add(piece, each)
   local first = 1
   while true do
