@@ -162,6 +162,13 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("tell", "of"),
   },
   {
+    title = "Tools",
+    files = { "lua/codecell/tools/kit.lua", "lua/codecell/tools/encode.lua",
+      "lua/codecell/tools/dialect.lua" },
+    text = "What a model calls, in the form that its provider wants; see [tools](tools.md).",
+    receivers = { tools = "codecell.tools", Kit = "kit" },
+  },
+  {
     title = "For models",
     files = { "lua/codecell/actions.lua", "lua/codecell/agent.lua",
       "lua/codecell/agent_config.lua", "lua/codecell/agent_config/form.lua",

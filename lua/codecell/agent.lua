@@ -4,6 +4,7 @@
 ---     agent:call("execute_python_code", { code = "print(1)" })
 local agent_config = require "codecell.agent_config"
 local cortex = require "codecell.tools.cortex"
+local dialect = require "codecell.tools.dialect"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local nearest = require "codecell.nearest"
@@ -12,8 +13,8 @@ local prompt = require "codecell.agent.prompt"
 local agent = {}
 
 local CODING = "coding"
--- How each provider wants a tool to be written.
-local DIALECTS = { anthropic = "input_schema" }
+-- How each provider wants a tool to be written; the others take what OpenAI does.
+local DIALECTS = { anthropic = "anthropic", gemini = "gemini", google = "gemini" }
 
 ---@class codecell.Agent
 ---@field config codecell.AgentConfig
@@ -42,21 +43,14 @@ function agent.new(given, ctx)
   return setmetatable({ config = config, ctx = own }, Agent)
 end
 
-local function in_dialect(definition, provider)
-  if DIALECTS[provider] then
-    return { name = definition.name, description = definition.description,
-      [DIALECTS[provider]] = definition.parameters }
-  end
-  return { type = "function", ["function"] = definition }
-end
-
 local function name_of(tool)
   return type(tool) == "table" and (tool.name or type(tool["function"]) == "table"
     and tool["function"].name) or nil
 end
 
 --- The tools of a request: its own, and those of a coding agent.
----@param given table `agent_type`, `tools`, `provider_id` ("anthropic" has a shape of its own)
+---@param given table `agent_type`, `tools`, `provider_id` ("anthropic" and "google" have
+---shapes of their own)
 ---@return table[]? tools a list
 ---@return codecell.Error? err kind "invalid_argument": two tools have one name
 function agent.tools_for(given)
@@ -73,7 +67,10 @@ function agent.tools_for(given)
       return nil, errors.new("invalid_argument", ("tools: %s is the name of a tool of coding "
         .. "agents; rename yours"):format(definition.name))
     end
-    list[#list + 1] = in_dialect(definition, given.provider_id)
+  end
+  for _, tool in ipairs(dialect.write(DIALECTS[given.provider_id] or "openai",
+    cortex.definitions)) do
+    list[#list + 1] = tool
   end
   return list
 end

@@ -20,6 +20,7 @@ local ANSWER = 60 -- seconds that the warden may take for one request
 local backend = {
   name = "local",
   isolation = "kernel",
+  languages = languages.available,
   contexts = context,
   features = {
     changes = true, commands = true, files = true, fork = true, git = true, gpu = true,

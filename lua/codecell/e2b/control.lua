@@ -109,6 +109,12 @@ local function network_of(found)
   return found.allowInternetAccess == false and "none" or "open"
 end
 
+--- The languages that its code interpreter has.
+---@return string[]
+function control.languages()
+  return { "python", "javascript", "typescript", "r", "java", "bash" }
+end
+
 --- What is known of a sandbox, as `get_info` and `list` give it.
 ---@param found table of the control plane
 ---@return codecell.SandboxInfo
@@ -122,7 +128,7 @@ function control.info(found)
     metadata = shape.texts(found.metadata), isolation = "microvm", network = network_of(found),
     limits = { cpu = limit(found.cpuCount), memory = limit(found.memoryMB, MIB),
       disk = limit(found.diskSizeMB, MIB) },
-    languages = { "python", "javascript", "typescript", "r", "java", "bash" },
+    languages = control.languages(),
     envd_version = shape.text(found.envdVersion),
   }
 end

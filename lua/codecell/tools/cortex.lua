@@ -10,21 +10,21 @@ local cortex = {}
 local TIMEOUT = 300 -- seconds
 local NOBODY = "anonymous"
 
---- What a model is told of them, in the shape of a function: name, description, JSON Schema.
+--- What a model is told of them.
+---@type codecell.ToolDefinition[]
 cortex.definitions = {
-  { name = "execute_python_code",
+  { name = "execute_python_code", title = "Run Python code", output = { type = "object" },
     description = "Run Python code in an isolated sandbox, and get what it prints.",
-    parameters = { type = "object", additionalProperties = false,
-      required = json.list({ "code" }), properties = {
-        code = { type = "string", description = "the Python code" },
-        timeout = { type = "integer", minimum = 1, default = TIMEOUT,
-          description = "seconds that it may take" },
-        install_packages = { type = "array", items = { type = "string" },
-          description = "packages to install before" } } } },
-  { name = "get_sandbox_info",
+    fields = {
+      { name = "code", type = "string", is_required = true, description = "the Python code" },
+      { name = "timeout", type = "integer",
+        description = ("seconds that it may take; default %d"):format(TIMEOUT) },
+      { name = "install_packages", type = "array", description = "packages to install before" },
+    } },
+  { name = "get_sandbox_info", title = "Sandbox", output = { type = "object" },
+    is_read_only = true,
     description = "Get what is known of a sandbox, or of all of this conversation.",
-    parameters = { type = "object", additionalProperties = false, required = json.list({}),
-      properties = { sandbox_id = { type = "string", description = "one of them" } } } },
+    fields = { { name = "sandbox_id", type = "string", description = "one of them" } } },
 }
 
 local function service_of(ctx)
