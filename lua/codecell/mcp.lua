@@ -9,7 +9,6 @@ local create = require "codecell.create"
 local errors = require "codecell.errors"
 local jobs = require "codecell.mcp.jobs"
 local json = require "codecell.json"
-local kit = require "codecell.tools.kit"
 local levels = require "codecell.mcp.levels"
 local message = require "codecell.mcp.message"
 local modern = require "codecell.mcp.modern"
@@ -19,6 +18,7 @@ local reactor = require "codecell.reactor"
 local request = require "codecell.mcp.request"
 local resources = require "codecell.mcp.resources"
 local task = require "codecell.task"
+local tools = require "codecell.tools"
 local version = require "codecell.mcp.version"
 local wait = require "codecell.wait"
 
@@ -93,7 +93,7 @@ function mcp.session(given)
   }, Session)
   self.box = box.new(given.create, self.idle, function(event) hear(self, event) end)
   self.jobs = jobs.new(self)
-  self.kit = kit.new({ create = given.create, set = given.set, policy = given.policy,
+  self.kit = tools.kit({ create = given.create, set = given.set, policy = given.policy,
     timeout = self.timeout,
     sandbox = function() return self.box:get(math.max(self.timeout, INSTALL)) end })
   return self

@@ -28,8 +28,8 @@ local function network(given)
 end
 
 local function length(seconds)
-  return seconds >= 120 and ("%d minutes"):format(seconds / 60 + 0.5)
-    or ("%d seconds"):format(seconds + 0.5)
+  return seconds >= 120 and ("%.0f minutes"):format(seconds / 60)
+    or ("%g seconds"):format(seconds)
 end
 
 --- What a model should know before its first call.
@@ -42,7 +42,7 @@ function about.instructions(session)
     "Code runs in a sandbox of this session alone, made by the first call. Variables of a language",
     "stay from one call to the next; files stay below /home/user, where code starts.",
     network(given.network),
-    ("It has %d MiB of memory. A call may take %s; one that takes longer than %s is answered with")
+    ("It has %.0f MiB of memory. A call may take %s; one that takes longer than %s is answered with")
       :format(memory / 1048576, length(session.timeout), length(session.job_after)),
     "the id of a job, which the tool job waits for or stops.",
     ("The sandbox ends with the session, and when it was not used for %s."):format(

@@ -1,9 +1,9 @@
 --- tools/list and tools/call.
-local encode = require "codecell.tools.encode"
 local json = require "codecell.json"
 local message = require "codecell.mcp.message"
 local reactor = require "codecell.reactor"
 local resources = require "codecell.mcp.resources"
+local tools = require "codecell.tools"
 local version = require "codecell.mcp.version"
 
 local calls = {}
@@ -83,7 +83,7 @@ end
 
 -- What a call has come to.
 local function answer(session, request, job)
-  local result = encode.encode("mcp", job.result)
+  local result = tools.encode("mcp", job.result)
   local is_new = version.is_at_least(request.version, "2025-06-18")
   if is_new then
     links(job, result.content)
@@ -99,10 +99,11 @@ local function answer(session, request, job)
 end
 
 local function still_running(request, job)
+  job.is_told = true
   local printed = job.printed()
-  local result = text_result(("Still running after %d s, as %s. Call the tool job with op \"wait\" "
+  local result = text_result(("Still running after %.0f s, as %s. Call the tool job with op \"wait\" "
     .. "and id %q for the result, or with op \"stop\" to interrupt it.%s"):format(
-    reactor.now() - job.started_at + 0.5, job.id, job.id,
+    reactor.now() - job.started_at, job.id, job.id,
     printed ~= "" and " The last of what it has printed:\n" .. json.repair(printed) or ""), false)
   if version.is_at_least(request.version, "2025-06-18") then
     result.structuredContent = { job = job.id }
@@ -133,7 +134,7 @@ end
 local function list_jobs(session)
   local lines = {}
   for _, job in ipairs(session.jobs.list) do
-    lines[#lines + 1] = ("%s: %s, %s"):format(job.id, job.name,
+    lines[#lines + 1] = (job.is_told or not job.result) and ("%s: %s, %s"):format(job.id, job.name,
       job.result and ("over after %.1f s%s"):format(job.seconds, job.result.is_error
         and ", failed" or "") or ("running for %.1f s"):format(reactor.now() - job.started_at))
   end

@@ -70,7 +70,7 @@ local function tell_progress(self)
       last = seconds
       self:notify("notifications/progress", { progressToken = self.token,
         progress = math.floor(seconds * 1000) / 1000,
-        message = self.line or ("running for %d s"):format(math.floor(seconds + 0.5)) })
+        message = self.line or ("running for %.0f s"):format(seconds) })
     end
   end
 end
