@@ -24,7 +24,7 @@ local wait = require "codecell.wait"
 
 local mcp = {}
 
-local ANSWERING_MOST = 64 -- requests at a time
+local ANSWERING_MOST = 64 -- requests at a time; twice as many pings, which tell that it lives
 
 ---@class codecell.McpSession
 ---@field version string? of the protocol; nil: before `initialize`
@@ -234,7 +234,7 @@ local function accept(self, value, reply)
   if self.answering[key] then
     return wanted:finish(message.answer(value.id, nil, message.problem("request",
       "a request of this id is being answered")))
-  elseif self.count >= ANSWERING_MOST then
+  elseif self.count >= (value.method == "ping" and 2 or 1) * ANSWERING_MOST then
     return wanted:finish(message.answer(value.id, nil, message.problem("busy",
       ("%d requests are being answered: wait for one of them"):format(self.count))))
   end

@@ -104,7 +104,8 @@ local function still_running(request, job)
   local result = text_result(("Still running after %.0f s, as %s. Call the tool job with op \"wait\" "
     .. "and id %q for the result, or with op \"stop\" to interrupt it.%s"):format(
     reactor.now() - job.started_at, job.id, job.id,
-    printed ~= "" and " The last of what it has printed:\n" .. json.repair(printed) or ""), false)
+    printed ~= "" and " The last of what it has printed:\n" .. json.repair(printed) or ""),
+    false)
   if version.is_at_least(request.version, "2025-06-18") then
     result.structuredContent = { job = job.id }
   end
@@ -131,12 +132,19 @@ local function follow(session, request, job, is_call)
   return still_running(request, job)
 end
 
+local function state_of(job)
+  if not job.result then
+    return ("running for %.1f s"):format(reactor.now() - job.started_at)
+  end
+  return ("over after %.1f s%s"):format(job.seconds, job.result.is_error and ", failed" or "")
+end
+
 local function list_jobs(session)
   local lines = {}
   for _, job in ipairs(session.jobs.list) do
-    lines[#lines + 1] = (job.is_told or not job.result) and ("%s: %s, %s"):format(job.id, job.name,
-      job.result and ("over after %.1f s%s"):format(job.seconds, job.result.is_error
-        and ", failed" or "") or ("running for %.1f s"):format(reactor.now() - job.started_at))
+    if job.is_told or not job.result then
+      lines[#lines + 1] = ("%s: %s, %s"):format(job.id, job.name, state_of(job))
+    end
   end
   return text_result(lines[1] and table.concat(lines, "\n") or "There are no jobs.", false)
 end
