@@ -162,6 +162,13 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("tell", "of"),
   },
   {
+    title = "Policy",
+    files = { "lua/codecell/policy.lua", "lua/codecell/policy/rules.lua" },
+    text = "`codecell.policy`: who may do what; see [agents](agents.md).",
+    receivers = { policy = "codecell.policy", Policy = "policy" },
+    except = set("_denied", "_refuse"),
+  },
+  {
     title = "Tools",
     files = { "lua/codecell/tools/kit.lua", "lua/codecell/tools/encode.lua",
       "lua/codecell/tools/dialect.lua" },

@@ -66,7 +66,7 @@ describe("README.md", function()
 end)
 
 -- Pages whose code stands by itself.
-for _, path in ipairs { "docs/service.md" } do
+for _, path in ipairs { "docs/agents.md", "docs/service.md" } do
   local page = assert(shell.read(path))
   describe(path, function()
     for _, block in ipairs(markdown.fenced(page, "lua")) do

@@ -6,6 +6,7 @@ local core = require "codecell.core"
 local e2b = require "codecell.e2b.settings"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local log = require "codecell.log"
 local mounts = require "codecell.project.mounts"
 local living = require "codecell.sandbox.living"
 local network = require "codecell.network"
@@ -13,10 +14,12 @@ local pause = require "codecell.sandbox.pause"
 local room = require "codecell.pool.room"
 local sandbox = require "codecell.sandbox"
 local secrets = require "codecell.secrets"
+local with_cause = require "codecell.errors.cause"
 
 local create = {}
 
 local MIB = 1024 * 1024
+local PART = "e2b:sandbox" -- in the log
 local LIMITS = {
   code = { type = "integer", least = 1, most = 60 * MIB, default = 8 * MIB },
   connections = { type = "integer", least = 1, most = 4096, default = 256 },
@@ -45,6 +48,7 @@ create.options = {
   on_event = { type = "function" },
   on_timeout = { type = "choice", choices = { "kill", "pause" } },
   packages = require "codecell.packages.rule",
+  policy = { type = "table" },
   read_only = { type = "boolean" },
   record = { type = "text" },
   root_view = { type = "boolean" },
@@ -238,6 +242,28 @@ local function make_here(options, given, backend)
   return start_languages(made, options.languages)
 end
 
+-- What may be had of what is asked for, or nil, err.
+local function under_policy(options)
+  local policy = require "codecell.policy"
+  if not policy.is(options.policy) then
+    error("create: policy: what codecell.policy.new returns expected", 3)
+  end
+  local admitted, err = require("codecell.policy.guard").admit(options.policy, options)
+  if admitted then
+    admitted.policy = nil
+  end
+  return admitted, err
+end
+
+-- The sandbox as its users have it, also by connect.
+local function guarded(made, policy)
+  if made and policy then
+    made._policed_by = policy
+    return require("codecell.policy.guard").sandbox(made, policy)
+  end
+  return made
+end
+
 local function recorded(made, err, options)
   if made and options.record then
     return require("codecell.cassette").record(made, options.record)
@@ -253,14 +279,19 @@ end
 ---`on_event` (called with a codecell.Event for what is refused), `limits`,
 ---`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
----what comes out), `warm`: all of them under codecell.CreateOptions
+---what comes out), `policy` (as of codecell.policy.new: what it is asked for is let through by it),
+---`warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
----@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
----machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
+---@return codecell.Error? err with `stage`, `errno`, `hint` and `cause`: kinds "unsupported" (what
+---this machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
 function create.create(options)
   options = check.check("create", options, create.options)
   local backend, err = backends.find(options.backend or "local")
-  if not backend then
+  local policy = options.policy
+  if backend and policy then
+    options, err = under_policy(options)
+  end
+  if not backend or not options then
     return nil, err
   end
   local made, given
@@ -272,7 +303,14 @@ function create.create(options)
       made, err = make_here(options, given, backend)
     end
   end
-  return recorded(made, err, options)
+  if not made then
+    log.write("debug", PART, err.message, { event = "sandbox.failed", kind = err.kind })
+    return nil, with_cause(err)
+  end
+  log.write("debug", PART, ("%s made, backend %s"):format(made.id, backend.name),
+    { event = "sandbox.made", sandbox = made.id, backend = backend.name })
+  made, err = recorded(made, nil, options)
+  return guarded(made, policy), err
 end
 
 -- The function of a backend whose sandboxes are not this Lua state's; nil, err: there is none.
@@ -313,7 +351,8 @@ function create.connect(id, options)
       return nil, err
     end
   end
-  return recorded(found:_connect(), nil, options)
+  local joined = recorded(found:_connect(), nil, options)
+  return guarded(joined, found._policed_by)
 end
 
 local function matches(info, options)

@@ -74,6 +74,7 @@ local CODE = {
   context = { type = "either", expected = "context or its id",
     rules = { table = { type = "table" }, string = { type = "name" } } },
   envs = { type = "envs" },
+  final_answer = { type = "boolean" },
   language = { type = "name" },
   on_error = { type = "function" },
   on_result = { type = "function" },
@@ -88,6 +89,16 @@ for name, rule in pairs(CODE) do
   START[name] = rule
 end
 CODE.packages = { type = "strings" }
+
+--- Whether code of a language can give a final answer, on a wire of its own.
+---@param self codecell.Sandbox
+---@param language string canonical name
+---@return boolean
+function sandbox.takes_answers(self, language)
+  local found = languages.find(language)
+  return self._backend.features.final_answer == true and found ~= nil
+    and found.final_answer == true
+end
 
 -- The kernel and the job of a call, or nil, err.
 local function prepare(self, verb, code, given)
@@ -115,19 +126,23 @@ local function prepare(self, verb, code, given)
   kernel, err = self._backend.contexts.kernel(self, verb, chosen)
   if not kernel then
     return nil, err
+  elseif given.final_answer and not sandbox.takes_answers(self, kernel.context.language) then
+    return nil, errors.unsupported(("%s: final_answer in %s"):format(verb,
+      kernel.context.language), self.backend, "leave it out")
   end
   return kernel, {
     code = code, stdin = given.stdin, envs = given.envs, timeout = given.timeout or TIMEOUT,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, on_result = given.on_result,
-    on_error = given.on_error, on_exit = given.on_exit,
+    on_error = given.on_error, on_exit = given.on_exit, final_answer = given.final_answer,
   }
 end
 
 --- Run code, and wait for its end. Variables persist from one run to the next of a context.
 ---@param code string
 ---@param given table? `language` ("python") or `context`, `envs`, `stdin` (string), `timeout`
----(300 s), `packages` (names that are installed before, as by `install`), `on_stdout on_stderr
----on_result on_error`
+---(300 s), `packages` (names that are installed before, as by `install`), `final_answer` (true: the
+---code has a function `final_answer(value)`, whose last value is `execution.final`), `on_stdout
+---on_stderr on_result on_error`
 ---@return codecell.Execution? execution what the code did, its own failures included
 ---@return codecell.Error? err the code was not run, or nobody can know: "invalid_argument",
 ---"not_found", "sandbox_gone", "cancelled", "timeout", "unsupported", and those of `install`
@@ -411,7 +426,7 @@ end
 
 --- Whether it can do something.
 ---@param feature string run_code commands pty files watch urls host network network_update pause
----snapshot fork mounts changes expose install templates warm root gpu git metrics
+---final_answer snapshot fork mounts changes expose install templates warm root gpu git metrics
 ---@return boolean
 function Sandbox:supports(feature)
   options.argument("supports", "feature", feature, "choice", { choices = sandbox.features })
@@ -419,9 +434,9 @@ function Sandbox:supports(feature)
 end
 
 sandbox.features = {
-  "run_code", "commands", "pty", "files", "watch", "urls", "host", "network", "network_update",
-  "pause", "snapshot", "fork", "mounts", "changes", "expose", "install", "templates", "warm",
-  "root", "gpu", "git", "metrics",
+  "run_code", "final_answer", "commands", "pty", "files", "watch", "urls", "host", "network",
+  "network_update", "pause", "snapshot", "fork", "mounts", "changes", "expose", "install",
+  "templates", "warm", "root", "gpu", "git", "metrics",
 }
 
 local LATER = {

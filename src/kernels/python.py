@@ -349,13 +349,16 @@ class Kernel:
         self.file_name = '<cell-%d>' % self.count
         self.sources[self.file_name] = code
         streams.reset()
-        environment = ()
+        environment, final = (), None
         if len(values) > 1:
             environment = set_environment(
                 value for name, value in values if name == b'env')
             for name, value in values:
                 if name == b'stdin':
                     streams.feed(value)
+                elif name == b'final':
+                    final = part('python_final')
+                    final['open']()
         if _signal.getsignal(_signal.SIGINT) is not on_interrupt:
             _signal.signal(_signal.SIGINT, on_interrupt)
         sys.displayhook = self.hook
@@ -381,6 +384,8 @@ class Kernel:
         if environment:
             set_environment(environment)
         scope.pop('__warningregistry__', None)
+        if final is not None:
+            final['close']()
         scope['__builtins__'] = builtins
         sys.modules['__main__'] = main
         streams.settle()

@@ -31,6 +31,7 @@ local NAMES = {
   "actions",
   "agent",
   "agent-config",
+  "tools",
   "config",
   "languages",
   "errors",

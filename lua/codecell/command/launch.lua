@@ -2,6 +2,7 @@
 local backends = require "codecell.backend"
 local codecell = require "codecell"
 local command = require "codecell.command"
+local config = require "codecell.config"
 local folders = require "codecell.command.folders"
 
 local launch = {}
@@ -41,18 +42,6 @@ launch.statuses = {
   [137] = "it ran out of memory",
 }
 
--- The words of configuration files and variables for the backends.
-local MODES = {
-  container = "docker",
-  docker = "docker",
-  e2b = "e2b",
-  kernel = "local",
-  ["local"] = "local",
-  mock = "mock",
-  podman = "docker",
-  production = "e2b",
-}
-
 --- The backend that the words and E2B_MODE ask for.
 ---@param options table as options.parse gave them
 ---@return string? backend
@@ -68,7 +57,7 @@ function launch.backend(options)
   if mode == "" then
     mode = nil
   end
-  local name = options.backend or mode and (MODES[mode] or mode) or "local"
+  local name = options.backend or mode and (config.backends[mode] or mode) or "local"
   local found, err = backends.find(name)
   if not found then
     return nil, (options.backend and "--backend" or from) .. ": " .. tostring(err)

@@ -101,8 +101,8 @@ end
 local function still_running(request, job)
   job.is_told = true
   local printed = job.printed()
-  local result = text_result(("Still running after %.0f s, as %s. Call the tool job with op \"wait\" "
-    .. "and id %q for the result, or with op \"stop\" to interrupt it.%s"):format(
+  local result = text_result(("Still running after %.0f s, as %s. Call the tool job with op "
+    .. "\"wait\" and id %q for the result, or with op \"stop\" to interrupt it.%s"):format(
     reactor.now() - job.started_at, job.id, job.id,
     printed ~= "" and " The last of what it has printed:\n" .. json.repair(printed) or ""),
     false)

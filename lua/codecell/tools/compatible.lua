@@ -3,8 +3,99 @@
 local arguments = require "codecell.tools.arguments"
 local fields = require "codecell.actions.fields"
 local json = require "codecell.json"
+local result = require "codecell.tools.result"
 
 local compatible = {}
+
+-- ---- what the policy is asked ----
+
+local function list_of(value)
+  return type(value) == "table" and value or { value }
+end
+
+-- By action or tool: the request, and the argument that holds its code.
+local asks = {}
+
+function asks.execute(given)
+  return { verb = "run", code = given.code, language = given.language or "python" }, "code"
+end
+
+function asks.shell(given)
+  local field = given.command ~= nil and "command" or "cmd"
+  return { verb = "shell", code = given[field] }, field
+end
+
+asks.start_server = asks.shell
+
+local function path_of(given)
+  return given.filePath or given.file_path or given.path
+end
+
+function asks.read_file(given)
+  return { verb = "read", path = path_of(given) }
+end
+
+asks.get_file_downloadurl = asks.read_file
+
+function asks.write_file(given)
+  return { verb = "write", path = path_of(given) }
+end
+
+function asks.install(given)
+  return { verb = "install", package = list_of(given.packages or given.code),
+    language = given.language or "python" }
+end
+
+function asks.execute_python_code(given)
+  return { verb = "run", code = given.code, language = "python" }, "code"
+end
+
+local function is_text(value)
+  return type(value) == "string"
+end
+
+local function is_plain(request)
+  for _, name in ipairs({ "code", "language", "path" }) do
+    if request[name] ~= nil and not is_text(request[name]) then
+      return false
+    end
+  end
+  for _, name in ipairs(request.package or {}) do
+    if not is_text(name) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Whether it may be done; what is no request at all is refused by the verb itself. What the policy
+-- has changed is put into the arguments.
+local function permit(kit, tool, request, given, field)
+  if not request or not is_plain(request) then
+    return true
+  end
+  local allowed, err = kit:_permit(tool, request)
+  if allowed and allowed.code and field then
+    given[field] = allowed.code
+  end
+  return allowed, err
+end
+
+local function permit_all(kit, tool, given)
+  local ask = asks[tool]
+  if not kit.given.policy or not ask then
+    return true
+  end
+  local request, field = ask(given)
+  local allowed, err = permit(kit, tool, request, given, field)
+  local packages = tool == "execute_python_code" and given.install_packages
+  if allowed and packages and packages ~= json.null and type(packages) == "table" then
+    return permit(kit, tool, { verb = "install", package = packages, language = "python" }, given)
+  end
+  return allowed, err
+end
+
+-- ---- the sets ----
 
 local TYPES = { name = "string", text = "string", data = "string", minutes = "integer",
   count = "integer", port = "integer", flag = "boolean", envs = "object", names = "array" }
@@ -53,6 +144,10 @@ end
 ---@param given table
 ---@return codecell.ToolResult
 function compatible.actions.call(kit, definition, given)
+  local allowed, err = permit_all(kit, given.action, given)
+  if not allowed then
+    return result.of_error(definition.name, err)
+  end
   local reply = require("codecell.actions").call(given, { service = kit.given.service,
     user = kit.given.user, session = kit.given.session })
   return of_reply(definition.name, reply)
@@ -72,6 +167,10 @@ end
 ---@param given table
 ---@return codecell.ToolResult
 function compatible.cortex.call(kit, definition, given)
+  local allowed, err = permit_all(kit, definition.name, given)
+  if not allowed then
+    return result.of_error(definition.name, err)
+  end
   local cortex = require "codecell.tools.cortex"
   local reply = cortex[definition.name](given, { service = kit.given.service,
     user = kit.given.user, session = kit.given.session })

@@ -5,6 +5,7 @@ local errors = require "codecell.errors"
 local format = require "codecell.agent.format"
 local json = require "codecell.json"
 local kept = require "codecell.tools.kept"
+local media = require "codecell.agent.media"
 local messages = require "codecell.tools.messages"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
@@ -146,6 +147,10 @@ local function call(self, name, given, about)
     self.given.on_event({ type = "call", tool = definition.name, arguments = read })
   end
   local done = self.verbs.call(self, definition, read, about)
+  if self.place:is_renewed() then
+    result.add_note(done, "the sandbox had ended and this is a new one: variables, files and "
+      .. "commands of earlier calls are gone")
+  end
   if self.given.on_event then
     self.given.on_event({ type = "result", tool = definition.name, arguments = read,
       result = done })
@@ -154,6 +159,7 @@ local function call(self, name, given, about)
 end
 
 local CALL = {
+  final_answer = { type = "boolean" },
   on_stderr = { type = "function" }, on_stdout = { type = "function" },
   run = { type = "function" }, timeout = { type = "number", above = 0, most = 86400 },
 }
@@ -163,8 +169,9 @@ local CALL = {
 ---@param name string as the model has said it
 ---@param given table|string|nil arguments, as a table or as JSON
 ---@param about {on_stdout: fun(text: string)?, on_stderr: fun(text: string)?, run: function?,
----timeout: number?}? of the host: what is printed, as it comes; `run` gets what can be killed by
----`:kill()`; seconds that this call may take
+---timeout: number?, final_answer: boolean?}? of the host: what is printed, as it comes; `run` gets
+---what can be killed by `:kill()`; seconds that this call may take; whether code of a language that
+---can do so has a function `final_answer`
 ---@return codecell.ToolResult result
 function Kit:call(name, given, about)
   about = options.check("call", about, CALL)
@@ -179,12 +186,13 @@ end
 --- Call every tool that an answer of a provider asks for, one after the other.
 ---@param name codecell.Dialect
 ---@param message table|string the assistant's message, or the whole response; JSON or decoded
+---@param about table? as of `call`, for each of them
 ---@return table[] messages to be put behind the assistant's own, in its dialect; empty: it asks for
 ---no tool
 ---@return codecell.ToolResult[] results
-function Kit:handle(name, message)
+function Kit:handle(name, message, about)
   options.argument("handle", "dialect", name, "choice", { choices = dialect.names })
-  return messages.handle(self, name, message)
+  return messages.handle(self, name, message, options.check("handle", about, CALL))
 end
 
 --- Read on where an output was cut.
@@ -224,8 +232,14 @@ local function report_options(self)
   local budget = self.given.budget or {}
   return { budget = { chars = budget.chars or not budget.tokens and CHARS or nil,
     tokens = budget.tokens, images = budget.images or IMAGES, image_px = budget.image_px },
-    count = self.given.count, vision = self.given.vision ~= false, keep = function(text)
+    count = self.given.count, vision = self.given.vision ~= false,
+    keep = function(text)
       return self.outputs:add(text)
+    end,
+    shrink = function(picture, side)
+      return self.place:with(function(sandbox)
+        return media.shrink(sandbox, picture, side)
+      end)
     end }
 end
 

@@ -142,28 +142,29 @@ function lay_out.mcp(answers)
   return list
 end
 
-local function answer(kit, request, number)
+local function answer(kit, request, number, about)
   if number > CALLS_MOST then
     return result.of_error(request.name or "", errors.new("limit_exceeded",
       ("more than %d calls in one answer; this one was not made"):format(CALLS_MOST),
       "call the rest in the next answer"))
   end
-  return kit:call(request.name, request.arguments)
+  return kit:call(request.name, request.arguments, about)
 end
 
 --- See `Kit:handle`.
 ---@param kit codecell.Kit
 ---@param name codecell.Dialect
 ---@param message any
+---@param about table checked options of each call
 ---@return table[] messages
 ---@return codecell.ToolResult[] results
-function messages.handle(kit, name, message)
+function messages.handle(kit, name, message, about)
   if type(message) == "string" then
     message = json.decode(message, VALUES_MOST)
   end
   local answers, results = {}, {}
   for i, request in ipairs(find[name](message)) do
-    local told = answer(kit, request, i)
+    local told = answer(kit, request, i, about)
     local encoded, pictures = encode(name, told, request.id)
     answers[i], results[i] = { id = request.id, encoded = encoded, pictures = pictures }, told
   end

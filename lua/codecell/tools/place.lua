@@ -71,6 +71,20 @@ local function find(self)
   return own(self)
 end
 
+-- Which one it was this time.
+local function note(self, id)
+  self.is_new = self.is_new or self.last ~= nil and self.last ~= id
+  self.last = id
+end
+
+--- Whether another sandbox than the last one was met since this was asked.
+---@return boolean
+function Place:is_renewed()
+  local is_new = self.is_new
+  self.is_new = nil
+  return is_new == true
+end
+
 --- Do something in the sandbox.
 ---@param called fun(sandbox: codecell.Sandbox): any, codecell.Error? may wait, and may raise
 ---@return any value
@@ -80,8 +94,8 @@ function Place:with(called)
   if not sandbox then
     return nil, err or errors.new("sandbox_gone", "there is no sandbox")
   end
-  self.is_new = self.last ~= nil and self.last ~= sandbox.id
-  self.last, self.present = sandbox.id, sandbox
+  self.present = sandbox
+  note(self, sandbox.id)
   if not entry then
     return called(sandbox)
   end
@@ -132,8 +146,7 @@ local function run_by_service(self, code, about, run)
   if not reply then
     return nil, err
   end
-  self.is_new = self.last ~= nil and self.last ~= reply.sandbox_id
-  self.last = reply.sandbox_id
+  note(self, reply.sandbox_id)
   return reply.execution
 end
 

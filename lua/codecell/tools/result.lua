@@ -32,6 +32,16 @@ function result.of_text(name, text, structured)
     structured = structured, outputs = {} }
 end
 
+--- Tell one thing more, before everything else.
+---@param told codecell.ToolResult
+---@param note string
+function result.add_note(told, note)
+  told.text = ("Note: %s\n\n%s"):format(note, told.text)
+  told.parts[1].text = told.text
+  told.structured.notes = told.structured.notes or json.list({})
+  table.insert(told.structured.notes, 1, note)
+end
+
 --- The result of a call that could not be done.
 ---@param name string of the tool
 ---@param err codecell.Error

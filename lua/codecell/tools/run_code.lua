@@ -1,6 +1,7 @@
 --- The tool `run_code`: code of a language, in a session that keeps its variables.
 local json = require "codecell.json"
 local languages = require "codecell.languages"
+local markdown = require "codecell.agent.format.markdown"
 local result = require "codecell.tools.result"
 local words = require "codecell.agent.words"
 
@@ -81,6 +82,23 @@ function run_code.define(about, describe)
       pictures = { type = "integer" }, traceback = { type = "string" } }) }
 end
 
+-- Whether code of it can give a final answer.
+local function can_end(kit, language)
+  local found = languages.find(language)
+  return kit.place:about().features.final_answer and found and found.final_answer
+end
+
+--- Tell the model what ran instead of what it had asked for.
+---@param told codecell.ToolResult
+---@param asked string
+---@param ran string?
+function run_code.tell_change(told, asked, ran)
+  if ran and ran ~= asked then
+    result.add_note(told, "the user has changed the code; what ran:\n"
+      .. markdown.quote(json.repair(ran), "text"))
+  end
+end
+
 --- Run it.
 ---@param kit codecell.Kit
 ---@param given {code: string, language: string?}
@@ -93,11 +111,11 @@ function run_code.call(kit, given, about)
   if not allowed then
     return result.of_error("run_code", err)
   end
-  language = allowed.language or language
   local execution
   execution, err = kit.place:run_code(allowed.code or given.code, { language = language,
     timeout = kit.place:timeout(about.timeout), on_stdout = about.on_stdout,
-    on_stderr = about.on_stderr }, about.run)
+    on_stderr = about.on_stderr, final_answer = about.final_answer and can_end(kit, language)
+      or nil }, about.run)
   if not execution then
     return result.of_error("run_code", err)
   end
@@ -105,6 +123,7 @@ function run_code.call(kit, given, about)
   local told = result.of_report("run_code", report, words.of_execution(execution),
     { language = language, seconds = execution.seconds })
   told.execution = execution
+  run_code.tell_change(told, given.code, allowed.code)
   return told
 end
 

@@ -17,8 +17,8 @@ function run_shell.define(about, describe)
   return { title = "Run a shell command", is_open = describe.is_open(about),
     description = ("Run a shell command in the same sandbox as run_code; each begins in "
       .. "/home/user. %s %s For what runs on, such as a server, set background: it returns at "
-      .. "once, and names an id for read_output; end it with kill. For code use run_code.%s"):format(
-        describe.network(about), describe.limits(about), describe.mock(about)),
+      .. "once, and names an id for read_output; end it with kill. For code use run_code.%s")
+      :format(describe.network(about), describe.limits(about), describe.mock(about)),
     fields = {
       { name = "command", type = "string", is_required = true, description = "for bash" },
       { name = "background", type = "boolean",
@@ -107,10 +107,14 @@ function run_shell.call(kit, given, about)
     return result.of_error("run_shell", err)
   end
   local command = allowed.code or given.command
+  local told
   if given.background then
-    return call_background(kit, command)
+    told = call_background(kit, command)
+  else
+    told = call_foreground(kit, command, about)
   end
-  return call_foreground(kit, command, about)
+  run_code.tell_change(told, given.command, allowed.code)
+  return told
 end
 
 return run_shell

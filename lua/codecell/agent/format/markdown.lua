@@ -14,7 +14,11 @@ local function fence_for(text)
   return ("`"):rep(longest + 1)
 end
 
-local function quote(text, word)
+--- A text in a fence that it cannot end.
+---@param text string
+---@param word string of the fence
+---@return string
+function markdown.quote(text, word)
   local fence = fence_for(text)
   return fence .. word .. "\n" .. text .. (text:sub(-1) == "\n" and "" or "\n") .. fence
 end
@@ -46,7 +50,7 @@ function markdown.lay_out(list, opts)
       is_foreign = true
     else
       local word = part.kind == "table" and "markdown" or "text"
-      out[#out + 1] = part.title .. ":\n\n" .. quote(part.text, word)
+      out[#out + 1] = part.title .. ":\n\n" .. markdown.quote(part.text, word)
         .. (part.note and "\n" .. part.note or "")
       is_foreign = true
     end
