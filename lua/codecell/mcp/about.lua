@@ -42,9 +42,9 @@ function about.instructions(session)
     "Code runs in a sandbox of this session alone, made by the first call. Variables of a language",
     "stay from one call to the next; files stay below /home/user, where code starts.",
     network(given.network),
-    ("It has %.0f MiB of memory. A call may take %s; one that takes longer than %s is answered with")
+    ("It has %.0f MiB of memory. A call may take %s; one that takes longer than %s is answered")
       :format(memory / 1048576, length(session.timeout), length(session.job_after)),
-    "the id of a job, which the tool job waits for or stops.",
+    "with the id of a job, which the tool job waits for or stops.",
     ("The sandbox ends with the session, and when it was not used for %s."):format(
       length(session.idle)),
     "Files are resources too: sandbox:///home/user/NAME. What is printed, returned or left in",
