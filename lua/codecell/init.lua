@@ -10,6 +10,7 @@ local codecell = {
 
 -- Functions by the module that they are in.
 local FUNCTIONS = {
+  analyze = "codecell.analyze",
   assert = "codecell.errors",
   async = "codecell.task",
   connect = "codecell.create",
@@ -34,7 +35,9 @@ local MODULES = {
   config = "codecell.config",
   cost = "codecell.cost",
   e2b = "codecell.e2b.account",
+  doctest = "codecell.doctest",
   errors = "codecell.errors",
+  export = "codecell.export",
   format = "codecell.agent.format",
   json = "codecell.json",
   languages = "codecell.languages",

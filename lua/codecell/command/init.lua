@@ -22,6 +22,7 @@ command.status = {
 local NAMES = {
   "run",
   "interpret",
+  "doctest",
   "doctor",
   "ls",
   "kill",
