@@ -42,6 +42,7 @@ local NAMES = {
   "metrics",
   "bench",
   "serve",
+  "mcp",
   "completion",
   "selftest",
 }
