@@ -195,6 +195,13 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = { tools = "codecell.tools", Kit = "kit" },
   },
   {
+    title = "MCP",
+    files = { "lua/codecell/mcp.lua" },
+    text = "A server of the Model Context Protocol without a transport; see [MCP](mcp.md).",
+    receivers = { mcp = "codecell.mcp", Session = "session" },
+    except = set("notify", "log", "wants", "called"),
+  },
+  {
     title = "For models",
     files = { "lua/codecell/actions.lua", "lua/codecell/agent.lua",
       "lua/codecell/agent_config.lua", "lua/codecell/agent_config/form.lua",

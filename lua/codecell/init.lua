@@ -44,6 +44,7 @@ local MODULES = {
   languages = "codecell.languages",
   log = "codecell.log",
   media = "codecell.agent.media",
+  mcp = "codecell.mcp",
   metrics = "codecell.metrics",
   policy = "codecell.policy",
   snapshot = "codecell.snapshot",

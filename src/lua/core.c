@@ -355,5 +355,6 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_program(L);
   lcell_open_reader(L);
   lcell_open_terminal(L);
+  lcell_open_writer(L);
   return 1;
 }

@@ -160,5 +160,6 @@ void lcell_open_datagram(lua_State *L);
 void lcell_open_program(lua_State *L);
 void lcell_open_reader(lua_State *L);
 void lcell_open_terminal(lua_State *L);
+void lcell_open_writer(lua_State *L);
 
 #endif
