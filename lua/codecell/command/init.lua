@@ -22,6 +22,8 @@ command.status = {
 local NAMES = {
   "run",
   "interpret",
+  "shell",
+  "repl",
   "doctest",
   "doctor",
   "ls",
@@ -40,6 +42,7 @@ local NAMES = {
   "metrics",
   "bench",
   "serve",
+  "mcp",
   "completion",
   "selftest",
 }
