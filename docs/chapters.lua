@@ -69,6 +69,15 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = {},
   },
   {
+    title = "Audit and spans",
+    files = { "lua/codecell/audit.lua", "lua/codecell/audit/records.lua",
+      "lua/codecell/audit/sessions.lua", "lua/codecell/audit/verify.lua",
+      "lua/codecell/sandbox/security.lua", "lua/codecell/spans.lua" },
+    text = "What was done, by whom, and how long it took; see [audit](audit.md).",
+    receivers = { audit = "codecell.audit", Audit = "audit", spans = "codecell.spans" },
+    except = set("place", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
+  },
+  {
     title = "Running code",
     files = { "lua/codecell/execution.lua", "lua/codecell/run.lua", "lua/codecell/context.lua" },
     text = "What `run_code` and `start_code` return, and the sessions that code runs in.",
@@ -115,6 +124,16 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     files = { "lua/codecell/agent/interpret.lua", "lua/codecell/agent/blocks.lua" },
     receivers = { interpret = "codecell", blocks = "codecell.blocks", Parser = "parser" },
     except = set("can_run", "each", "has_code"),
+  },
+  {
+    title = "Documents and analysis",
+    files = { "lua/codecell/export.lua", "lua/codecell/doctest.lua",
+      "lua/codecell/analyze.lua" },
+    text = "See [documents](documents.md). `codecell.analyze(code, language, options)` is a"
+      .. " function.",
+    receivers = { export = "codecell.export", doctest = "codecell.doctest",
+      analyze = "codecell" },
+    except = set("format_of", "of_sandbox", "save"),
   },
   {
     title = "Showing results",
@@ -174,6 +193,13 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       "lua/codecell/tools/dialect.lua" },
     text = "What a model calls, in the form that its provider wants; see [tools](tools.md).",
     receivers = { tools = "codecell.tools", Kit = "kit" },
+  },
+  {
+    title = "MCP",
+    files = { "lua/codecell/mcp.lua" },
+    text = "A server of the Model Context Protocol without a transport; see [MCP](mcp.md).",
+    receivers = { mcp = "codecell.mcp", Session = "session" },
+    except = set("notify", "log", "wants", "called"),
   },
   {
     title = "For models",

@@ -5,12 +5,14 @@ local command = require "codecell.command"
 local config = require "codecell.config"
 local folders = require "codecell.command.folders"
 
-local launch = {}
+local launch = {
+  day = 86400, -- seconds, the longest life of a sandbox
+}
 
 -- What a sandbox may outlive the code's own time by.
 local MARGIN = 30
 local INSTALL = 600 -- seconds that an installation may take
-local TIMEOUT_DEFAULT, TIMEOUT_MAX = 300, 86400
+local TIMEOUT_DEFAULT = 300
 
 --- The options that every command with a sandbox takes.
 launch.options = {
@@ -64,6 +66,20 @@ local function of_variables()
     return nil, message
   end
   return (found.is_chosen or found.api_key) and found.backend or "local"
+end
+
+--- Those of them that are not left out.
+---@param ... string names that are
+---@return table[]
+function launch.options_without(...)
+  local list, left_out = {}, {}
+  for _, name in ipairs { ... } do
+    left_out[name] = true
+  end
+  for _, option in ipairs(launch.options) do
+    list[#list + 1] = not left_out[option.name] and option or nil
+  end
+  return list
 end
 
 --- The backend that the words ask for, or E2B_MODE and E2B_API_KEY.
@@ -139,10 +155,11 @@ end
 --- Make the sandbox that the options ask for.
 ---@param what string the command
 ---@param options table as options.parse gave them
+---@param lifetime number? seconds; default: as long as the code may take, and a little more
 ---@return codecell.Sandbox? sandbox
 ---@return integer? status of what failed; nil for bad usage
 ---@return string? message of bad usage
-function launch.create(what, options)
+function launch.create(what, options, lifetime)
   local backend, message = launch.backend(options)
   local found, mounts
   if backend then
@@ -156,10 +173,10 @@ function launch.create(what, options)
   end
   local secrets, envs = launch.variables(options, found)
   local timeout = (options.timeout or TIMEOUT_DEFAULT) + (options.install and INSTALL or 0)
-  timeout = math.min(timeout + MARGIN, TIMEOUT_MAX)
+  timeout = math.min(timeout + MARGIN, launch.day)
   local sandbox, err = codecell.create {
     backend = backend,
-    timeout = timeout,
+    timeout = lifetime or timeout,
     envs = envs,
     secrets = secrets,
     metadata = found.metadata,
