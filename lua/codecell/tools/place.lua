@@ -233,6 +233,18 @@ function Place:about()
     seconds = self:timeout() or config.execution_timeout, is_mock = backend.name == "mock" }
 end
 
+--- What its code can reach, for who is asked by a policy.
+---@return {network: any, mounts: table[], packages: any}
+function Place:touches()
+  local sandbox = present(self)
+  if sandbox then
+    return require("codecell.policy.guard").touches(sandbox)
+  end
+  local create = self.given.create or {}
+  return { network = create.network or "none", mounts = create.mounts or {},
+    packages = create.packages }
+end
+
 --- End what was made here.
 function Place:close()
   local service = self.given.service
