@@ -117,6 +117,16 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("can_run", "each", "has_code"),
   },
   {
+    title = "Documents and analysis",
+    files = { "lua/codecell/export.lua", "lua/codecell/doctest.lua",
+      "lua/codecell/analyze.lua" },
+    text = "See [documents](documents.md). `codecell.analyze(code, language, options)` is a"
+      .. " function.",
+    receivers = { export = "codecell.export", doctest = "codecell.doctest",
+      analyze = "codecell" },
+    except = set("format_of", "of_sandbox", "save"),
+  },
+  {
     title = "Showing results",
     files = { "lua/codecell/agent/format.lua", "lua/codecell/agent/media.lua" },
     receivers = { format = "codecell.format", media = "codecell.media" },
@@ -180,6 +190,13 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       "lua/codecell/tools/dialect.lua" },
     text = "What a model calls, in the form that its provider wants; see [tools](tools.md).",
     receivers = { tools = "codecell.tools", Kit = "kit" },
+  },
+  {
+    title = "MCP",
+    files = { "lua/codecell/mcp.lua" },
+    text = "A server of the Model Context Protocol without a transport; see [MCP](mcp.md).",
+    receivers = { mcp = "codecell.mcp", Session = "session" },
+    except = set("notify", "log", "wants", "called"),
   },
   {
     title = "For models",

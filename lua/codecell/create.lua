@@ -6,6 +6,7 @@ local core = require "codecell.core"
 local e2b = require "codecell.e2b.settings"
 local errors = require "codecell.errors"
 local languages = require "codecell.languages"
+local log = require "codecell.log"
 local mounts = require "codecell.project.mounts"
 local living = require "codecell.sandbox.living"
 local network = require "codecell.network"
@@ -13,10 +14,12 @@ local pause = require "codecell.sandbox.pause"
 local room = require "codecell.pool.room"
 local sandbox = require "codecell.sandbox"
 local secrets = require "codecell.secrets"
+local with_cause = require "codecell.errors.cause"
 
 local create = {}
 
 local MIB = 1024 * 1024
+local PART = "e2b:sandbox" -- in the log
 local LIMITS = {
   code = { type = "integer", least = 1, most = 60 * MIB, default = 8 * MIB },
   connections = { type = "integer", least = 1, most = 4096, default = 256 },
@@ -279,8 +282,8 @@ end
 ---what comes out), `policy` (as of codecell.policy.new: what it is asked for is let through by it),
 ---`warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
----@return codecell.Error? err with `stage`, `errno` and `hint`: kinds "unsupported" (what this
----machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
+---@return codecell.Error? err with `stage`, `errno`, `hint` and `cause`: kinds "unsupported" (what
+---this machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
 function create.create(options)
   options = check.check("create", options, create.options)
   local backend, err = backends.find(options.backend or "local")
@@ -300,7 +303,13 @@ function create.create(options)
       made, err = make_here(options, given, backend)
     end
   end
-  made, err = recorded(made, err, options)
+  if not made then
+    log.write("debug", PART, err.message, { event = "sandbox.failed", kind = err.kind })
+    return nil, with_cause(err)
+  end
+  log.write("debug", PART, ("%s made, backend %s"):format(made.id, backend.name),
+    { event = "sandbox.made", sandbox = made.id, backend = backend.name })
+  made, err = recorded(made, nil, options)
   return guarded(made, policy), err
 end
 

@@ -32,7 +32,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field retry_after number? seconds
 ---@field stage string? the step of a start that failed
 ---@field hint string? what to change
----@field cause string? why create of E2B failed: "auth", "rate_limited", "network", "resources" or
+---@field cause string? why create failed: "auth", "rate_limited", "network", "resources" or
 ---"template"
 
 --- Waits for everything, one a Lua state. `step` is in codecell.reactor; the rest is in C.

@@ -190,7 +190,19 @@ end
 ---@return codecell.PastRun[] runs `at code language context execution`
 function Sandbox:history()
   check_open(self, "history")
-  return history.list(self)
+  return (history.list(self))
+end
+
+--- The executions so far as one document: a notebook of Jupyter, Markdown that `codecell doctest`
+--- checks, a Python script, or a Lua program that runs them again. Secrets are masked, in the code
+--- too.
+---@param format "ipynb"|"md"|"py"|"lua" "markdown" and "python" are taken too
+---@param given codecell.ExportOptions?
+---@return string? text
+---@return codecell.Error? err kind "not_found": no such context
+function Sandbox:export(format, given)
+  check_open(self, "export")
+  return require("codecell.export").of_sandbox(self, format, given)
 end
 
 --- Install packages: into this sandbox alone, whatever its network is. They can be imported at
@@ -442,7 +454,6 @@ sandbox.features = {
 local LATER = {
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
-  export = "keep the executions that run_code returns",
   expose = "pass data with stdin or files:write",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }

@@ -350,8 +350,10 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_client(L);
   lcell_open_server(L);
   lcell_open_mask(L);
+  lcell_open_datagram(L);
   lcell_open_program(L);
   lcell_open_reader(L);
   lcell_open_terminal(L);
+  lcell_open_writer(L);
   return 1;
 }

@@ -155,8 +155,10 @@ void lcell_open_policy(lua_State *L);
 void lcell_open_client(lua_State *L);
 void lcell_open_server(lua_State *L);
 void lcell_open_mask(lua_State *L);
+void lcell_open_datagram(lua_State *L);
 void lcell_open_program(lua_State *L);
 void lcell_open_reader(lua_State *L);
 void lcell_open_terminal(lua_State *L);
+void lcell_open_writer(lua_State *L);
 
 #endif
