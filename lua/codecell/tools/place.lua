@@ -185,7 +185,7 @@ end
 
 local function backend_of(self)
   local given = self.given
-  local name = given.service and require("codecell.service.making").backend(given.service.config)
+  local name = given.service and given.service.config.backend
     or given.create and given.create.backend or "local"
   return assert(backends.find(name))
 end
