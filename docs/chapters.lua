@@ -69,6 +69,15 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = {},
   },
   {
+    title = "Audit and spans",
+    files = { "lua/codecell/audit.lua", "lua/codecell/audit/records.lua",
+      "lua/codecell/audit/sessions.lua", "lua/codecell/audit/verify.lua",
+      "lua/codecell/sandbox/security.lua", "lua/codecell/spans.lua" },
+    text = "What was done, by whom, and how long it took; see [audit](audit.md).",
+    receivers = { audit = "codecell.audit", Audit = "audit", spans = "codecell.spans" },
+    except = set("place", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
+  },
+  {
     title = "Running code",
     files = { "lua/codecell/execution.lua", "lua/codecell/run.lua", "lua/codecell/context.lua" },
     text = "What `run_code` and `start_code` return, and the sessions that code runs in.",
