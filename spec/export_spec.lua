@@ -1,4 +1,5 @@
 local codecell = require "codecell"
+local e2b = require "spec.support.e2b"
 local json = codecell.json
 local one_sandbox = require "spec.support.one_sandbox"
 local shell = require "spec.support.shell"
@@ -149,6 +150,25 @@ describe("sandbox:export", function()
     assert.equal("not_found", err.kind)
     assert.has_error(function() sandbox:export "docx" end)
     assert.has_error(function() sandbox:export("md", { outptus = true }) end)
+  end)
+
+  it("is there for every backend", function()
+    local mock = codecell.assert(codecell.create { backend = "mock",
+      mock = { answers = { { code = "6 * 7", plain = true, text = "42" } } } })
+    mock:run_code "6 * 7"
+    assert.truthy(codecell.assert(mock:export "py"):find("6 * 7\n#> 42\n", 1, true))
+    mock:close()
+    local server = e2b.start()
+    server:script(e2b.rules { method = "POST", path = "^/execute$", body = e2b.lines(
+      { type = "result", text = "42", is_main_result = true },
+      { type = "number_of_executions", execution_count = 1 }, { type = "end_of_execution" }) })
+    local cloud = codecell.assert(codecell.create(server:options {
+      secrets = { KEY = "swordfish" } }))
+    cloud:run_code "key = 'swordfish'\n6 * 7"
+    assert.truthy(codecell.assert(cloud:export "md")
+      :find("key = '***'\n6 * 7\n```\n\n```output\n42\n", 1, true))
+    cloud:close()
+    server:stop()
   end)
 
   it("is empty for a sandbox in which nothing was run", function()
