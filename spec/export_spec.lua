@@ -213,6 +213,10 @@ describe("codecell.export.render", function()
     local blocks = codecell.blocks.scan(text)
     assert.equal(2, #blocks)
     assert.equal("output", blocks[2].language)
+    assert.equal(json.null, cells_of(codecell.export.render(forged(), "ipynb"))[1].execution_count)
+    assert.equal(1, #codecell.blocks.scan(codecell.export.render(
+      { { code = "1", language = "x` y```" } }, "md")))
+    assert.has_error(function() codecell.export.render({ { code = 1, language = "c" } }, "md") end)
     local program = codecell.export.render(forged(), "lua")
     assert.falsy(program:find "[%z\27\r]")
     for line in program:gmatch "[^\n]+" do
