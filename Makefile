@@ -7,7 +7,7 @@
 #: make check      the long gate: lint, every Lua, sanitizers, fuzzing
 #: make fuzz       only fuzzing, FUZZ_SECONDS=60 a target
 #: make bench      one table of speed, next to what else is installed
-#: make docs       docs/reference.md from the annotations
+#: make docs       docs/reference.md from the annotations, docs/codecell.1 from the commands
 #: make install    into PREFIX=/usr/local (DESTDIR= for packagers)
 #: make env        lines for eval: PATH, LUA_PATH and LUA_CPATH of this build
 #: make format     lay out the C files
@@ -295,13 +295,13 @@ demo:
 
 # Suites side by side: what most tests do is wait. A suite's output comes when it
 # has ended.
-SIDE_BY_SIDE = $(MAKE) -k -j9 --output-sync=target
+SIDE_BY_SIDE = $(MAKE) -k -j$(shell expr $(JOBS) + $(JOBS)) --output-sync=target
 test:
 	@.ci/deps install "$(LUA_VERSION)" build demo test
 	@$(MAKE) -s -j$(JOBS) all $(TEST_PROGRAMS)
 	@rm -rf $(RESULTS)
 	@mkdir -p $(RESULTS)
-	@$(SIDE_BY_SIDE) test-engine test-kernels test-lua test-user; status=$$?; \
+	@$(SIDE_BY_SIDE) test-user test-engine test-kernels test-lua; status=$$?; \
 	  .ci/sum $(RESULTS); exit $$status
 
 test-engine: $(TEST_PROGRAMS)
@@ -316,31 +316,25 @@ test-kernels:
 	    $(PYTHON) -B $$program -v || status=1; \
 	done; exit $$status
 
-# The specifications in parts: every so-many-th file in each.
+# One process a file of specifications, those that take longest first.
+LONGEST_SPECS := packages packages_inside security_resources e2b_faults contexts cells
 LUA_SUITE ?= lua-$(LUA_VERSION)
-LUA_PARTS := 1 2 3 4 5 6
-.PHONY: $(LUA_PARTS:%=test-lua-%)
-test-lua: $(LUA_PARTS:%=test-lua-%)
-$(LUA_PARTS:%=test-lua-%): test-lua-%: all
-	@$(LUA_ENVIRONMENT) $(SUITE) counts $(LUA_SUITE)-$* \
+LONGEST := $(wildcard $(LONGEST_SPECS:%=spec/%_spec.lua))
+SPECS ?= $(LONGEST) $(filter-out $(LONGEST),$(wildcard spec/*_spec.lua spec/hosts/*_spec.lua))
+.PHONY: $(SPECS:%=test-lua-%)
+test-lua: $(SPECS:%=test-lua-%)
+$(SPECS:%=test-lua-%): test-lua-%: all
+	@$(LUA_ENVIRONMENT) $(SUITE) counts $(LUA_SUITE)-$(notdir $(basename $*)) \
 	  $(if $(PRELOAD),env LD_PRELOAD=$(PRELOAD) PATH='$(CURDIR)/spec/support/sanitized':"$$PATH" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16) $(LUA) "$$(command -v busted)" \
-	  $(BUSTED_OPTIONS) $$(ls spec/*_spec.lua spec/hosts/*_spec.lua | awk 'NR % $(words $(LUA_PARTS)) == $* - 1')
+	  $(BUSTED_OPTIONS) $*
 
 # The specifications tagged #user again, as an ordinary user when this is root,
-# and the other way round, in parts too.
-USER_PARTS := 1 2 3
-.PHONY: $(USER_PARTS:%=test-user-%)
-test-user: $(USER_PARTS:%=test-user-%)
-$(USER_PARTS:%=test-user-%): test-user-%: all
-	@BUILD='$(BUILD)' $(SUITE) counts other-user-$* .ci/other-user \
-	  $(MAKE) test-busted LUA_VERSION=$(LUA_VERSION) BUSTED_OPTIONS=--tags=user \
-	  SPECS="$$(grep -l '#user' spec/*_spec.lua spec/hosts/*_spec.lua | \
-	    awk 'NR % $(words $(USER_PARTS)) == $* - 1' | tr '\n' ' ')"
-
-SPECS := spec
-.PHONY: test-busted
-test-busted: all
-	@$(LUA_ENVIRONMENT) $(LUA) "$$(command -v busted)" $(BUSTED_OPTIONS) $(SPECS)
+# and the other way round.
+test-user: all
+	@BUILD='$(BUILD)' $(SUITE) counts other-user .ci/other-user \
+	  $(MAKE) -k -j$(JOBS) --output-sync=target test-lua LUA_VERSION=$(LUA_VERSION) \
+	  BUSTED_OPTIONS=--tags=user \
+	  SPECS="$$(grep -l '#user' $(SPECS) | tr '\n' ' ')"
 
 $(BUILD)/tests/%: spec/engine/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
@@ -422,20 +416,23 @@ sanitize:
 	$(SIDE_BY_SIDE) test-lua LUA_SUITE=sanitized-lua PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	  $(SANITIZED) || status=1; exit $$status
 
-# Each target for FUZZ_SECONDS, from the seeds in fuzz/corpus/.
+# Each target for FUZZ_SECONDS, from the seeds in fuzz/corpus/, side by side.
 FUZZ_SECONDS ?= 60
+FUZZ_C := $(patsubst %.c,%,$(wildcard fuzz/*_fuzz.c))
+FUZZ_LUA := $(patsubst %.lua,%,$(wildcard fuzz/*_fuzz.lua))
+FUZZ_BUILD = BUILD=$(BUILD)/fuzz CC=clang SANITIZE=address,undefined \
+	CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
+.PHONY: fuzz-all $(FUZZ_C) $(FUZZ_LUA)
 fuzz: all
-	@status=0; for target in $(wildcard fuzz/*_fuzz.c); do \
-	  name=$$(basename $$target .c); \
-	  $(MAKE) -s -j$(JOBS) $(BUILD)/fuzz/tests/$$name BUILD=$(BUILD)/fuzz CC=clang \
-	    SANITIZE=address,undefined CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' && \
-	  mkdir -p $(BUILD)/corpus/$$name && \
-	  $(SUITE) step $$name $(BUILD)/fuzz/tests/$$name -max_total_time=$(FUZZ_SECONDS) \
-	    -print_final_stats=1 -verbosity=0 $(BUILD)/corpus/$$name $$(ls -d fuzz/corpus/$${name%_fuzz} 2>/dev/null) || status=1; \
-	done; for target in $(wildcard fuzz/*_fuzz.lua); do \
-	  name=$$(basename $$target .lua); \
-	  $(LUA_ENVIRONMENT) $(SUITE) step $$name $(LUA) $$target $(FUZZ_SECONDS) fuzz/corpus/$${name%_fuzz} || status=1; \
-	done; exit $$status
+	@$(MAKE) -s -j$(JOBS) $(FUZZ_C:fuzz/%=$(BUILD)/fuzz/tests/%) $(FUZZ_BUILD)
+	@$(SIDE_BY_SIDE) fuzz-all
+fuzz-all: $(FUZZ_C) $(FUZZ_LUA)
+$(FUZZ_C): fuzz/%:
+	@mkdir -p $(BUILD)/corpus/$*
+	@$(SUITE) step $* $(BUILD)/fuzz/tests/$* -max_total_time=$(FUZZ_SECONDS) \
+	  -print_final_stats=1 -verbosity=0 $(BUILD)/corpus/$* $(wildcard fuzz/corpus/$(*:_fuzz=))
+$(FUZZ_LUA): fuzz/%: all
+	@$(LUA_ENVIRONMENT) $(SUITE) step $* $(LUA) fuzz/$*.lua $(FUZZ_SECONDS) fuzz/corpus/$(*:_fuzz=)
 
 $(BUILD)/tests/%: fuzz/%.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
@@ -463,9 +460,11 @@ $(BUILD)/bench/floor-inside: bench/floor.c | tools
 	@mkdir -p $(@D)
 	$(WARDEN_CC) $(DIALECT) $(WARNINGS) -O2 -static -DINSIDE -o $@ $<
 
-docs:
+docs: all
 	$(LUA) docs/generate.lua > docs/reference.md.new
 	mv docs/reference.md.new docs/reference.md
+	$(LUA_ENVIRONMENT) $(LUA) docs/manual.lua > docs/codecell.1.new
+	mv docs/codecell.1.new docs/codecell.1
 
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)

@@ -57,6 +57,26 @@ describe("the reference", function()
   end)
 end)
 
+describe("the manual page", function()
+  it("is what `make docs` makes of the tables of the commands #N19", function()
+    assert.truthy(shell.read "docs/codecell.1" == require("docs.manual").generate(),
+      "type: make docs")
+  end)
+
+  it("is one that man can show", function()
+    if shell.run("command -v man").status ~= 0 then
+      return pending "there is no man"
+    end
+    local result = shell.run("MANWIDTH=100 man --warnings -l docs/codecell.1 | col -b",
+      { folder = "." })
+    assert.equal("", result.stderr)
+    for _, text in ipairs { "codecell kill ID|NAME... | --all", "-l, --language LANGUAGE",
+      "CODECELL_PYTHON" } do
+      assert.truthy(result.stdout:find(text, 1, true), text)
+    end
+  end)
+end)
+
 describe("the documents", function()
   it("link only to files that exist", function()
     for _, name in ipairs { "design", "security", "contributing", "reference", "mock", "e2b",

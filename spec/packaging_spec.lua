@@ -122,20 +122,6 @@ describe("make install", function()
   end)
 end)
 
-describe("the manual page", function()
-  it("has every command and option that --help has", function()
-    local page = shell.read("docs/codecell.1"):gsub("\\%-", "-")
-    local help = shell.run(shell.codecell .. " --help").stdout
-    for name in help:gmatch "\n  (%l[%l-]*) " do
-      assert.truthy(page:find("\n%.BR? " .. name:gsub("%-", "%%-")), name)
-      local options = shell.run(shell.codecell .. " " .. name .. " --help").stdout
-      for option in options:gmatch "%-%-%l[%l-]+" do
-        assert.truthy(option == "--help" or page:find(option, 1, true), name .. " " .. option)
-      end
-    end
-  end)
-end)
-
 describe("luarocks make", function()
   it("builds and installs offline #A13 #slow", function()
     if not have "luarocks" then

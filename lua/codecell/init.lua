@@ -41,6 +41,7 @@ local MODULES = {
   log = "codecell.log",
   media = "codecell.agent.media",
   metrics = "codecell.metrics",
+  policy = "codecell.policy",
   snapshot = "codecell.snapshot",
   template = "codecell.template",
   tools = "codecell.tools",

@@ -8,13 +8,13 @@ local listing = {
   usage = "codecell actions [--user NAME] [--session ID] [--auto-create] [--topics]",
   description = "Reads one request a line, and writes one reply a line, as JSON. Sandboxes live\n"
     .. "until they are killed, their time is over, or the input ends.\n",
+  example = "echo '{\"action\":\"list_sandboxes\"}' | codecell actions",
   options = {
     { name = "user", value = "NAME", kind = "name", help = "whose sandboxes these are" },
     { name = "session", value = "ID", kind = "name", help = "the sessionId, whatever is asked" },
     { name = "auto-create", help = "make a sandbox where one is missing" },
     { name = "topics", help = "explain the actions, and read nothing" },
   },
-  notes = "For instance: echo '{\"action\":\"list_sandboxes\"}' | codecell actions\n",
 }
 
 local LINE_MOST = 16 * 1024 * 1024

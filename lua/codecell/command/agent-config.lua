@@ -8,6 +8,7 @@ local listing = {
   summary = "show the schema of a coding agent, its form, or check one",
   usage = "codecell agent-config [--schema | --html | --check FILE | --ask]",
   description = "Without options the default configuration as JSON.\n",
+  example = "codecell agent-config --check agent.json",
   options = {
     { name = "schema", help = "print its JSON Schema" },
     { name = "html", help = "print its form, one page that needs nothing else" },

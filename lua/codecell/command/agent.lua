@@ -13,13 +13,15 @@ local listing = {
   description = "new writes a configuration (agent.json). run reads calls of its tools from\n"
     .. "standard input, {\"name\": ..., \"arguments\": {...}} a line, and writes a reply\n"
     .. "a line.\n",
+  parts = { { "new", "file" }, { "run", "file" } },
+  example = "codecell agent new --type coding agent.json",
   options = {
     { name = "type", value = "TYPE", help = "of agent: coding" },
     { name = "name", value = "NAME", kind = "name", help = "what it is called" },
     { name = "prompt", value = "TEXT", help = "its system prompt" },
     { name = "package", value = "NAME", repeated = true, help = "installed before the first code" },
     { name = "allow", value = "NAME", repeated = true, help = "may be installed; default any" },
-    { name = "timeout", value = "S", kind = "seconds", help = "how long a sandbox lives" },
+    { name = "timeout", value = "SECONDS", kind = "seconds", help = "how long a sandbox lives" },
     { name = "network", help = "let code reach the network" },
     { name = "print-tools", help = "print the definitions of the tools" },
     { name = "print-prompt", help = "print what the model is told" },

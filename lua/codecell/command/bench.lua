@@ -14,6 +14,8 @@ local bench = {
     .. "  memory     megabytes of an idle sandbox, alone and with a session\n"
     .. "  parallel   the same cell in so many sandboxes, one after the other and at once\n"
     .. "  scale      how many sandboxes with a session a GiB holds, and runs a second of all\n",
+  parts = { { "start" }, { "memory" }, { "parallel" }, { "scale" } },
+  example = "codecell bench start -n 50 --json",
   options = {
     { name = "count", short = "n", value = "COUNT", kind = "count",
       help = "rounds of start (20), sandboxes of memory (20), parallel and scale (8)" },

@@ -10,6 +10,8 @@ local listing = {
   description = "Shows the settings that count now, and whether an argument, the environment, a\n"
     .. "file or the default says so. With a mistake in one it says all that is wrong, and\n"
     .. "exits with 2.\n",
+  statuses = { [2] = "bad usage, or a setting is wrong" },
+  example = "codecell config --dotenv .env",
   options = {
     { name = "dotenv", value = "FILE", help = "read variables from this file, too" },
     { name = "json", help = "print them as JSON" },

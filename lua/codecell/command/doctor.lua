@@ -10,6 +10,8 @@ local doctor = {
   summary = "say what this machine can do, what is missing and how to mend it",
   usage = "codecell doctor [--probe] [--e2b] [--json] | --why FILE",
   description = "Makes a sandbox and looks at what it stands on. Status 0 when code can run.\n",
+  statuses = { [1] = "code cannot run here, or a check failed" },
+  example = "codecell doctor --json",
   options = {
     { name = "e2b", help = "ask E2B whether it takes the key as well" },
     { name = "json", help = "print {ok, isolation, checks, limits} as JSON" },

@@ -9,6 +9,8 @@ local errors = {
   usage = "codecell errors [KIND | WORD] [--words] [--json]",
   description = "What each err.kind means and what helps; with --words, the finer words that a\n"
     .. "model is told (reply.kind, reply.details.kind), and what it is told to do.\n",
+  takes = "error",
+  example = "codecell errors timeout",
   options = {
     { name = "json", help = "print them as JSON" },
     { name = "words", help = "the words for models" },

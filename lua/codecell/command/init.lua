@@ -1,6 +1,7 @@
 --- The `codecell` command: finds the command that is asked for, reads its
 --- options, and answers with an exit status.
 local core = require "codecell.core"
+local help = require "codecell.command.help"
 local nearest = require "codecell.nearest"
 local options = require "codecell.command.options"
 
@@ -18,11 +19,28 @@ command.status = {
 }
 
 -- In the order in which the help lists them; each is a module of this folder.
-local NAMES = { "run", "interpret", "doctor", "ls", "kill", "template", "snapshot", "packages",
-  "actions", "agent", "agent-config",
-  "config", "languages", "errors", "usage", "metrics", "bench", "serve", "selftest" }
-
-local HELP = { name = "help", short = "h", help = "show this help" }
+local NAMES = {
+  "run",
+  "interpret",
+  "doctor",
+  "ls",
+  "kill",
+  "template",
+  "snapshot",
+  "packages",
+  "actions",
+  "agent",
+  "agent-config",
+  "config",
+  "languages",
+  "errors",
+  "usage",
+  "metrics",
+  "bench",
+  "serve",
+  "completion",
+  "selftest",
+}
 
 --- Give up: one line for the user, and status 125.
 ---@param message string
@@ -63,12 +81,27 @@ function command.write(...)
   end
 end
 
-local function load_command(name)
+--- The table of a command, as command/help.lua has it.
+---@param name string
+---@return table? found nil when there is none of that name
+function command.find(name)
   for _, known in ipairs(NAMES) do
     if known == name then
-      return require("codecell.command." .. name)
+      local found = require("codecell.command." .. name)
+      found.name = name
+      return found
     end
   end
+end
+
+--- All commands, in the order of the help.
+---@return table[]
+function command.all()
+  local list = {}
+  for i, name in ipairs(NAMES) do
+    list[i] = command.find(name)
+  end
+  return list
 end
 
 local function complain(text)
@@ -81,34 +114,13 @@ local function misused(name, message)
   return complain((" %s: %s%ssee 'codecell %s --help'"):format(name, message, joint, name))
 end
 
-local function with_help(found)
-  local all = {}
-  for i, option in ipairs(found.options) do
-    all[i] = option
-  end
-  all[#all + 1] = HELP
-  return all
-end
-
 local function show_overview()
-  local lines = {
-    "codecell runs code that a language model wrote, in a sandbox on this machine.\n",
-    "\nusage: codecell COMMAND [OPTIONS]\n\n",
-  }
-  for _, name in ipairs(NAMES) do
-    lines[#lines + 1] = ("  %-12s %s\n"):format(name, load_command(name).summary)
-  end
-  lines[#lines + 1] = "\nFor instance: codecell run -c 'sum(range(10))'\n"
-    .. "'codecell COMMAND --help' has the options of one; 'codecell --version'.\n"
-    .. "Exit status: 0; 1 the code failed; 2 bad usage; 124 out of time;\n"
-    .. "125 codecell itself failed; 137 out of memory.\n"
-  command.write(table.concat(lines))
+  command.write(help.overview(command.all()))
   return command.status.success
 end
 
 local function show_help(found)
-  command.write("usage: ", found.usage, "\n\n", found.description, "\n",
-    options.help(with_help(found)), found.notes and "\n" .. found.notes or "")
+  command.write(help.text(found))
   return command.status.success
 end
 
@@ -138,13 +150,13 @@ local function dispatch(words)
   if name == nil or name:sub(1, 1) == "-" then
     return global(name)
   elseif name == "help" then
-    local found = words[2] and load_command(words[2])
+    local found = words[2] and command.find(words[2])
     if words[2] and not found then
       return unknown_command(words[2])
     end
     return found and show_help(found) or show_overview()
   end
-  local found = load_command(name)
+  local found = command.find(name)
   if not found then
     return unknown_command(name)
   end
@@ -152,7 +164,7 @@ local function dispatch(words)
   for i = 2, #words do
     rest[#rest + 1] = words[i]
   end
-  local given, arguments = options.parse(with_help(found), rest)
+  local given, arguments = options.parse(help.options(found), rest)
   if not given then
     return misused(name, arguments)
   elseif given.help then

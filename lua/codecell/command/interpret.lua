@@ -16,6 +16,9 @@ local interpret = {
   description = "Finds the fenced code in an answer and runs it in order in one sandbox, so that\n"
     .. "later blocks see what earlier ones made. Stops at the first block that fails.\n"
     .. "Blocks that are no code (output, text, data) are left alone.\n",
+  takes = "file",
+  statuses = launch.statuses,
+  example = "codecell interpret answer.md",
   options = {
     { name = "list", help = "say what would run and run nothing" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },

@@ -10,6 +10,9 @@ local kill = {
   usage = "codecell kill ID|NAME... | --all",
   description = "Ends your sandboxes at once, whichever program made them, and waits until\n"
     .. "nothing of them is left. Status 1 if one of the ids is no sandbox of yours.\n",
+  takes = "sandbox",
+  statuses = { [1] = "one of them is no sandbox of yours" },
+  example = "codecell kill --all",
   options = {
     { name = "all", help = "every sandbox of yours" },
   },

@@ -10,6 +10,7 @@ local listing = {
   description = "Lists the languages that code can be in, with the interpreter of each, or how to\n"
     .. "get it. Code of the sorts session and jupyter keeps its variables from cell to\n"
     .. "cell; what is run once keeps only its files.\n",
+  example = "codecell languages --json",
   options = {
     { name = "json", help = "print them as JSON" },
   },

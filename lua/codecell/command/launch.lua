@@ -24,11 +24,21 @@ launch.options = {
     help = "what the code may reach: none (default), open, or api.example.com,*.example.org:8443" },
   { name = "packages", value = "PACKAGES", kind = "packages",
     help = "what the code may install by pip or npm: none (default), all, or requests,left-pad" },
-  { name = "template", value = "NAME", kind = "name",
+  { name = "template", value = "TEMPLATE", kind = "name",
     help = "what it begins with: see codecell template" },
   { name = "name", value = "NAME", kind = "name", help = "a name for the sandbox" },
   { name = "backend", value = "BACKEND", help = "where it runs (default local)" },
   { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
+}
+
+--- What the commands that run code end with.
+launch.statuses = {
+  [0] = "the code ran",
+  [1] = "the code failed",
+  [124] = "it ran out of time",
+  [125] = "codecell itself failed: the code was not run",
+  [130] = "interrupted",
+  [137] = "it ran out of memory",
 }
 
 -- The words of configuration files and variables for the backends.

@@ -9,6 +9,7 @@ local ls = {
   usage = "codecell ls [--all] [--json]",
   description = "Lists your sandboxes, whichever program made them: id, process number, age, and\n"
     .. "the name of those that 'codecell run --name' keeps.\n",
+  example = "codecell ls --json",
   options = {
     { name = "all", help = "those of other users too" },
     { name = "json", help = "print them as JSON" },

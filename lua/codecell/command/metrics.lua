@@ -8,6 +8,8 @@ local metrics = {
   usage = "codecell metrics [FILE]",
   description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE)\n"
     .. "says so, or FILE. A program that runs tells more: codecell.metrics.openmetrics(service).\n",
+  takes = "file",
+  example = "codecell metrics usage.jsonl",
   options = {},
 }
 

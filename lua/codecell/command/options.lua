@@ -1,11 +1,11 @@
 --- Options of a command line: their table read against the words typed, and
 --- their help.
 ---
---- A command describes each option as `{ name =, short =, value =, kind =,
---- repeated =, help = }`. Without `value` it is a flag. `kind` says what the value
---- must be: "text" (default), "name" (one line), "count" (with `most`, default
---- 1000), "number", "seconds", "size" (bytes, with K, M or G), "network", "packages",
---- "mount" or "pair" (NAME=VALUE).
+--- A command describes each option as `{ name =, short =, value =, kind =, repeated =, choices =,
+--- help = }`. Without `value` it is a flag. `kind` says what the value must be: "text" (default;
+--- one of `choices`, if there are any), "name" (one line), "count" (with `most`, default 1000),
+--- "number", "seconds", "size" (bytes, with K, M or G), "network", "packages", "mount" or "pair"
+--- (NAME=VALUE).
 local nearest = require "codecell.nearest"
 
 local options = {}
@@ -14,7 +14,15 @@ local SECONDS_MAX = 86400
 
 local read = {}
 
-function read.text(word)
+function read.text(word, option)
+  for _, choice in ipairs(option.choices or {}) do
+    if choice == word then
+      return word
+    end
+  end
+  if option.choices then
+    return nil, "needs one of " .. table.concat(option.choices, ", ")
+  end
   return word
 end
 
@@ -227,6 +235,26 @@ function options.help(specification)
     lines[#lines + 1] = ("  %-26s %s\n"):format(spelled, option.help)
   end
   return table.concat(lines)
+end
+
+local UNITS_OF = {
+  seconds = "is a number of seconds above 0, at most " .. SECONDS_MAX,
+  size = "is a number of bytes, or as 512K, 64M, 2G",
+}
+
+--- The lines below them that say in which unit values are.
+---@param specification table[]
+---@return string
+function options.units(specification)
+  local lines, told = {}, {}
+  for _, option in ipairs(specification) do
+    local unit = UNITS_OF[option.kind]
+    if unit and not told[option.value] then
+      told[option.value] = true
+      lines[#lines + 1] = ("  %s %s.\n"):format(option.value, unit)
+    end
+  end
+  return lines[1] and "\n" .. table.concat(lines) or ""
 end
 
 return options

@@ -7,6 +7,7 @@ local packages = {
   usage = "codecell packages [--clear] [--json]",
   description = "Packages that were installed once on this machine are kept, so that they are not\n"
     .. "downloaded again. Says where, how much that is, and how much it may be.\n",
+  example = "codecell packages --clear",
   options = {
     { name = "clear", help = "remove all of it; sandboxes that have some keep it" },
     { name = "json", help = "print it as JSON" },

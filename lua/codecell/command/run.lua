@@ -12,6 +12,9 @@ local run = {
     .. "programs. Output comes as it is written, then displays, then the value of the\n"
     .. "last expression. With --name the sandbox stays, with its variables, for half an\n"
     .. "hour after the last time; 'codecell ls' shows it, 'codecell kill NAME' ends it.\n",
+  takes = "file",
+  statuses = launch.statuses,
+  example = "codecell run --timeout 10 -c 'sum(range(10))'",
   options = {
     { name = "code", short = "c", value = "CODE", help = "the code itself" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",

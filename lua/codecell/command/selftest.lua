@@ -7,6 +7,8 @@ local selftest = {
   summary = "run print(\"Hello World\") in a sandbox",
   usage = "codecell selftest [OPTIONS]",
   description = "Runs print(\"Hello World\") in a sandbox; status 0 when it was printed.\n",
+  statuses = launch.statuses,
+  example = "codecell selftest --mode mock",
   options = launch.options,
 }
 

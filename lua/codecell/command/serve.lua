@@ -28,6 +28,7 @@ local serve = {
     .. "folder are for this user alone. There it also keeps the sandboxes that 'codecell\n"
     .. "run --name NAME' makes, which starts it, and it ends with all of them when nobody\n"
     .. "has asked for anything for a while.\n",
+  example = "codecell serve --port 0 --api-key KEY",
   options = {
     { name = "host", value = "ADDRESS", kind = "name", help = "where it is (127.0.0.1)" },
     { name = "port", value = "PORT", kind = "name", help = "where it is (3000; 0: any)" },

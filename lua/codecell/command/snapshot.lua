@@ -18,6 +18,9 @@ local snapshot = {
     .. "  export   write one as a tar stream to FILE, or to standard output\n"
     .. "  import   make one of a tar stream, whoever made it; prints its id\n"
     .. "  rm       remove them; sandboxes that have one keep it\n",
+  parts = { { "ls" }, { "export", "snapshot" }, { "import", "file" }, { "rm", "snapshot" } },
+  statuses = { [1] = "one cannot be removed" },
+  example = "codecell snapshot ls --json",
   options = {
     { name = "name", value = "NAME", kind = "name", help = "import: a name for people" },
     { name = "json", help = "print the result as JSON" },

@@ -22,6 +22,10 @@ local template = {
     .. "  ls, show   list them; what is known of one\n"
     .. "  rm         remove them; sandboxes that have one keep it\n"
     .. "  outdated   what they were made of and has changed since; status 1 if anything has\n",
+  parts = { { "build", "file" }, { "ls" }, { "show", "template" }, { "rm", "template" },
+    { "outdated", "template" } },
+  statuses = { [1] = "a step of the build failed, one cannot be removed, or one is outdated" },
+  example = "codecell template build charts --python plotnine",
   options = {
     { name = "python", value = "LIST", kind = "name", repeated = true,
       help = "packages as pip takes them, with commas between" },

@@ -11,6 +11,8 @@ local usage = {
     .. "       --suggest-limits",
   description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE)\n"
     .. "says so, or FILE. Days and hours are those of UTC; seconds those that sandboxes lived.\n",
+  takes = "file",
+  example = "codecell usage --by user,day --format csv",
   options = {
     { name = "by", value = "COLUMNS",
       help = "rows for each: user, day, month, backend, with commas (user,day,backend)" },
@@ -19,7 +21,6 @@ local usage = {
     { name = "suggest-limits", help = "limits that fit the most that was measured" },
     { name = "json", help = "the same as --format json" },
   },
-  notes = "For instance: codecell usage --by user,day --format csv\n",
 }
 
 local FORMATS = { csv = true, json = true, table = true }
