@@ -360,6 +360,27 @@ function Sandbox:update_network(given)
   return true
 end
 
+--- Let code call functions of the host, whatever its language and its network: Python by
+--- `from host import tools`, JavaScript by `import { tools } from "host"` (each call a promise), Lua
+--- by `require("host").tools`, commands by `host tools.search '"text"'`. Arguments and result are
+--- JSON; null is nil as an argument or a result, and `codecell.json.null` within a table. What the
+--- function raises, or returns after nil, is an exception in the code. It may wait, and is called in
+--- a task of its own while the reactor is stepped: by any verb that waits, by `codecell.step`, or by
+--- an attached host. When its time is over, or who called it has gone, its waits end with the error
+--- "cancelled".
+---@param name string of letters, digits and _
+---@param functions table<string, function>? by name; nil: take them back
+---@param given codecell.ExposeOptions? `timeout` (30 s), `rate` ({calls = 10, per = 1}), `policy`,
+---`limits` ({arguments = 1 MiB, result = 8 MiB})
+---@return true? done
+---@return codecell.Error? err kinds "unsupported" (the backend; libmicrohttpd is not installed),
+---"limit_exceeded", "no_space", "sandbox_gone"
+function Sandbox:expose(name, functions, given)
+  check_open(self, "expose")
+  local ok, err = require("codecell.expose").expose(self, name, functions, given, 2)
+  return ok, err
+end
+
 --- Wait until something listens on a port inside.
 ---@param port integer
 ---@param timeout number? seconds; default 60
@@ -397,6 +418,9 @@ function Sandbox:close()
   self:_release()
   if self._owner == self then
     mounts.close(self._mounts)
+    if self._exposed then
+      self._exposed.server:close()
+    end
     local lock = self._given and self._given.template_lock
     if lock then
       lock:close()
@@ -428,7 +452,6 @@ local LATER = {
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
   export = "keep the executions that run_code returns",
-  expose = "pass data with stdin or files:write",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

@@ -22,8 +22,8 @@ local backend = {
   isolation = "kernel",
   contexts = context,
   features = {
-    changes = true, commands = true, files = true, fork = true, git = true, gpu = true,
-    host = true, install = true, metrics = true, mounts = true, network = true,
+    changes = true, commands = true, expose = true, files = true, fork = true, git = true,
+    gpu = true, host = true, install = true, metrics = true, mounts = true, network = true,
     network_update = true, pause = true, pty = true, root = true, run_code = true,
     snapshot = true, templates = true, warm = true, watch = true,
   },
