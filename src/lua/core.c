@@ -351,5 +351,7 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_server(L);
   lcell_open_mask(L);
   lcell_open_program(L);
+  lcell_open_reader(L);
+  lcell_open_terminal(L);
   return 1;
 }

@@ -156,5 +156,7 @@ void lcell_open_client(lua_State *L);
 void lcell_open_server(lua_State *L);
 void lcell_open_mask(lua_State *L);
 void lcell_open_program(lua_State *L);
+void lcell_open_reader(lua_State *L);
+void lcell_open_terminal(lua_State *L);
 
 #endif
