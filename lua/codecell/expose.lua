@@ -25,15 +25,21 @@ local HEAD = 8192
 local TIMEOUT = 30
 local ARGUMENTS, RESULT = 2 ^ 20, 8 * 2 ^ 20
 
--- What cannot be written behind a dot, or imported, in one of the languages.
-local RESERVED = {}
-for word in ([[and as assert async await break case catch class const continue debugger def default
-    del delete do elif else elseif end enum except export extends false finally for from function
-    global goto if implements import in instanceof interface is lambda let local new nil nonlocal
-    not null or package pass private protected public raise repeat return static super switch then
-    this throw true try typeof until var void while with yield]]):gmatch("%l+") do
-  RESERVED[word] = true
+local function words(text)
+  local set = {}
+  for word in text:gmatch("%a+") do
+    set[word] = true
+  end
+  return set
 end
+
+-- Words of Python and Lua cannot stand behind a dot there; those of JavaScript cannot be imported.
+local WORDS = words([[and as assert async await break class continue def del do elif else elseif end
+  except False finally for from function global goto if import in is lambda local nil None nonlocal
+  not or pass raise repeat return then True try until while with yield true false]])
+local TO_IMPORT = words([[case catch const debugger default delete enum export extends implements
+  instanceof interface let new null package private protected public static super switch this throw
+  typeof var void HostError]])
 
 ---@class codecell.ExposeOptions
 ---@field timeout number? seconds that the function may take, default 30
@@ -64,11 +70,11 @@ local OPTIONS = {
 }
 
 -- level: 1 is this function.
-local function check_name(what, name, level)
+local function check_name(what, name, level, forbidden)
   options.argument("expose", what, name, "name", nil, level + 1)
   local why = not name:find("^%a[%w_]*$") and "begins with a letter and goes on with letters, "
     .. "digits and _" or #name > NAME_MOST and ("has at most %d bytes"):format(NAME_MOST)
-    or RESERVED[name] and "is no word of the languages"
+    or (WORDS[name] or forbidden and forbidden[name]) and "is no word of the languages"
   if why then
     error(("expose: %s: a name %s, got %q"):format(what, why, name), level + 1)
   end
@@ -165,13 +171,13 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function expose.expose(sandbox, name, functions, given, level)
-  check_name("name", name, level + 1)
+  check_name("name", name, level + 1, TO_IMPORT)
   local entry = functions ~= nil and check(functions, given, level + 1)
   if not sandbox._backend.features.expose then
     return nil, errors.unsupported("expose", sandbox.backend,
       "pass data with stdin or files:write, or use backend = \"local\"")
   end
-  local exposed, err = sandbox._exposed, nil
+  local exposed = sandbox._exposed
   if not entry then
     if exposed and exposed.names[name] then
       take_back(sandbox, exposed, name)
@@ -179,6 +185,7 @@ function expose.expose(sandbox, name, functions, given, level)
     end
     return true
   end
+  local ok, err
   if not exposed then
     exposed, err = begin(sandbox)
     if not exposed then
@@ -193,7 +200,6 @@ function expose.expose(sandbox, name, functions, given, level)
     exposed.count = exposed.count + 1
   end
   exposed.names[name] = entry
-  local ok
   ok, err = inside.tell(sandbox, exposed)
   if not ok and exposed.names[name] == entry then
     take_back(sandbox, exposed, name)

@@ -326,10 +326,15 @@ local PORT = { type = "integer", least = 1, most = 65535 }
 --- `codecell.step`, or by an attached host.
 ---@param port integer inside, 1 to 65535
 ---@return string? host address and port, the same each time, until the sandbox ends
----@return codecell.Error? err kinds "limit_exceeded", "sandbox_gone", "system"
+---@return codecell.Error? err kinds "limit_exceeded", "sandbox_gone", "system", "unsupported" (the
+---port that `expose` answers at)
 function Sandbox:get_host(port)
   check_open(self, "get_host")
   options.argument("get_host", "port", port, "integer", PORT)
+  if self._exposed and self._exposed.port == port then
+    return nil, errors.new("unsupported",
+      ("get_host: port %d leads to what the sandbox exposes, for its code alone"):format(port))
+  end
   return self._backend.host(self, port)
 end
 
@@ -360,14 +365,14 @@ function Sandbox:update_network(given)
   return true
 end
 
---- Let code call functions of the host, whatever its language and its network: Python by
---- `from host import tools`, JavaScript by `import { tools } from "host"` (each call a promise), Lua
---- by `require("host").tools`, commands by `host tools.search '"text"'`. Arguments and result are
+--- Let code call functions of the host, whatever its language and its network: Python by `from
+--- host import tools`, JavaScript by `import { tools } from "host"` (a call is a promise), Lua by
+--- `require("host").tools`, commands by `host tools.search '"text"'`. Arguments and result are
 --- JSON; null is nil as an argument or a result, and `codecell.json.null` within a table. What the
---- function raises, or returns after nil, is an exception in the code. It may wait, and is called in
---- a task of its own while the reactor is stepped: by any verb that waits, by `codecell.step`, or by
---- an attached host. When its time is over, or who called it has gone, its waits end with the error
---- "cancelled".
+--- function raises, or returns after nil, is an exception in the code. It may wait, and is called
+--- in a task of its own while the reactor is stepped: by any verb that waits, by `codecell.step`,
+--- or by an attached host. When its time is over, or who called it has gone, its waits end with
+--- the error "cancelled".
 ---@param name string of letters, digits and _
 ---@param functions table<string, function>? by name; nil: take them back
 ---@param given codecell.ExposeOptions? `timeout` (30 s), `rate` ({calls = 10, per = 1}), `policy`,

@@ -6,6 +6,7 @@
 // What such a function raises rejects its promise with a HostError.
 'use strict';
 
+const { readFileSync } = require('fs');
 const http = require('http');
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
@@ -65,10 +66,18 @@ function namespace(name) {
   });
 }
 
-// What is exposed later has no statement below, and is found all the same.
+// What is exposed later than this was loaded is found all the same: the host then adds a statement
+// to the end of this file.
 exports = module.exports = new Proxy({ HostError }, {
   get(target, name) {
-    if (typeof name !== 'string' || name === 'then' || name in target) return target[name];
-    return namespace(name);
+    if (typeof name === 'string' && name !== 'then' && !(name in target)) {
+      target[name] = namespace(name);
+    }
+    return target[name];
+  },
+  ownKeys(target) {
+    const statements = readFileSync(__filename, 'utf8').matchAll(/^exports\.(\w+) = /gm);
+    for (const [, name] of statements) target[name] = target[name] || namespace(name);
+    return Reflect.ownKeys(target);
   },
 });

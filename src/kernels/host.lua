@@ -170,9 +170,10 @@ local function call(name, ...)
     error(text or name .. ": the host does not answer", 0)
   end
   local value = decode(text, 1)
-  if value ~= host.null then
-    return value
+  if value == host.null then
+    return nil
   end
+  return value
 end
 
 local functions = {}

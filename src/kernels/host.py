@@ -26,7 +26,11 @@ class Connection:
         if not url:
             raise HostError('the host has exposed nothing', 'not_found')
         place, _, port = url.rpartition('/')[2].rpartition(':')
-        self.socket = socket.create_connection((place, int(port)))
+        try:
+            self.socket = socket.create_connection((place, int(port)))
+        except OSError as error:
+            raise HostError('the host does not answer: %s' % error.strerror,
+                            'unavailable') from None
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.left = b''
 
@@ -101,7 +105,7 @@ class Function:
 
     def __call__(self, *values, **named):
         body = json.dumps(values + (named,) if named else values,
-                          allow_nan=False)
+                          allow_nan=False, separators=(',', ':'))
         status, answer = exchange(self._path, body.encode())
         if status == 200:
             return json.loads(answer)

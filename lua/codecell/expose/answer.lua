@@ -19,6 +19,10 @@ local TEXT = { { "Content-Type", "text/plain; charset=utf-8" } }
 local HELD_MOST = 64 * 2 ^ 20 -- bytes of arguments and results of one sandbox in memory
 local RUNNING_MOST = 256      -- functions that go on though nobody waits for them any more
 local MESSAGE_MOST, TOLD_MOST = 4096, 4096
+local VALUES_MOST = 65536 -- of JSON in the arguments: reading them takes the time of all others
+local QUICK = 1024        -- bytes that take no time to speak of
+local REST = 0.001        -- seconds
+local BUSY = "too much is asked of the host at once; try again"
 
 local STATUS = {
   cancelled = 499, denied_by_policy = 403, invalid_argument = 400, limit_exceeded = 413,
@@ -126,19 +130,45 @@ local function read(exposed, call, request, most)
       return nil, errors.new("limit_exceeded", ("the arguments have more than %d bytes of JSON; "
         .. "pass a path instead, or have the host raise limits.arguments"):format(most))
     elseif not hold(exposed, #chunk) then
-      return nil, errors.new("unavailable", "too much is asked for at once; try again")
+      return nil, errors.new("unavailable", BUSY)
     end
     call.held = call.held + #chunk
     chunks[#chunks + 1] = chunk
   end
 end
 
-local function decode(body, most)
+local function rest(exposed, seconds)
+  wait.key(nil, reactor.now() + math.max(seconds, REST))
+  exposed.is_resting = nil
+  reactor.wake(exposed)
+end
+
+-- What is long to read is read one at a time, for half of the host's time at most.
+local function decode_in_turn(exposed, body)
+  if #body <= QUICK then
+    return json.decode(body, VALUES_MOST)
+  end
+  while exposed.is_resting do
+    if not wait.key(exposed) then
+      return nil, wait.failure("call")
+    end
+  end
+  exposed.is_resting = true
+  local began = reactor.now()
+  local arguments, err = json.decode(body, VALUES_MOST)
+  task.background(rest, exposed, reactor.now() - began)
+  return arguments, err
+end
+
+local function decode(exposed, body)
   if body == "" then
     return json.list()
   end
-  local arguments, err = json.decode(body, most) -- no value takes less than a byte
-  if err then
+  local arguments, err = decode_in_turn(exposed, body)
+  if err and err.kind == "limit_exceeded" then
+    return nil, errors.new("limit_exceeded", ("the arguments have more than %d values; pass a "
+      .. "path instead"):format(VALUES_MOST))
+  elseif err then
     return nil, errors.new("invalid_argument", "the arguments are no JSON: "
       .. err.message:gsub("^json%.decode: ", ""))
   elseif not body:find("^%s*%[") then
@@ -152,7 +182,7 @@ end
 -- Run the function in a task of its own: pack of its values, or nil, err.
 local function run(exposed, entry, call, request, arguments)
   if exposed.running >= RUNNING_MOST then
-    return nil, errors.new("unavailable", "too many functions of the host run; try again")
+    return nil, errors.new("unavailable", BUSY)
   end
   local count = #arguments
   for i = 1, count do
@@ -200,6 +230,23 @@ local function permit(entry, call)
   return type(permitted) == "table" and permitted.code or call.body
 end
 
+-- What cannot be recorded is not done.
+local function record(exposed, call, arguments)
+  local sandbox = exposed.about.sandbox
+  local audit = sandbox and sandbox._audit
+  if not audit then
+    return true
+  end
+  local number, err = audit:write({ event = "call", phase = "before", sandbox = sandbox.id,
+    name = call.name, arguments = arguments })
+  call.record = number
+  if not number then
+    reactor.fail(("%s was not called: %s"):format(call.name, tostring(err)))
+    return nil, errors.new("unavailable", "the host cannot record the call")
+  end
+  return true
+end
+
 -- JSON of the result; or nil, and what the code is told.
 local function perform(exposed, entry, call, request)
   local ok, err = spend(entry)
@@ -212,11 +259,16 @@ local function perform(exposed, entry, call, request)
     body, err = permit(entry, call)
   end
   if body then
-    arguments, err = decode(body, entry.arguments)
+    arguments, err = decode(exposed, body)
   end
   if arguments and request:is_left() then
     return nil, errors.new("cancelled", "who called it has gone")
-  elseif arguments then
+  end
+  ok = arguments
+  if arguments then
+    ok, err = record(exposed, call, arguments)
+  end
+  if ok then
     outcome, err = run(exposed, entry, call, request, arguments)
   end
   if not outcome then
@@ -229,11 +281,13 @@ local function perform(exposed, entry, call, request)
   text, err = json.encode(outcome[2])
   if not text then
     return nil, { message = "the result is no JSON: " .. err.message:gsub("^json%.encode: ", "") }
-  elseif #text > entry.result or not hold(exposed, #text) then
-    return nil, errors.new("limit_exceeded", ("the result has %d bytes of JSON, more than %d"):format(
-      #text, entry.result))
+  elseif #text > entry.result then
+    return nil, errors.new("limit_exceeded",
+      ("the result has %d bytes of JSON, more than %d"):format(#text, entry.result))
+  elseif not hold(exposed, #text) then
+    return nil, errors.new("unavailable", BUSY)
   end
-  call.held = call.held + #text
+  call.held, call.result = call.held + #text, outcome[2]
   return text
 end
 
@@ -247,6 +301,14 @@ end
 
 local function tell(exposed, call, text, failure)
   local sandbox, arguments = about(exposed, call)
+  if sandbox and sandbox._audit and call.record then
+    local number, err = sandbox._audit:write({ event = "call", phase = "after", of = call.record,
+      sandbox = sandbox.id, seconds = reactor.now() - call.began, result = call.result,
+      err = failure and { kind = failure.kind, message = failure.message } })
+    if not number then
+      reactor.fail(("%s was called, and not recorded: %s"):format(call.name, tostring(err)))
+    end
+  end
   if sandbox and not sandbox:_closed() then
     network.event(sandbox, { type = "call", name = call.name, arguments = arguments,
       success = failure == nil, message = failure and secrets.hide(sandbox, failure.message),
