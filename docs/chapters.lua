@@ -36,7 +36,8 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Sandbox",
-    files = { "lua/codecell/sandbox.lua", "lua/codecell/sandbox/keeping.lua" },
+    files = { "lua/codecell/sandbox.lua", "lua/codecell/sandbox/keeping.lua",
+      "lua/codecell/sandbox/reaching.lua" },
     text = "What `codecell.create` returns. It ends when it is closed or collected, at its timeout,"
       .. " and with the program that made it.",
     receivers = { Sandbox = "sandbox" },
@@ -67,6 +68,15 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       .. " the index and keeps it, read-only, for all sandboxes of its user: that another had it"
       .. " before shows in nothing but the time.",
     receivers = {},
+  },
+  {
+    title = "Audit and spans",
+    files = { "lua/codecell/audit.lua", "lua/codecell/audit/records.lua",
+      "lua/codecell/audit/sessions.lua", "lua/codecell/audit/verify.lua",
+      "lua/codecell/sandbox/security.lua", "lua/codecell/spans.lua" },
+    text = "What was done, by whom, and how long it took; see [audit](audit.md).",
+    receivers = { audit = "codecell.audit", Audit = "audit", spans = "codecell.spans" },
+    except = set("place", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
   },
   {
     title = "Running code",
@@ -117,6 +127,16 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("can_run", "each", "has_code"),
   },
   {
+    title = "Documents and analysis",
+    files = { "lua/codecell/export.lua", "lua/codecell/doctest.lua",
+      "lua/codecell/analyze.lua" },
+    text = "See [documents](documents.md). `codecell.analyze(code, language, options)` is a"
+      .. " function.",
+    receivers = { export = "codecell.export", doctest = "codecell.doctest",
+      analyze = "codecell" },
+    except = set("format_of", "of_sandbox", "save"),
+  },
+  {
     title = "Showing results",
     files = { "lua/codecell/agent/format.lua", "lua/codecell/agent/media.lua" },
     receivers = { format = "codecell.format", media = "codecell.media" },
@@ -160,6 +180,27 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = { service = "codecell", Service = "service", session = "codecell",
       Session = "session", Shared = "shared", Job = "job", cost = "codecell.cost" },
     except = set("tell", "of"),
+  },
+  {
+    title = "Policy",
+    files = { "lua/codecell/policy.lua", "lua/codecell/policy/rules.lua" },
+    text = "`codecell.policy`: who may do what; see [agents](agents.md).",
+    receivers = { policy = "codecell.policy", Policy = "policy" },
+    except = set("_denied", "_refuse"),
+  },
+  {
+    title = "Tools",
+    files = { "lua/codecell/tools/kit.lua", "lua/codecell/tools/encode.lua",
+      "lua/codecell/tools/dialect.lua" },
+    text = "What a model calls, in the form that its provider wants; see [tools](tools.md).",
+    receivers = { tools = "codecell.tools", Kit = "kit" },
+  },
+  {
+    title = "MCP",
+    files = { "lua/codecell/mcp.lua" },
+    text = "A server of the Model Context Protocol without a transport; see [MCP](mcp.md).",
+    receivers = { mcp = "codecell.mcp", Session = "session" },
+    except = set("notify", "log", "wants", "called"),
   },
   {
     title = "For models",

@@ -209,9 +209,32 @@ describe("codecell.config", function()
     assert.truthy(told.stdout:find("pool_size%s+4%s+dotenv"))
   end)
 
+  it("lists no setting that nothing reads #B17", function()
+    local settings = require "codecell.config.settings"
+    local text = shell.run("find lua/codecell -name '*.lua' ! -path '*/config/*' "
+      .. "-exec cat {} +", { folder = "." }).stdout .. shell.read "lua/codecell/config.lua"
+    for _, setting in ipairs(settings.list) do
+      local is_read = text:find("[%w_]%." .. setting.name .. "%f[^%w_]")
+        or text:find('of%("' .. setting.name .. '"%)')
+      assert.equal(not setting.is_ignored, is_read ~= nil, setting.name)
+      assert.equal(setting.is_ignored == true, setting.help:find("without effect", 1, true) ~= nil)
+    end
+  end)
+
+  it("has every variable in the page about the service or in codecell config #B17", function()
+    local told = shell.run(shell.codecell .. " config --markdown").stdout
+    for _, setting in ipairs(require("codecell.config.settings").list) do
+      for _, variable in ipairs(setting.variables) do
+        assert.truthy(told:find("`" .. variable .. "`", 1, true), variable)
+      end
+    end
+  end)
+
   it("lists the templates that it has #B19", function()
     local told = shell.run(shell.codecell .. " config --templates")
     assert.equal(0, told.status)
     assert.truthy(told.stdout:find("codecell template ls", 1, true))
+    local text = value("", "select(2, codecell.config { templates = { x = { imag = 'y' } } })")
+    assert.truthy(text:find("templates: ", 1, true))
   end)
 end)

@@ -2,7 +2,9 @@
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local in_sandbox = require "spec.support.in_sandbox"
+local markdown = require "spec.support.markdown"
 local one_sandbox = require "spec.support.one_sandbox"
+local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
 local function run(sandbox, code, options)
@@ -503,5 +505,45 @@ describe("what is exposed", function()
     codecell.step(0)
     collectgarbage()
     assert.is_nil(watched[1])
+  end)
+end)
+
+describe("docs/expose.md", function()
+  local text = assert(shell.read "docs/expose.md")
+  local first = markdown.fenced(text, "lua")[1].code
+  local the = one_sandbox(teardown, {})
+
+  it("has a program that prints what it says", function()
+    local path = os.tmpname()
+    shell.write(path, first)
+    local result = shell.run(shell.lua .. " " .. path)
+    os.remove(path)
+    assert.equal("", result.stderr)
+    assert.equal(markdown.promised(first), (result.stdout:gsub("\n$", "")))
+  end)
+
+  for _, language in ipairs { "python", "javascript", "bash" } do
+    it("has code in " .. language .. " that prints what it says", function()
+      if not has(language) then
+        return pending("there is no " .. language)
+      end
+      local made = first:match "expose%((.-)%)%)\n"
+      local path = os.tmpname()
+      shell.write(path, "local codecell, pages = ...; return " .. made:match "^\"tools\", (.*)$")
+      local given = assert(loadfile(path))(codecell, { cats = "Cats sleep.", dogs = "Dogs bark." })
+      os.remove(path)
+      codecell.assert(the():expose("tools", given))
+      local block = markdown.fenced(text, language)[1].code
+      assert.equal(markdown.promised(block) .. "\n", printed(the(), block, { language = language }))
+    end)
+  end
+end)
+
+describe("examples/host_functions.lua", function()
+  it("asks functions of its program in a loop, and is refused what a policy forbids", function()
+    local result = shell.run(shell.lua .. " examples/host_functions.lua", { folder = "." })
+    assert.equal("", result.stderr)
+    assert.equal("ann 19.5\nbob 99\ncleo 310\nshop.order: there is no order 5\n"
+      .. "shop.refund: only people refund\n7 calls\n", result.stdout)
   end)
 end)

@@ -148,7 +148,9 @@ describe("format #E28", function()
 
   it("summarises binary output", function()
     local bytes = PNG .. ("\0\1\2\3"):rep(100)
-    assert.equal("[binary data, PNG, 433 bytes]\n", format.text(execution({ stdout = bytes })))
+    assert.equal("[binary data, PNG, 433 bytes, SHA-256 "
+      .. "5fe449e8fcd14ca7ce61f6f2b14d8123e7b71fc53de049bef8e9e5d952d916ef]\n",
+      format.text(execution({ stdout = bytes })))
   end)
 
   it("raises on wrong arguments", function()

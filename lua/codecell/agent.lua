@@ -4,16 +4,18 @@
 ---     agent:call("execute_python_code", { code = "print(1)" })
 local agent_config = require "codecell.agent_config"
 local cortex = require "codecell.tools.cortex"
+local dialect = require "codecell.tools.dialect"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local nearest = require "codecell.nearest"
 local prompt = require "codecell.agent.prompt"
+local settings = require "codecell.config"
 
 local agent = {}
 
 local CODING = "coding"
--- How each provider wants a tool to be written.
-local DIALECTS = { anthropic = "input_schema" }
+-- How each provider wants a tool to be written; the others take what OpenAI does.
+local DIALECTS = { anthropic = "anthropic", gemini = "gemini", google = "gemini" }
 
 ---@class codecell.Agent
 ---@field config codecell.AgentConfig
@@ -42,21 +44,14 @@ function agent.new(given, ctx)
   return setmetatable({ config = config, ctx = own }, Agent)
 end
 
-local function in_dialect(definition, provider)
-  if DIALECTS[provider] then
-    return { name = definition.name, description = definition.description,
-      [DIALECTS[provider]] = definition.parameters }
-  end
-  return { type = "function", ["function"] = definition }
-end
-
 local function name_of(tool)
   return type(tool) == "table" and (tool.name or type(tool["function"]) == "table"
     and tool["function"].name) or nil
 end
 
 --- The tools of a request: its own, and those of a coding agent.
----@param given table `agent_type`, `tools`, `provider_id` ("anthropic" has a shape of its own)
+---@param given table `agent_type`, `tools`, `provider_id` ("anthropic" and "google" have
+---shapes of their own)
 ---@return table[]? tools a list
 ---@return codecell.Error? err kind "invalid_argument": two tools have one name
 function agent.tools_for(given)
@@ -73,13 +68,29 @@ function agent.tools_for(given)
       return nil, errors.new("invalid_argument", ("tools: %s is the name of a tool of coding "
         .. "agents; rename yours"):format(definition.name))
     end
-    list[#list + 1] = in_dialect(definition, given.provider_id)
+  end
+  for _, tool in ipairs(dialect.write(DIALECTS[given.provider_id] or "openai",
+    cortex.definitions)) do
+    list[#list + 1] = tool
   end
   return list
 end
 
 local REQUEST = { message = "string", agent_type = "string", system_prompt = "string",
   provider_id = "string", model_id = "string", tools = "table" }
+
+-- What the live configuration says; of a broken one nothing.
+local function facts(given, service)
+  local found = service and service.config or settings()
+  local about = {}
+  for name, value in pairs(given or {}) do
+    about[name] = value
+  end
+  if found then
+    about.max_execution_time, about.is_mock = found.max_execution_time, found.mode == "mock"
+  end
+  return about
+end
 
 --- Check a request for an agent, and complete it.
 ---@param given {message: string, agent_type: string?, system_prompt: string?, provider_id: string?,
@@ -116,14 +127,14 @@ function agent.request(given, config)
     system_prompt = given.system_prompt }
   if given.agent_type == CODING then
     checked.system_prompt = given.system_prompt or checked.system_prompt
-    told.system_prompt = prompt.text(checked)
+    told.system_prompt = prompt.text(checked, facts())
   end
   return told
 end
 
 --- What a model is told of where its code runs.
 ---@param config table as of `codecell.agent_config.validate`
----@param about {is_persistent: boolean?, memory: integer?}?
+---@param about {is_persistent: boolean?, memory: integer?}? the rest is of `codecell.config`
 ---@return string? text
 ---@return codecell.Error? err kind "invalid_argument"
 function agent.prompt(config, about)
@@ -131,7 +142,7 @@ function agent.prompt(config, about)
   if not checked then
     return nil, invalid("prompt", problems)
   end
-  return prompt.text(checked, about)
+  return prompt.text(checked, facts(about))
 end
 
 --- The tools that it has.
@@ -144,7 +155,8 @@ end
 --- What its model is told.
 ---@return string
 function Agent:prompt()
-  return prompt.text(self.config, { is_persistent = self.ctx.session ~= nil })
+  return prompt.text(self.config, facts({ is_persistent = self.ctx.session ~= nil },
+    self.ctx.service))
 end
 
 --- Call one of its tools; never raises.

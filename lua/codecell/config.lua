@@ -11,8 +11,11 @@ local settings = require "codecell.config.settings"
 
 local config = {}
 
-local BACKENDS = { mock = "mock", production = "e2b", e2b = "e2b", kernel = "local",
-  docker = "docker", podman = "docker" }
+--- The backends of the modes. Of "local" it is the one of this machine, whatever
+--- local_use_docker says, as long as there is none for containers.
+config.backends = { docker = "docker", e2b = "e2b", kernel = "local", ["local"] = "local",
+  mock = "mock", podman = "docker", production = "e2b" }
+
 local DOTENV_MOST = 1024 * 1024
 
 -- What the program has said, and the file that it wanted to be read.
@@ -20,7 +23,7 @@ local program, provider, file = {}, nil, {}
 
 ---@class codecell.Config
 ---@field mode string "mock", "local", "production", or a backend's name
----@field backend string? that the mode leads to; nil: local, in a container if there is one
+---@field backend string that the mode leads to
 ---@field is_chosen boolean whether anybody has asked for the mode
 ---@field api_key codecell.Secret?
 ---@field warnings string[]
@@ -158,10 +161,7 @@ local function resolve_mode(values, sources)
     values.mode = values.api_key and "production" or "mock"
   end
   values.is_chosen = sources.mode ~= "default"
-  values.backend = BACKENDS[values.mode]
-  if values.mode == "local" and not values.local_use_docker then
-    values.backend = "local"
-  end
+  values.backend = config.backends[values.mode]
 end
 
 local function resolve(given)

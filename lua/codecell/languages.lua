@@ -25,6 +25,7 @@ local RULES = {
   compile = { type = "strings", least = 1 },
   envs = { type = "envs" },
   extensions = { type = "strings" },
+  final_answer = { type = "boolean" },
   folders = { type = "strings" },
   hint = { type = "name" },
   jupyter = { type = "name" },
@@ -128,7 +129,8 @@ end
 ---`place` ("first", "last": which of the places in the source that it prints when it fails is the
 ---error's), `check` (function: path of the interpreter -> true, or nil, why it will not do, how to
 ---mend it), `parts` (prefix of the embedded files that a kernel is sent first), `out_of_memory`
----(texts: a kernel that ends itself for want of memory prints one of them)
+---(texts: a kernel that ends itself for want of memory prints one of them), `final_answer` (true:
+---its kernel knows that part of a cell)
 function languages.register(language)
   options.argument("languages.register", "language", language, "table")
   options.check("languages.register", language, RULES)

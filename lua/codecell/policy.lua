@@ -255,8 +255,8 @@ end
 
 --- Let a request through, or not; who is to be asked is asked, and may take time.
 ---@param request codecell.PolicyRequest
----@param approve (fun(question: codecell.PolicyQuestion): any, string?)? default: that of the policy.
----Answers "run" (or true), "always" (what is like it is let through as well in this
+---@param approve (fun(question: codecell.PolicyQuestion): any, string?)? default: that of the
+---policy. Answers "run" (or true), "always" (what is like it is let through as well in this
 ---session), "edit" and the code that is to run instead, or "reject" (or false) and why
 ---@return true|codecell.PolicyRequest|nil permitted a changed request: its `code` is to run instead
 ---@return codecell.Error? err kind "denied_by_policy"; `err.reason` is for the model, `err.rule` is
@@ -286,6 +286,18 @@ function Policy:permit(request, approve)
   return denied(request, ("%s has to be asked for by %s, and there is nobody to ask; %s"):format(
     subject_of(culprit), label, hint), "it needs an approval, and there is nobody to give it",
     label, hint)
+end
+
+-- ---- for the guard ----
+
+-- What is denied to this subject of one field, whatever else is asked for, each with its rule.
+function Policy:_denied(verb, field)
+  return rules.denied(self._rules, self._subject, verb, field)
+end
+
+function Policy:_refuse(request, label)
+  tell(self, request, "deny", label)
+  return denied(request, "denied by " .. label, "the policy does not allow it", label)
 end
 
 return policy

@@ -13,9 +13,11 @@ local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
+local seen = require "codecell.sandbox.seen"
 local wait = require "codecell.wait"
 
 require "codecell.sandbox.keeping" -- more verbs
+require "codecell.sandbox.reaching"
 
 local TIMEOUT = 300
 local END = 2 -- seconds that the end of all its processes may take
@@ -74,6 +76,7 @@ local CODE = {
   context = { type = "either", expected = "context or its id",
     rules = { table = { type = "table" }, string = { type = "name" } } },
   envs = { type = "envs" },
+  final_answer = { type = "boolean" },
   language = { type = "name" },
   on_error = { type = "function" },
   on_result = { type = "function" },
@@ -88,6 +91,16 @@ for name, rule in pairs(CODE) do
   START[name] = rule
 end
 CODE.packages = { type = "strings" }
+
+--- Whether code of a language can give a final answer, on a wire of its own.
+---@param self codecell.Sandbox
+---@param language string canonical name
+---@return boolean
+function sandbox.takes_answers(self, language)
+  local found = languages.find(language)
+  return self._backend.features.final_answer == true and found ~= nil
+    and found.final_answer == true
+end
 
 -- The kernel and the job of a call, or nil, err.
 local function prepare(self, verb, code, given)
@@ -115,19 +128,23 @@ local function prepare(self, verb, code, given)
   kernel, err = self._backend.contexts.kernel(self, verb, chosen)
   if not kernel then
     return nil, err
+  elseif given.final_answer and not sandbox.takes_answers(self, kernel.context.language) then
+    return nil, errors.unsupported(("%s: final_answer in %s"):format(verb,
+      kernel.context.language), self.backend, "leave it out")
   end
   return kernel, {
     code = code, stdin = given.stdin, envs = given.envs, timeout = given.timeout or TIMEOUT,
     on_stdout = given.on_stdout, on_stderr = given.on_stderr, on_result = given.on_result,
-    on_error = given.on_error, on_exit = given.on_exit,
+    on_error = given.on_error, on_exit = given.on_exit, final_answer = given.final_answer,
   }
 end
 
 --- Run code, and wait for its end. Variables persist from one run to the next of a context.
 ---@param code string
 ---@param given table? `language` ("python") or `context`, `envs`, `stdin` (string), `timeout`
----(300 s), `packages` (names that are installed before, as by `install`), `on_stdout on_stderr
----on_result on_error`
+---(300 s), `packages` (names that are installed before, as by `install`), `final_answer` (true: the
+---code has a function `final_answer(value)`, whose last value is `execution.final`), `on_stdout
+---on_stderr on_result on_error`
 ---@return codecell.Execution? execution what the code did, its own failures included
 ---@return codecell.Error? err the code was not run, or nobody can know: "invalid_argument",
 ---"not_found", "sandbox_gone", "cancelled", "timeout", "unsupported", and those of `install`
@@ -175,7 +192,19 @@ end
 ---@return codecell.PastRun[] runs `at code language context execution`
 function Sandbox:history()
   check_open(self, "history")
-  return history.list(self)
+  return (history.list(self))
+end
+
+--- The executions so far as one document: a notebook of Jupyter, Markdown that `codecell doctest`
+--- checks, a Python script, or a Lua program that runs them again. Secrets are masked, in the code
+--- too.
+---@param format "ipynb"|"md"|"py"|"lua" "markdown" and "python" are taken too
+---@param given codecell.ExportOptions?
+---@return string? text
+---@return codecell.Error? err kind "not_found": no such context
+function Sandbox:export(format, given)
+  check_open(self, "export")
+  return require("codecell.export").of_sandbox(self, format, given)
 end
 
 --- Install packages: into this sandbox alone, whatever its network is. They can be imported at
@@ -191,7 +220,9 @@ end
 ---"unsupported", "cancelled", "sandbox_gone", "system"
 function Sandbox:install(list, given)
   check_open(self, "install")
-  return require("codecell.packages").install(self, list, given)
+  return seen.verb(self, "install", function()
+    return { packages = list, language = type(given) == "table" and given.language or nil }
+  end, require("codecell.packages").install, self, list, given)
 end
 
 local CONTEXT = { cwd = { type = "text" }, language = { type = "name" } }
@@ -301,12 +332,17 @@ end
 
 --- Set environment variables for what starts later.
 ---@param envs table<string, string>
----@return true
+---@return true? done
+---@return codecell.Error? err where there is an audit, which could not be written
 function Sandbox:set_envs(envs)
   check_open(self, "set_envs")
   options.argument("set_envs", "envs", envs, "envs")
-  self._environment:add(envs)
-  return true
+  return seen.verb(self, "envs", function()
+    return { envs = self._witness.names(envs) }
+  end, function()
+    self._environment:add(envs)
+    return true
+  end)
 end
 
 local function lives(self)
@@ -317,25 +353,6 @@ end
 ---@return boolean
 function Sandbox:is_running()
   return lives(self) and not pause.is_paused(self)
-end
-
-local PORT = { type = "integer", least = 1, most = 65535 }
-
---- Where a server inside is reached from this machine: "127.0.0.1:41234". Connections go through as
---- bytes do, HTTP upgrades included, while the reactor is stepped: by any verb that waits, by
---- `codecell.step`, or by an attached host.
----@param port integer inside, 1 to 65535
----@return string? host address and port, the same each time, until the sandbox ends
----@return codecell.Error? err kinds "limit_exceeded", "sandbox_gone", "system", "unsupported" (the
----port that `expose` answers at)
-function Sandbox:get_host(port)
-  check_open(self, "get_host")
-  options.argument("get_host", "port", port, "integer", PORT)
-  if self._exposed and self._exposed.port == port then
-    return nil, errors.new("unsupported",
-      ("get_host: port %d leads to what the sandbox exposes, for its code alone"):format(port))
-  end
-  return self._backend.host(self, port)
 end
 
 --- Let it reach other things from now on. Connections that are no longer allowed are cut. Rules
@@ -354,7 +371,9 @@ function Sandbox:update_network(given)
   local policy, rules = network.policy("update_network", given, 2, self._rules)
   local ok, err = network.prepare(rules)
   if ok then
-    ok, err = self._backend.update_network(self, policy)
+    ok, err = seen.verb(self, "network", function()
+      return { network = network.shown(given) }
+    end, self._backend.update_network, self, policy)
   end
   if not ok then
     return nil, err
@@ -363,39 +382,6 @@ function Sandbox:update_network(given)
   self._about.network = network.updated(given, self._about.network, rules)
   self._given.network = self._about.network -- of a fork too
   return true
-end
-
---- Let code call functions of the host, whatever its language and its network: Python by `from
---- host import tools`, JavaScript by `import { tools } from "host"` (a call is a promise), Lua by
---- `require("host").tools`, commands by `host tools.search '"text"'`. Arguments and result are
---- JSON; null is nil as an argument or a result, and `codecell.json.null` within a table. What the
---- function raises, or returns after nil, is an exception in the code. It may wait, and is called
---- in a task of its own while the reactor is stepped: by any verb that waits, by `codecell.step`,
---- or by an attached host. When its time is over, or who called it has gone, its waits end with
---- the error "cancelled".
----@param name string of letters, digits and _
----@param functions table<string, function>? by name; nil: take them back
----@param given codecell.ExposeOptions? `timeout` (30 s), `rate` ({calls = 10, per = 1}), `policy`,
----`limits` ({arguments = 1 MiB, result = 8 MiB})
----@return true? done
----@return codecell.Error? err kinds "unsupported" (the backend; libmicrohttpd is not installed),
----"limit_exceeded", "no_space", "sandbox_gone"
-function Sandbox:expose(name, functions, given)
-  check_open(self, "expose")
-  local ok, err = require("codecell.expose").expose(self, name, functions, given, 2)
-  return ok, err
-end
-
---- Wait until something listens on a port inside.
----@param port integer
----@param timeout number? seconds; default 60
----@return true? listening
----@return codecell.Error? err kind "timeout"
-function Sandbox:wait_port(port, timeout)
-  check_open(self, "wait_port")
-  options.argument("wait_port", "port", port, "integer", PORT)
-  options.timeout("wait_port", timeout, 3)
-  return require("codecell.network.port").wait(self, port, timeout or 60)
 end
 
 -- ---- the end ----
@@ -407,6 +393,9 @@ function Sandbox:kill()
     return false
   end
   self._killed = true
+  if self._witness then
+    self._witness.ends(self, "kill")
+  end
   self:_kill()
   reactor.wake(self:_token())
   local deadline = wait.deadline(END)
@@ -420,6 +409,9 @@ end
 --- return nil and an error of kind "cancelled".
 function Sandbox:close()
   local token = self:_token()
+  if token and self._witness and self._owner == self then
+    self._witness.ends(self, "close")
+  end
   self:_release()
   if self._owner == self then
     mounts.close(self._mounts)
@@ -440,7 +432,7 @@ end
 
 --- Whether it can do something.
 ---@param feature string run_code commands pty files watch urls host network network_update pause
----snapshot fork mounts changes expose install templates warm root gpu git metrics
+---final_answer snapshot fork mounts changes expose install templates warm root gpu git metrics
 ---@return boolean
 function Sandbox:supports(feature)
   options.argument("supports", "feature", feature, "choice", { choices = sandbox.features })
@@ -448,15 +440,14 @@ function Sandbox:supports(feature)
 end
 
 sandbox.features = {
-  "run_code", "commands", "pty", "files", "watch", "urls", "host", "network", "network_update",
-  "pause", "snapshot", "fork", "mounts", "changes", "expose", "install", "templates", "warm",
-  "root", "gpu", "git", "metrics",
+  "run_code", "final_answer", "commands", "pty", "files", "watch", "urls", "host", "network",
+  "network_update", "pause", "snapshot", "fork", "mounts", "changes", "expose", "install",
+  "templates", "warm", "root", "gpu", "git", "metrics",
 }
 
 local LATER = {
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
-  export = "keep the executions that run_code returns",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

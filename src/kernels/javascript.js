@@ -134,12 +134,14 @@ const sources = { __proto__: null }; // name of a cell to its code
 const WHITE = /^\s*$/;
 
 function execute(request, frame) {
-  let code = '', stdin = null, saved = null;
+  let code = '', stdin = null, saved = null, mayAnswer = false;
   each(frame, (name, value) => {
     if (name === 'code') {
       code = value;
     } else if (name === 'stdin') {
       stdin = value;
+    } else if (name === 'final') {
+      mayAnswer = true;
     } else if (name === 'env') {
       const before = setVariable(value);
       before.next = saved;
@@ -151,7 +153,7 @@ function execute(request, frame) {
     truncated: false, hasArrived: false, isWaiting: false, isCompiling: false, isFailure: false,
     isGivenUp: false, holdsObjects: false, isAnswered: false, isDeferred: false,
     value: undefined, place: null, names: null, promises: null, letGo: null, uncaught: null,
-    toUserLine: null, hasStdin: stdin !== null,
+    toUserLine: null, hasStdin: stdin !== null, mayAnswer,
   };
   if (matches(WHITE, code)) {
     finish();
@@ -165,6 +167,7 @@ function execute(request, frame) {
   const isStopped = guard(() => {
     listen();
     streams.prepare(stdin);
+    if (mayAnswer) part('javascript_final').open();
     begin(language);
     drain();
     if (cell.hasArrived && !cell.isDeferred) present();
@@ -377,6 +380,7 @@ function finish() {
   cleanPrototypes();
   if (cell.names !== null && cell.place === null) part('javascript_names').keep(cell.names);
   restoreVariables(cell.saved);
+  if (cell.mayAnswer) part('javascript_final').close();
   release(cell);
   streams.settle(cell.hasStdin);
   const values = { __proto__: null, execution_count: encode(`${count}`) };

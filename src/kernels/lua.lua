@@ -90,8 +90,8 @@ local function read_exactly(size)
   return bytes
 end
 
--- The cell that is to run, or runs, is kernel.cell: request, code, envs, stdin if it has one; later
--- began, last (a frame), caught (what it raised), described (the parts of its ERROR).
+-- The cell that is to run, or runs, is kernel.cell: request, code, envs, stdin if it has one, final
+-- if it may have an answer; later began, last (a frame), caught (what it raised), described (the parts of its ERROR).
 local function hear(kind, request, payload)
   if kind ~= EXECUTE and kind ~= ENV and kind ~= REHEARSE then
     return

@@ -2,15 +2,18 @@
 local kernel = debug.getregistry().codecell
 
 local error, pcall, select, tostring, type = error, pcall, select, tostring, type
-local next, setmetatable = next, setmetatable
+local next, rawget, rawset, setmetatable = next, rawget, rawset, setmetatable
+local _G = _G
 local find, format = string.find, string.format
 local concat = table.concat
 local getmetatable = debug.getmetatable
 local bounded, json, unquote = kernel.bounded, kernel.json, kernel.unquote
 
-local RESULT = 17 -- src/wire/protocol.h
+local RESULT, FINAL = 17, 20 -- src/wire/protocol.h
 local TEXT_MAX, BLOB_MAX, FRAME_MAX = 4194304, 16777216, 67108864 -- bytes
 local RESULTS_MAX = 1000 -- of a cell
+local DEPTH_MAX = 100 -- of an answer
+local PLAIN = { boolean = true, ["nil"] = true, number = true, string = true }
 
 local FORMATS = {
   text = "text", html = "text", markdown = "text", svg = "text", latex = "text",
@@ -166,3 +169,48 @@ function kernel.show_values(values)
 end
 
 _G.display = make_display()
+
+-- ---- final_answer ----
+
+-- Functions and the like would become text.
+local function check_answer(value, depth)
+  local kind = type(value)
+  if kind == "table" and depth <= DEPTH_MAX then
+    for key, item in next, value do
+      check_answer(key, depth)
+      check_answer(item, depth + 1)
+    end
+  elseif kind ~= "table" and not PLAIN[kind] then
+    error(format("a value that JSON can hold expected, got a %s", kind), 0)
+  end
+end
+
+local function answer_text(value)
+  check_answer(value, 0)
+  local text = json(value)
+  if #text > TEXT_MAX then
+    error("at most 4 MiB of JSON expected", 0)
+  end
+  return text
+end
+
+-- Told on the wire, apart from all that is printed or shown; the last one counts.
+local function final_answer(value)
+  local ok, text = pcall(answer_text, value)
+  if not ok then
+    error(type(text) == "string" and "final_answer: " .. text or text, 2)
+  end
+  local cell = kernel.cell
+  if cell and cell.began and cell.final then
+    kernel.say(kernel.frame(FINAL, cell.request, { "json", text }))
+  end
+end
+
+--- Give a cell the function, if it may have an answer, or take it back.
+function kernel.let_answer(cell)
+  if cell and cell.final then
+    rawset(_G, "final_answer", final_answer)
+  elseif not cell and rawget(_G, "final_answer") == final_answer then
+    rawset(_G, "final_answer", nil)
+  end
+end

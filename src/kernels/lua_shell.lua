@@ -127,6 +127,7 @@ end
 function kernel.enter(cell)
   envs = cell.envs
   replace_getenv()
+  kernel.let_answer(cell)
   remove_input()
   if cell.stdin then
     input_path = tmpname()
@@ -142,6 +143,7 @@ end
 --- Take them back.
 function kernel.leave()
   envs = {}
+  kernel.let_answer()
   if input then
     io.stdin = stdin
     set_input(stdin)

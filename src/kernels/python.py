@@ -26,7 +26,8 @@ __builtins__ = dict(vars(builtins))
 
 WIRE, ANSWERS = 3, 4  # two pipes, to read and to write
 EXECUTE, ENV = 2, 3
-RARE = {4: 'python_rehearsal', 5: 'python_fork', 6: 'python_zygote'}
+RARE = {4: 'python_rehearsal', 5: 'python_fork', 6: 'python_zygote',
+        7: 'python_complete'}
 READY, RESULT, ERROR, DONE = 16, 17, 18, 19
 TEXT_MAX = 4 << 20  # bytes of one text of a result or an error
 BLOB_MAX = 16 << 20  # bytes of a picture or a page
@@ -349,13 +350,16 @@ class Kernel:
         self.file_name = '<cell-%d>' % self.count
         self.sources[self.file_name] = code
         streams.reset()
-        environment = ()
+        environment, final = (), None
         if len(values) > 1:
             environment = set_environment(
                 value for name, value in values if name == b'env')
             for name, value in values:
                 if name == b'stdin':
                     streams.feed(value)
+                elif name == b'final':
+                    final = part('python_final')
+                    final['open']()
         if _signal.getsignal(_signal.SIGINT) is not on_interrupt:
             _signal.signal(_signal.SIGINT, on_interrupt)
         sys.displayhook = self.hook
@@ -381,6 +385,8 @@ class Kernel:
         if environment:
             set_environment(environment)
         scope.pop('__warningregistry__', None)
+        if final is not None:
+            final['close']()
         scope['__builtins__'] = builtins
         sys.modules['__main__'] = main
         streams.settle()

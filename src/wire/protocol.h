@@ -325,7 +325,8 @@ enum cell_kernel_message {
   /* host to kernel */
   CELL_KERNEL_PROGRAM = 1,  /* what the bootstrap runs; before everything */
   CELL_KERNEL_EXECUTE = 2,  /* code, and if given: stdin, and env (each
-                            ** "NAME=value", set for this cell alone) */
+                            ** "NAME=value", set for this cell alone), and
+                            ** final = "1": the code may say FINAL */
   CELL_KERNEL_ENV = 3,      /* env parts that stay from now on */
   CELL_KERNEL_REHEARSE = 4, /* as EXECUTE; then all is as before the first
                             ** cell, but for what is loaded by now */
@@ -338,6 +339,8 @@ enum cell_kernel_message {
   CELL_KERNEL_SEAL = 6, /* to a zygote: cell (each a rehearsal, in its order);
                         ** then it serves its stem. Its copies go on with the
                         ** wires that they are given, and say READY */
+  CELL_KERNEL_COMPLETE = 7, /* code up to the cursor. RESULT with text: names
+                            ** with "\n" between; DONE. Python alone */
   /* kernel to host */
   CELL_KERNEL_READY = 16,  /* request 0. version, ... */
   CELL_KERNEL_RESULT = 17, /* one display or value: a part per MIME name
@@ -347,8 +350,10 @@ enum cell_kernel_message {
                            ** json, data, chart are JSON text; png, jpeg, pdf
                            ** raw bytes; the rest is UTF-8 text */
   CELL_KERNEL_ERROR = 18,  /* name, value, traceback, line (decimal) */
-  CELL_KERNEL_DONE = 19    /* execution_count (decimal), ...; everything that
+  CELL_KERNEL_DONE = 19,   /* execution_count (decimal), ...; everything that
                            ** the cell printed is in the pipes by now */
+  CELL_KERNEL_FINAL = 20   /* json: what the code has given as its final
+                           ** answer; the last one of a cell counts */
 };
 
 #endif

@@ -7,6 +7,7 @@ local blocks = require "codecell.agent.media.pixels"
 local graphics = require "codecell.agent.media.graphics"
 local header = require "codecell.agent.media.header"
 local options = require "codecell.options"
+local thumbnail = require "codecell.agent.media.thumbnail"
 
 local media = {}
 
@@ -33,6 +34,13 @@ local WISHES = {
   html = { "png", "jpeg", "svg", "html", "markdown", "latex", "json", "text" },
   file = { "png", "jpeg", "svg", "pdf", "html", "markdown", "latex", "json", "text" },
 }
+
+--- The MIME type of a format of results.
+---@param format string "png"
+---@return string? type nil: there is no such format
+function media.type(format)
+  return TYPES[format]
+end
 
 --- The best format of a result for a reader.
 ---@param result codecell.Result
@@ -195,7 +203,28 @@ function media.thumbnail(sandbox, png, columns, rows)
   if not size then
     return unsupported("cannot read the picture: " .. why, "save it to a file")
   end
-  return require("codecell.agent.media.thumbnail")(sandbox, png, columns, rows * 2)
+  return thumbnail.pixels(sandbox, png, columns, rows * 2)
+end
+
+--- A PNG made smaller inside a sandbox, so that neither side has more pixels.
+---@param sandbox codecell.Sandbox with Python
+---@param picture codecell.Picture a PNG
+---@param side integer at most 4096
+---@return codecell.Picture? smaller
+---@return codecell.Error? err as of `thumbnail`
+function media.shrink(sandbox, picture, side)
+  options.argument("media.shrink", "picture", picture, "table")
+  options.argument("media.shrink", "side", side, "integer", { least = 1, most = 4096 })
+  if picture.format ~= "png" or not header.png(picture.data) then
+    return unsupported("cannot make the picture smaller: it is no PNG", "save it to a file")
+  end
+  local png, err = thumbnail.png(sandbox, picture.data, side)
+  if not png then
+    return nil, err
+  end
+  local smaller = media.picture({ png = png })
+  smaller.index = picture.index
+  return smaller
 end
 
 return media

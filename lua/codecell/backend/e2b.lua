@@ -20,6 +20,8 @@ local TEMPLATE = "code-interpreter-v1"
 local backend = {
   name = "e2b",
   isolation = "microvm",
+  languages = control.languages,
+  network = "open",
   contexts = interpreter.contexts,
   features = {
     commands = true, files = true, fork = true, git = true, host = true, install = true,

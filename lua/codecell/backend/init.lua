@@ -5,6 +5,8 @@
 ---@field name string
 ---@field isolation "kernel"|"container"|"microvm"|"none"
 ---@field features table<string, boolean> what `supports` answers
+---@field languages fun(root: string?): string[] that code can be in
+---@field network string? what a sandbox reaches that was not told; default "none"
 ---@field hints table<string, string> what to do instead of a feature it lacks
 ---@field contexts table `default kernel create list restart remove`, as of codecell.context
 ---@field create fun(options: table, stem: userdata?): codecell.Sandbox?, codecell.Error?

@@ -20,11 +20,13 @@ local ANSWER = 60 -- seconds that the warden may take for one request
 local backend = {
   name = "local",
   isolation = "kernel",
+  languages = languages.available,
   contexts = context,
   features = {
-    changes = true, commands = true, expose = true, files = true, fork = true, git = true,
-    gpu = true, host = true, install = true, metrics = true, mounts = true, network = true,
-    network_update = true, pause = true, pty = true, root = true, run_code = true,
+    changes = true, commands = true, expose = true, files = true, final_answer = true,
+    fork = true, git = true, gpu = true, host = true, install = true, metrics = true,
+    mounts = true, network = true, network_update = true, pause = true, pty = true, root = true,
+    run_code = true,
     snapshot = true, templates = true, warm = true, watch = true,
   },
   watches = {},

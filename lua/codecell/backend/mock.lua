@@ -22,6 +22,9 @@ local MIB = 1048576
 local backend = {
   name = "mock",
   isolation = "none",
+  languages = function()
+    return { "python", "javascript" }
+  end,
   features = { commands = true, files = true, git = true, run_code = true },
   hints = {},
   watches = {},
@@ -72,7 +75,7 @@ function Sandbox:get_info()
   return { id = self.id, backend = "mock", name = about.name, metadata = about.metadata,
     state = "running", started_at = about.started_at, end_at = about.started_at + about.timeout,
     timeout = about.timeout, isolation = "none", limits = {}, network = "none",
-    languages = { "python", "javascript" }, mock = true }
+    languages = backend.languages(), mock = true }
 end
 
 --- Whether it was not closed or killed.

@@ -22,6 +22,9 @@ command.status = {
 local NAMES = {
   "run",
   "interpret",
+  "shell",
+  "repl",
+  "doctest",
   "doctor",
   "ls",
   "kill",
@@ -31,6 +34,7 @@ local NAMES = {
   "actions",
   "agent",
   "agent-config",
+  "tools",
   "config",
   "languages",
   "errors",
@@ -38,6 +42,7 @@ local NAMES = {
   "metrics",
   "bench",
   "serve",
+  "mcp",
   "completion",
   "selftest",
 }

@@ -2,14 +2,17 @@
 local backends = require "codecell.backend"
 local codecell = require "codecell"
 local command = require "codecell.command"
+local config = require "codecell.config"
 local folders = require "codecell.command.folders"
 
-local launch = {}
+local launch = {
+  day = 86400, -- seconds, the longest life of a sandbox
+}
 
 -- What a sandbox may outlive the code's own time by.
 local MARGIN = 30
 local INSTALL = 600 -- seconds that an installation may take
-local TIMEOUT_DEFAULT, TIMEOUT_MAX = 300, 86400
+local TIMEOUT_DEFAULT = 300
 
 --- The options that every command with a sandbox takes.
 launch.options = {
@@ -41,17 +44,19 @@ launch.statuses = {
   [137] = "it ran out of memory",
 }
 
--- The words of configuration files and variables for the backends.
-local MODES = {
-  container = "docker",
-  docker = "docker",
-  e2b = "e2b",
-  kernel = "local",
-  ["local"] = "local",
-  mock = "mock",
-  podman = "docker",
-  production = "e2b",
-}
+--- Those of them that are not left out.
+---@param ... string names that are
+---@return table[]
+function launch.options_without(...)
+  local list, left_out = {}, {}
+  for _, name in ipairs { ... } do
+    left_out[name] = true
+  end
+  for _, option in ipairs(launch.options) do
+    list[#list + 1] = not left_out[option.name] and option or nil
+  end
+  return list
+end
 
 --- The backend that the words and E2B_MODE ask for.
 ---@param options table as options.parse gave them
@@ -68,7 +73,7 @@ function launch.backend(options)
   if mode == "" then
     mode = nil
   end
-  local name = options.backend or mode and (MODES[mode] or mode) or "local"
+  local name = options.backend or mode and (config.backends[mode] or mode) or "local"
   local found, err = backends.find(name)
   if not found then
     return nil, (options.backend and "--backend" or from) .. ": " .. tostring(err)
@@ -112,10 +117,11 @@ end
 --- Make the sandbox that the options ask for.
 ---@param what string the command
 ---@param options table as options.parse gave them
+---@param lifetime number? seconds; default: as long as the code may take, and a little more
 ---@return codecell.Sandbox? sandbox
 ---@return integer? status of what failed; nil for bad usage
 ---@return string? message of bad usage
-function launch.create(what, options)
+function launch.create(what, options, lifetime)
   local backend, message = launch.backend(options)
   local mounts
   if backend then
@@ -130,10 +136,10 @@ function launch.create(what, options)
     envs[pair[1]] = pair[2]
   end
   local timeout = (options.timeout or TIMEOUT_DEFAULT) + (options.install and INSTALL or 0)
-  timeout = math.min(timeout + MARGIN, TIMEOUT_MAX)
+  timeout = math.min(timeout + MARGIN, launch.day)
   local sandbox, err = codecell.create {
     backend = backend,
-    timeout = timeout,
+    timeout = lifetime or timeout,
     envs = envs,
     mounts = mounts,
     network = options.network,

@@ -1,17 +1,21 @@
 --- One cell: the code that a kernel runs now, what it says, and the callbacks that hear of it.
 local core = require "codecell.core"
 local execution = require "codecell.execution"
+local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 
-local EXECUTE, REHEARSE = 2, 4 -- src/wire/protocol.h
-local READY, RESULT, ERROR, DONE = 16, 17, 18, 19
+-- src/wire/protocol.h: what a kernel is asked for
+local EXECUTE = 2
+local REQUESTS = { rehearsal = 4, completion = 7 }
+local READY, RESULT, ERROR, DONE, FINAL = 16, 17, 18, 19, 20
 local CHUNK = 65536
 local FRAMES_MOST = 2000 -- in a row; a kernel has a thousand results and a few more for a cell
 local CHUNKS_MOST = 256 -- in a row, to a callback
 local RESULTS_MOST = 2000 -- of a cell
 local RESULT_BYTES_MOST = 134217728 -- of all results of a cell
 local VALUES_MOST = 4194304 -- of JSON, of all results of a cell
+local ANSWER_MOST = 4194304 -- bytes of a final answer
 local TURN_MOST = 0.05 -- seconds of reading frames in a row
 
 ---@class codecell.Cell
@@ -40,7 +44,7 @@ function cell.new(context, job, kept, deadline)
   return setmetatable({
     id = core.random(), callbacks = job, kept = kept, deadline = deadline,
     execution = execution.new(context.language, context.id), results_seen = 0, result_bytes = 0,
-    allowance = { values = VALUES_MOST },
+    allowance = { values = VALUES_MOST }, answer_allowance = { values = VALUES_MOST },
   }, Cell)
 end
 
@@ -55,11 +59,15 @@ function Cell:send(process)
   if job.stdin then
     parts[3], parts[4], count = "stdin", job.stdin, 4
   end
+  if job.final_answer then
+    parts[count + 1], parts[count + 2] = "final", "1"
+    count = count + 2
+  end
   for name, value in pairs(job.envs or {}) do
     parts[count + 1], parts[count + 2] = "env", name .. "=" .. value
     count = count + 2
   end
-  return process:_send(job.is_rehearsal and REHEARSE or EXECUTE, self.id, parts)
+  return process:_send(REQUESTS[job.sort] or EXECUTE, self.id, parts)
 end
 
 -- ---- output to callbacks ----
@@ -174,6 +182,17 @@ heard[DONE] = function(self, _, parts)
       self.execution.execution_count = execution.number(parts[i + 1]) or 0
     elseif parts[i] == "truncated" and parts[i + 1] == "1" then
       say_truncated(self, true)
+    end
+  end
+end
+
+-- The last one counts. Code can write such a frame itself, as it can call the function.
+heard[FINAL] = function(self, _, parts)
+  local text = self.callbacks.final_answer and parts[1] == "json" and parts[2]
+  if text and #text <= ANSWER_MOST then
+    local answer, err = json.decode_within(text, self.answer_allowance)
+    if not err then
+      self.execution.final = secrets.hide_all(self.mask, { answer })[1]
     end
   end
 end

@@ -71,6 +71,7 @@ end
 return {
   {
     name = "python",
+    final_answer = true,
     aliases = { "py", "python3" },
     extensions = { "py" },
     programs = { "python3" },
@@ -83,6 +84,7 @@ return {
   },
   {
     name = "lua",
+    final_answer = true,
     aliases = { "luajit" },
     extensions = { "lua" },
     programs = { "lua5.4", "lua", "lua5.3", "lua5.2", "lua5.1", "luajit" },
@@ -102,6 +104,7 @@ return {
   },
   {
     name = "javascript",
+    final_answer = true,
     aliases = { "js", "node" },
     extensions = { "js", "mjs", "cjs" },
     programs = { "node", "nodejs" },
@@ -113,6 +116,7 @@ return {
   },
   {
     name = "typescript",
+    final_answer = true,
     aliases = { "ts" },
     extensions = { "ts", "mts", "cts" },
     programs = { "node", "nodejs" },

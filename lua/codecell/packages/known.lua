@@ -1,5 +1,5 @@
---- Names that are often meant: what a mistyped name of a package is compared with. Nothing is
---- decided by them.
+--- Names that are often meant: what a mistyped name of a package is compared with, and which
+--- package an import comes from. No other name is ever made up: anybody can publish under it.
 local known = {}
 
 known.pip = {
@@ -44,5 +44,22 @@ known.npm = {
   "jsonwebtoken", "passport", "cors", "body-parser", "helmet", "morgan", "winston", "pino",
   "openai", "langchain", "@types/node", "@anthropic-ai/sdk", "@google/generative-ai", "colors",
 }
+
+--- The package that a module comes from, if that is known.
+---@param manager "pip"|"npm"
+---@param module string the first part of its name: "sklearn", "lodash"
+---@return string? package
+function known.package_of(manager, module)
+  local list = known[manager]
+  local package = list.imports and (list.imports[module] or list.imports[module:lower()])
+  if package then
+    return package
+  end
+  for _, name in ipairs(list) do
+    if name == module then
+      return name
+    end
+  end
+end
 
 return known

@@ -125,7 +125,7 @@ end
 ---@param value string
 ---@return string
 function patterns.plain(field, value)
-  local plain = PLAIN[field](value)
+  local plain = plain_pattern(field, value)
   return type(plain) == "table" and "/" .. table.concat(plain, "/") or plain
 end
 

@@ -77,7 +77,7 @@ local function compile(index, given, level)
   end
   options.check(where, named, RULE, level + 1)
   options.argument(where, "effect", given[1], "choice", { choices = EFFECTS }, level + 1)
-  local rule = { effect = given[1], because = given.because, tests = {},
+  local rule = { effect = given[1], because = given.because, tests = {}, plain = {},
     label = ("rule %d (%s)"):format(index, text_of(given[1], given)) }
   if given.verb then
     rule.verbs = {}
@@ -90,6 +90,8 @@ local function compile(index, given, level)
     for i, pattern in ipairs(given[field] and listed(given[field]) or {}) do
       rule.tests[field] = rule.tests[field] or {}
       rule.tests[field][i] = patterns.of(field, pattern)
+      rule.plain[field] = rule.plain[field] or {}
+      rule.plain[field][i] = patterns.plain(field, pattern)
     end
   end
   return rule
@@ -154,6 +156,29 @@ function rules.decide(list, mode, request)
     return found.effect, found.label, found.because
   end
   return MODES[mode][request.verb] or "allow", ("mode %q"):format(mode)
+end
+
+--- What is denied to somebody of one field, as patterns.
+---@param list table[] compiled
+---@param subject {user: string?, agent: string?, tool: string?}
+---@param verb string
+---@param field string
+---@return {pattern: string, rule: string}[]
+function rules.denied(list, subject, verb, field)
+  local denied = {}
+  for _, rule in ipairs(list) do
+    local request = { verb = verb }
+    for name, value in pairs(subject) do
+      request[name] = value
+    end
+    for _, pattern in ipairs(rule.effect == "deny" and rule.plain[field] or {}) do
+      request[field] = pattern
+      if matches(rule, request) then
+        denied[#denied + 1] = { pattern = pattern, rule = rule.label }
+      end
+    end
+  end
+  return denied
 end
 
 --- Whether the first effect is stricter than the second.

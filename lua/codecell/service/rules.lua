@@ -20,7 +20,7 @@ rules.execute = {
   context = { type = "either", expected = "string or table",
     rules = { string = { type = "name" }, table = { type = "table" } } },
   create = { type = "table", fields = rules.create }, envs = { type = "envs" },
-  key = { type = "name" }, language = { type = "name" },
+  final_answer = { type = "boolean" }, key = { type = "name" }, language = { type = "name" },
   on_error = { type = "function" }, on_result = { type = "function" },
   on_stderr = { type = "function" }, on_stdout = { type = "function" },
   owner = { type = "name" }, packages = { type = "strings" },

@@ -9,6 +9,7 @@ local READ_MAX = 1048576
 local REPEATS = 4
 -- Of what a text may have, this part goes to its beginning; errors stand at the end.
 local HEAD = 0.6
+local ASKED = 45 -- characters of a hint that is asked for
 
 --- A number as people read it: 12 345.
 ---@param value integer
@@ -72,6 +73,20 @@ function cut.fold(text)
   return table.concat(lines, "\n")
 end
 
+--- The piece of a long text that is worked on at once: whole lines if they are short.
+---@param text string
+---@param at integer where it begins
+---@return string
+function cut.block(text, at)
+  local left = #text - at + 1
+  if left <= (at == 1 and READ_MAX or READ_MAX / 2) then
+    return text:sub(at)
+  end
+  local piece = text:sub(at, at + READ_MAX / 2 - 1)
+  local line = piece:match("^.*()\n")
+  return line and piece:sub(1, line) or piece
+end
+
 --- The ends of a text that is longer than anyone will show, before it is worked on.
 ---@param text string
 ---@return string text
@@ -82,21 +97,44 @@ function cut.ends(text)
   if #text <= READ_MAX then
     return text, nil, 0, 0
   end
-  local half = READ_MAX / 2
-  local head, tail = text:sub(1, half), text:sub(-half)
+  local head, tail = cut.block(text, 1), text:sub(-READ_MAX / 2)
   tail = tail:sub((tail:find("\n", 1, true) or 0) + 1)
-  local middle = text:sub(half + 1, #text - #tail)
+  local middle = text:sub(#head + 1, #text - #tail)
   return head, tail, count_lines(middle), #middle
 end
 
--- The longest beginning of at most `count` characters, of whole lines if that loses little.
-local function take_head(text, count)
-  local head = unicode.head(text, count)
-  local at = #head
-  while at > #head / 2 and head:byte(at) ~= 10 do
+--- A text without the line that it breaks off in, if that loses little.
+---@param text string
+---@return string
+function cut.whole_lines(text)
+  local at = #text
+  while at > #text / 2 and text:byte(at) ~= 10 do
     at = at - 1
   end
-  return head:byte(at) == 10 and head:sub(1, at) or head
+  return text:byte(at) == 10 and text:sub(1, at) or text
+end
+
+--- A piece of a text: no half characters, nor half a line if that loses little.
+---@param text string bytes
+---@param offset integer bytes to pass over
+---@param count integer characters at most
+---@return string piece
+---@return integer next_offset
+function cut.piece(text, offset, count)
+  local from = offset + 1
+  while from <= #text and from <= offset + 3 and text:find("^[\128-\191]", from) do
+    from = from + 1
+  end
+  local window = text:sub(from, from + count * 4)
+  local at, taken = 1, 0
+  while at <= #window and taken < count do
+    at, taken = at + (unicode.size(window, at) or 1), taken + 1
+  end
+  local piece = window:sub(1, at - 1)
+  if from + #piece <= #text then
+    piece = cut.whole_lines(piece)
+  end
+  return piece, math.min(from + #piece - 1, #text)
 end
 
 local function take_tail(text, count)
@@ -108,25 +146,29 @@ end
 --- Cut a text to a number of characters: its beginning, a line that says what is missing, its end.
 ---@param text string valid UTF-8
 ---@param budget integer characters
----@param hint string? how to get the rest
+---@param hint string|fun(offset: integer): string|nil how to get the rest, which begins at so many
+---bytes
 ---@param lines integer? left out already between `text` and `rest`
 ---@param bytes integer?
 ---@param rest string? the text after what was left out already
 ---@return string
+---@return boolean is_cut
 function cut.middle(text, budget, hint, lines, bytes, rest)
   local length = unicode.length(text)
   if not rest and length <= budget then
-    return text
+    return text, false
   end
-  local room = math.max(budget - 80 - #(hint or ""), 0)
-  local head = take_head(text, math.floor(room * HEAD))
+  local asks = type(hint) == "function"
+  local room = math.max(budget - 80 - (asks and ASKED or #(hint or "")), 0)
+  local head = cut.whole_lines(unicode.head(text, math.floor(room * HEAD)))
   local tail = take_tail(rest or text, room - math.floor(room * HEAD))
   local missing = rest and text:sub(#head + 1) .. rest:sub(1, #rest - #tail)
     or text:sub(#head + 1, #text - #tail)
+  local how = asks and hint(#head) or hint
   local mark = ("[... %s lines, %s bytes left out%s ...]"):format(
     cut.number(count_lines(missing) + (lines or 0)), cut.number(#missing + (bytes or 0)),
-    hint and "; " .. hint or "")
-  return head .. (head:sub(-1) == "\n" and "" or "\n") .. mark .. "\n" .. tail
+    how and "; " .. how or "")
+  return head .. ((head == "" or head:sub(-1) == "\n") and "" or "\n") .. mark .. "\n" .. tail, true
 end
 
 --- How many characters each of several texts gets: short ones all they need, the others the same.

@@ -1,9 +1,13 @@
 --- What an execution has to say, in order, as plain parts that every style lays out.
 local chart = require "codecell.agent.format.chart"
+local core = require "codecell.core"
 local cut = require "codecell.agent.format.cut"
+local json = require "codecell.json"
 local media = require "codecell.agent.media"
+local shorten = require "codecell.agent.format.shorten"
 local tables = require "codecell.agent.format.tables"
 local terminal = require "codecell.agent.terminal"
+local unicode = require "codecell.agent.unicode"
 
 local parts = {}
 
@@ -14,12 +18,23 @@ local parts = {}
 ---@field result? codecell.Result
 ---@field picture? codecell.Picture
 ---@field main? boolean
+---@field full? string the text before it was cut; `raw` instead where `text` is what has changed
+---@field raw? string
+---@field is_cut? boolean
+---@field id? string by which the rest can be read
+---@field note? string behind the text
+---@field hidden? string why a picture is not shown
+
+local PARTS_MOST = 40 -- of an execution, for a model
 
 -- So many control characters in so many bytes are no text.
 local SAMPLE = 4096
 local BINARY = 0.1
 
-local function is_binary(text)
+--- Whether it is anything but text, by its beginning.
+---@param text string
+---@return boolean
+function parts.is_binary(text)
   local sample = text:sub(1, SAMPLE)
   local _, zeros = sample:gsub("%z", "")
   local _, controls = sample:gsub("[\1-\8\11\14-\26\28-\31]", "")
@@ -31,30 +46,46 @@ local MAGIC = {
   { "\127ELF", "ELF" }, { "%PDF", "PDF" }, { "GIF8", "GIF" }, { "\0asm", "WebAssembly" },
 }
 
-local function binary_text(text)
+--- Bytes that are no text, in a line.
+---@param text string
+---@return string
+function parts.binary(text)
   local name = "unknown type"
   for _, magic in ipairs(MAGIC) do
     if text:sub(1, #magic[1]) == magic[1] then
       name = magic[2]
     end
   end
-  return ("[binary data, %s, %s bytes]"):format(name, cut.number(#text))
+  return ("[binary data, %s, %s bytes, SHA-256 %s]"):format(name, cut.number(#text),
+    core.digest("sha256"):update(text):finish())
+end
+
+--- Text of the sandbox for a model, all of it: no escape sequences, progress bars at their end,
+--- equal lines counted.
+---@param text string
+---@return string
+function parts.tidy(text)
+  return cut.fold(terminal.strip(cut.collapse(text)))
+end
+
+-- For people colours are taken away, and what else steers a terminal is shown.
+local function tidy_for_people(text)
+  return cut.fold(terminal.clean(cut.collapse(text)))
 end
 
 --- Text of the sandbox for a reader: no control sequences, no progress, within a budget.
 ---@param text string
 ---@param budget integer characters
----@param opts table options of the style
+---@param opts {people: boolean?, hint: string|fun(offset: integer): string|nil} hint: how to get
+---the rest, which begins at so many bytes of the tidy text
 ---@return string
+---@return boolean is_cut
 function parts.clean(text, budget, opts)
-  if is_binary(text) then
-    return binary_text(text)
+  if parts.is_binary(text) then
+    return parts.binary(text), false
   end
   local head, rest, lines, bytes = cut.ends(text)
-  local make_safe = opts.people and terminal.clean or terminal.strip
-  local function tidy(piece)
-    return cut.fold(make_safe(cut.collapse(piece)))
-  end
+  local tidy = opts.people and tidy_for_people or parts.tidy
   return cut.middle(tidy(head), budget, opts.hint, lines, bytes, rest and tidy(rest))
 end
 
@@ -63,7 +94,7 @@ end
 ---@param budget integer characters
 ---@return string
 function parts.cut(text, budget)
-  local short = parts.clean(text, budget, { people = false })
+  local short = parts.clean(text, budget, {})
   return text == short .. "\n" and text or short
 end
 
@@ -113,7 +144,7 @@ local function add_result(list, result, opts)
   if picture then
     list[#list + 1] = { kind = "picture", title = "Picture", picture = picture, result = result }
   end
-  if picture and type(result.chart) == "table" then
+  if picture and type(result.chart) == "table" and opts.vision ~= true then
     list[#list + 1] = { kind = "chart", title = "Chart", text = chart.describe(result.chart) }
   end
   if has_table and opts.style ~= "text" and opts.style ~= "ansi" then
@@ -122,7 +153,7 @@ local function add_result(list, result, opts)
   elseif not picture then
     local text = result.markdown or result.text or result.latex
     if type(text) ~= "string" and result.json ~= nil then
-      text = tables.json(result.json)
+      text = json.encode(result.json)
     end
     text = type(text) == "string" and text or result.html or result.javascript
     if type(text) == "string" or opts.style == "html" and result.html then
@@ -193,18 +224,63 @@ function parts.of(execution, opts)
   return list
 end
 
+--- No more parts than anyone reads: those in the middle are counted.
+---@param list codecell.format.Part[]
+---@return codecell.format.Part[]
+function parts.bound(list)
+  if #list <= PARTS_MOST then
+    return list
+  end
+  local few, head = {}, PARTS_MOST / 2
+  for i = 1, head do
+    few[i] = list[i]
+  end
+  few[head + 1] = { kind = "notice", title = "Note",
+    text = ("%s parts were left out here"):format(cut.number(#list - PARTS_MOST + 1)) }
+  for i = #list - head + 2, #list do
+    few[#few + 1] = list[i]
+  end
+  return few
+end
+
+-- How to read the rest of a part, which is kept when it is cut the first time.
+local function reading(part, opts)
+  return function(offset)
+    part.id = part.id or opts.keep(part.raw or part.full)
+    return ("read_output{id=%q, offset=%d}"):format(part.id, part.raw and 0 or offset)
+  end
+end
+
+-- JSON that is too long is cut so that it is JSON still.
+local function fit_json(part, share, opts)
+  local short = opts.style == "markdown" and unicode.length(part.text) > share
+    and shorten(part.text, share)
+  if not short then
+    return false
+  end
+  part.text, part.is_cut = terminal.visible(short), true
+  if opts.keep then
+    part.note = ("[shortened; all of it: %s]"):format(reading(part, opts)(0))
+  end
+  return true
+end
+
 --- Clean all texts of parts, sharing the budget among them.
 ---@param list codecell.format.Part[]
----@param opts table options of the style
+---@param opts table options of the style; `keep` keeps what is cut, and gives the id to read it by
 function parts.fit(list, opts)
   local lengths = {}
   for i, part in ipairs(list) do
     part.text = part.text or ""
+    part.full = part.text
     lengths[i] = #part.text
   end
   local shares = cut.share(lengths, opts.budget)
   for i, part in ipairs(list) do
-    part.text = parts.clean(part.text, shares[i], opts)
+    if not fit_json(part, shares[i], opts) then
+      part.text, part.is_cut = parts.clean(part.text, shares[i], { people = opts.people,
+        hint = opts.keep and reading(part, opts) or opts.hint })
+    end
   end
 end
 

@@ -1,13 +1,12 @@
 --- Data frames and other values as text.
+local json = require "codecell.json"
+
 local tables = {}
 
 -- What a reader of a table takes in; the rest is counted.
 local ROWS_MAX = 20
 local COLUMNS_MAX = 16
 local CELL_MAX = 60
--- The heads of lists and of nested values.
-local ITEMS_MAX = 50
-local DEPTH_MAX = 6
 
 ---@class codecell.format.Table
 ---@field columns string[]
@@ -41,7 +40,7 @@ local function cell(value)
   elseif type(value) == "number" then
     return ("%.10g"):format(value)
   end
-  local text = type(value) == "table" and tables.json(value) or tostring(value)
+  local text = type(value) == "table" and (json.encode(value) or "") or tostring(value)
   text = text:gsub("%s+", " ")
   return #text > CELL_MAX and text:sub(1, CELL_MAX):gsub("[\192-\255]?[\128-\191]*$", "") .. "..."
     or text
@@ -120,57 +119,6 @@ end
 local jit = package.loaded.jit
 if jit then
   jit.off(tables.read)
-end
-
-local function quoted(text)
-  return '"' .. text:gsub('[%c"\\]', function(mark)
-    return ("\\u%04x"):format(mark:byte())
-  end) .. '"'
-end
-
-local function sorted_keys(value)
-  local keys = {}
-  for key in pairs(value) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys, function(left, right)
-    return tostring(left) < tostring(right)
-  end)
-  return keys
-end
-
-if jit then
-  jit.off(sorted_keys)
-end
-
---- A JSON value, shortened where it is long so that it still reads as JSON with comments.
----@param value any
----@param depth integer?
----@return string
-function tables.json(value, depth)
-  depth = depth or 1
-  if type(value) == "string" then
-    return quoted(value)
-  elseif type(value) == "number" then
-    return ("%.14g"):format(value)
-  elseif type(value) == "boolean" then
-    return tostring(value)
-  elseif type(value) ~= "table" or tostring(value) == "null" then
-    return "null"
-  elseif depth > DEPTH_MAX then
-    return value[1] ~= nil and "[/* ... */]" or "{/* ... */}"
-  end
-  local out, is_list = {}, value[1] ~= nil
-  local keys = is_list and value or sorted_keys(value)
-  for i = 1, math.min(#keys, ITEMS_MAX) do
-    local inner = tables.json(is_list and value[i] or value[keys[i]], depth + 1)
-    out[i] = is_list and inner or quoted(tostring(keys[i])) .. ": " .. inner
-  end
-  if #keys > ITEMS_MAX then
-    out[#out + 1] = ("/* %d more */"):format(#keys - ITEMS_MAX)
-  end
-  local text = table.concat(out, ", ")
-  return is_list and "[" .. text .. "]" or "{" .. text .. "}"
 end
 
 return tables

@@ -1,12 +1,18 @@
---- Makes pixels of a PNG inside a sandbox. What comes back is checked byte for byte: the program
---- runs beside code that may have tampered with it.
+--- Makes pixels, or a smaller PNG, of a PNG inside a sandbox. What comes back is checked: the
+--- program runs beside code that may have tampered with it.
 local errors = require "codecell.errors"
+local header = require "codecell.agent.media.header"
 local pixels = require "codecell.agent.media.pixels"
+
+local thumbnail = {}
 
 -- Seconds. Plots take a fraction of one.
 local TIMEOUT = 20
 
--- Reads a PNG from standard input, writes "width height\n" and the pixels, three bytes each.
+local PNG_MOST = 4194304 -- bytes of a smaller one
+
+-- Reads a PNG from standard input, writes "width height\n" and the pixels, three bytes each; with a
+-- third argument a PNG.
 local PROGRAM = [==[
 import struct, sys, zlib
 
@@ -93,10 +99,40 @@ def main(columns, lines):
         if (y + 1) * high // height > target:
             out += bytes([value // filled for value in sums])
             sums, filled, target = None, 0, target + 1
-    sys.stdout.buffer.write(b"%d %d\n" % (wide, target) + out)
+    if len(sys.argv) > 3:
+        sys.stdout.buffer.write(png(wide, target, out))
+    else:
+        sys.stdout.buffer.write(b"%d %d\n" % (wide, target) + out)
+
+def chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+def png(width, height, rgb):
+    lines = b"".join(b"\0" + rgb[y * width * 3:(y + 1) * width * 3] for y in range(height))
+    return (b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(lines, 9)) + chunk(b"IEND", b""))
 
 main(int(sys.argv[1]), int(sys.argv[2]))
 ]==]
+
+-- What the program writes, or nil, err.
+local function make(sandbox, png, ...)
+  local argv = { "python3", "-I", "-c", PROGRAM, ... }
+  local result, err = sandbox.commands:run(argv, { stdin = png, timeout = TIMEOUT })
+  if not result then
+    return nil, err
+  elseif result.exit_code ~= 0 then
+    return nil, errors.new("unsupported", "cannot read the picture inside the sandbox",
+      "save it to a file")
+  end
+  return result.stdout
+end
+
+local function changed(what)
+  return nil, errors.new("protocol", what .. " has the wrong size",
+    "code in the sandbox may have changed its Python")
+end
 
 --- Make the pixels.
 ---@param sandbox codecell.Sandbox
@@ -105,23 +141,38 @@ main(int(sys.argv[1]), int(sys.argv[2]))
 ---@param lines integer pixels high at most
 ---@return {width: integer, height: integer, rgb: string}?
 ---@return codecell.Error? err kind "unsupported" or "protocol", or the command's
-return function(sandbox, png, columns, lines)
-  local argv = { "python3", "-I", "-c", PROGRAM, tostring(columns), tostring(lines) }
-  local result, err = sandbox.commands:run(argv, { stdin = png, timeout = TIMEOUT })
-  if not result then
+function thumbnail.pixels(sandbox, png, columns, lines)
+  local told, err = make(sandbox, png, tostring(columns), tostring(lines))
+  if not told then
     return nil, err
-  elseif result.exit_code ~= 0 then
-    return nil, errors.new("unsupported", "cannot read the picture inside the sandbox",
-      "save it to a file")
   end
-  local width, height, at = result.stdout:sub(1, 20):match("^(%d+) (%d+)\n()")
+  local width, height, at = told:sub(1, 20):match("^(%d+) (%d+)\n()")
   local picture = width and {
-    width = tonumber(width), height = tonumber(height), rgb = result.stdout:sub(at),
+    width = tonumber(width), height = tonumber(height), rgb = told:sub(at),
   }
   if not picture or picture.width > columns or picture.height > lines
     or not pixels.check(picture) then
-    return nil, errors.new("protocol", "the pixels of the picture have the wrong size",
-      "code in the sandbox may have changed its Python")
+    return changed("what should be the pixels of the picture")
   end
   return picture
 end
+
+--- Make a smaller PNG.
+---@param sandbox codecell.Sandbox
+---@param png string
+---@param side integer pixels that neither side may pass
+---@return string? png
+---@return codecell.Error? err as of `pixels`
+function thumbnail.png(sandbox, png, side)
+  local told, err = make(sandbox, png, tostring(side), tostring(side), "png")
+  if not told then
+    return nil, err
+  end
+  local size = header.png(told)
+  if not size or size.width > side or size.height > side or #told > PNG_MOST then
+    return changed("what should be the smaller picture")
+  end
+  return told
+end
+
+return thumbnail

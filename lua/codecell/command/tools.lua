@@ -1,0 +1,89 @@
+--- `codecell tools`: the tools that a model is given, as people or as a provider reads them.
+local command = require "codecell.command"
+local tools = require "codecell.tools"
+
+local WIDTH = 78
+
+local listing = {
+  summary = "show the tools for a model, as its provider wants them",
+  usage = "codecell tools [--dialect D] [--set S] [--network N] [--json]",
+  description = "Shows the tools of codecell.tools.kit: what a model may call, made from what\n"
+    .. "this machine has. With --dialect prints what a request's field `tools` takes.\n",
+  example = "codecell tools --dialect anthropic",
+  options = {
+    { name = "dialect", value = "D", kind = "name", help = "one of "
+      .. table.concat(tools.dialects, ", ") },
+    { name = "set", value = "S", kind = "name",
+      help = "recommended (default), actions (the twelve) or cortex" },
+    { name = "network", value = "NET", kind = "network",
+      help = "of the sandbox that is told of: none (default), open, or names" },
+    { name = "json", help = "print JSON; without --dialect that of mcp" },
+  },
+}
+
+local function one_of(option, value, known)
+  if value == nil or known[value] then
+    return true
+  end
+  local names = {}
+  for name in pairs(known) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return nil, ("%s needs one of %s, not %q"):format(option, table.concat(names, ", "), value)
+end
+
+local function as_set(list)
+  local found = {}
+  for _, name in ipairs(list) do
+    found[name] = true
+  end
+  return found
+end
+
+-- Lines of so many characters, each with two spaces before it.
+local function wrapped(text)
+  local lines, line = {}, " "
+  for word in text:gmatch("%S+") do
+    if #line + #word >= WIDTH then
+      lines[#lines + 1], line = line, " "
+    end
+    line = line .. " " .. word
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
+local function show(kit)
+  for _, tool in ipairs(kit:schemas("mcp")) do
+    local required, names = as_set(tool.inputSchema.required), {}
+    for name in pairs(tool.inputSchema.properties) do
+      names[#names + 1] = required[name] and name or name .. "?"
+    end
+    table.sort(names)
+    command.write(tool.name, "{", table.concat(names, ", "), "}\n",
+      wrapped(tool.description), "\n")
+  end
+end
+
+function listing.run(options, arguments)
+  if arguments[1] then
+    return nil, "takes no arguments"
+  end
+  local ok, message = one_of("--dialect", options.dialect, as_set(tools.dialects))
+  if ok then
+    ok, message = one_of("--set", options.set, as_set(require("codecell.tools.sets").names))
+  end
+  if not ok then
+    return nil, message
+  end
+  local kit = tools.kit({ set = options.set, create = { network = options.network } })
+  if options.dialect or options.json then
+    command.print_json(kit:schemas(options.dialect or "mcp"))
+  else
+    show(kit)
+  end
+  return command.status.success
+end
+
+return listing

@@ -1,0 +1,32 @@
+--- The tool `read_output`: the rest of what was cut, and what a background command has printed.
+local result = require "codecell.tools.result"
+
+local read_output = {}
+
+--- The definition.
+---@return codecell.ToolDefinition
+function read_output.define()
+  return { title = "Read output", is_read_only = true,
+    description = "Read the rest of an output that was cut, or what a background command has "
+      .. "printed so far. The results that need it name the id and the offset.",
+    fields = {
+      { name = "id", type = "string", is_required = true,
+        description = "as a result has named it" },
+      { name = "offset", type = "integer", description = "bytes to pass over; default 0" },
+    },
+    output = result.schema({ text = { type = "string" }, next_offset = { type = "integer" } }) }
+end
+
+--- Read it.
+---@param kit codecell.Kit
+---@param given {id: string, offset: integer?}
+---@return codecell.ToolResult
+function read_output.call(kit, given)
+  local text, more = kit.outputs:read(given.id, given.offset or 0, kit:_budget())
+  if not text then
+    return result.of_error("read_output", more)
+  end
+  return result.of_text("read_output", text, { text = text, next_offset = more })
+end
+
+return read_output
