@@ -2,7 +2,6 @@
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local in_sandbox = require "spec.support.in_sandbox"
-local markdown = require "spec.support.markdown"
 local one_sandbox = require "spec.support.one_sandbox"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
@@ -319,6 +318,50 @@ print(tools.send('x'))]])
     end)
   end)
 
+  it("is not called where the policy of its sandbox denies it", function()
+    local policy = codecell.policy.new { mode = "auto", rules = {
+      { "deny", verb = "expose", name = "tools.remove", because = "it cannot be undone" } } }
+    in_sandbox({ policy = policy }, function(sandbox)
+      codecell.assert(sandbox:expose("tools", { remove = print, one = function() return 1 end }))
+      assert.equal("1\ndenied_by_policy\n", printed(sandbox, [[
+from host import tools, HostError
+print(tools.one())
+try:
+    tools.remove()
+except HostError as error:
+    print(error.kind)]]))
+    end)
+    policy = codecell.policy.new { mode = "locked" }
+    in_sandbox({ policy = policy }, function(sandbox)
+      local ok, err = sandbox:expose("tools", { one = print })
+      assert.is_nil(ok)
+      assert.equal("denied_by_policy", err.kind)
+    end)
+  end)
+
+  it("is recorded before it is called, or not called", function()
+    local folder = shell.folder()
+    local audit = codecell.assert(codecell.audit.open { path = folder .. "/audit.jsonl" })
+    local calls = {}
+    in_sandbox({ audit = audit }, function(sandbox)
+      codecell.assert(sandbox:expose("tools", { add = function(one, other)
+        return one + other
+      end }))
+      printed(sandbox, "from host import tools\ntools.add(1, 2)")
+    end)
+    codecell.assert(codecell.audit.read(folder .. "/audit.jsonl", function(record)
+      if record.event == "call" then
+        calls[#calls + 1] = record
+      end
+    end))
+    shell.remove(folder)
+    assert.equal(2, #calls)
+    assert.same({ "before", "after" }, { calls[1].phase, calls[2].phase })
+    assert.equal(calls[1].number, calls[2].of)
+    assert.same({ 1, 2 }, { calls[1].content.arguments[1], calls[1].content.arguments[2] })
+    assert.equal(3, calls[2].content.result)
+  end)
+
   it("takes and gives no more than its limits", function()
     in_sandbox({}, function(sandbox)
       codecell.assert(sandbox:expose("tools", {
@@ -509,34 +552,27 @@ describe("what is exposed", function()
 end)
 
 describe("docs/expose.md", function()
-  local text = assert(shell.read "docs/expose.md")
-  local first = markdown.fenced(text, "lua")[1].code
   local the = one_sandbox(teardown, {})
 
-  it("has a program that prints what it says", function()
-    local path = os.tmpname()
-    shell.write(path, first)
-    local result = shell.run(shell.lua .. " " .. path)
-    os.remove(path)
-    assert.equal("", result.stderr)
-    assert.equal(markdown.promised(first), (result.stdout:gsub("\n$", "")))
+  it("shows what its code does", function()
+    if not has "javascript" then
+      return pending "there is no node"
+    end
+    local text = assert(shell.read "docs/expose.md")
+    local pages = { cats = "Cats sleep.", dogs = "Dogs bark." }
+    codecell.assert(the():expose("tools", {
+      search = function() return codecell.json.list { "dogs" } end,
+      add = function(one, other) return one + other end,
+      fetch = function(name) return pages[name] or nil, "there is no page " .. name end,
+    }))
+    local report = codecell.assert(codecell.doctest.check(text,
+      { sandbox = the(), host_lua = true }))
+    for _, check in ipairs(report.checks) do
+      assert.equal("passed", check.status, ("%d: %s %s"):format(check.line, check.why or "",
+        check.diff or check.got or ""))
+    end
+    assert.equal(4, #report.checks)
   end)
-
-  for _, language in ipairs { "python", "javascript", "bash" } do
-    it("has code in " .. language .. " that prints what it says", function()
-      if not has(language) then
-        return pending("there is no " .. language)
-      end
-      local made = first:match "expose%((.-)%)%)\n"
-      local path = os.tmpname()
-      shell.write(path, "local codecell, pages = ...; return " .. made:match "^\"tools\", (.*)$")
-      local given = assert(loadfile(path))(codecell, { cats = "Cats sleep.", dogs = "Dogs bark." })
-      os.remove(path)
-      codecell.assert(the():expose("tools", given))
-      local block = markdown.fenced(text, language)[1].code
-      assert.equal(markdown.promised(block) .. "\n", printed(the(), block, { language = language }))
-    end)
-  end
 end)
 
 describe("examples/host_functions.lua", function()

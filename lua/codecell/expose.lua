@@ -12,6 +12,7 @@ local inside = require "codecell.expose.inside"
 local options = require "codecell.options"
 local policy = require "codecell.policy"
 local reactor = require "codecell.reactor"
+local seen = require "codecell.sandbox.seen"
 local server = require "codecell.server"
 
 local expose = {}
@@ -45,7 +46,8 @@ local TO_IMPORT = words([[case catch const debugger default delete enum export e
 ---@field timeout number? seconds that the function may take, default 30
 ---@field rate {calls: integer, per: number?}? how often they may be called together: so many in
 ---`per` seconds (1), and as many at once; default: as often as the code likes
----@field policy codecell.Policy? is asked before each call: verb "expose", name "tools.search"
+---@field policy codecell.Policy? is asked before each call: verb "expose", name "tools.search".
+---That of `create` is asked once, by `expose`; what it denies is not called
 ---@field limits {arguments: integer?, result: integer?}? bytes of JSON of a call; default 1 MiB of
 ---arguments, 8 MiB of result
 
@@ -60,6 +62,7 @@ local TO_IMPORT = words([[case catch const debugger default delete enum export e
 ---@field seconds number
 ---@field received integer bytes of the arguments
 ---@field sent integer bytes of the result
+---@field class ("security")? and `sort = "policy"`, of what a policy has denied
 
 local LIMITS = { arguments = { type = "integer", least = 2, most = 64 * 2 ^ 20 },
   result = { type = "integer", least = 4, most = 64 * 2 ^ 20 } }
@@ -109,6 +112,17 @@ local function check(functions, given, level)
     rate = rate and { calls = rate.calls, per = rate.per or 1 }, policy = given.policy,
     arguments = limits.arguments or ARGUMENTS, result = limits.result or RESULT,
   }
+end
+
+-- What the policy of the sandbox denies, by function: that `expose` was let through lets each be
+-- called which no rule names.
+local function denied_to(sandbox, name, functions)
+  local denied, own = {}, sandbox._policed_by
+  for called in pairs(own and functions or {}) do
+    local effect, reason = own:decide({ verb = "expose", name = name .. "." .. called })
+    denied[called] = effect == "deny" and reason or nil
+  end
+  return denied
 end
 
 -- ---- of one sandbox ----
@@ -162,29 +176,9 @@ local function take_back(sandbox, exposed, name)
   end
 end
 
---- The verb.
----@param sandbox codecell.Sandbox open
----@param name string
----@param functions table<string, function>?
----@param given codecell.ExposeOptions?
----@param level integer of the caller, for messages: 1 is the caller of this
----@return true? done
----@return codecell.Error? err
-function expose.expose(sandbox, name, functions, given, level)
-  check_name("name", name, level + 1, TO_IMPORT)
-  local entry = functions ~= nil and check(functions, given, level + 1)
-  if not sandbox._backend.features.expose then
-    return nil, errors.unsupported("expose", sandbox.backend,
-      "pass data with stdin or files:write, or use backend = \"local\"")
-  end
+local function put(sandbox, name, entry)
+  entry.denied = denied_to(sandbox, name, entry.functions)
   local exposed = sandbox._exposed
-  if not entry then
-    if exposed and exposed.names[name] then
-      take_back(sandbox, exposed, name)
-      return inside.tell(sandbox, exposed)
-    end
-    return true
-  end
   local ok, err
   if not exposed then
     exposed, err = begin(sandbox)
@@ -205,6 +199,37 @@ function expose.expose(sandbox, name, functions, given, level)
     take_back(sandbox, exposed, name)
   end
   return ok, err
+end
+
+local function change(sandbox, name, entry)
+  local exposed = sandbox._exposed
+  if entry then
+    return put(sandbox, name, entry)
+  elseif exposed and exposed.names[name] then
+    take_back(sandbox, exposed, name)
+    return inside.tell(sandbox, exposed)
+  end
+  return true
+end
+
+--- The verb.
+---@param sandbox codecell.Sandbox open
+---@param name string
+---@param functions table<string, function>?
+---@param given codecell.ExposeOptions?
+---@param level integer of the caller, for messages: 1 is the caller of this
+---@return true? done
+---@return codecell.Error? err
+function expose.expose(sandbox, name, functions, given, level)
+  check_name("name", name, level + 1, TO_IMPORT)
+  local entry = functions ~= nil and check(functions, given, level + 1)
+  if not sandbox._backend.features.expose then
+    return nil, errors.unsupported("expose", sandbox.backend,
+      "pass data with stdin or files:write, or use backend = \"local\"")
+  end
+  return seen.verb(sandbox, "expose", function()
+    return { name = name, functions = entry and inside.sorted(entry.functions) or nil }
+  end, change, sandbox, name, entry)
 end
 
 return expose

@@ -216,7 +216,9 @@ end
 -- The policy may ask a person, who may edit the arguments; nil, err where it forbids them.
 local function permit(entry, call)
   local policy = entry.policy
-  if not policy then
+  if entry.denied[call.called] then
+    return nil, errors.new("denied_by_policy", entry.denied[call.called])
+  elseif not policy then
     return call.body
   end
   local ok, permitted, err = wait.call(policy.permit, policy, { verb = "expose", what = call.name,
@@ -238,7 +240,7 @@ local function record(exposed, call, arguments)
     return true
   end
   local number, err = audit:write({ event = "call", phase = "before", sandbox = sandbox.id,
-    name = call.name, arguments = arguments })
+    name = call.name, arguments = arguments }, sandbox._mask)
   call.record = number
   if not number then
     reactor.fail(("%s was not called: %s"):format(call.name, tostring(err)))
@@ -304,13 +306,15 @@ local function tell(exposed, call, text, failure)
   if sandbox and sandbox._audit and call.record then
     local number, err = sandbox._audit:write({ event = "call", phase = "after", of = call.record,
       sandbox = sandbox.id, seconds = reactor.now() - call.began, result = call.result,
-      err = failure and { kind = failure.kind, message = failure.message } })
+      err = failure and { kind = failure.kind, message = failure.message } }, sandbox._mask)
     if not number then
       reactor.fail(("%s was called, and not recorded: %s"):format(call.name, tostring(err)))
     end
   end
   if sandbox and not sandbox:_closed() then
-    network.event(sandbox, { type = "call", name = call.name, arguments = arguments,
+    local is_denied = failure and failure.kind == "denied_by_policy"
+    network.event(sandbox, { type = "call", class = is_denied and "security" or nil,
+      sort = is_denied and "policy" or nil, name = call.name, arguments = arguments,
       success = failure == nil, message = failure and secrets.hide(sandbox, failure.message),
       kind = failure and failure.kind, seconds = reactor.now() - call.began,
       received = call.body and #call.body or 0, sent = text and #text or 0 })

@@ -14,7 +14,10 @@ local PATHS = {
   { "LUA_PATH", FOLDER .. "/lua/?.lua;", ";" },
 }
 
-local function sorted(names)
+--- The keys of a table.
+---@param names table<string, any>
+---@return string[]
+function inside.sorted(names)
   local all = {}
   for name in pairs(names) do
     all[#all + 1] = name
@@ -44,7 +47,7 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function inside.tell(sandbox, exposed)
-  local names = sorted(exposed.names)
+  local names = inside.sorted(exposed.names)
   local ok, err = write(sandbox, "node_modules/host/index.js", javascript(names))
   if not ok or exposed.is_told then
     return ok, err
