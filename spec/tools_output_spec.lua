@@ -80,8 +80,8 @@ describe("the budget of a report", function()
     local run = execution({ results = { picture, picture, picture } })
     local report = format.report(run, { budget = { images = 2 } })
     assert.equal(2, #report.pictures)
-    assert.truthy(report.text:find("Picture 3: image/png, 640x480, 33 bytes (not shown: more than 2)",
-      1, true))
+    assert.truthy(report.text:find("Picture 3: image/png, 640x480, 33 bytes (not shown: more "
+      .. "than 2)", 1, true))
     report = format.report(run, { budget = { image_px = 600 } })
     assert.equal(0, #report.pictures)
     assert.truthy(report.text:find("more than 600 pixels wide or high", 1, true))
@@ -132,8 +132,8 @@ describe("a report", function()
       state = (state * 16807) % 2147483647
       return state % most + 1
     end
-    local TEXTS = { '\\"', "\\\\", "\\u00e9", "\\ud83d\\ude00", "\195\169", "]", "}", "{[", "a", "\\n",
-      "\226\130\172", "```" }
+    local TEXTS = { '\\"', "\\\\", "\\u00e9", "\\ud83d\\ude00", "\195\169", "]", "}", "{[", "a",
+      "\\n", "\226\130\172", "```" }
     local function text()
       local pieces = {}
       for i = 1, random(60) do
@@ -143,7 +143,7 @@ describe("a report", function()
     end
     local function value(depth)
       local pick, pieces = random(6), {}
-      if depth > 5 or pick <= 2 then
+      if depth > 3 or pick <= 2 then
         return pick == 1 and ("%d"):format(random(1e9)) or text()
       end
       for i = 1, random(12) do
@@ -185,7 +185,8 @@ describe("a report", function()
   it("removes what is for terminals alone", function()
     local text = format.report(execution({ stdout = "\27[31mred\27[0m\n 1%\r 50%\r100%\n"
       .. ("again\n"):rep(50) }), {}).text
-    assert.truthy(text:find("```text\nred\n100%\nagain\n[... 49 more identical lines]\n```", 1, true))
+    assert.truthy(text:find("```text\nred\n100%\nagain\n[... 49 more identical lines]\n```", 1,
+      true))
   end)
 end)
 
@@ -283,12 +284,15 @@ def chunk(name, body):
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 class Picture:
     def _repr_png_(self):
-        return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 300, 200, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress((b"\0" + b"\xff\0\0" * 300) * 200)) + chunk(b"IEND", b""))
+        return (b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", 300, 200, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress((b"\0" + b"\xff\0\0" * 300) * 200))
+            + chunk(b"IEND", b""))
 display(Picture())]] })
     assert.same({ "image", 64, 42 }, { told.parts[2].type, told.parts[2].width,
       told.parts[2].height })
-    local pixels = codecell.assert(codecell.media.thumbnail(kit.place.made, told.parts[2].data, 4, 1))
+    local pixels = codecell.assert(codecell.media.thumbnail(kit.place.made, told.parts[2].data,
+      4, 1))
     assert.equal("\255\0\0", pixels.rgb:sub(1, 3))
     kit:close()
   end)

@@ -13,7 +13,7 @@ local function same_json(expected, value)
   assert.equal((json.encode(json.decode(expected))), (json.encode(value)))
 end
 
-describe("a kit of tools #N07 #M15", function()
+describe("a kit of tools #A03", function()
   local index = package_index.new(setup, teardown)
   local kit, close
   setup(function()
@@ -100,9 +100,8 @@ describe("a kit of tools #N07 #M15", function()
     it("runs on in the background, is read by read_output, and ends by kill", function()
       local told = kit:call("run_shell", { background = true,
         command = "echo one; until test -e go; do sleep 0.02; done; echo two; exec sleep 100" })
-      local id, offset = told.structured.id, nil
-      local all = told.structured.stdout
-      offset = tonumber(all:match("offset=(%d+)"))
+      local id, all = told.structured.id, told.structured.stdout
+      local offset = tonumber(all:match("offset=(%d+)"))
       kit:call("run_shell", { command = "touch go" })
       wait_until(function()
         local more = kit:call("read_output", { id = id, offset = offset })
@@ -185,8 +184,8 @@ describe("a kit of tools #N07 #M15", function()
 import struct, zlib
 def chunk(name, body):
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-open("a.png", "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 30, 20, 8, 2,
-    0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"\0" * (91 * 20))) + chunk(b"IEND", b""))]] })
+open("a.png", "wb").write(b"\x89PNG\r\n\x1a\n"
+    + chunk(b"IHDR", struct.pack(">IIBBBBB", 30, 20, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"\0" * (91 * 20))) + chunk(b"IEND", b""))]] })
       local told = call({ op = "read", path = "a.png" })
       assert.same({ "image", "image/png", 30, 20 }, { told.parts[2].type, told.parts[2].mime,
         told.parts[2].width, told.parts[2].height })
@@ -310,7 +309,7 @@ describe("the policy of a kit", function()
   end)
 end)
 
-describe("a wrong call #S105", function()
+describe("a wrong call", function()
   local kit, close
   setup(function()
     kit, close = kit_of({ create = { backend = "mock" } })
@@ -409,7 +408,7 @@ describe("any request at all", function()
     return given
   end
 
-  it("has a result that is JSON in every dialect, and raises nothing #F30", function()
+  it("has a result that is JSON in every dialect, and raises nothing", function()
     state = 20260101
     local kit = codecell.tools.kit({ create = { backend = "mock" }, budget = { chars = 1000 } })
     for number = 1, 1500 do
