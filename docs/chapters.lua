@@ -69,6 +69,15 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = {},
   },
   {
+    title = "Audit and spans",
+    files = { "lua/codecell/audit.lua", "lua/codecell/audit/records.lua",
+      "lua/codecell/audit/sessions.lua", "lua/codecell/audit/verify.lua",
+      "lua/codecell/sandbox/security.lua", "lua/codecell/spans.lua" },
+    text = "What was done, by whom, and how long it took; see [audit](audit.md).",
+    receivers = { audit = "codecell.audit", Audit = "audit", spans = "codecell.spans" },
+    except = set("place", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
+  },
+  {
     title = "Running code",
     files = { "lua/codecell/execution.lua", "lua/codecell/run.lua", "lua/codecell/context.lua" },
     text = "What `run_code` and `start_code` return, and the sessions that code runs in.",
@@ -117,6 +126,16 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("can_run", "each", "has_code"),
   },
   {
+    title = "Documents and analysis",
+    files = { "lua/codecell/export.lua", "lua/codecell/doctest.lua",
+      "lua/codecell/analyze.lua" },
+    text = "See [documents](documents.md). `codecell.analyze(code, language, options)` is a"
+      .. " function.",
+    receivers = { export = "codecell.export", doctest = "codecell.doctest",
+      analyze = "codecell" },
+    except = set("format_of", "of_sandbox", "save"),
+  },
+  {
     title = "Showing results",
     files = { "lua/codecell/agent/format.lua", "lua/codecell/agent/media.lua" },
     receivers = { format = "codecell.format", media = "codecell.media" },
@@ -162,6 +181,12 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("tell", "of"),
   },
   {
+    title = "The agent loop",
+    files = { "lua/codecell/agent/loop.lua", "lua/codecell/agent/loop/usage.lua" },
+    text = "What `codecell.agent.loop` takes and gives; see [agents](agents.md).",
+    receivers = {},
+  },
+  {
     title = "Policy",
     files = { "lua/codecell/policy.lua", "lua/codecell/policy/rules.lua" },
     text = "`codecell.policy`: who may do what; see [agents](agents.md).",
@@ -174,6 +199,13 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       "lua/codecell/tools/dialect.lua" },
     text = "What a model calls, in the form that its provider wants; see [tools](tools.md).",
     receivers = { tools = "codecell.tools", Kit = "kit" },
+  },
+  {
+    title = "MCP",
+    files = { "lua/codecell/mcp.lua" },
+    text = "A server of the Model Context Protocol without a transport; see [MCP](mcp.md).",
+    receivers = { mcp = "codecell.mcp", Session = "session" },
+    except = set("notify", "log", "wants", "called"),
   },
   {
     title = "For models",

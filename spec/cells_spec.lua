@@ -17,7 +17,7 @@ local function categories_of(sessions)
 end
 
 for _, language in ipairs({ "python", "javascript", "typescript", "bash", "lua" }) do
-  describe("recorded cells of " .. language, function()
+  describe("recorded cells of " .. language .. " #once", function()
     local sessions = cells.sessions(language)
     local outcomes
 

@@ -41,7 +41,7 @@ local function output(execution)
   return table.concat(execution.logs.stdout)
 end
 
-describe("a hostile Python cell", function()
+describe("a hostile Python cell #once", function()
   setup(function()
     sandbox = codecell.assert(codecell.create({
       limits = { memory = 1073741824, processes = 40 }, timeout = 300,

@@ -1,3 +1,4 @@
+local json = require("codecell").json
 local markdown = require "spec.support.markdown"
 local shell = require "spec.support.shell"
 
@@ -15,23 +16,10 @@ local function indented_commands()
 end
 
 describe("README.md", function()
-  local lua_blocks = markdown.fenced(readme, "lua")
-
   it("opens with code that runs", function()
+    local lua_blocks = markdown.fenced(readme, "lua")
     assert.truthy(lua_blocks[1] and lua_blocks[1].line < 12)
   end)
-
-  for _, block in ipairs(lua_blocks) do
-    it("prints what the block at line " .. block.line .. " says", function()
-      local path = os.tmpname()
-      shell.write(path, block.code)
-      local result = shell.run(shell.lua .. " " .. path)
-      os.remove(path)
-      assert.equal("", result.stderr)
-      assert.equal(markdown.promised(block.code), (result.stdout:gsub("\n$", "")))
-      assert.equal(0, result.status)
-    end)
-  end
 
   it("has only make targets that exist", function()
     local makefile = assert(shell.read "Makefile")
@@ -66,18 +54,21 @@ describe("README.md", function()
 end)
 
 -- Pages whose code stands by itself.
-for _, path in ipairs { "docs/agents.md", "docs/service.md" } do
-  local page = assert(shell.read(path))
-  describe(path, function()
-    for _, block in ipairs(markdown.fenced(page, "lua")) do
-      it("prints what the block at line " .. block.line .. " says", function()
-        local name = os.tmpname()
-        shell.write(name, block.code)
-        local result = shell.run("CODECELL_LOG=none " .. shell.lua .. " " .. name)
-        os.remove(name)
-        assert.equal("", result.stderr)
-        assert.equal(markdown.promised(block.code), (result.stdout:gsub("\n$", "")))
-      end)
-    end
+for _, path in ipairs { "README.md", "docs/agents.md", "docs/documents.md", "docs/service.md",
+  "docs/tools.md" } do
+  describe("the code of " .. path, function()
+    it("shows what the page says, and nothing else", function()
+      local result = shell.run(("CODECELL_LOG=none %s doctest --json --host-lua %s"):format(
+        shell.codecell, path), { folder = "." })
+      assert.equal("", result.stderr)
+      local checks = json.decode(result.stdout)[1].checks
+      assert.truthy(checks[1])
+      for _, check in ipairs(checks) do
+        local place = path .. ":" .. check.line
+        assert.equal("passed", check.status, ("%s: %s\n%s"):format(place, check.why or "",
+          check.diff or check.got or ""))
+        assert.truthy(check.expected or check.got == "", place .. ": " .. check.got)
+      end
+    end)
   end)
 end

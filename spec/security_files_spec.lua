@@ -4,7 +4,7 @@ local attack = require "spec.support.attack"
 
 local set, outcomes, within = attack.set, attack.outcomes, attack.within
 
-describe("the file system of a sandbox", function()
+describe("the file system of a sandbox #once", function()
   local canary
 
   setup(function()

@@ -14,7 +14,7 @@ local function numbered(body)
   end
 end
 
-describe("the kernel as a sandbox sees it", function()
+describe("the kernel as a sandbox sees it #once", function()
   it("makes no new namespace, by unshare or clone #S021 #I01", numbered(function(sandbox)
     local found = outcomes(sandbox, [[
 for bit in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000, 0x80):

@@ -5,7 +5,7 @@ local codecell = require "codecell"
 
 local within = attack.within
 
-describe("what a machine may be like", function()
+describe("what a machine may be like #once", function()
   local function created(before)
     local script = "unshare -m sh -c '" .. before .. " && exec \"$0\" \"$@\"' "
       .. attack.interpreter() .. [==[ -e 'local codecell = require "codecell"

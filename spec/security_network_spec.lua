@@ -33,7 +33,7 @@ visitor.send(b"host")' 2>&1]]):format(family, address))
   return text
 end
 
-describe("network none", function()
+describe("network none #once", function()
   it("has no way out, by any protocol #S091 #I04", function()
     within(function(sandbox)
       local found = outcomes(sandbox, [[

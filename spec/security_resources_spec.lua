@@ -10,7 +10,7 @@ local function works(sandbox)
   assert.equal("2", assert(sandbox:run_code("1 + 1")).text)
 end
 
-describe("a hungry program", function()
+describe("a hungry program #once", function()
   it("is stopped by the process limit, by fork and by thread #S074 #I10 #I12", function()
     within(function(sandbox)
       local result = attack.python(sandbox, [[

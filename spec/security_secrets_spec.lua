@@ -2,7 +2,7 @@
 
 local attack = require "spec.support.attack"
 
-describe("secrets of the host", function()
+describe("secrets of the host #once", function()
   it("are not in any environment inside #S113", function()
     attack.within(function(sandbox)
       sandbox:run_code("1")

@@ -125,7 +125,7 @@ while not os.path.exists("%s"):
     time.sleep(0.05)
 ]==]
 
-describe("a hostile world #user", function()
+describe("a hostile world #user #once", function()
   local folder, port, wait, sandbox, run
 
   setup(function()

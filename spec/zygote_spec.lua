@@ -73,7 +73,7 @@ local function descriptors(zygote, stem)
   return tonumber(attack.host(("ls /proc/%s/fd /proc/%s/fd | wc -l"):format(zygote, stem)))
 end
 
-describe("a zygote #user", function()
+describe("a zygote #user #once", function()
   local OPTIONS = { size = 1 }
   OPTIONS.imports = { "random", "uuid", "tempfile", "ctypes", "secrets", "ssl" }
   OPTIONS.imports[#OPTIONS.imports + 1] = is_there("numpy") and "numpy" or nil

@@ -9,6 +9,7 @@ local errors = require "codecell.errors"
 local json = require "codecell.json"
 local nearest = require "codecell.nearest"
 local prompt = require "codecell.agent.prompt"
+local settings = require "codecell.config"
 
 local agent = {}
 
@@ -78,6 +79,19 @@ end
 local REQUEST = { message = "string", agent_type = "string", system_prompt = "string",
   provider_id = "string", model_id = "string", tools = "table" }
 
+-- What the live configuration says; of a broken one nothing.
+local function facts(given, service)
+  local found = service and service.config or settings()
+  local about = {}
+  for name, value in pairs(given or {}) do
+    about[name] = value
+  end
+  if found then
+    about.max_execution_time, about.is_mock = found.max_execution_time, found.mode == "mock"
+  end
+  return about
+end
+
 --- Check a request for an agent, and complete it.
 ---@param given {message: string, agent_type: string?, system_prompt: string?, provider_id: string?,
 ---model_id: string?, tools: table[]?}
@@ -113,14 +127,14 @@ function agent.request(given, config)
     system_prompt = given.system_prompt }
   if given.agent_type == CODING then
     checked.system_prompt = given.system_prompt or checked.system_prompt
-    told.system_prompt = prompt.text(checked)
+    told.system_prompt = prompt.text(checked, facts())
   end
   return told
 end
 
 --- What a model is told of where its code runs.
 ---@param config table as of `codecell.agent_config.validate`
----@param about {is_persistent: boolean?, memory: integer?}?
+---@param about {is_persistent: boolean?, memory: integer?}? the rest is of `codecell.config`
 ---@return string? text
 ---@return codecell.Error? err kind "invalid_argument"
 function agent.prompt(config, about)
@@ -128,7 +142,25 @@ function agent.prompt(config, about)
   if not checked then
     return nil, invalid("prompt", problems)
   end
-  return prompt.text(checked, about)
+  return prompt.text(checked, facts(about))
+end
+
+--- Ask a model, run the code of its answer, tell it what happened, until it has an answer.
+---@param given codecell.LoopOptions
+---@return codecell.LoopOutcome? outcome also of what went wrong: `stopped` and `err`
+---@return codecell.Error? err kind "system": nothing can be waited for here
+function agent.loop(given)
+  return require("codecell.agent.loop")(given)
+end
+
+--- What to tell a model whose code has failed: what it did, what to do about it, the line that the
+--- error names, the package of a module that is missing.
+---@param result codecell.Execution|codecell.Reply|codecell.ToolResult|codecell.Error
+---@param given {code: string?, language: string?, attempt: integer?, most: integer?}? code: what
+---was run; attempt, most: of repairs, are told where both are given
+---@return string? prompt nil: nothing failed
+function agent.repair_prompt(result, given)
+  return require("codecell.agent.repair").prompt(result, given)
 end
 
 --- The tools that it has.
@@ -141,7 +173,8 @@ end
 --- What its model is told.
 ---@return string
 function Agent:prompt()
-  return prompt.text(self.config, { is_persistent = self.ctx.session ~= nil })
+  return prompt.text(self.config, facts({ is_persistent = self.ctx.session ~= nil },
+    self.ctx.service))
 end
 
 --- Call one of its tools; never raises.

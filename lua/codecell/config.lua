@@ -11,16 +11,20 @@ local settings = require "codecell.config.settings"
 
 local config = {}
 
-local BACKENDS = { mock = "mock", production = "e2b", e2b = "e2b", kernel = "local",
-  docker = "docker", podman = "docker" }
+--- The backends of the modes. Of "local" it is the one of this machine, whatever
+--- local_use_docker says, as long as there is none for containers.
+config.backends = { docker = "docker", e2b = "e2b", kernel = "local", ["local"] = "local",
+  mock = "mock", podman = "docker", production = "e2b" }
+
 local DOTENV_MOST = 1024 * 1024
+local SECRET_LEAST = 4 -- bytes; less would be masked everywhere
 
 -- What the program has said, and the file that it wanted to be read.
 local program, provider, file = {}, nil, {}
 
 ---@class codecell.Config
 ---@field mode string "mock", "local", "production", or a backend's name
----@field backend string? that the mode leads to; nil: local, in a container if there is one
+---@field backend string that the mode leads to
 ---@field is_chosen boolean whether anybody has asked for the mode
 ---@field api_key codecell.Secret?
 ---@field warnings string[]
@@ -158,10 +162,7 @@ local function resolve_mode(values, sources)
     values.mode = values.api_key and "production" or "mock"
   end
   values.is_chosen = sources.mode ~= "default"
-  values.backend = BACKENDS[values.mode]
-  if values.mode == "local" and not values.local_use_docker then
-    values.backend = "local"
-  end
+  values.backend = config.backends[values.mode]
 end
 
 local function resolve(given)
@@ -304,16 +305,19 @@ end
 
 --- Variables of this program that are for the code, and hidden in what it prints.
 ---@param found codecell.Config
----@return table<string, string>
+---@return table<string, string> hidden
+---@return table<string, string> plain those too short to be told apart, which are no secrets
 function config.hidden(found)
-  local prefix, hidden = found.hidden_env_prefix, {}
+  local prefix, hidden, plain = found.hidden_env_prefix, {}, {}
   if prefix == "" then
-    return hidden -- else every variable of this program would be for the code
+    return hidden, plain -- else every variable of this program would be for the code
   end
   local function take(name, value)
     local short = name:sub(1, #prefix) == prefix and name:sub(#prefix + 1)
     if short and short ~= "" and value ~= "" then
-      hidden[short] = value
+      hidden[short], plain[short] = nil, nil
+      local kind = #value >= SECRET_LEAST and hidden or plain
+      kind[short] = value
     end
   end
   for name, value in pairs(file) do
@@ -322,7 +326,7 @@ function config.hidden(found)
   for name, value in pairs(core.environment()) do
     take(name, value)
   end
-  return hidden
+  return hidden, plain
 end
 
 return setmetatable(config, {

@@ -10,6 +10,7 @@ local codecell = {
 
 -- Functions by the module that they are in.
 local FUNCTIONS = {
+  analyze = "codecell.analyze",
   assert = "codecell.errors",
   async = "codecell.task",
   connect = "codecell.create",
@@ -30,19 +31,24 @@ local MODULES = {
   actions = "codecell.actions",
   agent = "codecell.agent",
   agent_config = "codecell.agent_config",
+  audit = "codecell.audit",
   blocks = "codecell.agent.blocks",
   config = "codecell.config",
   cost = "codecell.cost",
   e2b = "codecell.e2b.account",
+  doctest = "codecell.doctest",
   errors = "codecell.errors",
+  export = "codecell.export",
   format = "codecell.agent.format",
   json = "codecell.json",
   languages = "codecell.languages",
   log = "codecell.log",
   media = "codecell.agent.media",
+  mcp = "codecell.mcp",
   metrics = "codecell.metrics",
   policy = "codecell.policy",
   snapshot = "codecell.snapshot",
+  spans = "codecell.spans",
   template = "codecell.template",
   tools = "codecell.tools",
 }

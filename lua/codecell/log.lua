@@ -5,15 +5,17 @@
 ---
 --- Without a sink and without a setting the library writes nothing, but for the one line by which
 --- people look whether the service is there. CODECELL_LOG=text or json writes to standard error,
---- and so does DEBUG with a pattern that names a part: "e2b:*", "codecell:service".
-local json = require "codecell.json"
+--- CODECELL_LOG=syslog to the system's log, and DEBUG with a pattern that names a part ("e2b:*",
+--- "codecell:service") to standard error.
+local line = require "codecell.log.line"
 
 local LEVELS = { debug = 1, info = 2, warning = 3, error = 4 }
 
 ---@class codecell.Log
 ---@field level "debug"|"info"|"warning"|"error"? what is less is left out; nil: as configured
----@field sink (fun(level: string, message: string, fields: table))? nil: standard error, if wanted
----@field format "text"|"json"|"none"? nil: as CODECELL_LOG says
+---@field sink (fun(level: string, message: string, fields: table, part: string))? nil: standard
+---error, if wanted
+---@field format "text"|"json"|"syslog"|"none"? nil: as CODECELL_LOG says
 local log = {}
 
 local host -- of the attached host: where its programs log
@@ -54,30 +56,44 @@ local function is_debugged(part)
   return wanted
 end
 
-local function one_line(text)
-  return (text:gsub("[%z\1-\31\127]", " "))
-end
-
-local function timestamp()
-  return os.date("!%Y-%m-%dT%H:%M:%SZ")
-end
-
-local function written(format, level, part, message, fields)
-  if format ~= "json" then
-    return ("%s %s %s %s"):format(timestamp(), level:upper(), part, one_line(message))
-  end
-  local line = { time = timestamp(), level = level, part = part, message = message }
-  for name, value in pairs(fields) do
-    line[name] = line[name] == nil and value or line[name]
-  end
-  return json.encode(line) or ("{\"level\":%q}"):format(level)
-end
-
 local function configured()
   local format = log.format or said.format or os.getenv("CODECELL_LOG")
-  if format == "json" or format == "text" or format == "none" then
+  if format == "json" or format == "text" or format == "syslog" or format == "none" then
     return format
   end
+end
+
+--- A sink that adds lines of JSON to a file, which several programs may share. What cannot be
+--- written is lost, and the next that can be says how many were.
+---@param path string
+---@return (fun(level: string, message: string, fields: table, part: string))? sink
+---@return codecell.Error? err kind "invalid_argument": it cannot be written
+function log.file(path)
+  return require("codecell.log.sinks").file(path)
+end
+
+--- A sink that sends each event to the system's log, and never waits. What the log
+--- does not take is lost, and the next that it takes says how many were.
+---@param given {path: string?, name: string?, facility: string?}? path of its socket (/dev/log);
+---name of this program ("codecell"); facility "user" (default), "daemon", "local0" to "local7"
+---@return fun(level: string, message: string, fields: table, part: string): true?, any
+function log.syslog(given)
+  return require("codecell.log.sinks").syslog(given)
+end
+
+local system -- the sink of CODECELL_LOG=syslog
+
+-- What the system's log does not take is not lost: it goes where it would without.
+local function write_out(format, level, message, fields, part)
+  if format == "syslog" then
+    system = system or log.syslog()
+    if system(level, message, fields, part) then
+      return
+    end
+  end
+  local text = format == "json" and line.json(level, message, fields, part)
+    or line.text(level, part, message)
+  io.stderr:write(text, "\n")
 end
 
 local function threshold()
@@ -95,7 +111,7 @@ function log.write(level, part, message, fields)
   if not debugged and LEVELS[level] < threshold() then
     return
   elseif log.sink then
-    log.sink(level, message, fields)
+    log.sink(level, message, fields, part)
     return
   end
   local format = configured()
@@ -104,7 +120,7 @@ function log.write(level, part, message, fields)
   elseif host and not format then
     host(level, message, fields)
   elseif format or debugged or log.level or fields.event == "service.start" then
-    io.stderr:write(written(format, level, part, message, fields), "\n")
+    write_out(format, level, message, fields, part)
   end
 end
 

@@ -13,6 +13,7 @@ local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
+local seen = require "codecell.sandbox.seen"
 local wait = require "codecell.wait"
 
 require "codecell.sandbox.keeping" -- more verbs
@@ -190,7 +191,19 @@ end
 ---@return codecell.PastRun[] runs `at code language context execution`
 function Sandbox:history()
   check_open(self, "history")
-  return history.list(self)
+  return (history.list(self))
+end
+
+--- The executions so far as one document: a notebook of Jupyter, Markdown that `codecell doctest`
+--- checks, a Python script, or a Lua program that runs them again. Secrets are masked, in the code
+--- too.
+---@param format "ipynb"|"md"|"py"|"lua" "markdown" and "python" are taken too
+---@param given codecell.ExportOptions?
+---@return string? text
+---@return codecell.Error? err kind "not_found": no such context
+function Sandbox:export(format, given)
+  check_open(self, "export")
+  return require("codecell.export").of_sandbox(self, format, given)
 end
 
 --- Install packages: into this sandbox alone, whatever its network is. They can be imported at
@@ -206,7 +219,9 @@ end
 ---"unsupported", "cancelled", "sandbox_gone", "system"
 function Sandbox:install(list, given)
   check_open(self, "install")
-  return require("codecell.packages").install(self, list, given)
+  return seen.verb(self, "install", function()
+    return { packages = list, language = type(given) == "table" and given.language or nil }
+  end, require("codecell.packages").install, self, list, given)
 end
 
 local CONTEXT = { cwd = { type = "text" }, language = { type = "name" } }
@@ -316,12 +331,17 @@ end
 
 --- Set environment variables for what starts later.
 ---@param envs table<string, string>
----@return true
+---@return true? done
+---@return codecell.Error? err where there is an audit, which could not be written
 function Sandbox:set_envs(envs)
   check_open(self, "set_envs")
   options.argument("set_envs", "envs", envs, "envs")
-  self._environment:add(envs)
-  return true
+  return seen.verb(self, "envs", function()
+    return { envs = self._witness.names(envs) }
+  end, function()
+    self._environment:add(envs)
+    return true
+  end)
 end
 
 local function lives(self)
@@ -364,7 +384,9 @@ function Sandbox:update_network(given)
   local policy, rules = network.policy("update_network", given, 2, self._rules)
   local ok, err = network.prepare(rules)
   if ok then
-    ok, err = self._backend.update_network(self, policy)
+    ok, err = seen.verb(self, "network", function()
+      return { network = network.shown(given) }
+    end, self._backend.update_network, self, policy)
   end
   if not ok then
     return nil, err
@@ -396,6 +418,9 @@ function Sandbox:kill()
     return false
   end
   self._killed = true
+  if self._witness then
+    self._witness.ends(self, "kill")
+  end
   self:_kill()
   reactor.wake(self:_token())
   local deadline = wait.deadline(END)
@@ -409,6 +434,9 @@ end
 --- return nil and an error of kind "cancelled".
 function Sandbox:close()
   local token = self:_token()
+  if token and self._witness and self._owner == self then
+    self._witness.ends(self, "close")
+  end
   self:_release()
   if self._owner == self then
     mounts.close(self._mounts)
@@ -439,10 +467,15 @@ sandbox.features = {
   "templates", "warm", "root", "gpu", "git", "metrics",
 }
 
+-- What it is itself: a policy gives its users a table in front of it, whose methods it calls. For
+-- parts of the library that do nothing that a policy is asked for.
+function Sandbox:_itself()
+  return self
+end
+
 local LATER = {
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
-  export = "keep the executions that run_code returns",
   expose = "pass data with stdin or files:write",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }

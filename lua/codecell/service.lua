@@ -102,12 +102,24 @@ function Service:_remember(one)
   self:_emit("run", one)
 end
 
+-- What is asked for and not there is told, before anything runs elsewhere.
+local function check_container(found)
+  local wants_image = found.mode == "local" and found.local_use_docker and found.docker_image
+  if found.backend ~= "docker" and not wants_image then
+    return true
+  end
+  return nil, errors.new("unsupported", ("service: %s asks for a container, and codecell has none "
+    .. "yet; E2B_MODE=local with E2B_LOCAL_USE_DOCKER=false isolates code by the kernel, and "
+    .. "template says what it begins with"):format(wants_image
+    and "docker_image (E2B_LOCAL_DOCKER_IMAGE)" or "mode " .. found.mode))
+end
+
 local function check_mode(found)
   if found.mode == "production" and not found.api_key and not found.debug then
     return nil, errors.new("unauthenticated", "service: No E2B_API_KEY provided; production needs "
       .. "one: set the variable, or choose E2B_MODE=local or E2B_MODE=mock")
   end
-  return true
+  return check_container(found)
 end
 
 -- ---- verbs ----
@@ -123,7 +135,8 @@ end
 ---cwd user mounts packages name read_only gpu on_event on_timeout`; and `timeout_ms`, `owner` (the
 ---user it is for: others cannot see it), `key` (by which its owner finds it again: a second create
 ---with it gives the same one)
----@return codecell.Sandbox? sandbox
+---@return codecell.Sandbox? sandbox `degraded_from`: the mode that another stands in for, as the
+---setting `fallback` allows
 ---@return codecell.Error|boolean|nil err with `cause`: "auth", "rate_limited", "network",
 ---"resources", "template"; kind "limit_exceeded" with `word` "budget"; true: it was there already
 function Service:create(given)
@@ -135,7 +148,8 @@ end
 
 --- Those that live, oldest first.
 ---@param filter {owner: string?, metadata: table<string, string>?}?
----@return table[] list `id owner key metadata state started_at end_at idle`, times in seconds
+---@return table[] list `id owner key metadata state started_at end_at idle degraded_from`, times in
+---seconds
 function Service:list(filter)
   check_open(self, "list")
   filter = options.check("list", filter, { owner = { type = "name" },
@@ -152,6 +166,7 @@ function Service:list(filter)
         metadata = merged(about.metadata), started_at = about.started_at,
         end_at = about.started_at + about.timeout, timeout = about.timeout,
         state = entry.sandbox._backend.state(entry.sandbox),
+        degraded_from = entry.sandbox.degraded_from,
         idle = entry.users == 0 and self.clock() - entry.used or 0 }
     end
   end

@@ -67,6 +67,14 @@ server {
       ngx.header.answer = tostring(result) .. " " .. err.kind .. ": " .. err.message
     }
   }
+  location /service {
+    content_by_lua_block {
+      local service = codecell.assert(codecell.service { mode = "kernel", pool_size = 0,
+        idle_timeout = 30000 })
+      ngx.say(codecell.assert(service:execute("6 * 7")).text)
+      service:close()
+    }
+  }
   location /timer {
     content_by_lua_block {
       local semaphore = require("ngx.semaphore").new(0)
@@ -125,6 +133,17 @@ describe("the OpenResty adapter #hosts #slow", function()
 
   example("waits in timers", function()
     assert.equal("42\n", server:get("/timer").stdout)
+  end)
+
+  example("is told by ngx.log what the service says, at the level that it says it #K14", function()
+    assert.equal("42\n", server:get("/service").stdout)
+    local log = server:log()
+    for _, line in ipairs({ "info%] [^\n]*codecell: E2B Service initialized",
+      "info%] [^\n]*codecell: Code execution completed successfully",
+      "warn%] [^\n]*codecell: idle_timeout is in seconds" }) do
+      assert.truthy(log:find(line), log)
+    end
+    assert.is_nil((shell.read(server.folder .. "/out") or ""):find("codecell", 1, true))
   end)
 
   example("refuses to wait where nginx does, before anything has begun", function()

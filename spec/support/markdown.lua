@@ -1,4 +1,4 @@
--- markdown.lua -- the code of a page, and what the page says that it prints.
+-- markdown.lua -- the code of a page.
 
 local markdown = {}
 
@@ -27,15 +27,6 @@ function markdown.fenced(text, language)
   end
   assert(open == nil, "a fence is left open")
   return blocks
-end
-
--- What a block says that it prints: the text after each "-->".
-function markdown.promised(code)
-  local lines = {}
-  for text in code:gmatch "%-%-> ([^\n]*)" do
-    lines[#lines + 1] = text
-  end
-  return table.concat(lines, "\n")
 end
 
 return markdown

@@ -48,7 +48,7 @@ function nginx.start(http, environment)
     daemon off;
     worker_processes 1;
     pid FOLDER/pid;
-    error_log FOLDER/log notice;
+    error_log FOLDER/log info;
     events { worker_connections 128; }
     http {
       access_log off;

@@ -340,6 +340,7 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_descriptor(L);
   lcell_open_mounts(L);
   lcell_open_project(L);
+  lcell_open_journal(L);
   lcell_open_store(L);
   lcell_open_base64(L);
   lcell_open_tar(L);
@@ -350,8 +351,10 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_client(L);
   lcell_open_server(L);
   lcell_open_mask(L);
+  lcell_open_datagram(L);
   lcell_open_program(L);
   lcell_open_reader(L);
   lcell_open_terminal(L);
+  lcell_open_writer(L);
   return 1;
 }

@@ -338,6 +338,8 @@ enum cell_kernel_message {
   CELL_KERNEL_SEAL = 6, /* to a zygote: cell (each a rehearsal, in its order);
                         ** then it serves its stem. Its copies go on with the
                         ** wires that they are given, and say READY */
+  CELL_KERNEL_COMPLETE = 7, /* code up to the cursor. RESULT with text: names
+                            ** with "\n" between; DONE. Python alone */
   /* kernel to host */
   CELL_KERNEL_READY = 16,  /* request 0. version, ... */
   CELL_KERNEL_RESULT = 17, /* one display or value: a part per MIME name

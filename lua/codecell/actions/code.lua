@@ -28,13 +28,6 @@ local function results_of(call, reply)
   return shape.list(list)
 end
 
--- "Name: message", as the documents show it.
-local function error_of(reply)
-  local failed = reply.error
-  return failed and ("%s: %s"):format(failed.name, failed.value)
-    or reply.timed_out and "TimeoutError: the code took too long" or "the code failed"
-end
-
 function code.execute(call, given)
   local found, err = call:sandbox(given)
   if not found then
@@ -50,9 +43,9 @@ function code.execute(call, given)
     stderr = call:cut(table.concat(reply.logs.stderr)), results = results_of(call, reply),
     executionTime = reply.execution_time, text = format(reply.execution), mock = reply.mock,
     truncated = reply.truncated and true or nil, stateLost = reply.state_lost or nil,
-    warnings = reply.warnings }
+    degradedFrom = reply.degraded_from, warnings = reply.warnings }
   if not reply.success then
-    told.failed = { message = call:cut(error_of(reply)), kind = reply.details.kind,
+    told.failed = { message = call:cut(reply.details.message), kind = reply.details.kind,
       hint = reply.details.hint }
     told.traceback = reply.details.traceback and call:cut(reply.details.traceback)
   end

@@ -1,6 +1,6 @@
 --- The actions about sandboxes: make, list, keep, end.
-local errors = require "codecell.errors"
 local shape = require "codecell.actions.shape"
+local templates = require "codecell.service.templates"
 
 local sandboxes = {}
 
@@ -8,38 +8,9 @@ local MINUTE = 60
 local DEFAULT = 60 -- minutes
 local IDLE = 600 -- seconds without use after which a reminder is due
 
--- The names of templates, those of the host's configuration first.
-local function templates_of(call)
-  local list = {}
-  for name in pairs(call.service.config.templates) do
-    list[#list + 1] = { name = name }
-  end
-  if call.service.config.backend ~= "mock" then
-    for _, one in ipairs(require("codecell").templates() or {}) do
-      list[#list + 1] = { name = one.name, description = one.description }
-    end
-  end
-  table.sort(list, function(one, other) return one.name < other.name end)
-  return list
-end
-
--- A model chooses among what there is: no folder of this machine, and no snapshot of another. The
--- cloud has templates of its own, and knows whose they are.
-local function may_take(call, template)
-  if not template or call.service.config.backend == "e2b" then
-    return true
-  end
-  for _, one in ipairs(templates_of(call)) do
-    if one.name == template then
-      return true
-    end
-  end
-  return nil, errors.new("not_found", ("Sandbox creation failed: there is no template %q; "
-    .. "list_templates shows those there are"):format(template))
-end
-
 function sandboxes.create(call, given)
-  local ok, err = may_take(call, given.template)
+  local config = call.service.config
+  local ok, err = templates.check(config, config.backend, given.template)
   if not ok then
     return nil, err
   end
@@ -51,7 +22,8 @@ function sandboxes.create(call, given)
   end
   local about = made:get_info()
   local is_reused = again == true
-  return { sandboxId = made.id, reused = is_reused or nil, timeout = about.timeout / MINUTE,
+  return { sandboxId = made.id, degradedFrom = made.degraded_from,
+    reused = is_reused or nil, timeout = about.timeout / MINUTE,
     startedAt = shape.time(about.started_at), expiresAt = shape.time(about.end_at),
     text = is_reused and ("The sandbox of %s is there already, and lives until %s."):format(
       given.sessionId, shape.time(about.end_at))
@@ -105,7 +77,8 @@ function sandboxes.kill(call, given)
 end
 
 function sandboxes.list_templates(call)
-  local list, lines = templates_of(call), {}
+  local config = call.service.config
+  local list, lines = templates.list(config, config.backend), {}
   for i, one in ipairs(list) do
     lines[i] = one.name
   end

@@ -20,9 +20,10 @@ end
 ---@param found codecell.Block[]
 ---@param begin fun(block: codecell.Block, number: integer): table options of its run_code
 ---@param finish fun(execution: codecell.Execution, block: codecell.Block)
+---@param goes_on boolean? after one that failed, too
 ---@return codecell.Execution? last nil where there was none, and on failure
 ---@return codecell.Error? err the block was not run, or nobody knows
-function interpret.each(sandbox, found, begin, finish)
+function interpret.each(sandbox, found, begin, finish, goes_on)
   local execution, err
   for i, block in ipairs(found) do
     if block.runnable then
@@ -33,7 +34,7 @@ function interpret.each(sandbox, found, begin, finish)
         return nil, err
       end
       finish(execution, block)
-      if execution.error then
+      if execution.error and not goes_on then
         break
       end
     end

@@ -35,6 +35,13 @@ local WISHES = {
   file = { "png", "jpeg", "svg", "pdf", "html", "markdown", "latex", "json", "text" },
 }
 
+--- The MIME type of a format of results.
+---@param format string "png"
+---@return string? type nil: there is no such format
+function media.type(format)
+  return TYPES[format]
+end
+
 --- The best format of a result for a reader.
 ---@param result codecell.Result
 ---@param consumer "vision"|"text"|"terminal"|"html"|"file"

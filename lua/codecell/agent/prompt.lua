@@ -37,20 +37,35 @@ end
 local ADVICE = {
   "Name the packages that you need first.",
   "Go step by step: run a small piece, look at what it says, then go on.",
-  "Be specific: print what you want to see; the value of the last expression is shown too.",
-  "Expect errors: read the last line of a traceback, mend the code, and run it again.",
+  "Be specific: print what you want to see; nothing else comes back.",
+  "Expect errors: read what the error says, mend the code, and run it again.",
 }
+
+---@class codecell.PromptFacts
+---@field is_persistent boolean? whether variables stay from call to call
+---@field memory integer? bytes
+---@field max_execution_time number? seconds that the service allows
+---@field is_mock boolean? nothing is executed
+
+local function identity_lines(config, lines)
+  if config.description ~= "" then
+    lines[#lines + 1] = ("You are %s: %s\n"):format(config.name, config.description)
+  end
+  if config.system_prompt ~= "" then
+    lines[#lines + 1] = config.system_prompt .. "\n"
+  end
+end
 
 --- The capability text of an agent, with its own prompt before it.
 ---@param config codecell.AgentConfig
----@param about {is_persistent: boolean?, languages: string[]?, memory: integer?}? what is there
+---@param about codecell.PromptFacts? what is there
 ---@return string
 function prompt.text(config, about)
   about = about or {}
   local lines = {}
-  if config.system_prompt ~= "" then
-    lines[#lines + 1] = config.system_prompt .. "\n"
-  end
+  identity_lines(config, lines)
+  lines[#lines + 1] = about.is_mock and "This is a test: nothing is executed, and answers are made "
+    .. "up." or nil
   lines[#lines + 1] = "You can run Python code by the tool execute_python_code, in an isolated "
     .. "sandbox."
   lines[#lines + 1] = about.is_persistent
@@ -60,7 +75,8 @@ function prompt.text(config, about)
   lines[#lines + 1] = network_line(config)
   packages_lines(config, lines)
   lines[#lines + 1] = ("An execution may take at most %s seconds, a sandbox lives %s seconds.")
-    :format(number(config.max_execution_time), number(config.timeout))
+    :format(number(math.min(config.max_execution_time, about.max_execution_time or math.huge)),
+      number(config.timeout))
   if about.memory then
     lines[#lines + 1] = ("It has %d MiB of memory."):format(about.memory / 2 ^ 20)
   end

@@ -129,12 +129,12 @@ end
 ---@return codecell.Word? nil: nothing
 function words.of_execution(execution)
   local failed = execution.error
-  if execution.timed_out then
+  if not failed then
+    return nil
+  elseif execution.timed_out then
     return words.by_word.timeout
   elseif execution.out_of_memory then
     return words.by_word.oom
-  elseif not failed then
-    return nil
   elseif SYNTAX[failed.name] and not has_frames(failed.traceback or "") then
     return words.by_word.syntax
   end

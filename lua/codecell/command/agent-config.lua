@@ -6,14 +6,15 @@ local json = require "codecell.json"
 
 local listing = {
   summary = "show the schema of a coding agent, its form, or check one",
-  usage = "codecell agent-config [--schema | --html | --check FILE | --ask]",
-  description = "Without options the default configuration as JSON.\n",
-  example = "codecell agent-config --check agent.json",
+  usage = "codecell agent-config [--schema | --html | --ask] [FILE]",
+  description = "Says all that is wrong with the configuration in FILE, or prints it complete:\n"
+    .. "what it leaves out has its default. Without FILE the defaults.\n",
+  takes = "file",
+  example = "codecell agent-config --html agent.json >form.html",
   options = {
     { name = "schema", help = "print its JSON Schema" },
-    { name = "html", help = "print its form, one page that needs nothing else" },
-    { name = "check", value = "FILE", help = "say all that is wrong with this one" },
-    { name = "ask", help = "ask for each field on the terminal, print the outcome" },
+    { name = "html", help = "print a form to change it, one page that needs nothing else" },
+    { name = "ask", help = "ask for each field on the terminal, and print the outcome" },
   },
 }
 
@@ -48,8 +49,8 @@ local function say(problems)
   return command.status.usage
 end
 
-local function ask()
-  local form = agent_config.form({})
+local function ask(initial)
+  local form = agent_config.form({ initial = initial })
   local config, problems = form:ask(function() return io.stdin:read("*l") end,
     function(text) io.stderr:write(text) end)
   if not config then
@@ -60,21 +61,24 @@ local function ask()
 end
 
 function listing.run(options, arguments)
+  if arguments[2] then
+    return nil, "give one file"
+  elseif options.schema then
+    command.print_json(agent_config.schema())
+    return command.status.success
+  end
+  local config, problems = agent_config.defaults(), nil
   if arguments[1] then
-    return nil, "takes no arguments"
-  elseif options.html then
-    command.write(agent_config.form({}):html())
+    config, problems = listing.load(arguments[1])
+  end
+  if not config then
+    return say(problems)
   elseif options.ask then
-    return ask()
-  elseif options.check then
-    local config, problems = listing.load(options.check)
-    if not config then
-      return say(problems)
-    end
-    command.print_json(agent_config.camel(config))
+    return ask(config)
+  elseif options.html then
+    command.write(agent_config.form({ initial = config }):html())
   else
-    command.print_json(options.schema and agent_config.schema()
-      or agent_config.camel(agent_config.defaults()))
+    command.print_json(agent_config.camel(config))
   end
   return command.status.success
 end

@@ -7,8 +7,7 @@ local json = require "codecell.json"
 
 local listing = {
   summary = "make a coding agent's file, or answer for its tools",
-  usage = "codecell agent new --type coding [--name N] [--package P]... [--timeout S] [--network]\n"
-    .. "                       [FILE]\n"
+  usage = "codecell agent new --type coding [OPTIONS] [FILE]\n"
     .. "       codecell agent run FILE [--print-tools | --print-prompt] [--provider P]",
   description = "new writes a configuration (agent.json). run reads calls of its tools from\n"
     .. "standard input, {\"name\": ..., \"arguments\": {...}} a line, and writes a reply\n"
@@ -18,11 +17,15 @@ local listing = {
   options = {
     { name = "type", value = "TYPE", help = "of agent: coding" },
     { name = "name", value = "NAME", kind = "name", help = "what it is called" },
+    { name = "description", value = "TEXT", help = "what it is for" },
     { name = "prompt", value = "TEXT", help = "its system prompt" },
     { name = "package", value = "NAME", repeated = true, help = "installed before the first code" },
     { name = "allow", value = "NAME", repeated = true, help = "may be installed; default any" },
     { name = "timeout", value = "SECONDS", kind = "seconds", help = "how long a sandbox lives" },
+    { name = "max-time", value = "SECONDS", kind = "seconds", help = "the most for one execution" },
     { name = "network", help = "let code reach the network" },
+    { name = "no-files", help = "let code keep no files" },
+    { name = "gpu", help = "let code use the graphics processors" },
     { name = "print-tools", help = "print the definitions of the tools" },
     { name = "print-prompt", help = "print what the model is told" },
     { name = "provider", value = "NAME", help = "whose shape they have: openai, anthropic" },
@@ -43,9 +46,11 @@ local function make(options, path)
     return nil, "new: --type coding is the one type there is"
   end
   local config, problems = agent_config.validate({ name = options.name,
-    system_prompt = options.prompt, default_packages = options.package,
-    allowed_packages = options.allow, timeout = options.timeout,
-    enable_network = options.network })
+    description = options.description, system_prompt = options.prompt,
+    default_packages = options.package, allowed_packages = options.allow,
+    timeout = options.timeout,
+    max_execution_time = options["max-time"], enable_network = options.network,
+    enable_file_system = not options["no-files"], enable_gpu = options.gpu })
   if not config then
     return nil, "new: " .. table.concat(problems, "; ")
   end

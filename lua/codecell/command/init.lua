@@ -22,6 +22,9 @@ command.status = {
 local NAMES = {
   "run",
   "interpret",
+  "shell",
+  "repl",
+  "doctest",
   "doctor",
   "ls",
   "kill",
@@ -39,6 +42,7 @@ local NAMES = {
   "metrics",
   "bench",
   "serve",
+  "mcp",
   "completion",
   "selftest",
 }

@@ -14,7 +14,8 @@ local interpret = {
   summary = "run the code blocks of a model's answer (Markdown)",
   usage = "codecell interpret [OPTIONS] ANSWER.md | -",
   description = "Finds the fenced code in an answer and runs it in order in one sandbox, so that\n"
-    .. "later blocks see what earlier ones made. Stops at the first block that fails.\n"
+    .. "later blocks see what earlier ones made. Stops at the first block that fails,\n"
+    .. "unless told to go on.\n"
     .. "Blocks that are no code (output, text, data) are left alone.\n",
   takes = "file",
   statuses = launch.statuses,
@@ -22,6 +23,9 @@ local interpret = {
   options = {
     { name = "list", help = "say what would run and run nothing" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
+    { name = "export", value = "FILE", kind = "name",
+      help = "keep code and output as a document: FILE.ipynb, .md, .py or .lua" },
+    { name = "keep-going", help = "run the blocks after one that failed, too" },
     { name = "json", help = "print the list of Executions, bytes in base64" },
   },
 }
@@ -75,6 +79,7 @@ end
 -- Runs what can run. Returns the Executions and the exit status of the last.
 local function run_blocks(sandbox, found, options, view)
   local executions, status = {}, command.status.success
+  local goes_on = options["keep-going"]
   local function begin(block, i)
     if view and view.err.is_terminal then
       view.err:write(view.err:style("dim", "-- " .. title(block, i)), "\n")
@@ -88,8 +93,8 @@ local function run_blocks(sandbox, found, options, view)
       show.finish(view, execution)
     end
     executions[#executions + 1] = show.as_table(execution)
-    status = run.status(execution)
-  end)
+    status = status == command.status.success and run.status(execution) or status
+  end, goes_on)
   if err then
     return nil, launch.fail("interpret", err)
   end
@@ -102,6 +107,10 @@ local function check(options, arguments)
   end
   if options.json and (options.changes or options.apply) then
     return nil, "--changes and --apply are told as text: leave out --json"
+  end
+  local problem = run.check_export(options)
+  if problem then
+    return nil, problem
   elseif options.save then
     local there, message = show.check_folder(options.save)
     if not there then
@@ -133,6 +142,10 @@ function interpret.run(options, arguments)
   local view = not options.json and show.open(sandbox, options.save) or nil
   local executions, outcome = run_blocks(sandbox, found, options, view)
   if executions then
+    local kept, err = run.export(sandbox, options)
+    if not kept then
+      return launch.fail("interpret", err)
+    end
     local report
     report, outcome = folders.finish(sandbox, options, outcome, view)
     if not report then

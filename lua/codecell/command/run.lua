@@ -1,5 +1,6 @@
 --- `codecell run`: one piece of code in a sandbox of its own.
 local command = require "codecell.command"
+local export = require "codecell.export"
 local folders = require "codecell.command.folders"
 local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
@@ -23,6 +24,8 @@ local run = {
       help = "a package for it, installed before; may be repeated" },
     { name = "stdin", value = "FILE", help = "what the code reads as its input; - is ours" },
     { name = "save", value = "DIR", help = "keep pictures as files there" },
+    { name = "export", value = "FILE", kind = "name",
+      help = "keep code and output as a document: FILE.ipynb, .md, .py or .lua" },
     { name = "json", help = "print the whole Execution, bytes in base64" },
   },
 }
@@ -95,6 +98,27 @@ function run.status(execution)
   return execution.error and command.status.code_failed or command.status.success
 end
 
+--- What is wrong with the document that is asked for; nil: nothing.
+---@param options table
+---@return string? message
+function run.check_export(options)
+  if options.export and not export.format_of(options.export) then
+    return "--export: end the name in .ipynb, .md, .py or .lua"
+  end
+end
+
+--- Keep what was run as a document, if that is asked for.
+---@param sandbox codecell.Sandbox
+---@param options table
+---@return true?
+---@return codecell.Error?
+function run.export(sandbox, options)
+  if not options.export then
+    return true
+  end
+  return export.save(sandbox, options.export)
+end
+
 -- Everything that is read before a sandbox is made: {code, input}; or nil and
 -- what is wrong with the words.
 local function gather(options, arguments)
@@ -102,6 +126,12 @@ local function gather(options, arguments)
   local input
   if code and options.stdin then
     input, message = find_input(options, arguments)
+  end
+  if not message then
+    message = run.check_export(options)
+  end
+  if not message and options.export and options.name then
+    message = "--export is for sandboxes that end with the command: leave out --name"
   end
   if not message and options.save then
     message = select(2, show.check_folder(options.save))
@@ -112,8 +142,9 @@ local function gather(options, arguments)
   return { code = code, input = input }
 end
 
--- What the code was refused, and what would allow it.
-local function tell_refused(execution)
+--- Say what the code was refused, and what would allow it.
+---@param execution codecell.Execution
+function run.tell_refused(execution)
   for _, refusal in ipairs(execution.refused) do
     local option, entry = (refusal.allow or ""):match('^(%l+) = {allow = {"([^"]+)"}}$')
     if refusal.allow == "packages = true" then
@@ -147,7 +178,12 @@ function run.run(options, arguments)
   end
   if not options.json then
     show.finish(view, execution)
-    tell_refused(execution)
+    run.tell_refused(execution)
+  end
+  local kept
+  kept, err = run.export(sandbox, options)
+  if not kept then
+    return launch.fail("run", err)
   end
   local report
   report, status = folders.finish(sandbox, options, run.status(execution),

@@ -83,8 +83,30 @@ function checks.list(value, setting)
   return true
 end
 
-function checks.table(value)
-  return type(value) == "table", "a table expected"
+local function is_template(value)
+  if type(value) ~= "table" then
+    return false
+  end
+  for name in pairs(value) do
+    if name ~= "image" and name ~= "packages" then
+      return false
+    end
+  end
+  return (value.image == nil or is_text(value.image) and value.image ~= "")
+    and (value.packages == nil or checks.list(value.packages, {}))
+end
+
+function checks.templates(value)
+  local problem = "templates by their names expected, each with image (a text) or packages (a list)"
+  if type(value) ~= "table" then
+    return false, problem
+  end
+  for name, one in pairs(value) do
+    if not is_text(name) or not is_template(one) then
+      return false, problem
+    end
+  end
+  return true
 end
 
 function checks.amounts(value, setting)

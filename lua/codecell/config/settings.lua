@@ -10,7 +10,8 @@ local DAY = 86400
 ---@class codecell.Setting
 ---@field name string
 ---@field variables string[] the first that is set counts; the others are older names of it
----@field type "text"|"secret"|"flag"|"number"|"integer"|"choice"|"object"|"list"|"table"|"amounts"
+---@field type "text"|"secret"|"flag"|"number"|"integer"|"choice"|"object"|"list"|"templates"|
+---"amounts"
 ---@field help string
 ---@field default any
 ---@field production any? the default where environment is "production"
@@ -50,13 +51,16 @@ settings.list = {
   { name = "max_retries", variables = { "E2B_MAX_RETRIES" }, type = "integer", default = 3,
     least = 0, most = 10, help = "how often a request that cannot have run is sent again" },
   { name = "fallback", variables = { "CODECELL_FALLBACK" }, type = "list",
-    choices = { "local", "docker", "mock" }, default = {},
-    help = "modes that stand in for a cloud that cannot be reached" },
+    choices = { "local", "mock" }, default = {},
+    help = "modes that stand in, in this order, for a cloud that cannot be reached; each reply"
+      .. " says so" },
 
   { name = "local_use_docker", variables = { "E2B_LOCAL_USE_DOCKER" }, type = "flag",
-    default = true, help = "local mode in containers, where there is Docker or Podman" },
+    default = true, help = "local mode in containers, where codecell can; it cannot yet, and"
+      .. " the kernel isolates it either way" },
   { name = "docker_image", variables = { "E2B_LOCAL_DOCKER_IMAGE" }, type = "text",
-    help = "the image of those containers" },
+    help = "the image of those containers; as there are none, local mode refuses it unless"
+      .. " local_use_docker is off" },
 
   { name = "execution_timeout", variables = { "E2B_EXECUTION_TIMEOUT", "E2B_TIMEOUT" },
     type = "number", default = 30, above = 0, most = DAY, scale = MILLISECOND, unit = "s",
@@ -115,10 +119,12 @@ settings.list = {
       .. " each user" },
   { name = "usage_file", variables = { "CODECELL_USAGE_FILE" }, type = "text",
     help = "a file that runs and ended sandboxes are added to, for codecell usage" },
-  { name = "templates", variables = {}, type = "table", default = {},
-    help = "templates by their names, each with image or packages" },
+  { name = "templates", variables = {}, type = "templates", default = {},
+    help = "templates by their names: image (another template, or a folder with programs) and"
+      .. " packages (installed in each sandbox)" },
   { name = "log", variables = { "CODECELL_LOG" }, type = "choice",
-    choices = { "none", "text", "json" }, help = "write the log to standard error" },
+    choices = { "none", "text", "json", "syslog" },
+    help = "write the log to standard error, or to the system's" },
   { name = "log_level", variables = { "CODECELL_LOG_LEVEL" }, type = "choice",
     choices = { "debug", "info", "warning", "error" }, default = "info",
     help = "what is not less than this is logged" },
@@ -128,7 +134,7 @@ settings.list = {
     above = 0, most = 1, unit = "of the runs of a minute",
     help = "the part of failures at which service:on(\"error_rate\") is told" },
   { name = "enable_metrics", variables = { "E2B_ENABLE_METRICS" }, type = "flag", default = true,
-    help = "count what happens" },
+    help = "count runs; without it no metrics, no usage of runs and no error_rate" },
   { name = "enable_event_emission", variables = { "E2B_ENABLE_EVENT_EMISSION" }, type = "flag",
     default = true, help = "call who listens by service:on" },
   { name = "enable_error_propagation", variables = { "E2B_ENABLE_ERROR_PROPAGATION" },

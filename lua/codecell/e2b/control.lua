@@ -140,18 +140,10 @@ local function too_old(settings, record)
     return nil
   end
   control.kill(settings, "create", record.id)
-  return errors.new("unsupported", ("create: the template %s has envd %s, older than %s"):format(
-    record.template or "", record.version, LEAST_ENVD), "build the template again")
-end
-
--- Why nothing was made, in five words: who has to do what about it.
-local CAUSES = { invalid_argument = "template", not_found = "template",
-  permission_denied = "auth", rate_limited = "rate_limited", unauthenticated = "auth" }
-
-local function with_cause(err)
-  err.cause = CAUSES[err.kind] or (err.stage == "connect" or not err.status) and "network"
-    or "resources"
-  return nil, err
+  local err = errors.new("unsupported", ("create: the template %s has envd %s, older than %s")
+    :format(record.template or "", record.version, LEAST_ENVD), "build the template again")
+  err.cause = "template"
+  return err
 end
 
 --- Make a sandbox.
@@ -160,8 +152,8 @@ end
 ---@param mask userdata? what hides the secrets in it
 ---@param private string[] what else in it nobody may see
 ---@return codecell.E2bRecord? record
----@return codecell.Error? err with `cause`: "auth", "rate_limited", "network", "resources" or
----"template"
+---@return codecell.Error? err with `cause` "network" where nobody was reached, or what came back
+---was no answer
 function control.create(settings, body, mask, private)
   local what = "Sandbox creation failed"
   local request = control.request(settings, what, "POST", "/sandboxes", body)
@@ -175,7 +167,8 @@ function control.create(settings, body, mask, private)
     record, err = control.record(what, answer)
   end
   if not record then
-    return with_cause(err)
+    err.cause = not err.status and err.kind ~= "cancelled" and "network" or nil
+    return nil, err
   end
   err = too_old(settings, record)
   if err then

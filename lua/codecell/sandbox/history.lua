@@ -61,12 +61,13 @@ end
 --- The runs that are kept, oldest first.
 ---@param sandbox codecell.Sandbox
 ---@return codecell.PastRun[]
+---@return integer forgotten how many there were before them
 function history.list(sandbox)
   local kept, list = sandbox._history, {}
   for i = kept and kept.first or 1, kept and kept.last or 0 do
     list[#list + 1] = kept[i]
   end
-  return list
+  return list, kept and kept.first - 1 or 0
 end
 
 return history

@@ -76,8 +76,8 @@ local function say_start(language, code)
 end
 
 local function say_end(entry, execution)
-  if execution.error or execution.timed_out then
-    local failed = execution.error or { name = "TimeoutError", value = "" }
+  local failed = execution.error
+  if failed then
     log.write("error", PART, ("Code execution error: %s: %s"):format(failed.name,
       unicode.head(failed.value or "", VALUE_SHOWN)),
       { event = "run.end", sandbox = entry.id, success = false })
@@ -168,23 +168,28 @@ local function watch_error_rate(service)
   service.is_alarmed = is_high
 end
 
+local function count(service, about)
+  if service.config.enable_metrics then
+    service.ledger:run(about)
+    watch_error_rate(service)
+  end
+end
+
 local function record(service, entry, code, language, owner, made)
   local word = made.details and made.details.kind
-  service.ledger:run({ language = language, word = word, timings = made.timings, owner = owner,
-    backend = entry.sandbox.backend, usage = made.usage })
   service:_remember({ at = os.time(), owner = owner, sandbox_id = entry.id, language = language,
     code = code, success = made.success, kind = word, seconds = made.execution_time,
     key = entry.key })
-  watch_error_rate(service)
+  count(service, { language = language, word = word, timings = made.timings, owner = owner,
+    backend = entry.sandbox.backend, usage = made.usage })
 end
 
 local function fail(service, language, owner, err)
   local word = words.of_error(err).word
-  service.ledger:run({ language = language, word = word, timings = {}, owner = owner })
   log.write("error", PART, "Code execution error: " .. err.message, { event = "run.refused",
     kind = word })
   service:_emit("refused", { kind = word, message = err.message, owner = owner })
-  watch_error_rate(service)
+  count(service, { language = language, word = word, timings = {}, owner = owner })
   return nil, err
 end
 
@@ -207,9 +212,14 @@ local function take_turn(service, turn, job)
 end
 
 local function told(service, turn, code, execution)
+  local sandbox = turn.entry.sandbox
   say_end(turn.entry, execution)
+  if sandbox.degraded_from then
+    turn.warnings[#turn.warnings + 1] = ("%s could not be reached; backend %s stands in for it, "
+      .. "as fallback allows"):format(sandbox.degraded_from, sandbox.backend)
+  end
   return reply.of(execution, { sandbox_id = turn.entry.id, warnings = turn.warnings, code = code,
-    most = service.config.max_output_length })
+    most = service.config.max_output_length, degraded_from = sandbox.degraded_from })
 end
 
 -- The turn is over, whatever came of it.

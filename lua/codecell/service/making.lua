@@ -4,26 +4,20 @@ local codecell = require "codecell"
 local config = require "codecell.config"
 local ending = require "codecell.service.ending"
 local errors = require "codecell.errors"
+local fallback = require "codecell.service.fallback"
 local log = require "codecell.log"
 local merged = require "codecell.service.merged"
+local templates = require "codecell.service.templates"
 local wait = require "codecell.wait"
 
 local making = {}
 
 local PART = "e2b:service"
 local CPU = 2 -- of a sandbox whose processors nobody has said
-local SECRET_LEAST = 4 -- bytes; less would be masked everywhere
 
-local function is_paid(self)
-  return self.config.backend == "e2b"
-end
-
--- Hidden variables that are too short to be masked are no secrets, and are given as they are.
+-- What a call says wins, as a secret or plainly.
 local function hidden(self, given)
-  local secrets, envs = {}, {}
-  for name, value in pairs(config.hidden(self.config)) do
-    (#value >= SECRET_LEAST and secrets or envs)[name] = value
-  end
+  local secrets, envs = config.hidden(self.config)
   for name, value in pairs(given.envs or {}) do
     envs[name], secrets[name] = value, nil
   end
@@ -33,9 +27,15 @@ local function hidden(self, given)
   return secrets, envs
 end
 
-local function limits_of(self, given)
+-- The cloud's are those of its templates.
+local function limits_of(self, given, backend)
   local limits = { memory = self.config.memory_limit, cpu = self.config.cpu_limit }
-  return merged(not is_paid(self) and limits or nil, given.limits)
+  return merged(backend ~= "e2b" and limits or nil, given.limits)
+end
+
+local function lifetime(self, given)
+  return given.timeout or given.timeout_ms and given.timeout_ms / 1000
+    or self.config.sandbox_timeout
 end
 
 local function with_cloud(self, complete)
@@ -48,31 +48,23 @@ local function with_cloud(self, complete)
   return complete
 end
 
---- The backend of a mode.
----@param found codecell.Config
----@return string
-function making.backend(found)
-  return found.backend or "local"
-end
-
-local function complete(self, given)
+local function complete(self, given, backend, image)
   local secrets, envs = hidden(self, given)
   local all = {
-    backend = making.backend(self.config), cwd = given.cwd, envs = envs, gpu = given.gpu,
-    limits = limits_of(self, given), mounts = given.mounts,
+    backend = backend, cwd = given.cwd, envs = envs, gpu = given.gpu,
+    limits = limits_of(self, given, backend), mounts = given.mounts,
     metadata = merged(self.config.metadata, given.metadata),
     name = given.name, network = given.network, on_event = given.on_event,
     on_timeout = given.on_timeout, packages = given.packages,
     policy = self.policy and self.policy:as({ user = given.owner }), read_only = given.read_only,
     secrets = next(secrets) and secrets or nil,
-    template = given.template or self.config.template,
-    timeout = given.timeout or given.timeout_ms and given.timeout_ms / 1000
-      or self.config.sandbox_timeout,
-    user = given.user, warm = making.backend(self.config) == "local" or nil,
+    template = image,
+    timeout = lifetime(self, given),
+    user = given.user, warm = backend == "local" or nil,
   }
-  if is_paid(self) then
+  if backend == "e2b" then
     with_cloud(self, all)
-  elseif all.backend == "mock" then
+  elseif backend == "mock" then
     all.mock = self.mock
   end
   return all
@@ -82,39 +74,59 @@ local function full(self)
   local err = errors.new("unavailable", ("create: %d sandboxes live, which is the most; end one, "
     .. "or raise max_active_sandboxes"):format(self.config.max_active_sandboxes),
     "raise max_active_sandboxes")
-  err.word, err.retry_after = "overloaded", 1
+  err.word, err.retry_after, err.cause = "overloaded", 1, "resources"
   return err
 end
 
-local CAUSES = { unauthenticated = "auth", rate_limited = "rate_limited", not_found = "template",
-  invalid_argument = "template" }
-
+-- As the documents have it.
 local function creation_failed(err)
-  local cause = CAUSES[err.kind] or err.stage == "connect" and "network" or "resources"
-  local text = err.message:find("Sandbox creation failed", 1, true) and err.message
-    or "Sandbox creation failed: " .. err.message
-  local told = errors.new(err.kind, text, err.hint)
-  told.cause, told.status, told.retry_after = cause, err.status, err.retry_after
-  told.stage, told.errno, told.word = err.stage or "create", err.errno, err.word
-  told.reason, told.rule = err.reason, err.rule
-  return told
+  if not err.message:find("Sandbox creation failed", 1, true) then
+    err.message = "Sandbox creation failed: " .. err.message
+  end
+  err.stage = err.stage or "create"
+  return err
 end
 
 -- Have some ready, from the first use on, where they cost nothing but memory.
-local function fill_pool(self)
-  if self.pool or self.config.pool_size == 0 or making.backend(self.config) ~= "local" then
+local function fill_pool(self, backend)
+  if self.pool or self.config.pool_size == 0 or backend ~= "local" then
     return
   end
   local made = codecell.pool({ size = self.config.pool_size,
     most = math.max(self.config.pool_size, self.config.pool_max or 0),
-    template = self.config.template, limits = limits_of(self, {}) })
+    template = (templates.resolve(self.config, self.config.template)),
+    limits = limits_of(self, {}, backend) })
   self.pool = made or nil
 end
 
+-- Install what its template names; without it there is no sandbox.
+local function furnish(made, packages)
+  if not packages or not packages[1] then
+    return true
+  end
+  local done, err = made:install(packages)
+  if done then
+    return true
+  end
+  made:kill()
+  made:close()
+  err.cause = "template"
+  return nil, err
+end
+
+local function create_whole(all, packages)
+  local made, err = codecell.create(all)
+  local ok = made
+  if made then
+    ok, err = furnish(made, packages)
+  end
+  return ok and made, err
+end
+
 -- One whose time is paid for; `done` when it is known what was made.
-local function make_promised(self, all, done)
+local function make_promised(self, all, packages, done)
   self.roster.coming = self.roster.coming + 1
-  local ok, made, err = wait.call(codecell.create, all)
+  local ok, made, err = wait.call(create_whole, all, packages)
   self.roster.coming = self.roster.coming - 1
   if not ok then
     done()
@@ -125,6 +137,44 @@ end
 
 local function closed()
   return errors.new("cancelled", "create: the service was closed meanwhile")
+end
+
+-- Make one that may be paid, and was not closed out meanwhile.
+local function make_counted(self, given, about, backend)
+  local image, packages = templates.resolve(self.config, given.template or self.config.template)
+  local done, err = budget.promise(self, about)
+  if not done then
+    return nil, err
+  end
+  local made
+  made, err = make_promised(self, complete(self, given, backend, image), packages, done)
+  if not made then
+    done()
+    return nil, creation_failed(err)
+  elseif self.is_closed then
+    done()
+    made:kill()
+    made:close()
+    return nil, closed()
+  end
+  local entry = self.roster:add(made, about)
+  done()
+  return entry
+end
+
+local function make_on(self, given, backend)
+  fill_pool(self, backend)
+  local limits = limits_of(self, given, backend)
+  local entry, err = make_counted(self, given, merged(given, { backend = backend,
+    seconds = lifetime(self, given), cpu = limits.cpu or self.config.cpu_limit or CPU,
+    memory = limits.memory or self.config.memory_limit }), backend)
+  if not entry then
+    return nil, err
+  end
+  function entry.sandbox._may_live(seconds)
+    return budget.extend(self, entry, seconds)
+  end
+  return entry
 end
 
 --- Make one. It is counted while it is being made, so that many at the same time do not pass the
@@ -143,35 +193,16 @@ function making.make(self, given)
   if self.is_closed then
     return nil, closed()
   end
-  fill_pool(self)
-  local all, limits = complete(self, given), limits_of(self, given)
-  local about = merged(given, { backend = all.backend, seconds = all.timeout,
-    cpu = limits.cpu or self.config.cpu_limit or CPU,
-    memory = limits.memory or self.config.memory_limit })
-  local done, err = budget.promise(self, about)
-  if not done then
+  local entry, err = fallback.make(self, given, make_on)
+  if not entry then
     return nil, err
   end
-  local made
-  made, err = make_promised(self, all, done)
-  if not made then
-    done()
-    return nil, creation_failed(err)
-  elseif self.is_closed then
-    done()
-    made:kill()
-    made:close()
-    return nil, closed()
-  end
-  local entry = self.roster:add(made, about)
-  done()
-  function made._may_live(seconds)
-    return budget.extend(self, entry, seconds)
-  end
+  local about = { sandbox = entry.id, owner = given.owner,
+    degraded_from = entry.sandbox.degraded_from }
   self.ledger:create()
-  log.write("info", PART, "Sandbox created: " .. made.id, { event = "sandbox.create",
-    sandbox = made.id, owner = given.owner })
-  self:_emit("sandbox.create", { sandbox = made.id, owner = given.owner })
+  log.write("info", PART, "Sandbox created: " .. entry.id, merged(about, {
+    event = "sandbox.create" }))
+  self:_emit("sandbox.create", about)
   ending.watch(self)
   return entry
 end

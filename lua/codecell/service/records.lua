@@ -3,6 +3,7 @@
 ---
 --- No code, no output and no metadata is in it. Each line is one write to the end of the file, so
 --- that several programs can share one.
+local append = require "codecell.append"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 
@@ -29,22 +30,6 @@ local LATEST = 253402300799 -- seconds: the end of the year 9999
 local function cannot(verb, path, problem)
   return nil, errors.new("invalid_argument", ("%s: usage_file %s"):format(verb,
     problem:find(path, 1, true) and problem or path .. ": " .. problem))
-end
-
--- Opened for each line: none is left open in a program that forks.
-local function append(path, text)
-  local file, problem = io.open(path, "ab")
-  if not file then
-    return nil, problem
-  end
-  file:setvbuf("full", 2 * LINE_MOST)
-  local ok
-  ok, problem = file:write(text)
-  local closed, late = file:close()
-  if not ok or not closed then
-    return nil, problem or late or "cannot be written"
-  end
-  return true
 end
 
 local function cut(one)

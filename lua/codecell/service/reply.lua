@@ -13,8 +13,9 @@ local MOCKED = "[mock: nothing was executed]"
 ---@field text string? its value; on the mock backend it says that nothing was executed
 ---@field execution_time number seconds of the run alone
 ---@field sandbox_id string
----@field details table? of a failure: `kind` (a word), `error_name line column traceback`,
----`retryable fault hint`
+---@field degraded_from string? the mode that another stands in for, as `fallback` allows
+---@field details table? of a failure: `message` ("Name: value"), `kind` (a word), `error_name line
+---column traceback`, `retryable fault hint`
 ---@field warnings string[]
 local Reply = {}
 
@@ -34,9 +35,10 @@ local function details_of(execution)
   if not word then
     return nil
   end
-  local failed = execution.error or {}
+  local failed = execution.error
   local line, column = place_of(failed)
   return {
+    message = ("%s: %s"):format(failed.name, failed.value), -- as the documents show it
     kind = word.word, retryable = word.retryable, fault = word.fault, hint = word.model,
     developer_hint = word.developer, stage = word.phase, error_name = failed.name,
     error_value = failed.value, traceback = failed.traceback, line = line,
@@ -53,7 +55,8 @@ end
 
 --- The reply of an Execution.
 ---@param execution codecell.Execution
----@param about {sandbox_id: string, most: integer, warnings: string[], code: string}
+---@param about {sandbox_id: string, most: integer, warnings: string[], code: string,
+---degraded_from: string?}
 ---@return codecell.Reply
 function reply.of(execution, about)
   local details = details_of(execution)
@@ -66,7 +69,7 @@ function reply.of(execution, about)
     execution = execution, success = details == nil, details = details, output = output,
     text = text, execution_time = execution.timings and execution.timings.run
       or execution.seconds, sandbox_id = about.sandbox_id, warnings = about.warnings,
-    code = about.code, is_cut = is_cut or nil,
+    code = about.code, is_cut = is_cut or nil, degraded_from = about.degraded_from,
     truncated = execution.truncated or is_cut and { output = { kept = #output } } or nil,
   }, Reply)
 end

@@ -115,12 +115,6 @@ local function limit_of(service, agent)
   return agent and math.min(agent.max_execution_time, most) or most
 end
 
--- "NameError: name 'x' is not defined"
-local function message_of(reply)
-  local failed = reply.error
-  return failed and ("%s: %s"):format(failed.name, failed.value) or "Error: the code failed"
-end
-
 local function installed_of(reply, asked)
   local list = json.list({})
   if not asked[1] then
@@ -132,6 +126,12 @@ local function installed_of(reply, asked)
   return #list > 0 and list or json.list(asked)
 end
 
+-- What no model may take for the real thing.
+local function marked(told, reply)
+  told.mock, told.degraded_from = reply.mock, reply.degraded_from
+  return told
+end
+
 local function details_of(reply, warnings, cut)
   local packages = {}
   for i, one in ipairs(reply.packages or {}) do
@@ -140,9 +140,31 @@ local function details_of(reply, warnings, cut)
   local about = reply.details or {}
   return { kind = about.kind, hint = about.hint, line = about.line,
     text = reply.text and cut(reply.text), traceback = about.traceback and cut(about.traceback),
-    packages = json.list(packages), mock = reply.mock,
+    packages = json.list(packages),
     install_time = reply.timings and reply.timings.install or nil,
     warnings = json.list(warnings), stderr = cut(table.concat(reply.logs.stderr)) }
+end
+
+-- The code was not run.
+local function refused(given, err, has_details)
+  local word = words.of_error(err)
+  return failure(given, ("%s: %s"):format(word.word == "install" and "PackageInstallError"
+    or word.word, err.message), { details = has_details and { kind = word.word,
+    hint = err.hint or word.model, packages = err.packages, log = err.log } or nil })
+end
+
+local function answer(given, ctx, reply, packages, warnings, most)
+  local function cut(text)
+    return parts.cut(text, most)
+  end
+  local details = ctx.details and details_of(reply, warnings, cut) or nil
+  if not reply.success then
+    return marked(failure(given, cut(reply.details.message), { sandbox_id = reply.sandbox_id,
+      details = details }), reply)
+  end
+  return marked({ success = true, output = reply.output, sandbox_id = reply.sandbox_id,
+    execution_time = reply.execution_time, packages_installed = installed_of(reply, packages),
+    code = ctx.echo_code ~= false and given.code or nil, details = details }, reply)
 end
 
 local function run(given, ctx)
@@ -168,26 +190,16 @@ local function run(given, ctx)
     create = create_options(agent), packages = packages[1] and packages or nil,
     timeout = math.min(wanted, most) })
   if not reply then
-    local word = words.of_error(err)
-    return failure(given, ("%s: %s"):format(word.word == "install" and "PackageInstallError"
-      or word.word, err.message), { details = ctx.details and { kind = word.word,
-      hint = err.hint or word.model, packages = err.packages, log = err.log } or nil })
+    return refused(given, err, ctx.details)
   end
   local warnings = {}
   if wanted > most then
     warnings[1] = ("timeout %.14g s is more than the %.14g s that are allowed"):format(wanted, most)
   end
-  local function cut(text)
-    return parts.cut(text, service.config.max_output_length)
+  for _, text in ipairs(reply.warnings) do
+    warnings[#warnings + 1] = text
   end
-  local details = ctx.details and details_of(reply, warnings, cut) or nil
-  if not reply.success then
-    return failure(given, cut(message_of(reply)), { sandbox_id = reply.sandbox_id,
-      details = details })
-  end
-  return { success = true, output = reply.output, sandbox_id = reply.sandbox_id,
-    execution_time = reply.execution_time, packages_installed = installed_of(reply, packages),
-    code = ctx.echo_code ~= false and given.code or nil, details = details }
+  return answer(given, ctx, reply, packages, warnings, service.config.max_output_length)
 end
 
 local function guarded(called, given, ctx)
@@ -209,7 +221,8 @@ end
 ---else each call has a sandbox of its own), `agent` (a checked codecell.AgentConfig), `details`
 ---(true: more fields, below `details`), `echo_code` (false: the code is not sent back)
 ---@return table reply `success output sandbox_id execution_time packages_installed code`, or
----`success error code sandbox_id`
+---`success error code sandbox_id`; and `mock` where nothing was executed, `degraded_from` where
+---another mode stands in
 function cortex.execute_python_code(given, ctx)
   return guarded(run, given, ctx)
 end

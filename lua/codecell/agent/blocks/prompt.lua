@@ -33,29 +33,42 @@ local function shell_more(line, previous)
   return line:match("^> (.*)$")
 end
 
--- Walk the lines of a session. Returns nil when nothing in it is a prompt.
-local function split(code, input, more)
-  local typed, answered, found, open = {}, {}, false, false
+-- Walk the lines of a session: its examples, what was typed and what was answered to it. Returns
+-- nil when nothing in it is a prompt.
+local function walk(code, input, more)
+  local examples, before, open, number = {}, {}, false, 0
   for line in (code .. "\n"):gmatch("([^\n]*)\n") do
-    local text = input(line)
-    local continued = not text and open and more(line, typed[#typed])
+    number = number + 1
+    local example, text = examples[#examples], input(line)
+    local continued = not text and open and more(line, example.typed[#example.typed])
     if text then
-      found, open = true, true
-      typed[#typed + 1] = text
+      open = true
+      examples[#examples + 1] = { typed = { text }, answered = {}, line = number }
     elseif continued then
-      typed[#typed + 1] = continued
+      example.typed[#example.typed + 1] = continued
     else
       open = false
-      answered[#answered + 1] = line
+      table.insert(example and example.answered or before, line)
     end
   end
-  if not found then
-    return nil
+  return examples[1] and examples, before
+end
+
+local function find(code, language, is_session)
+  local first = code:match("^%s*([^\n]*)") or ""
+  if language == "python" and (is_session or python_input(first)) then
+    return walk(code, python_input, python_more)
+  elseif language == "bash" and (is_session or first:find("^%$ %S")) then
+    return walk(code, shell_input, shell_more)
   end
-  while typed[#typed] == "" do
-    typed[#typed] = nil -- the empty line that ends a statement
-  end
-  return table.concat(typed, "\n"), table.concat(answered, "\n")
+end
+
+--- The examples of a session.
+---@param code string
+---@param language string? canonical name
+---@return {typed: string[], answered: string[], line: integer}[]? examples nil when this is none
+function prompt.examples(code, language)
+  return (find(code, language, false))
 end
 
 --- Separate a session's input from its output.
@@ -65,13 +78,23 @@ end
 ---@return string? code what was typed, without prompts; nil when this is no session
 ---@return string? expected what was answered
 function prompt.split(code, language, is_session)
-  local first = code:match("^%s*([^\n]*)") or ""
-  if language == "python" and (is_session or python_input(first)) then
-    return split(code, python_input, python_more)
-  elseif language == "bash" and (is_session or first:find("^%$ %S")) then
-    return split(code, shell_input, shell_more)
+  local examples, answered = find(code, language, is_session)
+  if not examples then
+    return nil
   end
-  return nil
+  local typed = {}
+  for _, example in ipairs(examples) do
+    for _, line in ipairs(example.typed) do
+      typed[#typed + 1] = line
+    end
+    for _, line in ipairs(example.answered) do
+      answered[#answered + 1] = line
+    end
+  end
+  while typed[#typed] == "" do
+    typed[#typed] = nil -- the empty line that ends a statement
+  end
+  return table.concat(typed, "\n"), table.concat(answered, "\n")
 end
 
 return prompt

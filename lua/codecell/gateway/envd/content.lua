@@ -1,22 +1,11 @@
 --- The contents of files: GET of /files.
 local answer = require "codecell.gateway.answer"
+local kind = require "codecell.files.kind"
 local packing = require "codecell.gateway.envd.packing"
 local paths = require "codecell.gateway.envd.paths"
 local shape = require "codecell.e2b.shape"
 
 local content = {}
-
-local KINDS = {
-  css = "text/css", csv = "text/csv", gif = "image/gif", html = "text/html", jpeg = "image/jpeg",
-  jpg = "image/jpeg", js = "text/javascript", json = "application/json", md = "text/markdown",
-  pdf = "application/pdf", png = "image/png", svg = "image/svg+xml", txt = "text/plain",
-  xml = "text/xml",
-}
-
-local function kind_of(path)
-  local kind = KINDS[(path:match("%.(%w+)$") or ""):lower()] or "application/octet-stream"
-  return kind:find("^text/") and kind .. "; charset=utf-8" or kind
-end
 
 -- The part that is wanted: from where, and how many bytes; false: there is no such part.
 local function part_of(header, size)
@@ -39,11 +28,12 @@ local LOCKED = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-in
 
 local function fields_of(path)
   local name = path:match("([^/]*)$"):gsub('[%c"\\]', "_")
-  local kind = kind_of(path)
-  return { { "Content-Type", kind }, { "Vary", "Accept-Encoding" },
+  local found = kind.of(path)
+  local shown = found:find("^text/") and found .. "; charset=utf-8" or found
+  return { { "Content-Type", shown }, { "Vary", "Accept-Encoding" },
     { "Accept-Ranges", "bytes" }, { "X-Content-Type-Options", "nosniff" },
     { "Content-Disposition", ('inline; filename="%s"'):format(name) },
-    kind ~= KINDS.pdf and { "Content-Security-Policy", LOCKED } or nil }
+    found ~= kind.pdf and { "Content-Security-Policy", LOCKED } or nil }
 end
 
 local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
