@@ -185,7 +185,8 @@ import struct, zlib
 def chunk(name, body):
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 open("a.png", "wb").write(b"\x89PNG\r\n\x1a\n"
-    + chunk(b"IHDR", struct.pack(">IIBBBBB", 30, 20, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"\0" * (91 * 20))) + chunk(b"IEND", b""))]] })
+    + chunk(b"IHDR", struct.pack(">IIBBBBB", 30, 20, 8, 2, 0, 0, 0))
+    + chunk(b"IDAT", zlib.compress(b"\0" * (91 * 20))) + chunk(b"IEND", b""))]] })
       local told = call({ op = "read", path = "a.png" })
       assert.same({ "image", "image/png", 30, 20 }, { told.parts[2].type, told.parts[2].mime,
         told.parts[2].width, told.parts[2].height })
