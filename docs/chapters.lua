@@ -36,7 +36,8 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Sandbox",
-    files = { "lua/codecell/sandbox.lua", "lua/codecell/sandbox/keeping.lua" },
+    files = { "lua/codecell/sandbox.lua", "lua/codecell/sandbox/keeping.lua",
+      "lua/codecell/sandbox/reaching.lua" },
     text = "What `codecell.create` returns. It ends when it is closed or collected, at its timeout,"
       .. " and with the program that made it.",
     receivers = { Sandbox = "sandbox" },
