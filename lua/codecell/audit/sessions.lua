@@ -51,7 +51,9 @@ local function execution_of(asked, told)
     made.kept = made.kept ~= false and not digest
   end
   for _, one in ipairs(type(told.results) == "table" and told.results or {}) do
-    made.results[#made.results + 1] = type(one) == "table" and result_of(one) or nil
+    local result = type(one) == "table" and result_of(one) or nil
+    made.results[#made.results + 1] = result
+    made.text = result and result.is_main_result and result.text or made.text
   end
   local failure = told.error
   if type(failure) == "table" then
