@@ -442,11 +442,10 @@ local function new(overrides)
     error("service: policy: what codecell.policy.new returns expected", 4)
   end
   local found, err = config.get(given)
-  local ok
+  local ok, audit, keep
   if found then
     ok, err = reactor.get()
   end
-  local audit, keep
   if ok then
     audit, err = check(found, prices)
     ok = audit ~= nil
