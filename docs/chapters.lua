@@ -181,6 +181,12 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("tell", "of"),
   },
   {
+    title = "The agent loop",
+    files = { "lua/codecell/agent/loop.lua", "lua/codecell/agent/loop/usage.lua" },
+    text = "What `codecell.agent.loop` takes and gives; see [agents](agents.md).",
+    receivers = {},
+  },
+  {
     title = "Policy",
     files = { "lua/codecell/policy.lua", "lua/codecell/policy/rules.lua" },
     text = "`codecell.policy`: who may do what; see [agents](agents.md).",

@@ -237,6 +237,12 @@ describe("codecell run --export", function()
   end)
 end)
 
+-- A text of nbformat: a string, or the lines of one. A program in Jupyter prints to a terminal.
+local function joined(text)
+  text = type(text) == "table" and table.concat(text) or text
+  return text and text:gsub("\r\n", "\n") or nil
+end
+
 describe("a notebook", function()
   it("is valid for nbformat, and Jupyter runs it #registry #slow #once", function()
     local folder = shell.folder()
@@ -271,9 +277,11 @@ print(notebook.nbformat, notebook.nbformat_minor)]]):format(folder), "", python)
     for i, cell in ipairs(before) do
       for k, output in ipairs(cell.outputs or {}) do
         local other = after[i].outputs[k]
-        assert.same({ output.output_type, output.text, output.ename, output.data
-          and output.data["text/plain"] }, { other.output_type, other.text, other.ename,
-          other.data and other.data["text/plain"] })
+        local function told(one)
+          return { kind = one.output_type, text = (joined(one.text)), ename = one.ename,
+            plain = (joined(one.data and one.data["text/plain"])) }
+        end
+        assert.same(told(output), told(other))
       end
     end
   end)

@@ -467,6 +467,12 @@ sandbox.features = {
   "templates", "warm", "root", "gpu", "git", "metrics",
 }
 
+-- What it is itself: a policy gives its users a table in front of it, whose methods it calls. For
+-- parts of the library that do nothing that a policy is asked for.
+function Sandbox:_itself()
+  return self
+end
+
 local LATER = {
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
