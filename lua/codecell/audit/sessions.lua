@@ -18,7 +18,7 @@ local sessions = {}
 ---only its digest was kept (`code_digest`), and each has the number of its `record`; texts of an
 ---execution that were not kept are "", and `kept` is false
 ---@field steps table[] all that was done: `event record at`, `content`, `outcome` (content of the
----record after it)
+---record after it), `within` (record of the step that it was done for)
 
 local FILTER = { sandbox = { type = "name" }, subject = { type = "name" } }
 
@@ -79,6 +79,8 @@ local function fits(content, filter)
     and (not filter.subject or content.subject == filter.subject)
 end
 
+-- What does other things for its own sake.
+local WIDE = { apply = true, fork = true, install = true, run = true, snapshot = true }
 local ENDS = { close = true, ended = true, kill = true }
 
 local function session_of(self, id, record)
@@ -103,6 +105,10 @@ local function take_first(self, record)
   if content.sandbox and fits(content, self.filter) then
     local session = session_of(self, content.sandbox, record)
     session.steps[#session.steps + 1] = step
+    step.within = session.busy
+    if step.is_open and WIDE[step.event] and not session.busy then
+      session.busy = step.record
+    end
     if ENDS[record.event] then
       session.ended = record.at
     end
@@ -117,6 +123,10 @@ local function take_outcome(self, record)
   end
   step.outcome, step.is_open = record.content, nil
   local id = record.content.sandbox
+  local known = id and self.by_id[id]
+  if known and known.busy == step.record then
+    known.busy = nil
+  end
   if (step.event == "create" or step.event == "connect") and id
     and fits(record.content, self.filter) then
     local session = session_of(self, id, record)

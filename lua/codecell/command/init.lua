@@ -38,6 +38,8 @@ local NAMES = {
   "config",
   "languages",
   "errors",
+  "audit",
+  "purge",
   "usage",
   "metrics",
   "bench",
