@@ -201,6 +201,31 @@ describe("codecell.export.render", function()
     json.decode(codecell.export.render(forged(), "ipynb"))
   end)
 
+  it("keeps Python as it is where it only looks like a magic", function()
+    local code = "x = (10\n     % 3)\ny = 7 \\\n  % 4\nz = \"\"\"\n%magic\n!echo\n\"\"\" # '\n"
+      .. "w = 'it\\'s ('\nv = [1,\n  x]"
+    assert.truthy(codecell.export.render({ { code = code, language = "python" } }, "py")
+      :find(code, 1, true))
+    local text = codecell.export.render({ { code = "if x:\n  !ls -l\n%matplotlib inline",
+      language = "python" } }, "py")
+    assert.truthy(text:find("if x:\n  subprocess.run('ls -l', shell=True)\n"
+      .. "pass  # %matplotlib inline\n", 1, true), text)
+  end)
+
+  it("takes no longer for texts that are hard on patterns #S001", function()
+    local hard = { ("\n"):rep(2 ^ 18) .. "x", (" "):rep(2 ^ 18) .. "x", ("\\"):rep(2 ^ 18) .. "x",
+      ("'"):rep(2 ^ 18), ("`"):rep(2 ^ 18) .. "x", ("\27]"):rep(2 ^ 17), ("\r"):rep(2 ^ 18) .. "x" }
+    for _, text in ipairs(hard) do
+      local cell = { code = "x = '" .. text, language = "python", execution = {
+        logs = { stdout = { text }, stderr = {} }, results = {},
+        error = { name = "E", value = text, traceback = text } } }
+      for _, format in ipairs { "ipynb", "md", "py", "lua" } do
+        assert.truthy(codecell.export.render({ cell }, format))
+      end
+      require("codecell.doctest.compare").texts("... x", text)
+    end
+  end)
+
   it("says how many cells are forgotten", function()
     assert.truthy(codecell.export.render({}, "md", nil, 7):find("7 earlier cells", 1, true))
     assert.equal(1, #cells_of(codecell.export.render({}, "ipynb", nil, 7)))

@@ -180,7 +180,7 @@ function Run:check_examples(step)
     if not execution then
       check = failed(step, line, tostring(err))
     elseif not compare.execution(expected, execution) then
-      check = differs(step, line, (expected:gsub("%s+$", "")), shown.text(execution))
+      check = differs(step, line, shown.trimmed(expected), shown.text(execution))
       answers[i], is_changed = check.got, true
     else
       check = passed(step, line, expected, shown.text(execution))

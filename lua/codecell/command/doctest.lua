@@ -44,7 +44,7 @@ local function tell(view, path, check)
       check.is_written and " (updated)" or ""))
     local more = check.diff and check.diff:gsub("^[^\n]*\n[^\n]*\n", "") or check.got
     if more and more ~= "" then
-      view:foreign(more:gsub("\n*$", "\n"))
+      view:foreign(more:gsub("\n+$", "") .. "\n")
     end
   elseif check.status == "skipped" then
     view:foreign(("%s:%d: %s: skipped: %s\n"):format(path, check.line, check.language, check.why))
