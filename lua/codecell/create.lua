@@ -363,7 +363,7 @@ function create.connect(id, options)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
   end
-  if pause.is_paused(found) then
+  if pause.is_paused(found) and not found:is_frozen() then
     local ok
     ok, err = pause.resume(found)
     if not ok then

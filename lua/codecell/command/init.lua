@@ -40,6 +40,7 @@ local NAMES = {
   "errors",
   "audit",
   "purge",
+  "freeze",
   "usage",
   "metrics",
   "bench",
