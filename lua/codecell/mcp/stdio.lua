@@ -102,6 +102,15 @@ local function listen(self)
   end
 end
 
+-- What should not happen ends it, in words.
+local function guarded(self, called)
+  local ok, problem = wait.call(called, self)
+  if not ok then
+    self.session.problem(tostring(problem))
+    fail(self)
+  end
+end
+
 --- Take both streams: what else the program writes goes to standard error from now on.
 ---@param given table options of `codecell.mcp.session`, without `emit`
 ---@return codecell.McpStdio? stdio
@@ -122,8 +131,8 @@ function stdio.open(given)
     waiting = 0 }, Stdio)
   given.emit, given.is_modern = function(value) emit(self, value) end, true
   self.session = mcp.session(given)
-  task.background(speak, self)
-  task.background(listen, self)
+  task.background(guarded, self, speak)
+  task.background(guarded, self, listen)
   return self
 end
 
