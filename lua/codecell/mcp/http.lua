@@ -91,7 +91,11 @@ local function begin(self, owner)
   for name, value in pairs(self.given.session) do
     given[name] = value
   end
-  found.session = mcp.session(given)
+  local err
+  found.session, err = mcp.session(given)
+  if not found.session then
+    return nil, err
+  end
   self.sessions[found.id], self.count = found, self.count + 1
   return found
 end
@@ -197,7 +201,10 @@ local function post(self, request, owner)
       return refuse(request, 503, "busy", ("there are %d sessions already; --sessions allows more")
         :format(self.count))
     end
-    local found = begin(self, owner)
+    local found, err = begin(self, owner)
+    if not found then
+      return refuse(request, answer.status(err), "internal", err.message)
+    end
     receive(found, request, value, { { "Mcp-Session-Id", found.id } })
     if not found.session.version then -- what was asked was wrong
       finish(self, found)
