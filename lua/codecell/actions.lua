@@ -13,6 +13,7 @@ local finding = require "codecell.service.finding"
 local files = require "codecell.actions.files"
 local help = require "codecell.actions.help"
 local json = require "codecell.json"
+local keys = require "codecell.keys"
 local nearest = require "codecell.nearest"
 local parts = require "codecell.agent.format.parts"
 local sandboxes = require "codecell.actions.sandboxes"
@@ -81,30 +82,13 @@ end
 
 -- ---- warnings ----
 
--- Keys by the shapes that services give them.
-local KEYS = { "%f[%w]sk%-[%w%-_]+", "%f[%w]e2b_%x+", "%f[%w]ghp_%w+", "%f[%w]gho_%w+",
-  "%f[%w]github_pat_[%w_]+", "%f[%w]xox[bpas]%-[%w%-]+", "%f[%w]AKIA%u[%u%d]+",
-  "%f[%w]AIza[%w%-_]+", "%-%-%-%-%-BEGIN [%u ]*PRIVATE KEY" }
-local KEY_LEAST = 16
-
-local function has_key(text)
-  for _, pattern in ipairs(KEYS) do
-    for found in text:gmatch(pattern) do
-      if #found >= KEY_LEAST then
-        return true
-      end
-    end
-  end
-  return false
-end
-
 local function warn_of_keys(given, warnings)
   local texts = { given.code or "", given.command or "", given.fileContent or "" }
   for _, value in pairs(given.envs or {}) do
     texts[#texts + 1] = value
   end
   for _, text in ipairs(texts) do
-    if has_key(text) then
+    if keys.any(text) then
       warnings[#warnings + 1] = "The request holds what looks like a key. Keys do not belong in "
         .. "requests: set E2B_CODE_EV_NAME on the host, and use the variable NAME in the code."
       return
@@ -142,6 +126,19 @@ local function complete(session, told)
   told.success = failed == nil
   if failed then
     told.error, told.kind, told.hint = failed.message, failed.kind, failed.hint
+  end
+  return told
+end
+
+-- No model may take what the mock has done for done.
+local function mark_mock(service, told)
+  local entry = told.sandboxId and service.roster.by_id[told.sandboxId]
+  local backend = entry and entry.sandbox.backend or service.config.backend
+  if told.sandboxId and backend == "mock" then
+    told.mock = true
+    if not told.text:find("nothing was executed", 1, true) then
+      told.text = told.text .. " [mock: nothing was executed]"
+    end
   end
   return told
 end
@@ -196,8 +193,9 @@ local function answer(request, ctx)
   end
   warn_of_keys(given, warnings)
   warn_of_end(call, warnings)
-  return add_warnings(told and complete(given.sessionId, told) or of_error(given.sessionId, err),
-    warnings)
+  told = told and mark_mock(service, complete(given.sessionId, told))
+    or of_error(given.sessionId, err)
+  return add_warnings(told, warnings)
 end
 
 local function check_context(ctx)

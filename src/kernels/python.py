@@ -26,7 +26,8 @@ __builtins__ = dict(vars(builtins))
 
 WIRE, ANSWERS = 3, 4  # two pipes, to read and to write
 EXECUTE, ENV = 2, 3
-RARE = {4: 'python_rehearsal', 5: 'python_fork', 6: 'python_zygote'}
+RARE = {4: 'python_rehearsal', 5: 'python_fork', 6: 'python_zygote',
+        7: 'python_complete'}
 READY, RESULT, ERROR, DONE = 16, 17, 18, 19
 TEXT_MAX = 4 << 20  # bytes of one text of a result or an error
 BLOB_MAX = 16 << 20  # bytes of a picture or a page

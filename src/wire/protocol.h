@@ -156,7 +156,8 @@ enum cell_message {
   /* u64 request of a WATCH. Answer: DONE; ESRCH */
   CELL_UNWATCH,
   /* u32 port, 1024 or more. Listen on it as on those of CONFIGURE, where there
-  ** is a network. Answer: DONE [socket]; EADDRINUSE when the code has it */
+  ** is a network; 0: on any that is free, of 127.0.0.1 alone, whatever network
+  ** there is. Answer: DONE [socket]; EADDRINUSE when the code has it */
   CELL_LISTEN,
   /* u32 count: so many names more may be told by ASKED. No answer. */
   CELL_ASK_ON,
@@ -338,6 +339,8 @@ enum cell_kernel_message {
   CELL_KERNEL_SEAL = 6, /* to a zygote: cell (each a rehearsal, in its order);
                         ** then it serves its stem. Its copies go on with the
                         ** wires that they are given, and say READY */
+  CELL_KERNEL_COMPLETE = 7, /* code up to the cursor. RESULT with text: names
+                            ** with "\n" between; DONE. Python alone */
   /* kernel to host */
   CELL_KERNEL_READY = 16,  /* request 0. version, ... */
   CELL_KERNEL_RESULT = 17, /* one display or value: a part per MIME name

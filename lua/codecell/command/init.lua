@@ -22,6 +22,8 @@ command.status = {
 local NAMES = {
   "run",
   "interpret",
+  "shell",
+  "repl",
   "doctest",
   "doctor",
   "ls",

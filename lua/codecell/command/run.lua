@@ -142,8 +142,9 @@ local function gather(options, arguments)
   return { code = code, input = input }
 end
 
--- What the code was refused, and what would allow it.
-local function tell_refused(execution)
+--- Say what the code was refused, and what would allow it.
+---@param execution codecell.Execution
+function run.tell_refused(execution)
   for _, refusal in ipairs(execution.refused) do
     local option, entry = (refusal.allow or ""):match('^(%l+) = {allow = {"([^"]+)"}}$')
     if refusal.allow == "packages = true" then
@@ -177,7 +178,7 @@ function run.run(options, arguments)
   end
   if not options.json then
     show.finish(view, execution)
-    tell_refused(execution)
+    run.tell_refused(execution)
   end
   local kept
   kept, err = run.export(sandbox, options)

@@ -5,7 +5,9 @@ local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 
-local EXECUTE, REHEARSE = 2, 4 -- src/wire/protocol.h
+-- src/wire/protocol.h: what a kernel is asked for
+local EXECUTE = 2
+local REQUESTS = { rehearsal = 4, completion = 7 }
 local READY, RESULT, ERROR, DONE, FINAL = 16, 17, 18, 19, 20
 local CHUNK = 65536
 local FRAMES_MOST = 2000 -- in a row; a kernel has a thousand results and a few more for a cell
@@ -65,7 +67,7 @@ function Cell:send(process)
     parts[count + 1], parts[count + 2] = "env", name .. "=" .. value
     count = count + 2
   end
-  return process:_send(job.is_rehearsal and REHEARSE or EXECUTE, self.id, parts)
+  return process:_send(REQUESTS[job.sort] or EXECUTE, self.id, parts)
 end
 
 -- ---- output to callbacks ----

@@ -397,7 +397,7 @@ local function run_cell(self, job, began, deadline)
   self.run = run
   local ended
   ended, err = follow(self, run, job)
-  if not ended and not job.is_rehearsal and was_not_forked(self) then
+  if not ended and not job.sort and was_not_forked(self) then
     ok, err = replace(self, run)
     self.lost = nil -- there was nothing yet
     if ok then
@@ -413,7 +413,9 @@ local function run_cell(self, job, began, deadline)
     return nil, err
   end
   local done, now = run.execution, reactor.now()
-  self.count = self.process and not job.is_rehearsal and done.execution_count or nil
+  if job.sort ~= "completion" then
+    self.count = self.process and not job.sort and done.execution_count or nil
+  end
   local timings = done.timings
   timings.queue, timings.create, timings.run = locked - began, created - locked, now - created
   done.seconds = now - began
@@ -421,7 +423,8 @@ local function run_cell(self, job, began, deadline)
 end
 
 --- Run a cell.
----@param job table code, timeout, `call` (how callbacks are called), and the options of run_code
+---@param job table code, timeout, `call` (how callbacks are called), and the options of run_code;
+---`sort`: "rehearsal" or "completion", where it is no cell of the user's
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
 function Kernel:execute(job)

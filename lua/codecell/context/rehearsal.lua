@@ -91,7 +91,7 @@ local function few_cells(language, imports)
 end
 
 local function run(kernel, code)
-  local done, err = kernel:execute({ code = code, timeout = TIMEOUT, is_rehearsal = true,
+  local done, err = kernel:execute({ code = code, timeout = TIMEOUT, sort = "rehearsal",
     call = wait.call })
   if not done then
     return nil, err

@@ -83,7 +83,7 @@ end
 
 -- Between a program and what it shows there may be blanks, marks of a quote, and comments.
 local function follows(gap)
-  return not gap:gsub("<!%-%-.-%-%->", ""):find("[^%s>]")
+  return #gap <= COMMENT_MOST and not gap:gsub("<!%-%-.-%-%->", ""):find("[^%s>]")
 end
 
 local function step_of(block, gap)

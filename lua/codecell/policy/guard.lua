@@ -11,7 +11,10 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 
 -- ---- what code can reach ----
 
-local function touches(real)
+--- What those who are asked are told of it.
+---@param real codecell.Sandbox
+---@return {network: any, mounts: codecell.Mount[], packages: any}
+function guard.touches(real)
   local about, given = real._about, real._given
   return { network = about and about.network and network.shown(about.network),
     mounts = real._mounts and mounts.list(real) or {}, packages = given and given.packages }
@@ -185,7 +188,7 @@ local function code_verb(what)
     end
     if ok then
       ok, err = policy:permit({ verb = "run", what = what, code = code,
-        language = language_of(real, how), touches = touches(real) })
+        language = language_of(real, how), touches = guard.touches(real) })
     end
     if not ok then
       return nil, err
@@ -247,7 +250,8 @@ end
 -- ---- programs ----
 
 local function permit_command(policy, real, what, cmd)
-  return policy:permit({ verb = "shell", what = what, touches = touches(real), language = "bash",
+  return policy:permit({ verb = "shell", what = what, language = "bash",
+    touches = guard.touches(real),
     code = type(cmd) == "table" and table.concat(cmd, " ") or cmd })
 end
 

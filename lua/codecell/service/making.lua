@@ -14,14 +14,10 @@ local making = {}
 
 local PART = "e2b:service"
 local CPU = 2 -- of a sandbox whose processors nobody has said
-local SECRET_LEAST = 4 -- bytes; less would be masked everywhere
 
--- Hidden variables that are too short to be masked are no secrets, and are given as they are.
+-- What a call says wins, as a secret or plainly.
 local function hidden(self, given)
-  local secrets, envs = {}, {}
-  for name, value in pairs(config.hidden(self.config)) do
-    (#value >= SECRET_LEAST and secrets or envs)[name] = value
-  end
+  local secrets, envs = config.hidden(self.config)
   for name, value in pairs(given.envs or {}) do
     envs[name], secrets[name] = value, nil
   end

@@ -221,6 +221,8 @@ function Kit:_permit(tool, request)
     return {}
   end
   request.tool, request.user, request.agent = tool, self.given.user, self.given.agent
+  request.what = request.what or tool
+  request.touches = request.code and self.place:touches() or nil
   local allowed, err = policy:permit(request, self.given.approve)
   if not allowed then
     return nil, err

@@ -185,7 +185,7 @@ end
 
 local function backend_of(self)
   local given = self.given
-  local name = given.service and require("codecell.service.making").backend(given.service.config)
+  local name = given.service and given.service.config.backend
     or given.create and given.create.backend or "local"
   return assert(backends.find(name))
 end
@@ -231,6 +231,18 @@ function Place:about()
     network = network or backend.network or "none", packages = create.packages,
     memory = create.limits and create.limits.memory or config and config.memory_limit or nil,
     seconds = self:timeout() or config.execution_timeout, is_mock = backend.name == "mock" }
+end
+
+--- What its code can reach, for who is asked by a policy.
+---@return {network: any, mounts: table[], packages: any}
+function Place:touches()
+  local sandbox = present(self)
+  if sandbox then
+    return require("codecell.policy.guard").touches(sandbox)
+  end
+  local create = self.given.create or {}
+  return { network = create.network or "none", mounts = create.mounts or {},
+    packages = create.packages }
 end
 
 --- End what was made here.

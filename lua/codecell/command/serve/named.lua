@@ -51,6 +51,7 @@ local function make(order)
   local sandbox, err = codecell.create({
     name = order.name, timeout = LIFETIME, network = options.network, template = options.template,
     mounts = options.mounts, backend = options.backend, packages = options.packages,
+    secrets = options.secrets,
   })
   if sandbox then
     kept[order.name] = { sandbox = sandbox, options = json.encode(options) }
