@@ -261,7 +261,6 @@ end
 -- The sandbox as its users have it, also by connect.
 local function guarded(made, policy)
   if made and policy then
-    made._policed_by = policy
     return require("codecell.policy.guard").sandbox(made, policy)
   end
   return made
