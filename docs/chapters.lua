@@ -36,7 +36,8 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "Sandbox",
-    files = { "lua/codecell/sandbox.lua", "lua/codecell/sandbox/keeping.lua" },
+    files = { "lua/codecell/sandbox.lua", "lua/codecell/sandbox/keeping.lua",
+      "lua/codecell/sandbox/reaching.lua" },
     text = "What `codecell.create` returns. It ends when it is closed or collected, at its timeout,"
       .. " and with the program that made it.",
     receivers = { Sandbox = "sandbox" },
@@ -67,6 +68,15 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       .. " the index and keeps it, read-only, for all sandboxes of its user: that another had it"
       .. " before shows in nothing but the time.",
     receivers = {},
+  },
+  {
+    title = "Audit and spans",
+    files = { "lua/codecell/audit.lua", "lua/codecell/audit/records.lua",
+      "lua/codecell/audit/sessions.lua", "lua/codecell/audit/verify.lua",
+      "lua/codecell/sandbox/security.lua", "lua/codecell/spans.lua" },
+    text = "What was done, by whom, and how long it took; see [audit](audit.md).",
+    receivers = { audit = "codecell.audit", Audit = "audit", spans = "codecell.spans" },
+    except = set("place", "existing", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
   },
   {
     title = "Running code",
@@ -170,6 +180,13 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     receivers = { service = "codecell", Service = "service", session = "codecell",
       Session = "session", Shared = "shared", Job = "job", cost = "codecell.cost" },
     except = set("tell", "of"),
+  },
+  {
+    title = "The agent loop",
+    files = { "lua/codecell/agent/loop.lua", "lua/codecell/agent/loop/usage.lua",
+      "lua/codecell/agent/chat.lua" },
+    text = "What `codecell.agent.loop` and `codecell.agent.chat` take and give; see [agents](agents.md).",
+    receivers = {},
   },
   {
     title = "Policy",

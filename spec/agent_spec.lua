@@ -311,6 +311,38 @@ describe("a coding agent #user", function()
     end)
   end)
 
+  describe("its description and prompt", function()
+    it("are told its model, in the request too #H05 #H06 #G03", function()
+      local config = { name = "Data", description = "It analyses data.",
+        systemPrompt = "Always answer in French." }
+      local one = codecell.assert(codecell.agent.new(config, { service = service }))
+      local request = codecell.assert(codecell.agent.request({ message = "m",
+        agent_type = "coding" }, config))
+      for _, text in ipairs({ one:prompt(), request.system_prompt }) do
+        assert.truthy(text:find("You are Data: It analyses data.", 1, true))
+        assert.truthy(text:find("Always answer in French.", 1, true))
+      end
+      request = codecell.agent.request({ message = "m", agent_type = "coding",
+        system_prompt = "Mine." }, config)
+      assert.truthy(request.system_prompt:find("Mine.", 1, true))
+      assert.is_nil(request.system_prompt:find("French", 1, true))
+    end)
+
+    it("say no more than the service gives, and that a mock runs nothing #H17", function()
+      local mock = codecell.assert(codecell.service({ mode = "mock", max_execution_time = 9 }))
+      local text = codecell.assert(codecell.agent.new({}, { service = mock })):prompt()
+      assert.truthy(text:find("at most 9 seconds", 1, true))
+      assert.truthy(text:find("nothing is executed", 1, true))
+      mock:close()
+      text = codecell.assert(codecell.agent.new({}, { service = service })):prompt()
+      assert.is_nil(text:find("nothing is executed", 1, true))
+      local own = codecell.assert(codecell.service({ mode = "kernel", pool_size = 0 }))
+      local reply = cortex.execute_python_code({ code = "6 * 7" }, { service = own })
+      own:close()
+      assert.equal("", reply.output) -- as the prompt says: print
+    end)
+  end)
+
   describe("its form", function()
     it("saves what is right, by the callback #H02 #H03", function()
       local saved
@@ -355,12 +387,24 @@ describe("a coding agent #user", function()
   it("is made and run by commands #H15 #H16 #H18", function()
     local folder = shell.folder()
     local made = shell.run(shell.codecell .. " agent new --type coding --name Data --package numpy "
-      .. "--timeout 60 a.json", { folder = folder })
+      .. "--timeout 60 --max-time 20 --no-files --network --allow numpy --description Some a.json",
+      { folder = folder })
     assert.equal(0, made.status)
     local config = cjson.decode(shell.read(folder .. "/a.json"))
     assert.equal("Data", config.name)
     assert.same({ "numpy" }, config.defaultPackages)
     assert.equal(60, config.timeout)
+    assert.equal(20, config.maxExecutionTime)
+    assert.is_false(config.enableFileSystem)
+    assert.is_true(config.enableNetwork)
+    assert.equal("Some", config.description)
+    local page = shell.run(shell.codecell .. " agent-config --html a.json", { folder = folder })
+    assert.truthy(page.stdout:find('value="Data"', 1, true))
+    shell.write(folder .. "/wrong.json", '{"timeout":0,"nam":"x"}')
+    local wrong = shell.run(shell.codecell .. " agent-config wrong.json", { folder = folder })
+    assert.equal(2, wrong.status)
+    assert.truthy(wrong.stderr:find("timeout", 1, true))
+    assert.truthy(wrong.stderr:find("did you mean name?", 1, true))
     assert.equal(2, shell.run(shell.codecell .. " agent new --type coding a.json",
       { folder = folder }).status)
     local tools = cjson.decode(shell.run(shell.codecell .. " agent run a.json --print-tools",

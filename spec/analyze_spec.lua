@@ -103,6 +103,19 @@ while True:
     assert.same({ "3 os.system", "4 subprocess.run", "5 while" }, calls)
   end)
 
+  it("needs no permit of a policy, since nothing runs", function()
+    if lacks "python" then
+      return pending(lacks "python")
+    end
+    local guarded = codecell.assert(codecell.create {
+      policy = require("codecell.policy").new { mode = "auto",
+        rules = { { "deny", verb = "run" }, { "deny", verb = "shell" } } } })
+    assert.is_nil(guarded:run_code "1")
+    assert.equal("os", codecell.assert(codecell.analyze("import os", "python",
+      { sandbox = guarded })).imports[1])
+    guarded:close()
+  end)
+
   it("runs nothing of the code", function()
     if lacks "python" then
       return pending(lacks "python")

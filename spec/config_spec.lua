@@ -238,3 +238,48 @@ describe("codecell.config", function()
     assert.truthy(text:find("templates: ", 1, true))
   end)
 end)
+
+describe("codecell run #user", function()
+  local function run(variables, words)
+    return shell.run(("env -u E2B_API_KEY -u E2B_MODE %s %s run %s"):format(variables,
+      shell.codecell, words))
+  end
+
+  it("lets code run as long as the variable says, where --timeout says nothing #B07", function()
+    local stopped = run("E2B_EXECUTION_TIMEOUT=500", "-c 'while True: pass'")
+    assert.equal(124, stopped.status)
+    assert.truthy(stopped.stderr:find("longer than 0.5 s", 1, true))
+    assert.equal(0, run("E2B_EXECUTION_TIMEOUT=100",
+      "--timeout 60 -c 'import time; time.sleep(0.3)'").status)
+  end)
+
+  it("gives code the hidden variables, masked in what it prints #B14", function()
+    local code = "-c 'import os; print(os.environ[\"K\"], len(os.environ[\"K\"]))'"
+    for _, mode in ipairs({ "", "--mode local " }) do
+      assert.equal("*** 6\n", run("E2B_CODE_EV_K=s3cr3t", mode .. code).stdout)
+    end
+    assert.equal("mine 4\n", run("E2B_CODE_EV_K=s3cr3t", "--env K=mine " .. code).stdout)
+  end)
+
+  it("is in the cloud where a key or a mode says so, and here without #B03 #B22", function()
+    assert.equal("1\n", run("", "-c 'print(1)'").stdout)
+    local without = run("E2B_MODE=production", "-c 1")
+    assert.equal(125, without.status)
+    assert.truthy(without.stderr:find("No E2B_API_KEY provided", 1, true))
+    local key = ("E2B_MAX_RETRIES=0 E2B_API_URL=http://127.0.0.1:9 E2B_API_KEY=e2b_%s"):format(
+      ("0"):rep(40))
+    local with = run(key, "-c 1")
+    assert.equal(125, with.status)
+    assert.truthy(with.stderr:find("Sandbox creation failed", 1, true))
+    assert.equal("1\n", run(key .. " E2B_MODE=local", "-c 'print(1)'").stdout)
+    assert.equal("1\n", run(key, "--backend local -c 'print(1)'").stdout)
+  end)
+
+  it("says what is wrong with the configuration, and runs nothing #B20", function()
+    local told = run("E2B_MODE=cloud E2B_MAX_RETRIES=x", "-c 'print(1)'")
+    assert.equal(2, told.status)
+    assert.equal("", told.stdout)
+    assert.truthy(told.stderr:find("E2B_MODE: one of", 1, true))
+    assert.truthy(told.stderr:find("E2B_MAX_RETRIES", 1, true))
+  end)
+end)

@@ -32,7 +32,7 @@ describe("codecell doctor #user", function()
     end
   end)
 
-  it("tells the isolation and how every limit is kept #C12", function()
+  it("tells the isolation and how every limit is kept #C12 #J22", function()
     local report = json.decode(doctor("--json").stdout)
     assert.equal("kernel", report.isolation)
     for _, name in ipairs { "memory", "processes", "disk", "files" } do
@@ -72,7 +72,7 @@ describe("codecell doctor #user", function()
     assert.truthy(check.remedy and #check.remedy > 0)
   end)
 
-  it("names what forbids sandboxes and what to type, with status 1 #A10", function()
+  it("names what forbids sandboxes and what to type, with status 1 #A10 #J22", function()
     local forbid = "unshare -Ur sh -c"
       .. " 'echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"' - "
     if shell.run(forbid .. "true").status ~= 0 then

@@ -1,12 +1,15 @@
 -- One program in every mode: the mock, this machine, and the cloud's interface by `codecell serve`.
 local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
+local http = require "codecell.http"
 local shell = require "spec.support.shell"
+local wait_until = require "spec.support.wait_until"
 
 describe("a service in mode #user", function()
-  local serving, sink
+  local serving, sink, folder
 
   setup(function()
+    folder = shell.folder()
     sink = codecell.log.sink
     codecell.log.sink = function() end
     serving = gateway.start()
@@ -14,11 +17,12 @@ describe("a service in mode #user", function()
 
   teardown(function()
     serving:stop()
+    shell.remove(folder)
     codecell.log.sink = sink
   end)
 
   local function settings(mode)
-    local given = { mode = mode, pool_size = 0, rate_limit_per_min = 0 }
+    local given = { mode = mode, pool_size = 0, rate_limit_per_min = 0, download_dir = folder }
     if mode == "production" then
       given.api_key, given.api_url = gateway.key, serving.url
       given.sandbox_url = serving.url
@@ -54,24 +58,130 @@ describe("a service in mode #user", function()
       end)
     end)
 
-    it(mode .. " answers the actions #M09", function()
+    -- An action in a sandbox; `unless_mock`: one that the mock cannot even pretend.
+    local function with_actions(fn)
       with(function(service)
-        local ctx = { service = service, user = "u" }
         local function call(request)
           request.sessionId = "s"
-          return codecell.actions.call(request, ctx)
+          local told = codecell.actions.call(request, { service = service, user = "u" })
+          assert.equal(mode == "mock" and told.sandboxId ~= nil, told.mock == true)
+          return told
         end
-        assert.is_true(call({ action = "create", timeout = 5 }).success)
-        assert.is_true(call({ action = "write_file", filePath = "/home/user/t.txt",
-          fileContent = "Hello" }).success)
-        assert.equal("Hello", call({ action = "read_file",
-          filePath = "/home/user/t.txt" }).content)
-        assert.is_true(call({ action = "execute", code = "print(1)" }).success)
-        assert.is_true(call({ action = "shell", command = "true" }).success)
+        assert.is_true(call({ action = "create", timeout = 5, envs = { A = "of create" } }).success)
+        fn(call, function(request)
+          local told = call(request)
+          if mode ~= "mock" then
+            assert.is_true(told.success, told.error)
+            return told
+          end
+          assert.equal("unsupported", told.kind)
+        end)
         assert.is_true(call({ action = "kill" }).success)
         assert.equal("killed", call({ action = "kill" }).kind)
       end)
+    end
+
+    it(mode .. " makes, lists, keeps and ends sandboxes for a model #M09 #F04 #F07 #F08 #F09",
+      function()
+        with_actions(function(call)
+          assert.is_true(call({ action = "create" }).reused)
+          local list = call({ action = "list_sandboxes" }).sandboxes
+          assert.equal("s", list[1].sessionId)
+          assert.is_true(call({ action = "set_timeout", timeout = 10 }).expiresAt
+            > list[1].expiresAt)
+          assert.is_true(call({ action = "list_templates" }).success)
+          assert.is_true(call({ action = "help" }).success)
+        end)
+      end)
+
+    it(mode .. " runs code and commands for a model #M09 #F10 #F12 #F13 #F15 #F26", function()
+      with_actions(function(call)
+        local ran = call({ action = "execute", envs = { B = "of the run" },
+          code = "import os; print(os.environ['A'], os.environ['B'])" })
+        local shown = call({ action = "shell", command = "echo $A $B", envs = { B = "7" } })
+        assert.is_true(ran.success and shown.success)
+        if mode ~= "mock" then
+          assert.equal("of create of the run\n", ran.output)
+          assert.equal("of create 7\n", shown.stdout)
+          assert.equal(3, call({ action = "shell", command = "exit 3" }).exitCode)
+          assert.equal("ZeroDivisionError: division by zero",
+            call({ action = "execute", code = "1/0" }).error)
+        end
+      end)
     end)
+
+    it(mode .. " runs commands in the background for a model #M09 #F14 #F16", function()
+      with_actions(function(call)
+        local id = call({ action = "shell", command = "echo on; exec sleep 60",
+          background = true }).commandId
+        assert.equal(id, call({ action = "command_list" }).commands[1].commandId)
+        local logs = ""
+        wait_until(function()
+          logs = logs .. call({ action = "command_logs", commandId = id }).output
+          return logs ~= ""
+        end)
+        assert.equal(mode == "mock" and "mock: nothing was executed\n" or "on\n", logs)
+        assert.truthy(call({ action = "processinfo" }).output ~= "")
+        assert.equal(mode ~= "mock", call({ action = "kill_command", commandId = id }).killed)
+      end)
+    end)
+
+    it(mode .. " writes, reads and gives files for a model #M09 #F17 #F18 #F22", function()
+      with_actions(function(call, unless_mock)
+        call({ action = "write_file", filePath = "/home/user/t.txt", fileContent = "Hello" })
+        assert.equal("Hello", call({ action = "read_file", filePath = "/home/user/t.txt" }).content)
+        assert.equal("el", call({ action = "read_file", filePath = "t.txt", offset = 1,
+          limit = 2 }).content)
+        local given = unless_mock({ action = "get_file_downloadurl",
+          filePath = "/home/user/t.txt" })
+        assert.equal(given and "Hello" or "", given and shell.run("curl -sf " .. shell.quote(
+          given.url)).stdout or "")
+      end)
+    end)
+
+    it(mode .. " starts servers for a model, and says where they are #M09 #F23 #F24", function()
+      with_actions(function(call, unless_mock)
+        local host = unless_mock({ action = "get_host", port = 8099 })
+        if not host then
+          return
+        end
+        local started = unless_mock({ action = "start_server", port = 8099,
+          command = "exec python3 -m http.server 8099" })
+        assert.equal(host.host, started.host)
+        local page = codecell.async(function() -- its port is served by this program
+          local response = codecell.assert(http.request({ url = "http://" .. started.host }))
+          local status = response.status
+          response:close()
+          return status
+        end)
+        assert.equal(200, page:wait(20))
+        call({ action = "kill_command", commandId = started.commandId })
+      end)
+    end)
+
+    it(mode .. " has the tools of coding agents, jobs, maps and sharing #M09 #D27 #D32 #G06 #L10",
+      function()
+        with(function(service)
+          local told = codecell.tools.cortex.execute_python_code({ code = "print(1)" },
+            { service = service, user = "u" })
+          assert.equal(mode == "mock" or nil, told.mock)
+          assert.equal(mode == "mock" and "" or "1\n", told.output)
+          local made = codecell.assert(service:create({ owner = "lead" }))
+          local team = codecell.assert(service:share(made.id, { owner = "lead",
+            agents = { "a", "b" }, rights = { b = "reader" } }))
+          assert.is_true(team.a:run("x = 1").success)
+          assert.equal("denied_by_policy", select(2, team.b:run("x = 2")).kind)
+          local outcomes = service:map({ "1 + 1", "2 + 2" })
+          local job = codecell.assert(service:start("print('on')"))
+          assert.is_true(codecell.assert(job:wait(60)).success)
+          if mode ~= "mock" then
+            assert.equal("1", team.a:run("x").text)
+            assert.same({ "2", "4" }, { outcomes[1].reply.text, outcomes[2].reply.text })
+            assert.equal("on\n", job:output())
+          end
+          assert.equal(mode == "production", service:usage().cost > 0)
+        end)
+      end)
 
     if mode ~= "mock" then
       it(mode .. " tells what went wrong in the same words #J08 #J10 #J11 #J24 #M04", function()

@@ -345,13 +345,13 @@ describe("the numbers of a service #user", function()
       pool:close()
     end)
 
-    it("of a service has the ready ones that its configuration says #D16 #D21 #L05", function()
-      local service = new({ pool_size = 2, pool_max = 3 })
+    it("of a service has the ready ones that its configuration says #B05 #D16 #D21 #L05", function()
+      local service = new({ pool_size = 3, pool_max = 4 })
       service:execute("1")
       wait_until(function()
-        return service:stats().pool_ready == 2
+        return service:stats().pool_ready == 3
       end)
-      assert.equal(3, service.pool.demand.most)
+      assert.equal(4, service.pool.demand.most)
       assert.equal("2", service:execute("1 + 1").text)
       assert.is_true(service.pool:stats().taken >= 1)
       assert.equal(0, service:stats().active)

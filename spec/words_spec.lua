@@ -83,6 +83,7 @@ describe("codecell doctor", function()
 
   it("names both variables for who has no Docker, and the mode that counts #J07 #A11", function()
     local told = shell.run("E2B_MODE=local " .. shell.codecell .. " doctor")
+    assert.equal(0, told.status, told.stdout)
     assert.truthy(told.stdout:find("E2B_LOCAL_USE_DOCKER=false", 1, true))
     assert.truthy(told.stdout:find("E2B_MODE=local", 1, true))
     assert.truthy(told.stdout:find("configuration%s+mode local"))

@@ -130,6 +130,19 @@ local function complete(session, told)
   return told
 end
 
+-- No model may take what the mock has done for done.
+local function mark_mock(service, told)
+  local entry = told.sandboxId and service.roster.by_id[told.sandboxId]
+  local backend = entry and entry.sandbox.backend or service.config.backend
+  if told.sandboxId and backend == "mock" then
+    told.mock = true
+    if not told.text:find("nothing was executed", 1, true) then
+      told.text = told.text .. " [mock: nothing was executed]"
+    end
+  end
+  return told
+end
+
 local function add_warnings(told, warnings)
   for _, text in ipairs(told.warnings or {}) do
     warnings[#warnings + 1] = text
@@ -180,8 +193,9 @@ local function answer(request, ctx)
   end
   warn_of_keys(given, warnings)
   warn_of_end(call, warnings)
-  return add_warnings(told and complete(given.sessionId, told) or of_error(given.sessionId, err),
-    warnings)
+  told = told and mark_mock(service, complete(given.sessionId, told))
+    or of_error(given.sessionId, err)
+  return add_warnings(told, warnings)
 end
 
 local function check_context(ctx)

@@ -145,6 +145,33 @@ function agent.prompt(config, about)
   return prompt.text(checked, facts(about))
 end
 
+--- Ask a model, run the code of its answer, tell it what happened, until it has an answer.
+---@param given codecell.LoopOptions
+---@return codecell.LoopOutcome? outcome also of what went wrong: `stopped` and `err`
+---@return codecell.Error? err kind "system": nothing can be waited for here
+function agent.loop(given)
+  return require("codecell.agent.loop")(given)
+end
+
+--- What asks a model behind an endpoint that speaks OpenAI's chat completions, streamed or not.
+---@param given codecell.ChatOptions
+---@return fun(messages: table[], about: codecell.LoopAsk?): table?, codecell.Error? ask for `loop`;
+---its answer is a whole response. Kinds of error: "unauthenticated", "rate_limited" (with
+---retry_after), "unavailable", "timeout", "invalid_argument", "not_found", "cancelled", "protocol"
+function agent.chat(given)
+  return require("codecell.agent.chat")(given)
+end
+
+--- What to tell a model whose code has failed: what it did, what to do about it, the line that the
+--- error names, the package of a module that is missing.
+---@param result codecell.Execution|codecell.Reply|codecell.ToolResult|codecell.Error
+---@param given {code: string?, language: string?, attempt: integer?, most: integer?}? code: what
+---was run; attempt, most: of repairs, are told where both are given
+---@return string? prompt nil: nothing failed
+function agent.repair_prompt(result, given)
+  return require("codecell.agent.repair").prompt(result, given)
+end
+
 --- The tools that it has.
 ---@param provider string? whose shape they are to have
 ---@return table[]

@@ -122,16 +122,15 @@ end
 local function note_end(tape, process, asked)
   local status = process:_state() == "exited" and process:_exit()
   if not status then
-    tape:note("spawn", asked, nil, errors.new("cancelled",
+    return tape:note("spawn", asked, nil, errors.new("cancelled",
       ("start %s: it had not ended when its recording did"):format(asked.argv[1])))
-    return
   end
   local outputs = {}
   for which = 0, 1 do
     local head, tail = process:_kept(which)
     outputs[which + 1] = head .. (tail or "")
   end
-  tape:note("spawn", asked, { stdout = outputs[1], stderr = outputs[2], code = status.code,
+  return tape:note("spawn", asked, { stdout = outputs[1], stderr = outputs[2], code = status.code,
     signal = status.signal, out_of_memory = status.out_of_memory,
     timed_out = process._timed_out })
 end
@@ -206,7 +205,7 @@ local function recorder(tape, real)
     local asked = cassette.of_command(options.argv)
     local process, err = real.spawn(sandbox, options)
     if process then
-      process._recorded = function(self) note_end(tape, self, asked) end
+      process._recorded = function(self) return note_end(tape, self, asked) end
     else
       tape:note("spawn", asked, nil, err)
     end

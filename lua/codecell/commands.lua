@@ -126,7 +126,8 @@ function Commands:run(cmd, given)
   local started
   started, err = process.start(sandbox, {
     kind = "command", argv = argv, envs = given.envs, cwd = given.cwd or sandbox._cwd,
-    input = given.stdin ~= nil and given.stdin ~= false, tag = given.tag, user = given.user,
+    input = given.stdin ~= nil and given.stdin ~= false, stdin = given.stdin, tag = given.tag,
+    user = given.user,
     timeout = given.timeout or not given.background and TIMEOUT or nil,
   })
   if not started then

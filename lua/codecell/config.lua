@@ -17,6 +17,7 @@ config.backends = { docker = "docker", e2b = "e2b", kernel = "local", ["local"] 
   mock = "mock", podman = "docker", production = "e2b" }
 
 local DOTENV_MOST = 1024 * 1024
+local SECRET_LEAST = 4 -- bytes; less would be masked everywhere
 
 -- What the program has said, and the file that it wanted to be read.
 local program, provider, file = {}, nil, {}
@@ -304,16 +305,19 @@ end
 
 --- Variables of this program that are for the code, and hidden in what it prints.
 ---@param found codecell.Config
----@return table<string, string>
+---@return table<string, string> hidden
+---@return table<string, string> plain those too short to be told apart, which are no secrets
 function config.hidden(found)
-  local prefix, hidden = found.hidden_env_prefix, {}
+  local prefix, hidden, plain = found.hidden_env_prefix, {}, {}
   if prefix == "" then
-    return hidden -- else every variable of this program would be for the code
+    return hidden, plain -- else every variable of this program would be for the code
   end
   local function take(name, value)
     local short = name:sub(1, #prefix) == prefix and name:sub(#prefix + 1)
     if short and short ~= "" and value ~= "" then
-      hidden[short] = value
+      hidden[short], plain[short] = nil, nil
+      local kind = #value >= SECRET_LEAST and hidden or plain
+      kind[short] = value
     end
   end
   for name, value in pairs(file) do
@@ -322,7 +326,7 @@ function config.hidden(found)
   for name, value in pairs(core.environment()) do
     take(name, value)
   end
-  return hidden
+  return hidden, plain
 end
 
 return setmetatable(config, {

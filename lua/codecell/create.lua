@@ -34,6 +34,8 @@ local LIMITS = {
 
 --- The options of create, with their rules.
 create.options = {
+  audit = { type = "either", expected = "path or codecell.Audit",
+    rules = { string = { type = "text" }, table = { type = "table" } } },
   backend = { type = "name" },
   cwd = { type = "text" },
   envs = { type = "envs" },
@@ -59,7 +61,8 @@ create.options = {
   warm = { type = "boolean" },
 }
 
-local CONNECT = { backend = { type = "name" }, record = create.options.record,
+local CONNECT = { audit = create.options.audit, backend = { type = "name" },
+  record = create.options.record,
   timeout = create.options.timeout, cwd = create.options.cwd, user = create.options.user }
 local LIST = {
   backend = { type = "name" },
@@ -79,7 +82,7 @@ for name, rule in pairs(e2b.create_options) do
   create.options[name] = rule
 end
 
-local settings = { name_servers = "" }
+local settings = { name_servers = "", has_spans = false }
 
 local function copy(from)
   local to = {}
@@ -258,7 +261,6 @@ end
 -- The sandbox as its users have it, also by connect.
 local function guarded(made, policy)
   if made and policy then
-    made._policed_by = policy
     return require("codecell.policy.guard").sandbox(made, policy)
   end
   return made
@@ -271,6 +273,14 @@ local function recorded(made, err, options)
   return made, err
 end
 
+-- Where somebody looks on: what stands between the verbs and the backend then.
+local function begin_seen(event, options)
+  if options.audit or options.on_event or settings.has_spans then
+    return require("codecell.sandbox.witness").begin(event, options)
+  end
+  return { options = options, settle = function(_, made, err) return made, err end }
+end
+
 --- Make a sandbox.
 ---@param options table? `backend` ("local"), `template` (name of one, id of a snapshot, or absolute
 ---path of a folder with programs), `timeout` (300 s, at most 86 400), `envs`, `metadata`,
@@ -280,24 +290,26 @@ end
 ---`mounts` (`{{host = "/folder", path = "/work", mode = "read"|"overlay"|"write"}}`), `read_only`,
 ---`cwd` ("/home/user"), `user`, `root_view`, `languages`, `name`, `secrets` (as `envs`, masked in
 ---what comes out), `policy` (as of codecell.policy.new: what it is asked for is let through by it),
----`warm`: all of them under codecell.CreateOptions
+---`audit` (of `codecell.audit.open`, or its path), `warm`: all of them under codecell.CreateOptions
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err with `stage`, `errno`, `hint` and `cause`: kinds "unsupported" (what
 ---this machine lacks), "limit_exceeded", "invalid_argument", "system", "timeout"
 function create.create(options)
   options = check.check("create", options, create.options)
-  local backend, err = backends.find(options.backend or "local")
+  local begun, err = begin_seen("create", options)
+  if not begun then
+    return nil, err
+  end
+  options = begun.options
   local policy = options.policy
+  local made, given, backend
+  backend, err = backends.find(options.backend or "local")
   if backend and policy then
     options, err = under_policy(options)
   end
-  if not backend or not options then
-    return nil, err
-  end
-  local made, given
-  if backend.make then
+  if backend and options and backend.make then
     made, err = backend.make(options)
-  else
+  elseif backend and options then
     given, err = create.complete(options)
     if given then
       made, err = make_here(options, given, backend)
@@ -305,11 +317,12 @@ function create.create(options)
   end
   if not made then
     log.write("debug", PART, err.message, { event = "sandbox.failed", kind = err.kind })
-    return nil, with_cause(err)
+    return begun:settle(nil, with_cause(err))
   end
   log.write("debug", PART, ("%s made, backend %s"):format(made.id, backend.name),
     { event = "sandbox.made", sandbox = made.id, backend = backend.name })
   made, err = recorded(made, nil, options)
+  made, err = begun:settle(made, err)
   return guarded(made, policy), err
 end
 
@@ -325,8 +338,8 @@ end
 --- Another object for a sandbox of this Lua state, or for one of the account with
 --- `backend = "e2b"`, which is resumed if it was paused; closing it leaves the sandbox running.
 ---@param id string
----@param options table? `backend`; `record` (path of a cassette); for "e2b" `timeout` (300 s: it
----lives so long from now at least), `cwd`, `user`, and where it is
+---@param options table? `backend`; `record` (path of a cassette); for "e2b" `audit`, `timeout`
+---(300 s: it lives so long from now at least), `cwd`, `user`, and where it is
 ---@return codecell.Sandbox? sandbox
 ---@return codecell.Error? err kind "not_found"
 function create.connect(id, options)
@@ -334,9 +347,14 @@ function create.connect(id, options)
   options = check.check("connect", options, CONNECT)
   local reach, err = elsewhere(options, "connect")
   if reach then
-    local joined
-    joined, err = reach(id, options)
-    return recorded(joined, err, options)
+    local begun, joined
+    begun, err = begin_seen("connect", options)
+    if not begun then
+      return nil, err
+    end
+    joined, err = reach(id, begun.options)
+    joined, err = recorded(joined, err, options)
+    return begun:settle(joined, err)
   elseif err then
     return nil, err
   end
@@ -344,7 +362,7 @@ function create.connect(id, options)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
   end
-  if pause.is_paused(found) then
+  if pause.is_paused(found) and not found:is_frozen() then
     local ok
     ok, err = pause.resume(found)
     if not ok then
@@ -418,12 +436,14 @@ local SETUP = {
   languages = { type = "table" },
   max_sandboxes = { type = "integer", least = 1, most = 100000 },
   name_servers = { type = "strings" },
+  on_span = { type = "function" },
   package_cache = { type = "integer", least = 0, most = 2 ^ 50 },
 }
 
 --- Set defaults of this Lua state.
 ---@param options table `languages = {python = {program = "/path"}}`, `max_sandboxes` (1000),
 ---`name_servers` (those of the system; a list of addresses, with ":port" or without),
+---`on_span` (called with each codecell.Span of sandboxes that are made from now on),
 ---`package_cache` (bytes of packages that are kept on this machine, 8 GiB), and every setting of
 ---`codecell.config`; `settings`: a function that is asked for each of those by its name first
 ---@return true
@@ -448,6 +468,10 @@ function create.setup(options)
     or settings.name_servers
   if options.max_sandboxes then
     room.set(options.max_sandboxes)
+  end
+  if options.on_span then
+    require("codecell.spans").tell_to(options.on_span)
+    settings.has_spans = true
   end
   if options.package_cache then
     require("codecell.packages.cache").set_most(options.package_cache)

@@ -31,6 +31,7 @@ local MODULES = {
   actions = "codecell.actions",
   agent = "codecell.agent",
   agent_config = "codecell.agent_config",
+  audit = "codecell.audit",
   blocks = "codecell.agent.blocks",
   config = "codecell.config",
   cost = "codecell.cost",
@@ -47,6 +48,7 @@ local MODULES = {
   metrics = "codecell.metrics",
   policy = "codecell.policy",
   snapshot = "codecell.snapshot",
+  spans = "codecell.spans",
   template = "codecell.template",
   tools = "codecell.tools",
 }

@@ -52,8 +52,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field secrets table<string, string>? as `envs`, of at least 4 bytes, masked in what comes out
 ---@field metadata table<string, string>? to find it by
 ---@field network ("none"|"open"|codecell.Network)? default "none"
----@field on_event (fun(event: codecell.Event|codecell.InstallEvent))? what is refused to its code,
----and what is installed, as it happens
+---@field on_event (fun(event: codecell.Event|codecell.InstallEvent|codecell.SecurityEvent))? what
+---is refused to its code, what is installed, and what whoever watches over it wants to know
 ---@field limits codecell.LimitOptions?
 ---@field cwd string? default "/home/user"
 ---@field user string? default "user"
@@ -64,6 +64,8 @@ error("codecell.meta is for language servers; it is never required")
 ---pip or npm, and which; default: `install` may, its code cannot; false: `install` may not either
 ---@field languages string[]? kernels to start at once
 ---@field name string? for people
+---@field audit (codecell.Audit|string)? where everything that is done in it is recorded, or
+---its path; what cannot be recorded is not done
 ---@field policy codecell.Policy? what it is asked to do is let through by it, verb by verb
 ---@field warm boolean? from a pool that keeps such sandboxes ready, if it has one; default false
 ---@field gpu boolean? the devices of the machine's GPUs, NVIDIA's or AMD's; their libraries are
@@ -161,6 +163,8 @@ error("codecell.meta is for language servers; it is never required")
 
 ---@class codecell.Event: codecell.Refusal
 ---@field type "refused"|"paused" paused: its deadline has come, and it has only `sandbox`
+---@field class "security"|nil of what is refused
+---@field sort "connect"|"package"|nil of what is refused
 ---@field sandbox string its id
 
 ---@class codecell.InstallEvent

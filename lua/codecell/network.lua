@@ -262,7 +262,8 @@ function network.refuse(sandbox, record)
   kept[kept.count - KEPT] = nil
   if sandbox._on_event then
     local event = tell(sandbox, record)
-    event.type = "refused"
+    event.type, event.class = "refused", "security"
+    event.sort = record.why == "package" and "package" or "connect"
     network.event(sandbox, event)
   end
 end

@@ -4,6 +4,7 @@ local errors = require "codecell.errors"
 local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local reactor = require "codecell.reactor"
+local seen = require "codecell.sandbox.seen"
 local signals = require "codecell.process.signals"
 local wait = require "codecell.wait"
 
@@ -118,6 +119,10 @@ function Process:write(data, timeout)
   check_open(self, "write")
   timeout = timeout or WRITE
   local deadline, written = wait.deadline(timeout), 0
+  local ok, refusal = seen.process(self, "input", data)
+  if not ok then
+    return nil, refusal
+  end
   while written < #data do
     if self:_closed() then
       return nil, was_closed("write")
@@ -191,8 +196,12 @@ function Process:kill(signal, how)
   if self:_state() == "exited" or self:_state() == "failed" then
     return false
   end
-  local request, err = self:_signal(number, how.group == true)
-  local ok
+  local ok, err = seen.process(self, "signal", number)
+  if not ok then
+    return nil, err
+  end
+  local request
+  request, err = self:_signal(number, how.group == true)
   ok, err = await(self, request, err, "kill")
   if not ok and err.kind == "not_found" or err and err.errno == core.errno.ESRCH then
     return false
@@ -229,13 +238,14 @@ local function make_result(self, status)
   return result
 end
 
--- By a cassette, once.
+-- By a cassette or an audit, once.
 local function record(self)
   local recorded = self._recorded
   if recorded and not self:_closed() then
     self._recorded = nil
-    recorded(self)
+    return recorded(self)
   end
+  return true
 end
 
 --- What became of it, without waiting.
@@ -254,7 +264,11 @@ function Process:try_wait()
   self._ended = self._ended or reactor.now()
   local status = self:_exit()
   status.out_of_memory = status.out_of_memory or err ~= nil
-  record(self)
+  local ok
+  ok, err = record(self)
+  if not ok then
+    return nil, err
+  end
   return make_result(self, status)
 end
 

@@ -26,6 +26,7 @@ Run.__index = Run
 ---@return codecell.Run
 function run.start(sandbox, kernel, job)
   local self = setmetatable({ kernel = kernel, job = job }, Run)
+  job.parent = sandbox._witness and sandbox._witness.here()
   job.call = callbacks.caller(job) -- one that raises ends the run
   self.sandbox = sandbox
   self.task = callbacks.start(job, function()

@@ -13,9 +13,11 @@ local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
+local seen = require "codecell.sandbox.seen"
 local wait = require "codecell.wait"
 
 require "codecell.sandbox.keeping" -- more verbs
+require "codecell.sandbox.reaching"
 
 local TIMEOUT = 300
 local END = 2 -- seconds that the end of all its processes may take
@@ -218,7 +220,9 @@ end
 ---"unsupported", "cancelled", "sandbox_gone", "system"
 function Sandbox:install(list, given)
   check_open(self, "install")
-  return require("codecell.packages").install(self, list, given)
+  return seen.verb(self, "install", function()
+    return { packages = list, language = type(given) == "table" and given.language or nil }
+  end, require("codecell.packages").install, self, list, given)
 end
 
 local CONTEXT = { cwd = { type = "text" }, language = { type = "name" } }
@@ -328,12 +332,17 @@ end
 
 --- Set environment variables for what starts later.
 ---@param envs table<string, string>
----@return true
+---@return true? done
+---@return codecell.Error? err where there is an audit, which could not be written
 function Sandbox:set_envs(envs)
   check_open(self, "set_envs")
   options.argument("set_envs", "envs", envs, "envs")
-  self._environment:add(envs)
-  return true
+  return seen.verb(self, "envs", function()
+    return { envs = self._witness.names(envs) }
+  end, function()
+    self._environment:add(envs)
+    return true
+  end)
 end
 
 local function lives(self)
@@ -344,20 +353,6 @@ end
 ---@return boolean
 function Sandbox:is_running()
   return lives(self) and not pause.is_paused(self)
-end
-
-local PORT = { type = "integer", least = 1, most = 65535 }
-
---- Where a server inside is reached from this machine: "127.0.0.1:41234". Connections go through as
---- bytes do, HTTP upgrades included, while the reactor is stepped: by any verb that waits, by
---- `codecell.step`, or by an attached host.
----@param port integer inside, 1 to 65535
----@return string? host address and port, the same each time, until the sandbox ends
----@return codecell.Error? err kinds "limit_exceeded", "sandbox_gone", "system"
-function Sandbox:get_host(port)
-  check_open(self, "get_host")
-  options.argument("get_host", "port", port, "integer", PORT)
-  return self._backend.host(self, port)
 end
 
 --- Let it reach other things from now on. Connections that are no longer allowed are cut. Rules
@@ -376,7 +371,9 @@ function Sandbox:update_network(given)
   local policy, rules = network.policy("update_network", given, 2, self._rules)
   local ok, err = network.prepare(rules)
   if ok then
-    ok, err = self._backend.update_network(self, policy)
+    ok, err = seen.verb(self, "network", function()
+      return { network = network.shown(given) }
+    end, self._backend.update_network, self, policy)
   end
   if not ok then
     return nil, err
@@ -385,18 +382,6 @@ function Sandbox:update_network(given)
   self._about.network = network.updated(given, self._about.network, rules)
   self._given.network = self._about.network -- of a fork too
   return true
-end
-
---- Wait until something listens on a port inside.
----@param port integer
----@param timeout number? seconds; default 60
----@return true? listening
----@return codecell.Error? err kind "timeout"
-function Sandbox:wait_port(port, timeout)
-  check_open(self, "wait_port")
-  options.argument("wait_port", "port", port, "integer", PORT)
-  options.timeout("wait_port", timeout, 3)
-  return require("codecell.network.port").wait(self, port, timeout or 60)
 end
 
 -- ---- the end ----
@@ -408,6 +393,9 @@ function Sandbox:kill()
     return false
   end
   self._killed = true
+  if self._witness then
+    self._witness.ends(self, "kill")
+  end
   self:_kill()
   reactor.wake(self:_token())
   local deadline = wait.deadline(END)
@@ -421,9 +409,15 @@ end
 --- return nil and an error of kind "cancelled".
 function Sandbox:close()
   local token = self:_token()
+  if token and self._witness and self._owner == self then
+    self._witness.ends(self, "close")
+  end
   self:_release()
   if self._owner == self then
     mounts.close(self._mounts)
+    if self._exposed then
+      self._exposed.server:close()
+    end
     local lock = self._given and self._given.template_lock
     if lock then
       lock:close()
@@ -451,10 +445,15 @@ sandbox.features = {
   "templates", "warm", "root", "gpu", "git", "metrics",
 }
 
+-- What it is itself: a policy gives its users a table in front of it, whose methods it calls. For
+-- parts of the library that do nothing that a policy is asked for.
+function Sandbox:_itself()
+  return self
+end
+
 local LATER = {
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
-  expose = "pass data with stdin or files:write",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

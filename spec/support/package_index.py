@@ -89,6 +89,7 @@ PYTHON = {  # normal name -> (file, bytes)
         'reads_data/__init__.py': 'import os\nvalue = open(os.path.join('
                                   'os.path.dirname(__file__), "data.txt")).read()\n',
         'reads_data/data.txt': 'data'})],
+    'pyserial': [wheel('pyserial', '3.5', {'serial.py': module(5)})],
     'grown': [tarball('grown-1.0.tar.gz', SOURCE)],
     'large': [wheel('large', '1.0', {'large/f%04d.py' % i: module(i)
                                      for i in range(1500)})],
@@ -132,6 +133,7 @@ NPM = {
     'pad': [npm_package('pad', '1.0.0'), npm_package('pad', '1.1.0', text='exports.value = 8;\n')],
     'needs-pad': [npm_package('needs-pad', '1.0.0', {'pad': '^1.0.0'},
                               text='exports.value = require("pad").value + 1;\n')],
+    'left-pad': [npm_package('left-pad', '1.3.0', text='exports.value = 6;\n')],
     '@scope/one': [npm_package('@scope/one', '1.0.0', text='exports.value = "scoped";\n')],
     'wrong-sum': [npm_package('wrong-sum', '1.0.0')],
     'OldName': [npm_package('OldName', '1.0.0')],

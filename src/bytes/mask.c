@@ -26,6 +26,7 @@ struct node {
 struct cell_mask {
   unsigned references;
   size_t longest;
+  uint64_t hidden; /* how often a value was replaced */
   uint32_t used, size;
   struct node *nodes;
   uint32_t first[256]; /* the children of the root by their bytes */
@@ -258,6 +259,7 @@ static unsigned char *let_out(struct cell_masking *masking, uint64_t till,
       if (!masking->hidden) {
         memset(to, '*', 3);
         to += 3;
+        masking->mask->hidden++;
       }
       masking->hidden = 1;
       masking->from = span->to < till ? span->to : till;
@@ -330,6 +332,11 @@ size_t cell_masking_end(struct cell_masking *masking, void *to)
 }
 
 /* ---- a text ---- */
+
+uint64_t cell_mask_hidden(const struct cell_mask *mask)
+{
+  return mask->hidden;
+}
 
 size_t cell_mask_room(const struct cell_mask *mask, size_t length)
 {

@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 #define CELL_MASK_VALUE_MIN 4u       /* bytes; what comes out is never longer */
-#define CELL_MASK_BYTES_MAX 2097152u /* of all values */
+#define CELL_MASK_BYTES_MAX 4194304u /* of all values */
 
-struct cell_mask; /* reference counted; does not change once it is sealed */
+struct cell_mask; /* reference counted; once sealed it only counts */
 
 struct cell_mask *cell_mask_new(struct cell_error *error);
 /* INVALID_ARGUMENT: too short, or too much in all. */
@@ -27,6 +27,8 @@ int cell_mask_seal(struct cell_mask *mask, struct cell_error *error);
 struct cell_mask *cell_mask_keep(struct cell_mask *mask);
 void cell_mask_release(struct cell_mask *mask);
 
+/* How often a value was replaced so far, in whatever was fed or hidden. */
+uint64_t cell_mask_hidden(const struct cell_mask *mask);
 /* A text at once: room for what comes out, and how many bytes that were; -1: no
 ** memory.
 */

@@ -340,6 +340,7 @@ int luaopen_codecell_core(lua_State *L)
   lcell_open_descriptor(L);
   lcell_open_mounts(L);
   lcell_open_project(L);
+  lcell_open_journal(L);
   lcell_open_store(L);
   lcell_open_base64(L);
   lcell_open_tar(L);

@@ -146,6 +146,7 @@ void lcell_open_project(lua_State *L);
 */
 uint32_t lcell_push_differences(lua_State *L, struct cell_unpacker *unpacker,
                                 uint32_t messages);
+void lcell_open_journal(lua_State *L);
 void lcell_open_store(lua_State *L);
 void lcell_open_tar(lua_State *L);
 void lcell_open_bell(lua_State *L);

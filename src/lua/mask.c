@@ -73,6 +73,13 @@ static int mask_hide(lua_State *L)
   return 1;
 }
 
+/* count(): how often a value was replaced so far. */
+static int mask_count(lua_State *L)
+{
+  lcell_push_size(L, cell_mask_hidden(check_mask(L, 1)));
+  return 1;
+}
+
 /* ---- a stream ---- */
 
 /* stream(): what comes in pieces. */
@@ -142,6 +149,7 @@ int lcell_process_mask(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+  {"count", mask_count},
   {"hide", mask_hide},
   {"stream", mask_stream},
   {NULL, NULL},

@@ -204,7 +204,8 @@ function commands.processinfo(call, given)
   if not result then
     return nil, err
   end
-  return { sandboxId = found.id, output = call:cut(result.stdout), text = call:cut(result.stdout) }
+  local output = call:cut(result.stdout ~= "" and result.stdout or result.stderr)
+  return { sandboxId = found.id, output = output, text = output }
 end
 
 local function quoted(path)

@@ -160,9 +160,10 @@ function doctor.run(options, arguments)
     return explain_blocks(options.why)
   end
   local backend, message = launch.backend(options)
-  if not backend then
+  if not backend and (options.backend or options.mode) then
     return nil, message
   end
+  backend = backend or "local" -- what is wrong with the configuration is in the report
   local report = doctor.examine(backend, options.e2b)
   if options.probe and report.ok then
     local probe, err = doctor.probe(backend)

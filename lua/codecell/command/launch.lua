@@ -30,8 +30,11 @@ launch.options = {
   { name = "template", value = "TEMPLATE", kind = "name",
     help = "what it begins with: see codecell template" },
   { name = "name", value = "NAME", kind = "name", help = "a name for the sandbox" },
+  { name = "audit", value = "PATH", kind = "name",
+    help = "record what is done there, before it is done (default CODECELL_AUDIT)" },
   { name = "backend", value = "BACKEND", help = "where it runs (default local)" },
-  { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
+  { name = "mode", value = "MODE",
+    help = "the same by its mode; default E2B_MODE, or production where E2B_API_KEY is set" },
 }
 
 --- What the commands that run code end with.
@@ -43,6 +46,29 @@ launch.statuses = {
   [130] = "interrupted",
   [137] = "it ran out of memory",
 }
+
+--- What variables say, where the words say nothing. An execution may take as long as they say.
+---@param options table as options.parse gave them
+---@return codecell.Config? found
+---@return string? message when they are wrong
+function launch.configure(options)
+  local found, err = config.get()
+  if not found then
+    return nil, err.message
+  end
+  local is_said = found.sources.execution_timeout ~= "default"
+  options.timeout = options.timeout or is_said and found.execution_timeout or nil
+  return found
+end
+
+-- Without a mode it is this machine: a mock is for programs that nobody has configured.
+local function of_variables()
+  local found, message = launch.configure({})
+  if not found then
+    return nil, message
+  end
+  return (found.is_chosen or found.api_key) and found.backend or "local"
+end
 
 --- Those of them that are not left out.
 ---@param ... string names that are
@@ -58,7 +84,7 @@ function launch.options_without(...)
   return list
 end
 
---- The backend that the words and E2B_MODE ask for.
+--- The backend that the words ask for, or E2B_MODE and E2B_API_KEY.
 ---@param options table as options.parse gave them
 ---@return string? backend
 ---@return string? message when there is none of that name
@@ -66,17 +92,18 @@ function launch.backend(options)
   if options.backend and options.mode then
     return nil, "give --backend or --mode, not both"
   end
-  local mode, from = options.mode, "--mode"
-  if not options.backend and not mode then
-    mode, from = os.getenv "E2B_MODE", "E2B_MODE"
+  local name = options.backend or options.mode and (config.backends[options.mode] or options.mode)
+  local message
+  if not name then
+    name, message = of_variables()
   end
-  if mode == "" then
-    mode = nil
+  local found, err = nil, message
+  if name then
+    found, err = backends.find(name)
   end
-  local name = options.backend or mode and (config.backends[mode] or mode) or "local"
-  local found, err = backends.find(name)
   if not found then
-    return nil, (options.backend and "--backend" or from) .. ": " .. tostring(err)
+    local from = options.backend and "--backend: " or options.mode and "--mode: " or ""
+    return nil, from .. tostring(err)
   end
   return name
 end
@@ -114,6 +141,31 @@ local function copy_in(sandbox, paths)
   return true
 end
 
+--- The variables that code gets: those that are hidden in what it prints, and the others.
+---@param options table as options.parse gave them
+---@param found codecell.Config
+---@return table<string, string>? secrets nil: none
+---@return table<string, string> envs
+function launch.variables(options, found)
+  local secrets, envs = config.hidden(found)
+  for _, pair in ipairs(options.env or {}) do
+    envs[pair[1]], secrets[pair[1]] = pair[2], nil
+  end
+  return next(secrets) ~= nil and secrets or nil, envs
+end
+
+--- The audit that words or variables ask for.
+---@param options table as options.parse gave them
+---@param found codecell.Config
+---@return codecell.Audit|false|nil audit false: none
+---@return codecell.Error? err after nil
+function launch.audit(options, found)
+  local path = options.audit or found.audit
+  return require("codecell.service.watching").open({ audit = path and command.absolute(path),
+    audit_code = found.audit_code, audit_output = found.audit_output,
+    audit_retention = found.audit_retention, audit_sync = found.audit_sync })
+end
+
 --- Make the sandbox that the options ask for.
 ---@param what string the command
 ---@param options table as options.parse gave them
@@ -123,24 +175,31 @@ end
 ---@return string? message of bad usage
 function launch.create(what, options, lifetime)
   local backend, message = launch.backend(options)
-  local mounts
+  local found, mounts
   if backend then
+    found, message = launch.configure(options)
+  end
+  if found then
     mounts, message = folders.mounts(options)
   end
   if not mounts then
     return nil, nil, message
   end
-  local envs
-  for _, pair in ipairs(options.env or {}) do
-    envs = envs or {}
-    envs[pair[1]] = pair[2]
-  end
+  local secrets, envs = launch.variables(options, found)
   local timeout = (options.timeout or TIMEOUT_DEFAULT) + (options.install and INSTALL or 0)
   timeout = math.min(timeout + MARGIN, launch.day)
-  local sandbox, err = codecell.create {
+  local audit, err = launch.audit(options, found)
+  if audit == nil then
+    return nil, launch.fail(what, err)
+  end
+  local sandbox
+  sandbox, err = codecell.create {
+    audit = audit or nil,
     backend = backend,
     timeout = lifetime or timeout,
     envs = envs,
+    secrets = secrets,
+    metadata = found.metadata,
     mounts = mounts,
     network = options.network,
     packages = options.packages and options.packages.packages,

@@ -42,8 +42,11 @@ local function order_of(options, given, language)
   if backend and (options.changes or options.apply) then
     message = "--changes and --apply are for a sandbox that ends with the code, without --name"
   end
-  local wanted, files
+  local found, wanted, files
   if not message then
+    found, message = launch.configure(options)
+  end
+  if found then
     wanted, message = options_of(options)
   end
   if wanted then
@@ -53,10 +56,9 @@ local function order_of(options, given, language)
     return nil, message
   end
   wanted.backend = backend ~= "local" and backend or nil
-  local envs = {}
-  for _, pair in ipairs(options.env or {}) do
-    envs[pair[1]] = pair[2]
-  end
+  local envs
+  wanted.secrets, envs = launch.variables(options, found)
+  wanted.audit = (options.audit or found.audit) and command.absolute(options.audit or found.audit)
   return { name = options.name, code = base64.encode(given.code), language = language,
     stdin = given.input and base64.encode(given.input), timeout = options.timeout, envs = envs,
     install = options.install, files = files, options = wanted }

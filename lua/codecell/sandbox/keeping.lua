@@ -1,11 +1,17 @@
 --- The verbs of a sandbox that let it stand still, and that copy, keep and bring out what is in it.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local freezing = require "codecell.sandbox.freezing"
 local mounts = require "codecell.project.mounts"
 local pause = require "codecell.sandbox.pause"
+local seen = require "codecell.sandbox.seen"
 
 local Sandbox = core.Sandbox
 local HOME = "/home/user"
+
+local function nothing()
+  return {}
+end
 
 local function check_open(self, verb)
   if self:_closed() then
@@ -21,7 +27,7 @@ end
 ---@return codecell.Error? err kind "sandbox_gone"
 function Sandbox:pause()
   check_open(self, "pause")
-  return pause.pause(self)
+  return seen.verb(self, "pause", nothing, pause.pause, self)
 end
 
 --- Let its code go on. One that was paused at its deadline has as much time again as it was given
@@ -30,7 +36,34 @@ end
 ---@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
 function Sandbox:resume()
   check_open(self, "resume")
-  return pause.resume(self)
+  local refusal = freezing.refusal(self, "resume")
+  if refusal then
+    return nil, refusal
+  end
+  return seen.verb(self, "resume", nothing, pause.resume, self)
+end
+
+--- Keep it as it is, as evidence: its code stands still, its files can be read and not be changed,
+--- and it does not end at its time but a day from now. `kill` and `close` end it all the same.
+---@return true? frozen
+---@return codecell.Error? err kinds "sandbox_gone", "unsupported" (not on this backend)
+function Sandbox:freeze()
+  check_open(self, "freeze")
+  return seen.verb(self, "freeze", nothing, freezing.freeze, self)
+end
+
+--- Let one go on that was frozen.
+---@return true? running
+---@return codecell.Error? err kinds "invalid_argument" (it was not frozen), "sandbox_gone"
+function Sandbox:unfreeze()
+  check_open(self, "unfreeze")
+  return seen.verb(self, "unfreeze", nothing, freezing.unfreeze, self)
+end
+
+--- Whether it is frozen.
+---@return boolean
+function Sandbox:is_frozen()
+  return freezing.is_frozen(self)
 end
 
 --- Another sandbox like this one, with a copy of the files below /home/user and /tmp, and with
@@ -43,7 +76,7 @@ end
 ---not read itself), "sandbox_gone"
 function Sandbox:fork(given)
   check_open(self, "fork")
-  return require("codecell.sandbox.duplicate").fork(self, given)
+  return seen.verb(self, "fork", nothing, require("codecell.sandbox.duplicate").fork, self, given)
 end
 
 --- Keep the files below /home/user, to begin other sandboxes with: `create{template = id}` has
@@ -59,7 +92,7 @@ function Sandbox:create_snapshot(given)
     return nil, errors.new("unsupported", "create_snapshot: a folder of this machine is mounted "
       .. "below /home/user, and is not to be kept; mount it at /work", "mount it at /work")
   end
-  return require("codecell.snapshot").take(self, given)
+  return seen.verb(self, "snapshot", nothing, require("codecell.snapshot").take, self, given)
 end
 
 -- ---- folders of this machine ----
@@ -86,7 +119,10 @@ end
 ---@return codecell.Error? err kind "unsupported": there is no such folder
 function Sandbox:apply(given)
   check_open(self, "apply")
-  return require("codecell.project.apply").apply(self, given)
+  return seen.verb(self, "apply", function()
+    return type(given) == "table" and { paths = given.paths, all = given.all, force = given.force }
+      or {}
+  end, require("codecell.project.apply").apply, self, given)
 end
 
 return Sandbox

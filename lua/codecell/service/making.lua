@@ -9,19 +9,16 @@ local log = require "codecell.log"
 local merged = require "codecell.service.merged"
 local templates = require "codecell.service.templates"
 local wait = require "codecell.wait"
+local watching = require "codecell.service.watching"
 
 local making = {}
 
 local PART = "e2b:service"
 local CPU = 2 -- of a sandbox whose processors nobody has said
-local SECRET_LEAST = 4 -- bytes; less would be masked everywhere
 
--- Hidden variables that are too short to be masked are no secrets, and are given as they are.
+-- What a call says wins, as a secret or plainly.
 local function hidden(self, given)
-  local secrets, envs = {}, {}
-  for name, value in pairs(config.hidden(self.config)) do
-    (#value >= SECRET_LEAST and secrets or envs)[name] = value
-  end
+  local secrets, envs = config.hidden(self.config)
   for name, value in pairs(given.envs or {}) do
     envs[name], secrets[name] = value, nil
   end
@@ -58,7 +55,8 @@ local function complete(self, given, backend, image)
     backend = backend, cwd = given.cwd, envs = envs, gpu = given.gpu,
     limits = limits_of(self, given, backend), mounts = given.mounts,
     metadata = merged(self.config.metadata, given.metadata),
-    name = given.name, network = given.network, on_event = given.on_event,
+    name = given.name, network = given.network, on_event = watching.on_event(self, given),
+    audit = self.audit and self.audit:of(given.owner) or nil,
     on_timeout = given.on_timeout, packages = given.packages,
     policy = self.policy and self.policy:as({ user = given.owner }), read_only = given.read_only,
     secrets = next(secrets) and secrets or nil,

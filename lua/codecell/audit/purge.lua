@@ -1,0 +1,234 @@
+--- Emptying records: their contents go, their heads stay, and the chain with them. A record tells
+--- which were emptied, and not whose they were; it comes first, so that none is ever found empty
+--- that no record tells of.
+local chain = require "codecell.audit.chain"
+local core = require "codecell.core"
+local errors = require "codecell.errors"
+local journal = require "codecell.audit.journal"
+local json = require "codecell.json"
+local lines = require "codecell.audit.lines"
+local wait = require "codecell.wait"
+
+local purge = {}
+
+local IN_A_ROW = 500
+-- What tells of the file itself, and of nobody.
+local KEPT = { begin = true, continue = true, purge = true, recovered = true }
+
+---@class codecell.AuditMeant which records are to be emptied
+---@field head fun(head: codecell.AuditHead): boolean|nil nil: neither this one nor any later one
+---@field content (fun(content: table): boolean)? nil: whatever it is
+
+-- The head of a line that is to be emptied; false: it is not; nil: nor any later one.
+local function examine(line, meant)
+  local head = chain.ending(line)
+  if not head or KEPT[head.event] then
+    return false
+  end
+  local wanted = meant.head(head)
+  if not wanted then
+    return wanted
+  end
+  local _, content, _, problem = chain.parse(line)
+  if not content or content == chain.EMPTY or problem then
+    return false -- what is broken stays, for verify to tell of
+  elseif meant.content then
+    local decoded = json.decode(content)
+    return type(decoded) == "table" and meant.content(decoded) and head
+  end
+  return head
+end
+
+local function turn(number)
+  if number % IN_A_ROW == 0 then
+    wait.turn()
+  end
+end
+
+local function add(ranges, number)
+  local last = ranges[#ranges]
+  if last and last[2] == number - 1 then
+    last[2] = number
+  else
+    ranges[#ranges + 1] = json.list({ number, number })
+  end
+end
+
+-- Note the numbers of what is to be emptied in a file.
+local function search(path, meant, ranges)
+  local from, err = lines.open(path)
+  if not from then
+    return err.kind == "not_found" or nil, err
+  end
+  local line, whole = from:next()
+  while line do
+    local head = whole and examine(line, meant)
+    if head == nil then
+      break
+    elseif head then
+      add(ranges, head.number)
+    end
+    turn(from.number)
+    line, whole = from:next()
+  end
+  from:close()
+  return true
+end
+
+local function search_all(path, meant)
+  local ranges = json.list()
+  for _, one in ipairs(lines.files(path)) do
+    local ok, err = search(one, meant, ranges)
+    if not ok then
+      return nil, err
+    end
+  end
+  return ranges
+end
+
+local function covers(ranges, number)
+  local low, high = 1, #ranges
+  while low <= high do
+    local middle = math.floor((low + high) / 2)
+    if number < ranges[middle][1] then
+      high = middle - 1
+    elseif number > ranges[middle][2] then
+      low = middle + 1
+    else
+      return true
+    end
+  end
+  return false
+end
+
+-- Copy the lines of a file, those of the ranges without their contents. Tells whether there were
+-- any.
+local function copy(from, to, ranges)
+  local line, whole = from:next()
+  local size, found = 0, false
+  while line do
+    local head = whole and chain.ending(line)
+    local is_meant = head and not KEPT[head.event] and covers(ranges, head.number)
+    local text = is_meant and chain.emptied(line) or line .. (whole and "\n" or "")
+    local ok, err = core.journal_append(to, size, text)
+    if not ok then
+      return nil, err
+    end
+    size, found = size + #text, found or is_meant == true
+    turn(from.number)
+    line, whole = from:next()
+  end
+  if line == false then
+    return nil, errors.new("system",
+      "audit: a line is longer than any record; see 'codecell audit verify'")
+  end
+  local ok, err = to:flush()
+  if not ok then
+    return nil, err
+  end
+  return found
+end
+
+-- Put a file without those contents in the place of one, whose lock is ours.
+local function rewrite(path, ranges)
+  local from, err = lines.open(path)
+  if not from then
+    return nil, err
+  end
+  local draft = path .. ".purging"
+  os.remove(draft) -- of one that was killed
+  local to, done
+  to, err = core.journal(draft)
+  if to then
+    done, err = copy(from, to, ranges)
+    to:close()
+  end
+  from:close()
+  if done then
+    local renamed, problem = os.rename(draft, path)
+    done, err = renamed, not renamed and errors.new("system", tostring(problem)) or nil
+  end
+  if not done then
+    os.remove(draft)
+  end
+  return done ~= nil or nil, err
+end
+
+-- A call while we have the lock of a file: others wait for as long.
+local function locked(path, called, ...)
+  local lock, err = journal.lock(path)
+  if not lock then
+    return nil, err
+  end
+  local ok, done
+  ok, done, err = wait.call(called, ...)
+  lock:close()
+  if not ok then
+    error(done, 0)
+  end
+  return done, err
+end
+
+local function count_of(ranges)
+  local count = 0
+  for _, range in ipairs(ranges) do
+    count = count + range[2] - range[1] + 1
+  end
+  return count
+end
+
+local function with_text(err)
+  err.message = err.message:find("^audit: ") and err.message or "audit: " .. err.message
+  return err
+end
+
+---@param audit codecell.Audit
+---@param meant codecell.AuditMeant
+---@param reason string
+---@return integer? count
+---@return codecell.Error? err
+local function run(audit, meant, reason)
+  local path = audit.path
+  local ranges, err = locked(path, search_all, path, meant)
+  if ranges and #ranges == 0 then
+    return 0
+  end
+  local ok = ranges
+  if ok then
+    ok, err = audit.journal:add({ event = "purge" }, { salt = core.random_id(32),
+      records = ranges, reason = reason })
+  end
+  local files = ok and lines.files(path) or {}
+  for _, one in ipairs(files) do
+    if ok and (one ~= path or core.host_file(one)) then
+      ok, err = locked(one, rewrite, one, ranges)
+    end
+  end
+  if not ok then
+    return nil, with_text(err)
+  end
+  return count_of(ranges)
+end
+
+--- Empty the records of somebody.
+---@param audit codecell.Audit
+---@param subject string
+---@return integer? count
+---@return codecell.Error? err
+function purge.subject(audit, subject)
+  return run(audit, {
+    head = function() return true end,
+    content = function(content) return content.subject == subject end,
+  }, "subject")
+end
+
+--- Empty what was recorded before a time.
+---@param audit codecell.Audit
+---@param before number seconds since 1970
+---@return integer? count
+---@return codecell.Error? err
+function purge.older(audit, before)
+  return run(audit, { head = function(head) return head.at < before or nil end }, "retention")
+end
+
+return purge
