@@ -25,8 +25,8 @@ describe("codecell shell #user #once", function()
   it("passes every key on, Ctrl-C too, and ends at Ctrl-D", function()
     local answer = on_terminal { { "expect", PROMPT },
       { "send", "sh -c 'echo be\"\"gun; exec sleep 1000'\r" }, { "expect", "begun" },
-      { "send", "\3" }, { "expect", PROMPT }, { "send", "echo status $?\r" }, { "expect", "status 130" },
-      { "expect", PROMPT }, { "send", "\4" }, { "end" } }
+      { "send", "\3" }, { "expect", PROMPT }, { "send", "echo status $?\r" },
+      { "expect", "status 130" }, { "expect", PROMPT }, { "send", "\4" }, { "end" } }
     assert.equal(0, answer.status) -- that of the last command, as of any shell
     assert.is_true(answer.is_restored)
   end)
