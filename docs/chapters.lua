@@ -183,8 +183,9 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   },
   {
     title = "The agent loop",
-    files = { "lua/codecell/agent/loop.lua", "lua/codecell/agent/loop/usage.lua" },
-    text = "What `codecell.agent.loop` takes and gives; see [agents](agents.md).",
+    files = { "lua/codecell/agent/loop.lua", "lua/codecell/agent/loop/usage.lua",
+      "lua/codecell/agent/chat.lua" },
+    text = "What `codecell.agent.loop` and `codecell.agent.chat` take and give; see [agents](agents.md).",
     receivers = {},
   },
   {

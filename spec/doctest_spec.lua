@@ -165,6 +165,16 @@ describe("codecell.doctest.check", function()
     assert.is_true(check(report.text).ok)
   end)
 
+  it("writes no answer that would be read as a prompt", function()
+    if lacks "python" then
+      return pending(lacks "python")
+    end
+    local text = block("python", ">>> print('>>> import os')\nx\n>>> 1 + 1\n3")
+    local report = check(text)
+    assert.equal("failed failed", statuses(report))
+    assert.equal(text:gsub("\n3\n", "\n2\n"), report.text)
+  end)
+
   it("fails a block that is never closed", function()
     assert.equal("failed", statuses(check "```bash\necho"))
   end)
@@ -196,7 +206,7 @@ describe("codecell.doctest.check", function()
 end)
 
 describe("codecell doctest", function()
-  it("tells what differs, with status 1; --update writes it #E30", function()
+  it("tells what differs, with status 1; --update writes it", function()
     if lacks "python" then
       return pending(lacks "python")
     end

@@ -275,6 +275,22 @@ describe("what was cut", function()
   end)
 end)
 
+describe("a kit with a budget of tokens", function()
+  it("holds it whatever is read", function()
+    local function count(text)
+      local _, words = text:gsub("%S", "")
+      return words
+    end
+    local kit = codecell.tools.kit { budget = { tokens = 300 }, count = count }
+    local told = kit:call("run_code", { code = "print('w' * 40000)\n"
+      .. "_ = open('f', 'w').write('w' * 9000)" })
+    assert.is_true(count(told.text) <= 300)
+    assert.is_true(count(kit:read_output(told.outputs[1].id)) <= 300)
+    assert.is_true(count(kit:call("files", { op = "read", path = "f" }).structured.text) <= 300)
+    kit:close()
+  end)
+end)
+
 describe("a kit with pictures", function()
   it("has them made smaller inside the sandbox, or told in words", function()
     local kit = codecell.tools.kit { budget = { image_px = 64 } }

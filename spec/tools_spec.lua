@@ -195,6 +195,19 @@ open("a.png", "wb").write(b"\x89PNG\r\n\x1a\n"
     end)
   end)
 
+  it("shows no secret of a file either, wherever it is read from", function()
+    local own, done = kit_of({ create = { secrets = { KEY = "hunter2-correct-horse" } } })
+    own:call("run_code",
+      { code = "import os\nopen('f', 'w').write('a' * 50 + os.environ['KEY'] + 'b' * 50)" })
+    assert.equal(("a"):rep(50) .. "***" .. ("b"):rep(50),
+      own:call("files", { op = "read", path = "f" }).structured.text)
+    for offset = 40, 80 do
+      local text = own:call("files", { op = "read", path = "f", offset = offset }).structured.text
+      assert.equal((("a"):rep(50) .. "***" .. ("b"):rep(50)):sub(offset + 1), text)
+    end
+    done()
+  end)
+
   it("installs packages, and says which there are none of", function()
     if package_index.needs_pip(pending) then
       return
