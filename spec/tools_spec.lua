@@ -31,6 +31,14 @@ describe("a kit of tools #A03", function()
     idle:close()
   end)
 
+  it("is not made for a backend that there is none of", function()
+    local ok, message = pcall(codecell.tools.kit, { create = { backend = "nowhere" } })
+    assert.is_false(ok)
+    assert.truthy(message:find('tools.kit: unknown backend "nowhere"', 1, true))
+    assert.has_error(function() codecell.tools.kit({ buget = {} }) end)
+    assert.has_error(function() codecell.tools.kit({ set = "all" }) end)
+  end)
+
   describe("run_code", function()
     it("tells what was printed, the value, and the error, and keeps variables", function()
       local told = kit:call("run_code", { code = "x = 20\nprint('printed')\nx + 1",

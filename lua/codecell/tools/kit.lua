@@ -99,7 +99,11 @@ function tools.kit(given)
     error("tools.kit: give sandbox or service, not both", 2)
   end
   local self = setmetatable({ given = given, outputs = kept.new(), previous = {} }, Kit)
-  self.place = place.new(given)
+  local err
+  self.place, err = place.new(given)
+  if not self.place then
+    error("tools.kit: " .. err.message, 2)
+  end
   self.verbs = sets[given.set or "recommended"]
   return self
 end
@@ -115,6 +119,11 @@ end
 function Kit:schemas(name)
   options.argument("schemas", "dialect", name, "choice", { choices = dialect.names })
   return dialect.write(name, definitions(self))
+end
+
+-- What a result is called of a tool that may not be.
+local function named(name)
+  return json.repair(tostring(name):sub(1, NAME_SHOWN))
 end
 
 -- The definition of that name, or a result that says which there are.
@@ -137,7 +146,7 @@ end
 local function call(self, name, given, about)
   local definition, err = find(self, name)
   if not definition then
-    return result.of_error(tostring(name), err)
+    return result.of_error(named(name), err)
   end
   local read
   read, err = (self.verbs.read or arguments.read)(definition, given)
@@ -180,7 +189,7 @@ function Kit:call(name, given, about)
   about = options.check("call", about, CALL)
   local ok, done = wait.call(call, self, name, given, about)
   if not ok then
-    return result.of_error(tostring(name), errors.new("system", ("%s has failed in codecell itself:"
+    return result.of_error(named(name), errors.new("system", ("%s has failed in codecell itself:"
       .. " %s"):format(tostring(name):sub(1, NAME_SHOWN), (tostring(done):gsub("\n.*", "")))))
   end
   return done
