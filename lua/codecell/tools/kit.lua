@@ -64,9 +64,9 @@ local NAME_SHOWN = 80 -- bytes of a name that a model has made up
 ---@field policy codecell.Policy? asked before each verb
 ---@field approve function? who is asked by the policy
 ---@field agent string? name, for the policy
----@field on_event (fun(event: table): false?)? hears of each call: `{type = "call", tool, arguments}`
----before it, which is not made where that answers false, and `{type = "result", tool, arguments,
----result}` after it
+---@field on_event (fun(event: table): false?)? hears of each call: `{type = "call", tool,
+---arguments}` before it, which is not made where that answers false, and `{type = "result", tool,
+---arguments, result}` after it
 
 ---@class codecell.Kit
 ---@field package definitions codecell.ToolDefinition[]
