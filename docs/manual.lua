@@ -84,7 +84,7 @@ local function plain(text)
 end
 
 local function lines(text)
-  return ".nf\n" .. plain(text):gsub("\n*$", "\n") .. ".fi\n"
+  return ".nf\n" .. plain(text):gsub("\n+$", "") .. "\n.fi\n"
 end
 
 local function option_lines(option)

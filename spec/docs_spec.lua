@@ -80,7 +80,7 @@ end)
 describe("the documents", function()
   it("link only to files that exist", function()
     for _, name in ipairs { "design", "security", "contributing", "reference", "mock", "e2b",
-      "gateway", "documents" } do
+      "gateway", "documents", "tools" } do
       local text = assert(shell.read("docs/" .. name .. ".md"), name)
       for path in text:gmatch "%]%(([%w_./-]+)%)" do
         assert.truthy(shell.read("docs/" .. path), name .. ".md links to " .. path)

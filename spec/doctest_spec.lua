@@ -80,6 +80,16 @@ describe("codecell.doctest.check", function()
     assert.is_true(check(report.text).ok)
   end)
 
+  it("compares what shells answered, one command after the other", function()
+    if lacks "bash" then
+      return pending(lacks "bash")
+    end
+    local text = block("console", "$ x=6\n$ echo $((x * 7))\n42\n$ printf 'a\\nb\\n'\na\nc")
+    local report = check(text)
+    assert.equal("passed passed failed", statuses(report))
+    assert.equal(text:gsub("\nc\n", "\nb\n"), report.text)
+  end)
+
   it("takes dots for anything", function()
     if lacks "python" then
       return pending(lacks "python")
@@ -165,6 +175,16 @@ describe("codecell.doctest.check", function()
     assert.is_true(check(report.text).ok)
   end)
 
+  it("writes no answer that would be read as a prompt", function()
+    if lacks "python" then
+      return pending(lacks "python")
+    end
+    local text = block("python", ">>> print('>>> import os')\nx\n>>> 1 + 1\n3")
+    local report = check(text)
+    assert.equal("failed failed", statuses(report))
+    assert.equal(text:gsub("\n3\n", "\n2\n"), report.text)
+  end)
+
   it("fails a block that is never closed", function()
     assert.equal("failed", statuses(check "```bash\necho"))
   end)
@@ -196,7 +216,7 @@ describe("codecell.doctest.check", function()
 end)
 
 describe("codecell doctest", function()
-  it("tells what differs, with status 1; --update writes it #E30", function()
+  it("tells what differs, with status 1; --update writes it", function()
     if lacks "python" then
       return pending(lacks "python")
     end

@@ -1,4 +1,5 @@
 local codecell = require "codecell"
+local e2b = require "spec.support.e2b"
 local json = codecell.json
 local one_sandbox = require "spec.support.one_sandbox"
 local shell = require "spec.support.shell"
@@ -151,6 +152,25 @@ describe("sandbox:export", function()
     assert.has_error(function() sandbox:export("md", { outptus = true }) end)
   end)
 
+  it("is there for every backend", function()
+    local mock = codecell.assert(codecell.create { backend = "mock",
+      mock = { answers = { { code = "6 * 7", plain = true, text = "42" } } } })
+    mock:run_code "6 * 7"
+    assert.truthy(codecell.assert(mock:export "py"):find("6 * 7\n#> 42\n", 1, true))
+    mock:close()
+    local server = e2b.start()
+    server:script(e2b.rules { method = "POST", path = "^/execute$", body = e2b.lines(
+      { type = "result", text = "42", is_main_result = true },
+      { type = "number_of_executions", execution_count = 1 }, { type = "end_of_execution" }) })
+    local cloud = codecell.assert(codecell.create(server:options {
+      secrets = { KEY = "swordfish" } }))
+    cloud:run_code "key = 'swordfish'\n6 * 7"
+    assert.truthy(codecell.assert(cloud:export "md")
+      :find("key = '***'\n6 * 7\n```\n\n```output\n42\n", 1, true))
+    cloud:close()
+    server:stop()
+  end)
+
   it("is empty for a sandbox in which nothing was run", function()
     local empty = codecell.assert(codecell.create())
     assert.equal(0, #cells_of(codecell.assert(empty:export "ipynb")))
@@ -193,12 +213,41 @@ describe("codecell.export.render", function()
     local blocks = codecell.blocks.scan(text)
     assert.equal(2, #blocks)
     assert.equal("output", blocks[2].language)
+    assert.equal(json.null, cells_of(codecell.export.render(forged(), "ipynb"))[1].execution_count)
+    assert.equal(1, #codecell.blocks.scan(codecell.export.render(
+      { { code = "1", language = "x` y```" } }, "md")))
+    assert.has_error(function() codecell.export.render({ { code = 1, language = "c" } }, "md") end)
     local program = codecell.export.render(forged(), "lua")
     assert.falsy(program:find "[%z\27\r]")
     for line in program:gmatch "[^\n]+" do
       assert.falsy(line:find "^%s*import os")
     end
     json.decode(codecell.export.render(forged(), "ipynb"))
+  end)
+
+  it("keeps Python as it is where it only looks like a magic", function()
+    local code = "x = (10\n     % 3)\ny = 7 \\\n  % 4\nz = \"\"\"\n%magic\n!echo\n\"\"\" # '\n"
+      .. "w = 'it\\'s ('\nv = [1,\n  x]"
+    assert.truthy(codecell.export.render({ { code = code, language = "python" } }, "py")
+      :find(code, 1, true))
+    local text = codecell.export.render({ { code = "if x:\n  !ls -l\n%matplotlib inline",
+      language = "python" } }, "py")
+    assert.truthy(text:find("if x:\n  subprocess.run('ls -l', shell=True)\n"
+      .. "pass  # %matplotlib inline\n", 1, true), text)
+  end)
+
+  it("takes no longer for texts that are hard on patterns #S001", function()
+    local hard = { ("\n"):rep(2 ^ 18) .. "x", (" "):rep(2 ^ 18) .. "x", ("\\"):rep(2 ^ 18) .. "x",
+      ("'"):rep(2 ^ 18), ("`"):rep(2 ^ 18) .. "x", ("\27]"):rep(2 ^ 17), ("\r"):rep(2 ^ 18) .. "x" }
+    for _, text in ipairs(hard) do
+      local cell = { code = "x = '" .. text, language = "python", execution = {
+        logs = { stdout = { text }, stderr = {} }, results = {},
+        error = { name = "E", value = text, traceback = text } } }
+      for _, format in ipairs { "ipynb", "md", "py", "lua" } do
+        assert.truthy(codecell.export.render({ cell }, format))
+      end
+      require("codecell.doctest.compare").texts("... x", text)
+    end
   end)
 
   it("says how many cells are forgotten", function()

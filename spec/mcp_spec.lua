@@ -489,6 +489,43 @@ describe("the sandbox of a session of MCP", function()
     client.close()
   end)
 
+  it("tells what it is refused, at once and before a level is asked for", function()
+    local client = mcp.inside({ create = { network = { allow = { "good.example" } } } })
+    client:begin()
+    client:tool("run_code", { code = "import socket\ntry:\n    "
+      .. "socket.gethostbyname('evil.example')\nexcept OSError: pass" })
+    local params = client:note("notifications/message").params
+    assert.same({ "warning", "sandbox" }, { params.level, params.logger })
+    assert.matches("evil.example.*refused.*allow it with", params.data)
+    client.close()
+  end)
+
+  it("is one of a service of its own with the sets of tools that others have documented",
+  function()
+    for set, names in pairs({ actions = { "e2b_code", "job" },
+      cortex = { "execute_python_code", "get_sandbox_info", "job" } }) do
+      local client = mcp.inside({ set = set })
+      client:begin()
+      local found = {}
+      for i, tool in ipairs(client:call("tools/list").tools) do
+        found[i] = tool.name
+      end
+      assert.same(names, found)
+      assert.is_nil(client.session.box:peek())
+      if set == "cortex" then
+        local result = client:tool(names[1], { code = "print(6 * 7)" })
+        assert.matches("42", mcp.text(result))
+        assert.is_nil(result.structuredContent.mock)
+      end
+      client.close()
+    end
+    local session, err = codecell.mcp.session({ emit = print, set = "actions",
+      create = { network = "open" } })
+    assert.is_nil(session)
+    assert.equal("invalid_argument", err.kind)
+    assert.matches("takes no network", err.message)
+  end)
+
   it("ends with the session, with what runs in it", function()
     local client, mark = mcp.inside(), mcp.mark()
     client:begin()

@@ -49,6 +49,62 @@ describe("secrets #B14 #S115", function()
     assert.equal("21\n", sandbox.commands:run("printf %s \"$KEY\" | wc -c").stdout)
   end)
 
+  it("are hidden in base64 wherever they stand, in hexadecimal, in URLs and in JSON", function()
+    local execution = run([[
+import base64, json, os, urllib.parse
+for name in ("KEY", "TEXT"):
+    value = os.environ[name].encode()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for before in ("", "a", "ab", "user:", "{\"key\": \""):
+            for after in ("", "z", "@host\"}"):
+                print(name, len(before), encode(before.encode() + value + after.encode()).decode())
+    print(value.hex(), value.hex().upper(), (b"<" + value + b">").hex())
+    print(urllib.parse.quote(value), urllib.parse.quote_plus(value), json.dumps([value.decode()]))
+]])
+    local text, lines = strings_of(execution), 0
+    for _, name in ipairs { "KEY", "TEXT" } do
+      for before = 0, 9 do
+        for line in text:gmatch(("%s %d ([^\n]*)"):format(name, before)) do
+          lines = lines + 1
+          -- what is left are the neighbours, and a character that they share with the value
+          assert.truthy(line:find("***", 1, true), line)
+          assert.truthy(#line <= 3 + 12 + 12 + 4, line)
+        end
+      end
+    end
+    assert.equal(2 * 2 * 5 * 3, lines)
+    for _, secret in pairs(SECRETS) do
+      assert.is_nil(text:find((secret:gsub(".", function(byte)
+        return ("%02x"):format(byte:byte())
+      end)), 1, true))
+    end
+    assert_hidden(execution, 2 * (2 * 5 * 3 + 6))
+  end)
+
+  it("are hidden in wrapped base64 and hexadecimal, and across the borders of writes", function()
+    local long = {}
+    for i = 1, 40 do
+      long[i] = ("line %d of a key;"):format(i * 7919 % 1000)
+    end
+    local value = table.concat(long)
+    local other = codecell.assert(codecell.create({ secrets = { LONG = value } }))
+    local execution = codecell.assert(other:run_code([[
+import base64, os, sys, textwrap, time
+value = os.environ["LONG"].encode()
+print(base64.encodebytes(value).decode())
+print(textwrap.fill(base64.b64encode(value).decode(), 64))
+print(textwrap.fill(value.hex(), 60))
+for i in range(0, len(value), 5):
+    sys.stdout.write(base64.b64encode(value[i:]).decode()[:0] + value[i:i + 5].hex())
+    sys.stdout.flush()
+    time.sleep(0.001)
+]]))
+    other:close()
+    for line in execution.logs.stdout[1]:gmatch("[^\n]+") do
+      assert.truthy(line == "***" or #line < 8, line)
+    end
+  end)
+
   it("are hidden in what is printed, in results of every format, and in errors", function()
     local execution = run([[
 import os, sys

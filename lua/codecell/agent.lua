@@ -153,6 +153,15 @@ function agent.loop(given)
   return require("codecell.agent.loop")(given)
 end
 
+--- What asks a model behind an endpoint that speaks OpenAI's chat completions, streamed or not.
+---@param given codecell.ChatOptions
+---@return fun(messages: table[], about: codecell.LoopAsk?): table?, codecell.Error? ask for `loop`;
+---its answer is a whole response. Kinds of error: "unauthenticated", "rate_limited" (with
+---retry_after), "unavailable", "timeout", "invalid_argument", "not_found", "cancelled", "protocol"
+function agent.chat(given)
+  return require("codecell.agent.chat")(given)
+end
+
 --- What to tell a model whose code has failed: what it did, what to do about it, the line that the
 --- error names, the package of a module that is missing.
 ---@param result codecell.Execution|codecell.Reply|codecell.ToolResult|codecell.Error

@@ -85,6 +85,11 @@ local function way_of(name, sandbox)
     return nil, errors.new("unsupported", ("analyze: there is no parser for %s that runs nothing "
       .. "of the code; run it in a sandbox of its own"):format(language.name))
   end
+  if sandbox and sandbox.backend == "mock" then
+    return nil, errors.unsupported("analyze", "mock", "nothing runs there, no parser either")
+  elseif sandbox and sandbox.backend ~= "local" then -- what is there is found by its name
+    return { name = language.name, program = language.programs[1], language = language }
+  end
   return languages.way(name, true, sandbox and sandbox._root)
 end
 

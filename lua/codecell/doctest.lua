@@ -180,8 +180,10 @@ function Run:check_examples(step)
     if not execution then
       check = failed(step, line, tostring(err))
     elseif not compare.execution(expected, execution) then
-      check = differs(step, line, (expected:gsub("%s+$", "")), shown.text(execution))
-      answers[i], is_changed = check.got, true
+      check = differs(step, line, shown.trimmed(expected), shown.text(execution))
+      if update.is_answer(check.got) then
+        answers[i], is_changed = check.got, true
+      end
     else
       check = passed(step, line, expected, shown.text(execution))
     end

@@ -56,6 +56,21 @@ function Environment:add(envs)
   self.version = self.version + 1
 end
 
+--- The value of a variable.
+---@param name string
+---@return string? value
+function Environment:get(name)
+  if self.added[name] then
+    return self.added[name]
+  end
+  for _, pair in ipairs(BASE) do
+    local known, value = pair:match("^([^=]+)=(.*)$")
+    if known == name then
+      return value
+    end
+  end
+end
+
 --- All of it as "NAME=value".
 ---@param more table<string, string>? for one program alone
 ---@return string[]

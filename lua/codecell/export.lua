@@ -31,6 +31,7 @@ local WRITERS = {
   md = "codecell.export.markdown", py = "codecell.export.python",
 }
 local FORMATS = { "ipynb", "lua", "markdown", "md", "py", "python" }
+local LANGUAGE_MOST = 64 -- bytes of a name
 local ALIASES = { markdown = "md", python = "py" }
 
 local OPTIONS = {
@@ -50,8 +51,8 @@ end
 
 -- What was read from a record has no methods, and may lack what was empty.
 local function whole(told)
-  if not told or told.logs and told.results and not (told.results[1]
-    and not told.results[1].formats) then
+  local first = told and told.results and told.results[1]
+  if not told or first and first.formats then
     return told
   end
   local copy = {}
@@ -94,10 +95,13 @@ function export.render(cells, format, given, forgotten)
   given = options.check("export", given, OPTIONS)
   local only = type(given.context) == "table" and given.context.id or given.context
   local chosen = {}
-  for _, cell in ipairs(cells) do
+  for i, cell in ipairs(cells) do
+    options.argument("export", ("cells[%d].code"):format(i), cell.code, "data")
+    options.argument("export", ("cells[%d].language"):format(i), cell.language, "name")
     local context = cell.context or cell.execution and cell.execution.context
     if not only or context == only then
-      chosen[#chosen + 1] = { code = cell.code, language = cell.language, context = context,
+      local language = cell.language:sub(1, LANGUAGE_MOST):gsub("[^%w_+#.-]", "_")
+      chosen[#chosen + 1] = { code = cell.code, language = language, context = context,
         at = cell.at, execution = given.outputs ~= false and whole(cell.execution) or nil,
         failure = cell.execution and cell.execution.error }
     end

@@ -18,7 +18,7 @@ local reactor = require "codecell.reactor"
 local request = require "codecell.mcp.request"
 local resources = require "codecell.mcp.resources"
 local task = require "codecell.task"
-local tools = require "codecell.tools"
+local toolbox = require "codecell.mcp.toolbox"
 local version = require "codecell.mcp.version"
 local wait = require "codecell.wait"
 
@@ -31,6 +31,7 @@ local ANSWERING_MOST = 64 -- requests at a time; twice as many pings, which tell
 ---@field client table? what it says of itself
 ---@field create table options of its sandbox
 ---@field kit codecell.Kit
+---@field service codecell.Service? of its tools, where they need one
 ---@field box codecell.McpBox
 ---@field jobs codecell.McpJobs
 ---@field timeout number
@@ -66,20 +67,19 @@ local OPTIONS = {
   job_after = SECONDS, problem = { type = "function" }, is_modern = { type = "boolean" },
 }
 local TIMEOUT, IDLE, JOB_AFTER = 300, 3600, 45
-local INSTALL = 600 -- seconds that an installation may take
-
-local LEVEL_OF = { refused = "warning", paused = "notice" }
 
 local function hear(self, event)
-  local level = LEVEL_OF[event.type]
-  if level then
-    self:log(level, "sandbox", event.message or event.what or event.type)
+  if event.type == "refused" or event.class == "security" then
+    self:log("warning", "sandbox", event.message)
+  elseif event.type == "paused" then
+    self:log("notice", "sandbox", "the sandbox was paused: its time is over")
   end
 end
 
 --- A session that has not begun. Its sandbox is made by the first call that needs one.
 ---@param given codecell.McpOptions
----@return codecell.McpSession
+---@return codecell.McpSession? session
+---@return codecell.Error? err the set of tools cannot be had so; never of "recommended"
 function mcp.session(given)
   given = options.check("mcp.session", given, OPTIONS)
   options.argument("mcp.session", "emit", given.emit, "function")
@@ -93,9 +93,10 @@ function mcp.session(given)
   }, Session)
   self.box = box.new(given.create, self.idle, function(event) hear(self, event) end)
   self.jobs = jobs.new(self)
-  self.kit = tools.kit({ create = given.create, set = given.set, policy = given.policy,
-    timeout = self.timeout,
-    sandbox = function() return self.box:get(math.max(self.timeout, INSTALL)) end })
+  self.kit, self.service = toolbox.new(self, given.set, given.policy)
+  if not self.kit then
+    return nil, self.service
+  end
   return self
 end
 
@@ -211,7 +212,9 @@ local function respond(self, wanted)
     local ok
     ok, result, problem = wait.call(handler, self, wanted)
     if not ok then
-      self.problem(tostring(result))
+      if not self.is_closed then -- else what it needed was gone
+        self.problem(tostring(result))
+      end
       result, problem = nil, message.problem("internal", wanted.method .. " has failed")
     end
   end
@@ -351,6 +354,9 @@ function Session:close()
     end
     self.box:close()
     self.kit:close()
+    if self.service then
+      self.service:close()
+    end
   end
 end
 

@@ -17,6 +17,7 @@ local seen = require "codecell.sandbox.seen"
 local wait = require "codecell.wait"
 
 require "codecell.sandbox.keeping" -- more verbs
+require "codecell.sandbox.reaching"
 
 local TIMEOUT = 300
 local END = 2 -- seconds that the end of all its processes may take
@@ -354,20 +355,6 @@ function Sandbox:is_running()
   return lives(self) and not pause.is_paused(self)
 end
 
-local PORT = { type = "integer", least = 1, most = 65535 }
-
---- Where a server inside is reached from this machine: "127.0.0.1:41234". Connections go through as
---- bytes do, HTTP upgrades included, while the reactor is stepped: by any verb that waits, by
---- `codecell.step`, or by an attached host.
----@param port integer inside, 1 to 65535
----@return string? host address and port, the same each time, until the sandbox ends
----@return codecell.Error? err kinds "limit_exceeded", "sandbox_gone", "system"
-function Sandbox:get_host(port)
-  check_open(self, "get_host")
-  options.argument("get_host", "port", port, "integer", PORT)
-  return self._backend.host(self, port)
-end
-
 --- Let it reach other things from now on. Connections that are no longer allowed are cut. Rules
 --- stay where their names are still allowed, unless `rules` are given: `{}` takes all away.
 ---@param given string|table as `network` of create; "none" cuts everything
@@ -395,18 +382,6 @@ function Sandbox:update_network(given)
   self._about.network = network.updated(given, self._about.network, rules)
   self._given.network = self._about.network -- of a fork too
   return true
-end
-
---- Wait until something listens on a port inside.
----@param port integer
----@param timeout number? seconds; default 60
----@return true? listening
----@return codecell.Error? err kind "timeout"
-function Sandbox:wait_port(port, timeout)
-  check_open(self, "wait_port")
-  options.argument("wait_port", "port", port, "integer", PORT)
-  options.timeout("wait_port", timeout, 3)
-  return require("codecell.network.port").wait(self, port, timeout or 60)
 end
 
 -- ---- the end ----
@@ -440,6 +415,9 @@ function Sandbox:close()
   self:_release()
   if self._owner == self then
     mounts.close(self._mounts)
+    if self._exposed then
+      self._exposed.server:close()
+    end
     local lock = self._given and self._given.template_lock
     if lock then
       lock:close()
@@ -476,7 +454,6 @@ end
 local LATER = {
   detach = "a local sandbox ends with its program; keep the object",
   download_url = "serve files with 'codecell serve', or use files:download",
-  expose = "pass data with stdin or files:write",
   upload_url = "serve files with 'codecell serve', or use files:upload",
 }
 

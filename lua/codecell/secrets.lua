@@ -1,13 +1,15 @@
 --- Secrets: values that code can use, and that nothing of it shows.
 ---
 --- The engine replaces them in whatever a process prints; here they are replaced in what kernels
---- say. Only the value itself is found, and how programs write it by accident: its lines, quoted,
---- and as a part of a URL or of HTML. Code that wants to show it can.
+--- say. Only the value itself is found, and how programs commonly write it: its lines, quoted, as a
+--- part of a URL or of HTML, in base64 (wherever it stands in what was encoded) and in hexadecimal.
+--- Code that wants to show it can.
+local base64 = require "codecell.base64"
 local core = require "codecell.core"
 local urls = require "codecell.http.url"
 
 local LEAST = 4 -- bytes; src/bytes/mask.h
-local LINE_LEAST = 8 -- bytes of a line that is masked by itself
+local LINE_LEAST = 8 -- bytes of a line that is masked by itself, characters of a piece in base64
 local MOST = 65536 -- bytes of all values
 local HIDDEN = "***"
 local DIGITS = 2 ^ 53 -- whole numbers below are exact
@@ -44,7 +46,48 @@ local function in_bytes(text)
   return (text:gsub("[\128-\255]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
 end
 
--- How a value is written without any intention to hide it.
+-- The lines of a text that is wrapped at so many characters.
+local function wrapped(list, text, width)
+  for at = 1, #text > width and #text or 0, width do
+    local line = text:sub(at, at + width - 1)
+    if #line >= LINE_LEAST then
+      list[#list + 1] = line
+    end
+  end
+end
+
+-- In base64 (RFC 4648) a byte lies in one of three ways, by how many stand before it: what the
+-- neighbours have no part in is the same whatever they are.
+local function in_base64(list, value)
+  local whole = base64.encode(value)
+  local found = { whole }
+  if #whole > LINE_LEAST then
+    found[2] = whole:gsub("=+$", "")
+  end
+  for before = 0, 2 do
+    local first = math.ceil(before * 8 / 6)
+    local last = math.floor((before + #value) * 8 / 6)
+    if last - first >= LINE_LEAST then
+      found[#found + 1] = base64.encode(("\0"):rep(before) .. value):sub(first + 1, last)
+    end
+  end
+  wrapped(found, whole, 76) -- RFC 2045
+  wrapped(found, whole, 64) -- RFC 7468
+  for _, text in ipairs(found) do
+    list[#list + 1] = text
+    list[#list + 1] = text:gsub("[+/]", { ["+"] = "-", ["/"] = "_" })
+  end
+end
+
+local function in_digits(list, value)
+  for _, format in ipairs { "%02x", "%02X" } do
+    local text = value:gsub(".", function(byte) return format:format(byte:byte()) end)
+    list[#list + 1] = text
+    wrapped(list, text, 60) -- as xxd does
+  end
+end
+
+-- How a value is written by programs that mean no harm.
 local function forms(value)
   local quoted = value:gsub("\\", "\\\\"):gsub("[\n\r\t]", ESCAPES)
   local double = quoted:gsub('"', '\\"')
@@ -61,6 +104,8 @@ local function forms(value)
       list[#list + 1] = line
     end
   end
+  in_base64(list, value)
+  in_digits(list, value)
   return list
 end
 

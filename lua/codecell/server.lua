@@ -448,6 +448,15 @@ function Server:listen(given)
   return { host = host, port = port }
 end
 
+--- Accept connections by a socket that listens already, as one that a sandbox has passed out.
+---@param descriptor codecell.Descriptor taken, also on failure
+---@return integer? port its own
+---@return codecell.Error? err kind "limit_exceeded", "system"
+function Server:listen_with(descriptor)
+  local port, err = self.made:_listen_with(descriptor)
+  return port, err
+end
+
 --- How many clients are connected.
 ---@return integer
 function Server:connections()

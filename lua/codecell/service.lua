@@ -225,13 +225,13 @@ function Service:share(id, given)
   return shared.share(self, id, given)
 end
 
---- Hear of events: "sandbox.create", "sandbox.kill", "run", "refused", "error_rate".
+--- Hear of events: "sandbox.create", "sandbox.kill", "run", "refused", "error_rate", "security".
 ---@param event string
 ---@param called fun(about: table)
 ---@return true
 function Service:on(event, called)
   options.argument("on", "event", event, "choice", { choices = { "sandbox.create",
-    "sandbox.kill", "run", "refused", "error_rate" } })
+    "sandbox.kill", "run", "refused", "error_rate", "security" } })
   options.argument("on", "called", called, "function")
   self.listeners[event] = self.listeners[event] or {}
   table.insert(self.listeners[event], called)
@@ -297,15 +297,15 @@ end
 function Service:reload()
   check_open(self, "reload")
   local found, err = config.get(self.overrides)
-  local ok
+  local audit
   if found then
-    ok, err = check(found, self.prices)
+    audit, err = check(found, self.prices)
   end
-  if not ok then
+  if audit == nil then
     return nil, err
   end
   log.configure(found)
-  self.config, self.outage = found, nil
+  self.config, self.outage, self.audit = found, nil, audit
   self.rates:set(found.rate_limit_per_min)
   self.gate:set(found.max_concurrent_executions)
   if self.pool then
@@ -395,14 +395,14 @@ local function new(overrides)
   local given = merged(overrides)
   local others = take_others(given)
   local found, err = config.get(given)
-  local ok
+  local ok, audit, keep
   if found then
     ok, err = reactor.get()
   end
   if ok then
-    ok, err = check(found, others.prices)
+    audit, err = check(found, others.prices)
+    ok = audit ~= nil
   end
-  local keep
   if ok and found.usage_file then
     keep, err = records.writer(found.usage_file, unkept)
     ok = keep
@@ -411,7 +411,7 @@ local function new(overrides)
     return nil, err
   end
   local clock = others.clock
-  local self = setmetatable(merged(others, { config = found, overrides = given,
+  local self = setmetatable(merged(others, { config = found, overrides = given, audit = audit,
     ledger = ledger.new(clock, others.prices, keep), past = {}, past_bytes = 0,
     downloads = {}, makers = {}, listeners = {}, promises = {},
     rates = rates.new(found.rate_limit_per_min, clock) }), Service)

@@ -147,6 +147,75 @@ function Client:tool(name, arguments, token)
   return self:call("tools/call", tool_params(name, arguments, token))
 end
 
+--- The command by HTTP, at a port of its own: `url`, `pid`, `problems`, `close`; `key`, if it has
+--- made one.
+function mcp.listen(options)
+  local folder = shell.folder()
+  os.execute(("%s mcp --http 0 %s > %s/out 2> %s/err < /dev/null & echo $! > %s/pid"):format(
+    shell.codecell, options or "", folder, folder, folder))
+  local self = setmetatable({ folder = folder, pid = shell.read(folder .. "/pid"):match("%d+") },
+    Client)
+  wait_until(function()
+    local text = shell.read(folder .. "/out") or ""
+    self.url, self.key = text:match("listening on (http%S+)\n"), text:match("Bearer (%S+)\n")
+    return self.url ~= nil or not self:lives()
+  end)
+  assert(self.url, self:problems())
+  self.close = function()
+    os.execute("kill " .. self.pid)
+    wait_until(function() return not self:lives() end)
+    shell.remove(folder)
+  end
+  return self
+end
+
+--- Ask one by curl: status, body (decoded where it is JSON), headers by lower-case name. `given`:
+--- `method` (POST), `headers` (lines), `body` (a table or a text), `session`, `key`, `accept`,
+--- `path`, `time` (seconds, after which curl gives up).
+function Client:post(given)
+  local words = { "curl", "-sS", "-i", "--max-time", given.time or 20, "-X",
+    given.method or "POST" }
+  local function header(text)
+    words[#words + 1], words[#words + 2] = "-H", shell.quote(text)
+  end
+  header("Accept: " .. (given.accept or "application/json, text/event-stream"))
+  if given.key then
+    header("Authorization: Bearer " .. given.key)
+  end
+  if given.session then
+    header("Mcp-Session-Id: " .. given.session)
+  end
+  for _, text in ipairs(given.headers or {}) do
+    header(text)
+  end
+  local body = type(given.body) == "table" and json.encode(given.body) or given.body
+  if body then
+    header("Content-Type: " .. (given.kind or "application/json"))
+    words[#words + 1] = "--data-binary @-"
+  end
+  words[#words + 1] = shell.quote(self.url:gsub("/mcp$", given.path or "/mcp"))
+  local result = shell.run(table.concat(words, " "), { stdin = body or "" })
+  local head, text = result.stdout:match("^(HTTP/.-\r\n)\r\n(.*)$")
+  while head and head:find("^HTTP/%S+ 100") do
+    head, text = text:match("^(HTTP/.-\r\n)\r\n(.*)$")
+  end
+  local headers = {}
+  for name, value in (head or ""):gmatch("([%w-]+): ([^\r\n]*)") do
+    headers[name:lower()] = value
+  end
+  local status = head and tonumber(head:match("^HTTP/%S+ (%d+)"))
+  return status, text and text:find("^%s*[{%[]") and json.decode(text) or text, headers
+end
+
+--- Begin a session by HTTP: its id.
+function Client:begin_session(key)
+  local status, body, headers = self:post({ key = key, body = { jsonrpc = "2.0", id = 1,
+    method = "initialize", params = { protocolVersion = "2025-06-18", capabilities = {},
+      clientInfo = { name = "spec", version = "1" } } } })
+  assert(status == 200 and body.result, json.encode(body))
+  return headers["mcp-session-id"]
+end
+
 --- The text of what a tool has answered.
 function mcp.text(result)
   local texts = {}

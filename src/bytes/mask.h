@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define CELL_MASK_VALUE_MIN 4u       /* bytes; what comes out is never longer */
-#define CELL_MASK_BYTES_MAX 2097152u /* of all values */
+#define CELL_MASK_BYTES_MAX 4194304u /* of all values */
 
 struct cell_mask; /* reference counted; once sealed it only counts */
 

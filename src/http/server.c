@@ -138,31 +138,55 @@ static int open_listener(struct sockaddr_storage *address, socklen_t *size,
   return fd;
 }
 
+/* Takes *fd, which nobody else listens with. */
+static int add_listener(struct cell_server *server, int *fd,
+                        const struct sockaddr_storage *address,
+                        struct cell_error *error)
+{
+  struct listener *listener = &server->listeners[server->listener_count];
+
+  memset(listener, 0, sizeof *listener);
+  if (address != NULL && address->ss_family == AF_UNIX)
+    memcpy(&listener->address, address, sizeof listener->address);
+  listener->server = server;
+  listener->fd = cell_fd_take(fd);
+  listener->source = (struct cell_source){listener->fd, EPOLLIN, knocked, 0};
+  if (cell_source_add(server->reactor, &listener->source, error) < 0) {
+    cell_fd_close(&listener->fd);
+    return -1;
+  }
+  server->listener_count++;
+  return 0;
+}
+
+static int has_place(const struct cell_server *server, struct cell_error *error)
+{
+  if (server->listener_count < CELL_SERVER_LISTENERS_MAX)
+    return 1;
+  cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
+            "listen: a server listens at %d places at most",
+            CELL_SERVER_LISTENERS_MAX);
+  return 0;
+}
+
 int cell_server_listen(struct cell_server *server,
                        struct sockaddr_storage *address, socklen_t *size,
                        struct cell_error *error)
 {
-  struct listener *listener = &server->listeners[server->listener_count];
   int fd;
 
-  if (server->listener_count == CELL_SERVER_LISTENERS_MAX)
-    return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
-                     "listen: a server listens at %d places at most",
-                     CELL_SERVER_LISTENERS_MAX);
-  fd = open_listener(address, size, error);
-  if (fd < 0)
+  if (!has_place(server, error))
     return -1;
-  memset(listener, 0, sizeof *listener);
-  if (address->ss_family == AF_UNIX)
-    memcpy(&listener->address, address, sizeof listener->address);
-  listener->server = server;
-  listener->fd = fd;
-  listener->source = (struct cell_source){fd, EPOLLIN, knocked, 0};
-  server->listener_count++;
-  if (cell_source_add(server->reactor, &listener->source, error) == 0)
-    return 0;
-  server->listener_count--;
-  cell_fd_close(&listener->fd);
+  fd = open_listener(address, size, error);
+  return fd < 0 ? -1 : add_listener(server, &fd, address, error);
+}
+
+int cell_server_listen_with(struct cell_server *server, int *fd,
+                            struct cell_error *error)
+{
+  if (has_place(server, error))
+    return add_listener(server, fd, NULL, error);
+  cell_fd_close(fd);
   return -1;
 }
 

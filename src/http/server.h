@@ -37,6 +37,9 @@ uint32_t cell_server_token(const struct cell_server *server);
 int cell_server_listen(struct cell_server *server,
                        struct sockaddr_storage *address, socklen_t *size,
                        struct cell_error *error);
+/* Takes *fd, a socket that listens and does not block. */
+int cell_server_listen_with(struct cell_server *server, int *fd,
+                            struct cell_error *error);
 /* Whoever is connected stays. */
 void cell_server_stop_listening(struct cell_server *server);
 /* Takes *fd, a connected socket. `about` is told with each call, and by

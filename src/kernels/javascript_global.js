@@ -98,6 +98,12 @@ function openRequire() {
     for (const suffix of suffixes) {
       if (existsSync(`${home}/node_modules/${name}${suffix}`)) return ofHome;
     }
+    // Node has read this variable at its start; what the host exposes comes later.
+    for (const folder of (process.env.NODE_PATH || '').split(':')) {
+      if (folder[0] === '/' && existsSync(`${folder}/${name}`)) {
+        return createRequire(`${folder}/../[eval]`);
+      }
+    }
     const error = new Error(`Cannot find module '${specifier}'\nRequire stack:\n- ${filename}`);
     error.code = 'MODULE_NOT_FOUND';
     error.requireStack = [filename];

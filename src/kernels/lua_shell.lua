@@ -43,8 +43,11 @@ local function replace_getenv()
   end
 end
 
---- Set a variable for good.
+--- Set a variable for good. What the host has exposed since the start is a module too.
 function kernel.set_variable(name, value)
+  if name == "CODECELL_HOST" and not variables[name] then
+    package.path = package.path .. ";" .. value .. "/lua/?.lua"
+  end
   variables[name] = value
   replace_getenv()
 end

@@ -131,6 +131,8 @@ def find_late(name, path):
     read, at directories made since, and at what stands in for IPython."""
     if name == 'codecell_figures':
         return made(name, part('python_figure')['fill'])
+    if name == 'host':  # what the host has exposed since the start
+        return find_host(name)
     if have_changed():
         before = len(sys.path)
         for place in list(kernel.places):
@@ -143,6 +145,14 @@ def find_late(name, path):
     if name.partition('.')[0] in ('IPython', 'matplotlib_inline'):
         return part('python_ipython')['find'](name)
     return None
+
+
+def find_host(name):
+    import os
+    folder = os.environ.get('CODECELL_HOST')
+    if folder is None:
+        return None
+    return _external.PathFinder.find_spec(name, [folder + '/python'])
 
 
 def have_changed():

@@ -204,6 +204,14 @@ static void ask_dial(lua_State *L, struct question *question)
   pack_number(L, 3, question);
 }
 
+/* listen: at any port of 127.0.0.1 that is free */
+static void ask_listen(lua_State *L, struct question *question)
+{
+  (void)L;
+  question->type = CELL_LISTEN;
+  cell_pack_u32(&question->payload, 0);
+}
+
 /* signal: request of the spawn (0: all that the code started), number, group */
 static void ask_signal(lua_State *L, struct question *question)
 {
@@ -224,6 +232,7 @@ static const struct {
   {"differences", ask_differences},
   {"link", ask_link},
   {"list", ask_list},
+  {"listen", ask_listen},
   {"metrics", ask_metrics},
   {"mkdir", ask_mkdir},
   {"read", ask_read},

@@ -147,6 +147,27 @@ static int server_listen_below(lua_State *L)
   return listen_at(L, &address, sizeof *there);
 }
 
+/* _listen_with(descriptor): takes the descriptor's, a socket that listens; its
+** port; or nil, err.
+*/
+static int server_listen_with(lua_State *L)
+{
+  struct cell_server *server = check_server(L);
+  struct sockaddr_storage address = {0};
+  socklen_t size = sizeof address;
+  struct cell_address there;
+  struct cell_error error = {0};
+  uint16_t port = 0;
+  int fd = lcell_take_descriptor(L, 2);
+
+  getsockname(fd, (struct sockaddr *)&address, &size);
+  if (cell_server_listen_with(server, &fd, &error) < 0)
+    return lcell_fail(L, &error);
+  cell_address_from_socket(&there, &port, &address);
+  lua_pushinteger(L, port);
+  return 1;
+}
+
 /* _connections(): how many are open. */
 static int server_connections(lua_State *L)
 {
@@ -347,6 +368,7 @@ static const luaL_Reg server_methods[] = {
   {"_left", server_left},
   {"_listen_at", server_listen_at},
   {"_listen_below", server_listen_below},
+  {"_listen_with", server_listen_with},
   {"_next", server_next},
   {"_stop_listening", server_stop_listening},
   {"_token", server_token},

@@ -163,7 +163,9 @@ static void heard_answer(struct cell_sandbox *sandbox,
       cell_question_free(&sandbox->questions, question);
     return;
   }
-  if (question->expected.type == CELL_DIAL && delivery->fd_count > 0)
+  if ((question->expected.type == CELL_DIAL ||
+       question->expected.type == CELL_LISTEN) &&
+      delivery->fd_count > 0)
     cell_fd_nonblocking(delivery->fds[0]);
   if (cell_question_add(question, delivery, &sandbox->error) < 0) {
     cell_sandbox_begin_end(sandbox);

@@ -156,7 +156,8 @@ enum cell_message {
   /* u64 request of a WATCH. Answer: DONE; ESRCH */
   CELL_UNWATCH,
   /* u32 port, 1024 or more. Listen on it as on those of CONFIGURE, where there
-  ** is a network. Answer: DONE [socket]; EADDRINUSE when the code has it */
+  ** is a network; 0: on any that is free, of 127.0.0.1 alone, whatever network
+  ** there is. Answer: DONE [socket]; EADDRINUSE when the code has it */
   CELL_LISTEN,
   /* u32 count: so many names more may be told by ASKED. No answer. */
   CELL_ASK_ON,

@@ -3,7 +3,7 @@ local base64 = require "codecell.base64"
 local downloads = require "codecell.service.downloads"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
-local secrets = require "codecell.secrets"
+local masked = require "codecell.files.masked"
 local shape = require "codecell.actions.shape"
 
 local files = {}
@@ -48,20 +48,20 @@ function files.read_file(call, given)
   if found then
     about, err = found.files:get_info(given.filePath)
   end
-  local data
+  local data, more
   local offset = given.offset or 0
   local most = math.min(given.limit or call.most, call.most)
   if about then
-    data, err = found.files:read(given.filePath, { offset = offset, length = most })
+    data, more = masked(found, given.filePath, offset, most)
+    err = more
   end
   if not data then
     return nil, err
   end
-  local after = offset + #data
   local told = { sandboxId = found.id, filePath = given.filePath, size = about.size,
-    truncated = after < about.size or nil, nextOffset = after < about.size and after or nil }
+    truncated = more or nil, nextOffset = more and offset + #data or nil }
   if is_text(data) then
-    told.content = secrets.hide(found, data)
+    told.content = data
     told.text = told.content
   else
     told.content, told.encoding = base64.encode(data), "base64"

@@ -120,7 +120,7 @@ end
 ---@param opts codecell.ReportOptions?
 ---@return codecell.Report
 function format.report(execution, opts)
-  return report(execution, opts or {})
+  return report.of(execution, opts or {})
 end
 
 return setmetatable(format, {

@@ -4,7 +4,7 @@ local scan = require "codecell.analyze.scan"
 
 local others = {}
 
-local ERRORS_MOST = 20
+local ERRORS_MOST, LINES_MOST, LINE_MOST = 20, 200, 500
 
 -- How each is asked, and how it tells an error: a pattern for line, column (or not) and message.
 local PARSERS = {
@@ -36,12 +36,13 @@ local function read_line(parser, line)
 end
 
 local function errors_of(parser, result)
-  local list = {}
+  local list, count = {}, 0
   for line in (result.stderr .. result.stdout):gmatch("[^\n]+") do
-    local note = #list < ERRORS_MOST and read_line(parser, line:sub(1, 2000))
-    if note then
-      list[#list + 1] = note
+    count = count + 1
+    if count > LINES_MOST or #list >= ERRORS_MOST then
+      break
     end
+    list[#list + 1] = read_line(parser, line:sub(1, LINE_MOST)) or nil
   end
   return list
 end
@@ -69,7 +70,7 @@ local function warn(found, code)
   local number = 0
   for line in (code .. "\n"):gmatch("([^\n]*)\n") do
     number = number + 1
-    line = line:sub(1, 2000)
+    line = line:sub(1, LINE_MOST)
     for _, risk in ipairs(RISKS) do
       local column = not line:find("^%s*#") and line:find(risk[1])
       if column and #found.warnings < 100 then

@@ -23,9 +23,10 @@ local backend = {
   languages = languages.available,
   contexts = context,
   features = {
-    changes = true, commands = true, files = true, final_answer = true, fork = true,
-    git = true, gpu = true, host = true, install = true, metrics = true, mounts = true,
-    network = true, network_update = true, pause = true, pty = true, root = true, run_code = true,
+    changes = true, commands = true, expose = true, files = true, final_answer = true,
+    fork = true, git = true, gpu = true, host = true, install = true, metrics = true,
+    mounts = true, network = true, network_update = true, pause = true, pty = true, root = true,
+    run_code = true,
     snapshot = true, templates = true, warm = true, watch = true,
   },
   watches = {},

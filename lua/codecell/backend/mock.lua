@@ -38,6 +38,10 @@ Sandbox.__tostring = function(self)
   return ("codecell.Sandbox: %s (mock)"):format(self.id)
 end
 
+function Sandbox:_itself()
+  return self
+end
+
 function Sandbox:_closed()
   return self._is_closed == true
 end
@@ -93,7 +97,7 @@ function Sandbox:kill()
 end
 
 for _, verb in ipairs({ "apply", "changes", "create_snapshot", "detach", "download_url", "expose",
-  "export", "fork", "get_host", "get_metrics", "install", "pause", "resume",
+  "fork", "get_host", "get_metrics", "install", "pause", "resume",
   "update_network", "upload_url", "wait_port" }) do
   Sandbox[verb] = function(self)
     check_open(self, verb)

@@ -6,6 +6,8 @@ local launch = require "codecell.command.launch"
 local run = require "codecell.command.run"
 local terminal = require "codecell.command.terminal"
 
+local LIFETIME = 86400 -- seconds; the sandbox ends with the command
+
 local doctest = {
   summary = "run the code of Markdown documents, and compare what it shows",
   usage = "codecell doctest [OPTIONS] FILE.md ...",
@@ -44,7 +46,7 @@ local function tell(view, path, check)
       check.is_written and " (updated)" or ""))
     local more = check.diff and check.diff:gsub("^[^\n]*\n[^\n]*\n", "") or check.got
     if more and more ~= "" then
-      view:foreign(more:gsub("\n*$", "\n"))
+      view:foreign(more:gsub("\n+$", "") .. "\n")
     end
   elseif check.status == "skipped" then
     view:foreign(("%s:%d: %s: skipped: %s\n"):format(path, check.line, check.language, check.why))
@@ -61,6 +63,9 @@ local function check_document(path, text, options)
     sandbox = function()
       if made == nil then
         made, status, message = launch.create("doctest", options)
+        if made and made.backend == "local" then
+          made:set_timeout(LIFETIME) -- the document may take longer than a block of it
+        end
         made = made or false
       end
       return made or nil, message or "no sandbox could be made"

@@ -48,8 +48,8 @@ local serve = {
     folders.options[1],
   },
 }
-local SHARED = { env = true, network = true, packages = true, template = true, backend = true,
-  mode = true }
+local SHARED = { audit = true, env = true, network = true, packages = true, template = true,
+  backend = true, mode = true }
 for _, option in ipairs(launch.options) do
   serve.options[#serve.options + 1] = SHARED[option.name] and option or nil
 end
@@ -64,8 +64,15 @@ end
 -- What a session is given; or nil and what is wrong with the words.
 local function session_of(options)
   local backend, problem = launch.backend(options)
-  local mounts
+  local found, audit, mounts
   if backend then
+    found, problem = launch.configure(options)
+  end
+  if found then
+    audit, problem = launch.audit(options, found)
+    problem = problem and tostring(problem)
+  end
+  if audit ~= nil then
     mounts, problem = folders.mounts(options)
   end
   if not mounts then
@@ -79,7 +86,8 @@ local function session_of(options)
   return { set = options.set, timeout = options.timeout, idle = options.idle,
     job_after = options["job-after"],
     problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end,
-    create = { backend = backend, mounts = mounts[1] and mounts or nil, envs = envs,
+    create = { audit = audit or nil, backend = backend, mounts = mounts[1] and mounts or nil,
+      envs = envs,
       limits = limits(options), network = options.network, template = options.template,
       packages = options.packages and options.packages.packages } }
 end

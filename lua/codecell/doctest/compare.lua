@@ -5,9 +5,10 @@ local compare = {}
 
 -- What changes from one run to the next: numbers of cells, and the way to an error.
 local function settled(text)
-  text = ("\n" .. text .. "\n"):gsub("[ \t\r]+\n", "\n"):gsub("<cell%-%d+>", "<cell>")
+  text = text:gsub("<cell%-%d+>", "<cell>")
   local lines, is_inside = {}, false
-  for line in text:sub(2):gmatch("([^\n]*)\n") do
+  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
+    line = shown.trimmed(line)
     if line == "Traceback (most recent call last):" then
       is_inside = true
     elseif not (is_inside and line:find("^%s")) then

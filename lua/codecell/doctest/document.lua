@@ -83,7 +83,7 @@ end
 
 -- Between a program and what it shows there may be blanks, marks of a quote, and comments.
 local function follows(gap)
-  return not gap:gsub("<!%-%-.-%-%->", ""):find("[^%s>]")
+  return #gap <= COMMENT_MOST and not gap:gsub("<!%-%-.-%-%->", ""):find("[^%s>]")
 end
 
 local function step_of(block, gap)
@@ -93,7 +93,7 @@ local function step_of(block, gap)
   end
   local step = { block = block, line = block.first_line + 1, options = options,
     is_host = uses_codecell(block) }
-  step.examples = prompt.examples(block.raw or block.code, block.language)
+  step.examples = block.raw and prompt.examples(block.raw, block.language, true)
   step.promised = not step.examples and promises(block) or nil
   if not step.is_host and not block.runnable then
     step.why = block.why

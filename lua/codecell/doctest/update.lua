@@ -55,6 +55,19 @@ function update.comments(text, step, got)
   return replaced(text, step.block, table.concat(lines, "\n"))
 end
 
+--- Whether a text can stand behind a prompt: no line of it would be read as one.
+---@param got string
+---@return boolean
+function update.is_answer(got)
+  for line in got:gmatch("[^\n]+") do
+    if line:find("^%s*>>>") or line:find("^%s*%.%.%.") or line:find("^In %[")
+      or line:find("^%s*%$ ") then
+      return false
+    end
+  end
+  return true
+end
+
 --- The edit of the answers in a session of prompts.
 ---@param text string
 ---@param step codecell.doctest.Step

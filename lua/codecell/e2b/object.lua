@@ -38,6 +38,10 @@ Sandbox.__tostring = function(self)
   return ("codecell.Sandbox: %s (e2b)"):format(self.id)
 end
 
+function Sandbox:_itself()
+  return self
+end
+
 local function check_open(self, verb)
   if self:_closed() then
     error(verb .. ": sandbox is closed", 3)
@@ -434,7 +438,7 @@ function Sandbox:install(list, given)
   return require("codecell.e2b.install").install(self, list, given)
 end
 
-for _, verb in ipairs({ "apply", "changes", "expose", "export", "history" }) do
+for _, verb in ipairs({ "apply", "changes", "expose" }) do
   Sandbox[verb] = function(self)
     check_open(self, verb)
     return nil, errors.unsupported(verb, "e2b", "do it by code or commands in the sandbox")

@@ -69,7 +69,7 @@ local function failure_output(failure)
 end
 
 local function number_or_null(count)
-  return type(count) == "number" and count > 0 and count or json.null
+  return type(count) == "number" and count > 0 and count % 1 == 0 and count or json.null
 end
 
 local function outputs_of(execution)

@@ -64,37 +64,48 @@ local function plain_line(line)
   return margin and ("%spass  # %s"):format(margin, line:match("^%s*(.*)$")) or line
 end
 
--- Whether a text inside three quotes goes on after this line, or begins in it.
-local function quotes_after(line, open)
+-- Follow a line of Python: `state.quote` is what ends the text that is open after it, `depth`
+-- counts open brackets, `goes_on` says that the next line belongs to it.
+local function follow(line, state)
   local at = 1
-  while true do
-    local first, _, quote = line:find("(['\"])", at)
-    if not first then
-      return open
-    end
-    local three = line:sub(first, first + 2)
-    if three == quote:rep(3) then
-      open = open == three and nil or open or three
-      at = first + 3
-    elseif not open and line:sub(at, first):find("#", 1, true) then
-      return open -- of a comment
+  while at <= #line do
+    local first = line:find(state.quote and "[\\" .. state.quote:sub(1, 1) .. "]"
+      or "['\"#()%[%]{}]", at)
+    local letter = first and line:sub(first, first)
+    if not first or letter == "#" and not state.quote then
+      break
+    elseif letter == "\\" then
+      at = first + 2
+    elseif state.quote then
+      local is_end = line:sub(first, first + #state.quote - 1) == state.quote
+      at = first + (is_end and #state.quote or 1)
+      state.quote = not is_end and state.quote or nil
+    elseif letter == "'" or letter == '"' then
+      local three = letter:rep(3)
+      state.quote = line:sub(first, first + 2) == three and three or letter
+      at = first + #state.quote
     else
+      state.depth = math.max(0, state.depth + (letter:find("[(%[{]") and 1 or -1))
       at = first + 1
     end
+  end
+  state.goes_on = line:sub(-1) == "\\"
+  if state.quote and #state.quote == 1 and not state.goes_on then
+    state.quote = nil
   end
 end
 
 -- The code with its lines of IPython made plain, and whether a program is started by it.
 local function plain_code(code)
-  local lines, open, starts = {}, nil, false
+  local lines, state, starts = {}, { depth = 0 }, false
   for line in (code:gsub("\r\n?", "\n") .. "\n"):gmatch("([^\n]*)\n") do
     local started
-    if not open then
+    if not state.quote and state.depth == 0 and not state.goes_on then
       line, started = plain_line(line)
       starts = starts or started
     end
     lines[#lines + 1] = line
-    open = quotes_after(line, open)
+    follow(line, state)
   end
   return table.concat(lines, "\n"), starts
 end

@@ -14,6 +14,20 @@ function shown.plain(text)
   return terminal.strip(cut.collapse(text))
 end
 
+local BLANKS = { [9] = true, [10] = true, [13] = true, [32] = true }
+
+--- A text without the blanks and newlines at its end. Not by a pattern: those take quadratic time
+--- on long runs of them.
+---@param text string
+---@return string
+function shown.trimmed(text)
+  local last = #text
+  while BLANKS[text:byte(last)] do
+    last = last - 1
+  end
+  return text:sub(1, last)
+end
+
 --- One short line of it.
 ---@param text string
 ---@return string
@@ -28,8 +42,8 @@ local LONG = 4000
 ---@return string
 function shown.failure(failure)
   local value = failure.value or ""
-  return (shown.plain(((failure.name or "Error") .. (value ~= "" and ": " .. value or ""))
-    :sub(1, LONG)):gsub("\n+$", ""))
+  return shown.trimmed(shown.plain(((failure.name or "Error") .. (value ~= "" and ": " .. value
+    or "")):sub(1, LONG)))
 end
 
 --- The error with where it happened.
@@ -40,7 +54,7 @@ function shown.traceback(failure)
   if type(text) ~= "string" or text == "" then
     return shown.failure(failure)
   end
-  return (shown.plain(text):gsub("\n+$", ""))
+  return shown.trimmed(shown.plain(text))
 end
 
 -- The text of a result; nil: it is a picture, or has none.

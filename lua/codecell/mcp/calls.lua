@@ -122,6 +122,9 @@ local function follow(session, request, job, is_call)
     job.follower = nil
   end
   if done then
+    if not job.is_told then
+      session.jobs:forget(job)
+    end
     return answer(session, request, job)
   elseif request.is_cancelled then
     if is_call then
@@ -142,9 +145,7 @@ end
 local function list_jobs(session)
   local lines = {}
   for _, job in ipairs(session.jobs.list) do
-    if job.is_told or not job.result then
-      lines[#lines + 1] = ("%s: %s, %s"):format(job.id, job.name, state_of(job))
-    end
+    lines[#lines + 1] = ("%s: %s, %s"):format(job.id, job.name, state_of(job))
   end
   return text_result(lines[1] and table.concat(lines, "\n") or "There are no jobs.", false)
 end

@@ -8,13 +8,14 @@ local origin = require "codecell.gateway.origin"
 local reactor = require "codecell.reactor"
 local stream = require "codecell.mcp.stream"
 local version = require "codecell.mcp.version"
+local wait = require "codecell.wait"
 
 local http = {}
 
 local SESSIONS_MOST = 64
 
 ---@class codecell.McpHttpOptions
----@field session table options of `codecell.mcp.session`, without `emit`
+---@field session table options of `codecell.mcp.session`, `problem` among them, without `emit`
 ---@field keys codecell.GatewayKeys? nil: nobody needs one
 ---@field names string[]? of this server, besides addresses and localhost
 ---@field idle number? seconds after which a session that nobody uses ends (3600)
@@ -37,14 +38,17 @@ end
 
 -- ---- refusals ----
 
--- A problem of the request as a whole, as JSON-RPC says it.
-local function refuse(request, status, name, text, more)
+-- A problem, as JSON-RPC says it: of the request as a whole, or of the message of that id.
+local function say_problem(request, status, problem, id, more)
   local fields = { { "Content-Type", "application/json" } }
   for i, pair in ipairs(more or {}) do
     fields[i + 1] = pair
   end
-  request:reply(status, fields, message.encode(message.answer(nil, nil,
-    message.problem(name, text))))
+  request:reply(status, fields, message.encode(message.answer(id, nil, problem)))
+end
+
+local function refuse(request, status, name, text, more)
+  say_problem(request, status, message.problem(name, text), nil, more)
 end
 
 local function key_of(headers)
@@ -87,7 +91,11 @@ local function begin(self, owner)
   for name, value in pairs(self.given.session) do
     given[name] = value
   end
-  found.session = mcp.session(given)
+  local err
+  found.session, err = mcp.session(given)
+  if not found.session then
+    return nil, err
+  end
   self.sessions[found.id], self.count = found, self.count + 1
   return found
 end
@@ -146,8 +154,7 @@ local function read(request)
   end
   local value, problem = message.read(text)
   if problem then
-    return request:reply(400, { { "Content-Type", "application/json" } },
-      message.encode(message.answer(nil, nil, problem)))
+    say_problem(request, 400, problem)
   end
   return value
 end
@@ -177,8 +184,7 @@ local function refuse_modern(request, value)
   local problem = message.problem("version",
     "by HTTP, revisions of the protocol with sessions are spoken alone",
     { supported = json.list(version.known), requested = version.modern })
-  request:reply(400, { { "Content-Type", "application/json" } },
-    message.encode(message.answer(message.id_of(value), nil, problem)))
+  say_problem(request, 400, problem, message.id_of(value))
 end
 
 local function post(self, request, owner)
@@ -195,7 +201,10 @@ local function post(self, request, owner)
       return refuse(request, 503, "busy", ("there are %d sessions already; --sessions allows more")
         :format(self.count))
     end
-    local found = begin(self, owner)
+    local found, err = begin(self, owner)
+    if not found then
+      return refuse(request, answer.status(err), "internal", err.message)
+    end
     receive(found, request, value, { { "Mcp-Session-Id", found.id } })
     if not found.session.version then -- what was asked was wrong
       finish(self, found)
@@ -239,9 +248,7 @@ end
 
 local METHODS = { POST = post, GET = get, DELETE = delete }
 
---- Answer a request, in a coroutine of its own.
----@param request codecell.IncomingRequest
-function Http:answer(request)
+local function respond(self, request)
   local owner = admit(self, request)
   local handler = owner and METHODS[request.method]
   if handler then
@@ -249,6 +256,19 @@ function Http:answer(request)
   elseif owner then
     refuse(request, 405, "request", "POST, GET or DELETE expected",
       { { "Allow", "GET, POST, DELETE" } })
+  end
+end
+
+--- Answer a request, in a coroutine of its own. What is wrong with one ends no other.
+---@param request codecell.IncomingRequest
+function Http:answer(request)
+  local ok, problem = wait.call(respond, self, request)
+  holding.done(request)
+  if not ok then
+    self.given.session.problem(tostring(problem))
+    if not request.has_started and not request:is_left() then
+      refuse(request, 500, "internal", "this could not be answered")
+    end
   end
 end
 

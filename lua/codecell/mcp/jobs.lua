@@ -7,7 +7,7 @@ local wait = require "codecell.wait"
 local jobs = {}
 
 local RUNNING_MOST = 16
-local KEPT_MOST = 32 -- that are over, for who asks later
+local KEPT_MOST, KEPT_BYTES_MOST = 16, 16 * 1024 * 1024 -- of those that are over
 local SHOWN_MOST = 4096 -- bytes of what one has printed
 
 ---@class codecell.McpJob
@@ -16,6 +16,7 @@ local SHOWN_MOST = 4096 -- bytes of what one has printed
 ---@field started_at number
 ---@field result codecell.ToolResult? nil: it runs
 ---@field follower codecell.McpRequest? whose answer waits for it
+---@field is_told boolean? the client knows its id
 ---@field printed fun(): string the last of what it has printed
 ---@field package task codecell.Task
 local Job = {}
@@ -43,16 +44,35 @@ function Jobs:count()
   return count
 end
 
--- The oldest that are over give way.
+-- Bytes that are kept of a result.
+local function weight_of(result)
+  local bytes = #result.text
+  for _, part in ipairs(result.parts) do
+    bytes = bytes + (part.data and #part.data or 0)
+  end
+  return bytes
+end
+
+-- The oldest that are over give way, the last one never.
 local function make_room(self)
-  local over = #self.list - self:count()
-  local i = 1
-  while over > KEPT_MOST and i <= #self.list do
-    if self.list[i].result then
+  local count, bytes = 0, 0
+  for i = #self.list, 1, -1 do
+    local result = self.list[i].result
+    if result then
+      count, bytes = count + 1, bytes + weight_of(result)
+      if count > 1 and (count > KEPT_MOST or bytes > KEPT_BYTES_MOST) then
+        table.remove(self.list, i)
+      end
+    end
+  end
+end
+
+--- Nobody will ask for it.
+---@param job codecell.McpJob
+function Jobs:forget(job)
+  for i = #self.list, 1, -1 do
+    if self.list[i] == job then
       table.remove(self.list, i)
-      over = over - 1
-    else
-      i = i + 1
     end
   end
 end
@@ -82,11 +102,14 @@ function Jobs:start(name, arguments, follower)
   local job = setmetatable({ id = "job" .. self.serial, name = name, printed = printed,
     follower = follower, started_at = reactor.now() }, Job)
   self.list[#self.list + 1] = job
-  make_room(self)
   job.task = task.background(function()
     job.result = self.session.kit:call(name, arguments, {
       on_stdout = hear(self, job, add, "stdout"), on_stderr = hear(self, job, add, "stderr") })
     job.seconds = reactor.now() - job.started_at
+    if not job.is_told and not job.follower then
+      self:forget(job) -- its request was given up
+    end
+    make_room(self)
     self.session:called(job)
     reactor.wake(job)
   end)

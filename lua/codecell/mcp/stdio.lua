@@ -102,28 +102,35 @@ local function listen(self)
   end
 end
 
+-- What should not happen ends it, in words.
+local function guarded(self, called)
+  local ok, problem = wait.call(called, self)
+  if not ok then
+    self.session.problem(tostring(problem))
+    fail(self)
+  end
+end
+
 --- Take both streams: what else the program writes goes to standard error from now on.
 ---@param given table options of `codecell.mcp.session`, without `emit`
 ---@return codecell.McpStdio? stdio
----@return codecell.Error? err kind "system"
+---@return codecell.Error? err kind "system", and those of `codecell.mcp.session`
 function stdio.open(given)
-  local loop, err = reactor.get()
-  local input, output
-  if loop then
-    input, err = core.reader(loop, 0)
+  local self = setmetatable({ queue = {}, room = {}, waiting = 0 }, Stdio)
+  given.emit, given.is_modern = function(value) emit(self, value) end, true
+  local err
+  self.session, err = mcp.session(given)
+  if self.session then
+    self.input, err = core.reader(reactor.get(), 0)
   end
-  if input then
-    output, err = core.writer(loop)
+  if self.input then
+    self.output, err = core.writer(reactor.get())
   end
-  if not output then
+  if not self.output then
     return nil, err
   end
-  local self = setmetatable({ input = input, output = output, queue = {}, room = {},
-    waiting = 0 }, Stdio)
-  given.emit, given.is_modern = function(value) emit(self, value) end, true
-  self.session = mcp.session(given)
-  task.background(speak, self)
-  task.background(listen, self)
+  task.background(guarded, self, speak)
+  task.background(guarded, self, listen)
   return self
 end
 

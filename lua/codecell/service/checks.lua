@@ -2,6 +2,7 @@
 --- anything runs elsewhere.
 local budget = require "codecell.service.budget"
 local errors = require "codecell.errors"
+local watching = require "codecell.service.watching"
 
 local function check_key(found)
   if found.backend ~= "e2b" or found.api_key or found.debug then
@@ -25,7 +26,7 @@ end
 --- Check a configuration.
 ---@param found codecell.Config
 ---@param prices codecell.Prices
----@return true? ok
+---@return codecell.Audit|false|nil audit false: nobody wants one
 ---@return codecell.Error? err kinds "unauthenticated", "unsupported", "invalid_argument"
 return function(found, prices)
   local ok, err = check_key(found)
@@ -35,5 +36,8 @@ return function(found, prices)
   if ok then
     ok, err = budget.check(found, prices)
   end
-  return ok, err
+  if not ok then
+    return nil, err
+  end
+  return watching.open(found)
 end

@@ -3,6 +3,7 @@ local cut = require "codecell.agent.format.cut"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local markdown = require "codecell.agent.format.markdown"
+local masked = require "codecell.files.masked"
 local media = require "codecell.agent.media"
 local parts = require "codecell.agent.format.parts"
 local result = require "codecell.tools.result"
@@ -59,31 +60,37 @@ local function picture_of(data)
   end
 end
 
+-- What is shown of a file, and where the rest begins.
+local function show(kit, data, offset, more)
+  if parts.is_binary(data) then
+    return parts.binary(data)
+  end
+  local piece = kit:_fit(function(chars)
+    return (cut.piece(data, 0, chars))
+  end)
+  return terminal.visible(piece), (more or #piece < #data) and offset + #piece or nil
+end
+
 function ops.read(kit, sandbox, given)
   local offset = given.offset or 0
   local info, err = sandbox.files:get_info(given.path)
   if not info then
     return nil, err
   end
-  local data
-  data, err = sandbox.files:read(given.path, { offset = offset, length = READ_MOST })
+  local data, more = masked(sandbox, given.path, offset, READ_MOST)
   if not data then
-    return nil, err
+    return nil, more
   end
   local picture = offset == 0 and picture_of(data)
   if picture then
     return result.of_report("files", kit:_report({ results = { { [picture.format] = data } } }),
       nil, { path = given.path, size = info.size })
   end
-  local piece = parts.is_binary(data) and parts.binary(data)
-    or cut.piece(data, 0, kit:_budget())
-  local next_offset = not parts.is_binary(data) and offset + #piece < info.size
-    and offset + #piece or nil
-  local shown = terminal.visible(piece)
+  local shown, next_offset = show(kit, data, offset, more)
   local text = markdown.lay_out({ { kind = "output", title = "File", text = shown } }, {})
   if next_offset then
-    text = ("%s[bytes %d to %d of %d; go on with offset=%d]\n"):format(text, offset, next_offset,
-      info.size, next_offset)
+    text = ("%s[the file has %d bytes; go on with offset=%d]\n"):format(text, info.size,
+      next_offset)
   end
   return told(text, { path = given.path, text = shown, size = info.size,
     next_offset = next_offset })

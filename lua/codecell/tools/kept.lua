@@ -7,6 +7,7 @@ local unicode = require "codecell.agent.unicode"
 local kept = {}
 
 local COUNT_MOST, BYTES_MOST = 64, 33554432
+local GROWING_MOST = 32 -- background commands that can be read
 
 ---@class codecell.KeptOutputs
 local Kept = {}
@@ -15,7 +16,7 @@ Kept.__index = Kept
 --- A store.
 ---@return codecell.KeptOutputs
 function kept.new()
-  return setmetatable({ entries = {}, serial = 0, first = 1, bytes = 0 }, Kept)
+  return setmetatable({ entries = {}, growing = {}, serial = 0, first = 1, bytes = 0 }, Kept)
 end
 
 local function forget_oldest(self)
@@ -47,7 +48,14 @@ end
 ---@param source fun(): string, string?, integer, string? the first that was kept, the last of it if
 ---there is something between them, how much came in all, and how it has ended
 function Kept:follow(id, source)
+  local growing = self.growing
+  if not self.entries[id] then
+    growing[#growing + 1] = id
+  end
   self.entries[id] = { source = source, text = "" }
+  if #growing > GROWING_MOST then
+    self.entries[table.remove(growing, 1)] = nil
+  end
 end
 
 -- Make readable as much as is asked for: texts may be long, and most of them nobody reads.
@@ -88,7 +96,7 @@ function Kept:read(id, offset, count)
   local entry = self.entries[id]
   if not entry then
     local number = tonumber(id:match("^o(%d+)$"))
-    local was_there = number and number >= 1 and number <= self.serial
+    local was_there = number and number >= 1 and number <= self.serial or id:find("^p%d+$")
     return nil, errors.new("not_found", was_there
       and ("read_output: %s is no longer kept"):format(id)
       or ("read_output: there is no output %q"):format(unicode.repair(id:sub(1, 40))),

@@ -2,7 +2,6 @@
 local arguments = require "codecell.tools.arguments"
 local dialect = require "codecell.tools.dialect"
 local errors = require "codecell.errors"
-local format = require "codecell.agent.format"
 local json = require "codecell.json"
 local kept = require "codecell.tools.kept"
 local media = require "codecell.agent.media"
@@ -10,13 +9,14 @@ local messages = require "codecell.tools.messages"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
 local place = require "codecell.tools.place"
+local report = require "codecell.agent.format.report"
 local result = require "codecell.tools.result"
 local sets = require "codecell.tools.sets"
 local wait = require "codecell.wait"
 
 local tools = {}
 
-local CHARS, IMAGES = 10000, 4 -- of an answer
+local IMAGES = 4 -- of an answer
 local NAME_SHOWN = 80 -- bytes of a name that a model has made up
 
 ---@class codecell.ToolResult
@@ -98,7 +98,11 @@ function tools.kit(given)
     error("tools.kit: give sandbox or service, not both", 2)
   end
   local self = setmetatable({ given = given, outputs = kept.new(), previous = {} }, Kit)
-  self.place = place.new(given)
+  local err
+  self.place, err = place.new(given)
+  if not self.place then
+    error("tools.kit: " .. err.message, 2)
+  end
   self.verbs = sets[given.set or "recommended"]
   return self
 end
@@ -114,6 +118,11 @@ end
 function Kit:schemas(name)
   options.argument("schemas", "dialect", name, "choice", { choices = dialect.names })
   return dialect.write(name, definitions(self))
+end
+
+-- What a result is called of a tool that may not be.
+local function named(name)
+  return json.repair(tostring(name):sub(1, NAME_SHOWN))
 end
 
 -- The definition of that name, or a result that says which there are.
@@ -136,7 +145,7 @@ end
 local function call(self, name, given, about)
   local definition, err = find(self, name)
   if not definition then
-    return result.of_error(tostring(name), err)
+    return result.of_error(named(name), err)
   end
   local read
   read, err = (self.verbs.read or arguments.read)(definition, given)
@@ -177,7 +186,7 @@ function Kit:call(name, given, about)
   about = options.check("call", about, CALL)
   local ok, done = wait.call(call, self, name, given, about)
   if not ok then
-    return result.of_error(tostring(name), errors.new("system", ("%s has failed in codecell itself:"
+    return result.of_error(named(name), errors.new("system", ("%s has failed in codecell itself:"
       .. " %s"):format(tostring(name):sub(1, NAME_SHOWN), (tostring(done):gsub("\n.*", "")))))
   end
   return done
@@ -201,7 +210,9 @@ end
 ---@return string? text within the budget; its last line says how to go on
 ---@return codecell.Error? err kind "not_found", "invalid_argument"
 function Kit:read_output(id, offset)
-  return self.outputs:read(id, offset or 0, self:_budget())
+  return self:_fit(function(chars)
+    return self.outputs:read(id, offset or 0, chars)
+  end)
 end
 
 --- Forget what was kept, and end the sandbox that the kit has made. Idempotent.
@@ -232,8 +243,8 @@ end
 
 local function report_options(self)
   local budget = self.given.budget or {}
-  return { budget = { chars = budget.chars or not budget.tokens and CHARS or nil,
-    tokens = budget.tokens, images = budget.images or IMAGES, image_px = budget.image_px },
+  return { budget = { chars = budget.chars, tokens = budget.tokens,
+      images = budget.images or IMAGES, image_px = budget.image_px },
     count = self.given.count, vision = self.given.vision ~= false,
     keep = function(text)
       return self.outputs:add(text)
@@ -254,14 +265,16 @@ function Kit:_report(execution, what)
   if self.given.difference and what then
     given.previous, self.previous[what] = self.previous[what], execution
   end
-  return format.report(execution, given)
+  return report.of(execution, given)
 end
 
---- Characters of an answer.
----@return integer
-function Kit:_budget()
+--- Something that has as many characters as the budget lets it.
+---@param make fun(chars: integer): string?, any gives it within so many characters
+---@return string?
+---@return any
+function Kit:_fit(make)
   local budget = self.given.budget or {}
-  return budget.chars or budget.tokens and budget.tokens * 4 or CHARS
+  return report.fit(budget, self.given.count, make)
 end
 
 --- The names of its tools.

@@ -22,7 +22,7 @@ end
 ---@param given {id: string, offset: integer?}
 ---@return codecell.ToolResult
 function read_output.call(kit, given)
-  local text, more = kit.outputs:read(given.id, given.offset or 0, kit:_budget())
+  local text, more = kit:read_output(given.id, given.offset)
   if not text then
     return result.of_error("read_output", more)
   end

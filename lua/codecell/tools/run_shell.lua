@@ -60,7 +60,10 @@ local function start(kit, sandbox, command)
   kit.outputs:follow(id, function()
     if not ended then
       local told, problem = process:try_wait()
-      ended = told ~= false and ending_of(told, problem) or nil
+      if told ~= false then
+        ended = ending_of(told, problem)
+        process:close()
+      end
     end
     local head, tail, total = kept:kept()
     return head, tail, total, ended
@@ -76,7 +79,7 @@ local function call_background(kit, command)
   if not started then
     return result.of_error("run_shell", err)
   end
-  local text = kit.outputs:read(started.id, 0, kit:_budget())
+  local text = kit:read_output(started.id)
   return result.of_text("run_shell", ("It runs in the background with pid %d.\n%s\n"):format(
     started.pid, text), { pid = started.pid, id = started.id, stdout = text })
 end

@@ -314,9 +314,10 @@ void gateway_listen(struct warden *warden)
   cell_unpack_start(&unpacker, warden->message.frame.payload,
                     warden->message.frame.length);
   port = cell_unpack_u32(&unpacker);
-  if (cell_unpack_done(&unpacker) && port >= 1024 && port <= 65535 &&
-      warden->gateway.network != CELL_NETWORK_NONE) {
-    fd = bound(SOCK_STREAM, 0, (uint16_t)port);
+  if (cell_unpack_done(&unpacker) &&
+      (port == 0 || (port >= 1024 && port <= 65535 &&
+                     warden->gateway.network != CELL_NETWORK_NONE))) {
+    fd = bound(SOCK_STREAM, port == 0, (uint16_t)port);
     number = fd < 0 ? errno : 0;
   }
   cell_pack_start(&packer, bytes, sizeof bytes);

@@ -4,6 +4,8 @@ local compare = require "codecell.agent.format.difference"
 local markdown = require "codecell.agent.format.markdown"
 local parts = require "codecell.agent.format.parts"
 
+local report = {}
+
 local CHARS = 10000
 local TRIES = 12 -- to meet a number of tokens
 local LEAST = 200 -- characters below which nothing is said any more
@@ -66,6 +68,26 @@ local function choose_pictures(list, budget, opts)
   return chosen
 end
 
+--- A text within a budget of characters, of tokens, or of both.
+---@param budget {chars: integer?, tokens: integer?}
+---@param count (fun(text: string): number)? tokens of a text
+---@param make fun(chars: integer): string?, any gives it within so many characters
+---@return string?
+---@return any more of what `make` gives
+function report.fit(budget, count, make)
+  local chars = budget.chars or budget.tokens and budget.tokens * 4 or CHARS
+  local text, more = make(chars)
+  for _ = 1, text and budget.tokens and TRIES or 0 do
+    local tokens = (count or quarter)(text)
+    if tokens <= budget.tokens or chars <= LEAST then
+      break
+    end
+    chars = math.max(math.floor(math.min(chars, #text) * budget.tokens / tokens * 0.95), LEAST)
+    text, more = make(chars)
+  end
+  return text, more
+end
+
 -- Lay out within so many characters; `texts` are what the parts say in full.
 local function lay_out(list, texts, chars, opts)
   for i, part in ipairs(list) do
@@ -80,25 +102,16 @@ local function fit(list, budget, opts)
   for i, part in ipairs(list) do
     texts[i] = part.text or ""
   end
-  local chars = budget.chars or budget.tokens and budget.tokens * 4 or CHARS
-  local text = lay_out(list, texts, chars, opts)
-  local count = opts.count or quarter
-  for _ = 1, budget.tokens and TRIES or 0 do
-    local tokens = count(text)
-    if tokens <= budget.tokens or chars <= LEAST then
-      break
-    end
-    chars = math.max(math.floor(math.min(chars, #text) * budget.tokens / tokens * 0.95), LEAST)
-    text = lay_out(list, texts, chars, opts)
-  end
-  return text
+  return (report.fit(budget, opts.count, function(chars)
+    return lay_out(list, texts, chars, opts)
+  end))
 end
 
 --- Report on an execution or a command.
 ---@param execution codecell.Execution|codecell.CommandResult
 ---@param opts codecell.ReportOptions
 ---@return codecell.Report
-return function(execution, opts)
+function report.of(execution, opts)
   local budget, style = opts.budget or {}, { style = "markdown", vision = opts.vision }
   local list = parts.of(execution, style)
   if opts.previous then
@@ -115,3 +128,5 @@ return function(execution, opts)
   end
   return { text = text, parts = list, pictures = pictures, outputs = outputs }
 end
+
+return report

@@ -17,12 +17,10 @@ local LIMITS = {
 local MORE = "\226\128\166 " -- an ellipsis
 
 local function string_end(text, at)
-  repeat
-    at = text:find('["\\]', at + 1)
-    if text:byte(at) == 92 then
-      at = at + 1
-    end
-  until text:byte(at) == 34
+  at = text:find('["\\]', at + 1)
+  while text:byte(at) == 92 do
+    at = text:find('["\\]', at + 2)
+  end
   return at
 end
 

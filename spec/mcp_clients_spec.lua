@@ -1,0 +1,73 @@
+-- `codecell mcp`, used by the official clients as they come from their registries.
+local mcp = require "spec.support.mcp"
+local shell = require "spec.support.shell"
+
+local KEY = "key-of-the-clients"
+local INSPECTOR = "0.15.0" -- the last that runs with the Node.js that Debian 12 has around
+
+describe("the official clients of MCP, against codecell mcp #slow #registry #once", function()
+  local folder, server, has_python, has_javascript
+  setup(function()
+    folder = shell.folder()
+    has_python = shell.run(("/usr/bin/python3 -m venv %s/python && %s/python/bin/pip install -q "
+      .. "mcp"):format(folder, folder), { time = 300 }).status == 0
+    has_javascript = shell.run("npm install --silent @modelcontextprotocol/sdk "
+      .. "@modelcontextprotocol/client @modelcontextprotocol/inspector@" .. INSPECTOR,
+      { folder = folder, time = 400 }).status == 0
+    assert(shell.run("cp spec/support/mcp_sdk.* " .. folder, { folder = "." }).status == 0)
+    server = mcp.listen("--api-key " .. KEY)
+  end)
+  teardown(function()
+    server.close()
+    shell.remove(folder)
+  end)
+
+  local function check(line, least, is_there)
+    if not is_there then
+      return pending("the registry does not answer")
+    end
+    local result = shell.run(("cd %s && %s"):format(folder, line), { time = 200 })
+    local count = select(2, result.stdout:gsub("ok %w+", ""))
+    assert.is_nil(result.stdout:match("FAIL[^\n]*"), result.stdout .. result.stderr)
+    assert.is_true(count >= least, result.stdout .. result.stderr)
+    assert.equal("", server:problems())
+  end
+
+  local stdio = shell.codecell .. " mcp"
+  local function http()
+    return server.url .. " " .. KEY
+  end
+
+  it("for JavaScript: @modelcontextprotocol/sdk, by both transports", function()
+    check("node mcp_sdk.mjs 1 2025-11-25 " .. stdio, 10, has_javascript)
+    check("node mcp_sdk.mjs 1 2025-11-25 " .. http(), 10, has_javascript)
+  end)
+
+  it("for JavaScript: @modelcontextprotocol/client, by both transports", function()
+    check("node mcp_sdk.mjs 2 2026-07-28 " .. stdio, 10, has_javascript)
+    check("node mcp_sdk.mjs 2 2025-11-25 " .. http(), 10, has_javascript)
+  end)
+
+  it("for Python, by both transports and with both ways to begin", function()
+    local program = "python/bin/python mcp_sdk.py "
+    check(program .. "auto 2026-07-28 " .. stdio, 8, has_python)
+    check(program .. "legacy 2025-11-25 " .. stdio, 8, has_python)
+    check(program .. "auto 2025-11-25 " .. http(), 8, has_python)
+    check(program .. "legacy 2025-11-25 " .. http(), 8, has_python)
+  end)
+
+  it("the inspector, on the command line", function()
+    if not has_javascript then
+      return pending("the registry does not answer")
+    end
+    local function inspect(words)
+      return shell.run(("cd %s && node_modules/.bin/mcp-inspector --cli %s %s"):format(folder,
+        stdio, words), { time = 60 }).stdout
+    end
+    assert.matches('"name": "run_code"', inspect("--method tools/list"))
+    assert.matches("42", inspect("--method tools/call --tool-name run_code "
+      .. "--tool-arg 'code=print(6*7)'"))
+    assert.matches("analyze_file", inspect("--method prompts/list"))
+    assert.matches("sandbox://", inspect("--method resources/templates/list"))
+  end)
+end)

@@ -1,0 +1,239 @@
+-- `codecell mcp --http`: streamable HTTP, spoken by hand.
+local codecell = require "codecell"
+local json = require "codecell.json"
+local mcp = require "spec.support.mcp"
+local shell = require "spec.support.shell"
+local wait_until = require "spec.support.wait_until"
+
+local KEY, OTHER = "the-key-of-one", "the-key-of-another"
+
+local function ping(id)
+  return { jsonrpc = "2.0", id = id or 1, method = "ping" }
+end
+
+local function call(code, more)
+  local value = { jsonrpc = "2.0", id = 7, method = "tools/call",
+    params = { name = "run_code", arguments = { code = code } } }
+  for name, item in pairs(more or {}) do
+    value.params[name] = item
+  end
+  return value
+end
+
+-- The messages in an answer of events.
+local function events(text)
+  local list = {}
+  for data in text:gmatch("data: ([^\n]*)\n") do
+    list[#list + 1] = json.decode(data)
+  end
+  return list
+end
+
+describe("codecell mcp --http", function()
+  local server
+  setup(function()
+    server = mcp.listen(("--api-key %s --api-key %s --domain box.example --sessions 6"):format(
+      KEY, OTHER))
+  end)
+  teardown(function()
+    server.close()
+  end)
+
+  local function post(given)
+    given.key = given.key or KEY
+    return server:post(given)
+  end
+
+  it("answers at /mcp alone, by the methods that there are", function()
+    assert.equal(404, (post({ path = "/", body = ping() })))
+    assert.equal(404, (post({ path = "/mcp/x", body = ping() })))
+    local status, _, headers = post({ method = "PUT", body = ping() })
+    assert.same({ 405, "GET, POST, DELETE" }, { status, headers.allow })
+  end)
+
+  it("needs a key, and tells nothing without it", function()
+    for _, given in ipairs({ {}, { key = "wrong" }, { headers = { "X-API-Key: wrong" } },
+      { headers = { "Authorization: Basic " .. KEY } } }) do
+      given.body = ping()
+      local status, body, headers = server:post(given)
+      assert.same({ 401, "Bearer" }, { status, headers["www-authenticate"] })
+      assert.matches("a key is needed", body.error.message)
+    end
+    local session = server:begin_session(KEY)
+    assert.equal(200, (server:post({ headers = { "X-API-Key: " .. KEY }, session = session,
+      body = ping() })))
+    assert.equal(204, (post({ method = "DELETE", session = session })))
+  end)
+
+  it("answers no page of a browser, and no name that was made to lead here", function()
+    for header, status in pairs({ ["Origin: http://evil.example"] = 403, ["Origin: null"] = 403,
+      ["Host: evil.example"] = 403, ["Host: box.example"] = 400, ["Host: localhost:1"] = 400,
+      ["Origin: " .. server.url:match("^http://[^/]+")] = 400 }) do
+      assert.equal(status, (post({ headers = { header }, body = ping() })), header)
+    end
+  end)
+
+  it("wants JSON, and a session for everything but initialize", function()
+    assert.equal(415, (post({ kind = "text/plain", body = ping() })))
+    assert.equal(406, (post({ accept = "text/html", body = ping() })))
+    for _, text in ipairs({ "{", "[]", '{"\255":1}' }) do
+      local status, body = post({ body = text })
+      assert.equal(400, status, text)
+      assert.is_true(body.error.code < 0 and body.id == json.null)
+    end
+    local status, body = post({ body = ping() })
+    assert.equal(400, status)
+    assert.matches("Mcp%-Session%-Id", body.error.message)
+    assert.equal(404, (post({ session = ("0"):rep(64), body = ping() })))
+    local session = server:begin_session(KEY)
+    assert.equal(400, (post({ session = session, body = ping(),
+      headers = { "MCP-Protocol-Version: 1999-01-01" } })))
+    assert.equal(200, (post({ session = session, body = ping(),
+      headers = { "MCP-Protocol-Version: 2025-06-18" } })))
+    assert.equal(404, (server:post({ key = OTHER, session = session, body = ping() })))
+    assert.equal(204, (post({ method = "DELETE", session = session })))
+    assert.equal(404, (post({ session = session, body = ping() })))
+  end)
+
+  it("tells a client of the revision without sessions which it speaks", function()
+    local status, body = post({ body = { jsonrpc = "2.0", id = 5, method = "server/discover",
+      params = { _meta = { ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28",
+        ["io.modelcontextprotocol/clientCapabilities"] = {} } } } })
+    assert.equal(400, status)
+    assert.same({ -32022, "2025-11-25", 5 }, { body.error.code, body.error.data.supported[1],
+      body.id })
+  end)
+
+  it("answers short requests by JSON, long ones by events, notifications by nothing", function()
+    local session = server:begin_session(KEY)
+    local status, body, headers = post({ session = session, body = ping("a") })
+    assert.same({ 200, "application/json", "a" }, { status, headers["content-type"], body.id })
+    status, body = post({ session = session,
+      body = { jsonrpc = "2.0", method = "notifications/initialized" } })
+    assert.same({ 202, "" }, { status, body })
+    status, body, headers = post({ session = session, body = call(
+      "import time; print('step', flush=True); time.sleep(2.5); 'over'",
+      { _meta = { progressToken = 3 } }) })
+    assert.same({ 200, "text/event-stream" }, { status, headers["content-type"] })
+    local list = events(body)
+    assert.equal("notifications/progress", list[1].method)
+    assert.equal(7, list[#list].id)
+    assert.matches("over", mcp.text(list[#list].result))
+    status, body, headers = post({ session = session, accept = "application/json",
+      body = call("import time; time.sleep(1.5); 'over'", { _meta = { progressToken = 3 } }) })
+    assert.same({ 200, "application/json" }, { status, headers["content-type"] })
+    assert.matches("over", mcp.text(body.result))
+    post({ method = "DELETE", session = session })
+  end)
+
+  it("keeps a call going whose connection breaks, and ends it with its session", function()
+    local session, mark = server:begin_session(KEY), mcp.mark()
+    post({ session = session, time = 1, body = { jsonrpc = "2.0", id = 7, method = "tools/call",
+      params = { name = "run_shell", arguments = { command = "exec -a " .. mark
+        .. " sleep 1000" } } } })
+    wait_until(function() return mcp.is_running(mark) end)
+    local _, body = post({ session = session, body = { jsonrpc = "2.0", id = 8,
+      method = "tools/call", params = { name = "job", arguments = { op = "list" } } } })
+    assert.matches("run_shell, running", mcp.text(body.result))
+    post({ method = "DELETE", session = session })
+    wait_until(function() return not mcp.is_running(mark) end)
+  end)
+
+  it("cancels by a message of its own", function()
+    local session = server:begin_session(KEY)
+    os.execute(("(sleep 1; curl -sS -H 'Authorization: Bearer %s' -H 'Mcp-Session-Id: %s' "
+      .. "-H 'Content-Type: application/json' -d '%s' %s) > /dev/null 2>&1 &"):format(KEY, session,
+      '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}',
+      server.url))
+    local status, body = post({ session = session, body = call("import time; time.sleep(1000)") })
+    assert.equal(200, status)
+    assert.same({}, events(body))
+    status, body = post({ session = session, body = call("5 + 5") })
+    assert.equal(200, status)
+    assert.matches("10", mcp.text(body.result))
+    post({ method = "DELETE", session = session })
+  end)
+
+  it("tells what is unasked to who listens, the last who came", function()
+    local session = server:begin_session(KEY)
+    assert.equal(406, (post({ method = "GET", session = session, accept = "application/json" })))
+    assert.equal(400, (post({ method = "GET" })))
+    post({ session = session, body = call("open('watched', 'w').close()") })
+    post({ session = session, body = { jsonrpc = "2.0", id = 2, method = "resources/subscribe",
+      params = { uri = "sandbox:///home/user/watched" } } })
+    local folder = shell.folder()
+    os.execute(("curl -sSN --max-time 60 -H 'Authorization: Bearer %s' -H 'Mcp-Session-Id: %s' "
+      .. "-H 'Accept: text/event-stream' %s > %s/heard 2>&1 &"):format(KEY, session, server.url,
+      folder))
+    wait_until(function()
+      post({ session = session, body = call("open('watched', 'a').write('x')") })
+      return (shell.read(folder .. "/heard") or ""):find("resources/updated", 1, true) ~= nil
+    end)
+    post({ method = "DELETE", session = session })
+    shell.remove(folder)
+  end)
+
+  it("has so many sessions at a time", function()
+    local list = {}
+    for i = 1, 6 do
+      list[i] = server:begin_session(KEY)
+    end
+    local status, body = post({ body = { jsonrpc = "2.0", id = 1, method = "initialize",
+      params = { protocolVersion = "2025-06-18" } } })
+    assert.equal(503, status)
+    assert.matches("%-%-sessions", body.error.message)
+    for i = 1, 6 do
+      assert.equal(204, (post({ method = "DELETE", session = list[i] })))
+    end
+    status = post({ body = { jsonrpc = "2.0", id = 1, method = "initialize" } })
+    assert.equal(200, status)
+    post({ method = "DELETE", session = server:begin_session(KEY) })
+  end)
+
+  it("refuses what is too long, and goes on", function()
+    local session = server:begin_session(KEY)
+    local folder = shell.folder()
+    local result = shell.run(("head -c 40000000 /dev/zero | curl -sS -i --max-time 30 -H "
+      .. "'Authorization: Bearer %s' -H 'Mcp-Session-Id: %s' -H 'Content-Type: application/json' "
+      .. "--data-binary @- %s"):format(KEY, session, server.url))
+    assert.matches("413", result.stdout)
+    shell.remove(folder)
+    assert.equal(200, (post({ session = session, body = ping() })))
+    post({ method = "DELETE", session = session })
+    assert.equal("", server:problems())
+  end)
+end)
+
+describe("a session of codecell mcp --http", function()
+  it("ends when nobody has used it for a while", function()
+    local server = mcp.listen("--no-auth --idle 1")
+    local session = server:begin_session()
+    assert.equal(200, (server:post({ session = session, body = ping() })))
+    wait_until(function()
+      codecell.step(2)
+      return server:post({ session = session, body = ping() }) == 404
+    end)
+    server.close()
+  end)
+
+  it("ends with the program, which makes a key where none is given", function()
+    local server, mark = mcp.listen(), mcp.mark()
+    assert.equal(401, (server:post({ body = ping() })))
+    local session = server:begin_session(assert(server.key))
+    server:post({ key = server.key, session = session, time = 1, body = { jsonrpc = "2.0", id = 7,
+      method = "tools/call", params = { name = "run_shell", arguments = { command = "exec -a "
+        .. mark .. " sleep 1000" } } } })
+    wait_until(function() return mcp.is_running(mark) end)
+    server.close()
+    wait_until(function() return not mcp.is_running(mark) end)
+  end)
+
+  it("does not end the program when its port is taken: that says so", function()
+    local server = mcp.listen("--no-auth")
+    local result = shell.run(("%s mcp --http %s --no-auth"):format(shell.codecell,
+      server.url:match(":(%d+)/")))
+    assert.is_true(result.status ~= 0)
+    assert.matches("^codecell mcp: [^\n]+\n", result.stderr)
+    server.close()
+  end)
+end)
