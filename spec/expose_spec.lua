@@ -27,7 +27,7 @@ local function has(language)
   return false
 end
 
-describe("sandbox:expose", function()
+describe("sandbox:expose #user", function()
   local events, seen = {}, {}
   local the = one_sandbox(teardown, {
     on_event = function(event)
@@ -292,7 +292,7 @@ except HostError as error:
     end)
   end)
 
-  it("is asked of a policy, whose reason the code is told", function()
+  it("is asked of a policy, whose reason the code is told #I21", function()
     in_sandbox({}, function(sandbox)
       local asked
       local policy = codecell.policy.new { mode = "auto", rules = {
@@ -339,7 +339,7 @@ except HostError as error:
     end)
   end)
 
-  it("is recorded before it is called, or not called", function()
+  it("is recorded before it is called, or not called #K11", function()
     local folder = shell.folder()
     local audit = codecell.assert(codecell.audit.open { path = folder .. "/audit.jsonl" })
     local calls = {}
