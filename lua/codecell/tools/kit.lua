@@ -64,8 +64,9 @@ local NAME_SHOWN = 80 -- bytes of a name that a model has made up
 ---@field policy codecell.Policy? asked before each verb
 ---@field approve function? who is asked by the policy
 ---@field agent string? name, for the policy
----@field on_event fun(event: table)? hears of each call: `{type = "call", tool, arguments}` before
----it and `{type = "result", tool, arguments, result}` after it
+---@field on_event (fun(event: table): false?)? hears of each call: `{type = "call", tool,
+---arguments}` before it, which is not made where that answers false, and `{type = "result", tool,
+---arguments, result}` after it
 
 ---@class codecell.Kit
 ---@field package definitions codecell.ToolDefinition[]
@@ -152,8 +153,10 @@ local function call(self, name, given, about)
   if not read then
     return result.of_error(definition.name, err)
   end
-  if self.given.on_event then
-    self.given.on_event({ type = "call", tool = definition.name, arguments = read })
+  if self.given.on_event and self.given.on_event({ type = "call", tool = definition.name,
+    arguments = read }) == false then
+    return result.of_error(definition.name, errors.new("cancelled",
+      definition.name .. ": the host has stopped before it; nothing was run"))
   end
   local done = self.verbs.call(self, definition, read, about)
   if self.place:is_renewed() then
