@@ -244,6 +244,7 @@ print(len(answers), ' '.join(set(answers)))]]))
         .. ' console.log(await more.name())', { language = "javascript" }))
     end
     codecell.assert(the():expose("more", { name = function() return "two" end }))
+    assert.same({ "name" }, the():get_info().exposed.more)
     assert.equal("two\n", printed(the(), "print(more.name())"))
     codecell.assert(the():expose("more", nil))
     codecell.assert(the():expose("more", nil))
