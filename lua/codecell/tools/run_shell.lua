@@ -84,10 +84,27 @@ local function call_background(kit, command)
     started.pid, text), { pid = started.pid, id = started.id, stdout = text })
 end
 
+-- Who wants to end it is given the process.
+local function run(sandbox, command, given, on_start)
+  if not on_start then
+    return sandbox.commands:run(command, given)
+  end
+  given.background = true
+  local process, err = sandbox.commands:run(command, given)
+  if not process then
+    return nil, err
+  end
+  on_start(process)
+  local done
+  done, err = process:wait()
+  process:close() -- ends what was not waited for
+  return done, err
+end
+
 local function call_foreground(kit, command, about)
   local done, err = kit.place:with(function(sandbox)
-    return sandbox.commands:run(command, { timeout = kit.place:timeout(about.timeout),
-      on_stdout = about.on_stdout, on_stderr = about.on_stderr })
+    return run(sandbox, command, { timeout = kit.place:timeout(about.timeout),
+      on_stdout = about.on_stdout, on_stderr = about.on_stderr }, about.run)
   end)
   if not done then
     return result.of_error("run_shell", err)
