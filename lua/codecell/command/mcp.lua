@@ -41,17 +41,16 @@ local serve = {
       help = "a call that takes longer is answered with a job (45)" },
     { name = "set", value = "SET", choices = { "recommended", "actions", "cortex" },
       help = "which tools there are (recommended)" },
+    { name = "audit", value = "FILE", kind = "name",
+      help = "record there what is done in sandboxes" },
     { name = "memory", value = "SIZE", kind = "size", help = "of a sandbox (1G)" },
     { name = "disk", value = "SIZE", kind = "size", help = "of a sandbox (512M)" },
     { name = "processes", value = "N", kind = "count", most = 1048576,
       help = "of a sandbox (256)" },
-    folders.options[1],
   },
 }
-local SHARED = { env = true, network = true, packages = true, template = true, backend = true,
-  mode = true }
-for _, option in ipairs(launch.options) do
-  serve.options[#serve.options + 1] = SHARED[option.name] and option or nil
+for _, option in ipairs(launch.options_without("timeout", "file", "changes", "apply", "name")) do
+  serve.options[#serve.options + 1] = option
 end
 
 -- ---- what was asked for ----
@@ -61,27 +60,33 @@ local function limits(options)
   return next(given) and given or nil
 end
 
--- What a session is given; or nil and what is wrong with the words.
-local function session_of(options)
+-- What every sandbox is made with; or nil and what is wrong with the words.
+local function create_of(options)
   local backend, problem = launch.backend(options)
-  local mounts
+  local found, mounts
   if backend then
+    found, problem = launch.configure(options)
+  end
+  if found then
     mounts, problem = folders.mounts(options)
   end
   if not mounts then
     return nil, problem
   end
-  local envs
-  for _, pair in ipairs(options.env or {}) do
-    envs = envs or {}
-    envs[pair[1]] = pair[2]
+  if options.set and options.set ~= "recommended" then -- a service follows the configuration
+    found = { metadata = {}, hidden_env_prefix = "" }
   end
-  return { set = options.set, timeout = options.timeout, idle = options.idle,
+  local secrets, envs = launch.variables(options, found)
+  return { backend = backend, mounts = mounts[1] and mounts or nil, secrets = secrets,
+    envs = next(envs) and envs or nil, metadata = next(found.metadata) and found.metadata or nil,
+    limits = limits(options), network = options.network, template = options.template,
+    packages = options.packages and options.packages.packages }
+end
+
+local function session_of(options, create)
+  return { create = create, set = options.set, timeout = options.timeout, idle = options.idle,
     job_after = options["job-after"],
-    problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end,
-    create = { backend = backend, mounts = mounts[1] and mounts or nil, envs = envs,
-      limits = limits(options), network = options.network, template = options.template,
-      packages = options.packages and options.packages.packages } }
+    problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end }
 end
 
 local function is_loopback(host)
@@ -205,13 +210,22 @@ end
 
 function serve.run(options, arguments)
   local problem = arguments[1] and "takes no arguments" or problem_of(options)
-  local session
+  local create
   if not problem then
-    session, problem = session_of(options)
+    create, problem = create_of(options)
   end
-  if not session then
+  problem = problem or require("codecell.mcp.toolbox").problem(options.set, create)
+  if problem then
     return nil, problem
-  elseif options.http then
+  elseif options.audit then
+    local err
+    create.audit, err = codecell.audit.open({ path = options.audit })
+    if not create.audit then
+      return launch.fail("mcp", err)
+    end
+  end
+  local session = session_of(options, create)
+  if options.http then
     return run_http(options, session)
   end
   return run_stdio(session)

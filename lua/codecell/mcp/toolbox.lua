@@ -12,7 +12,14 @@ local MODES = { ["local"] = "kernel", e2b = "production", mock = "mock" }
 -- What of create a service can be told for all its sandboxes.
 local TAKEN = { backend = true, template = true, limits = true }
 
-local function problem_of(set, given)
+--- What a set of tools does not take.
+---@param set string?
+---@param given table options of `codecell.create`
+---@return string? problem
+function toolbox.problem(set, given)
+  if set == nil or set == "recommended" then
+    return nil
+  end
   for name in pairs(given) do
     if not TAKEN[name] then
       return ("the set %s takes no %s: its sandboxes are made as the configuration says; "
@@ -48,7 +55,7 @@ function toolbox.new(session, set, policy)
     return tools.kit({ create = session.create, policy = policy, timeout = session.timeout,
       sandbox = function() return session.box:get(math.max(session.timeout, INSTALL)) end })
   end
-  local problem = problem_of(set, session.create)
+  local problem = toolbox.problem(set, session.create)
   if problem then
     return nil, errors.new("invalid_argument", "mcp: " .. problem)
   end
