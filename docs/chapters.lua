@@ -76,7 +76,7 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       "lua/codecell/sandbox/security.lua", "lua/codecell/spans.lua" },
     text = "What was done, by whom, and how long it took; see [audit](audit.md).",
     receivers = { audit = "codecell.audit", Audit = "audit", spans = "codecell.spans" },
-    except = set("place", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
+    except = set("place", "existing", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
   },
   {
     title = "Running code",

@@ -19,12 +19,12 @@ local outcome = codecell.agent.loop {
   prompt = question,
   ask = codecell.agent.chat {
     model = os.getenv "OPENAI_MODEL" or "gpt-4.1-mini",
-    tools = uses_tools,
     on_text = function(text)
       io.write(text)
       io.flush()
     end,
   },
+  tools = uses_tools,
   policy = codecell.policy.new { mode = "auto", rules = { { "deny", verb = "net" } } },
   max_steps = 10,
   budget = { seconds = 300, chars = 200000 },

@@ -114,7 +114,7 @@ describe("codecell.agent.chat", function()
   it("is the model of a loop: tools, called in pieces", function()
     model:script { { path = "/chat/completions", headers = EVENTS, pieces = 33, bodies = {
       tool_call("call_7", "6 * 7"), texts("It is 42.", 4) } } }
-    local outcome = codecell.agent.loop { prompt = "Six times seven?", ask = chat { tools = true } }
+    local outcome = codecell.agent.loop { prompt = "Six times seven?", tools = true, ask = chat() }
     assert.equal("answer", outcome.stopped)
     assert.equal("42", outcome.executions[1].text)
     local requests = asked()

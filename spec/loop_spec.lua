@@ -121,16 +121,18 @@ describe("codecell.agent.loop", function()
 
   it("runs what a message asks for as tool calls, and answers each", function()
     local seen
-    local outcome = run {
+    local outcome = run({
       function(_, about)
-        seen = about.kit:schemas "openai"
+        seen = about.tools
         return { role = "assistant", content = codecell.json.null, usage = { total_tokens = 5 },
           tool_calls = { { id = "a", type = "function", ["function"] = { name = "run_code",
             arguments = '{"code": "6 * 7", "language": "python"}' } },
             { id = "b", type = "function", ["function"] = { name = "no_tool", arguments = "" } } } }
       end,
-      "It is 42.",
-    }
+      "It is 42, as in:\n\n" .. python "6 * 7",
+    }, { tools = true })
+    assert.equal(1, #outcome.executions) -- code in its words is none
+    assert.falsy(outcome.messages[1].content:find("fenced", 1, true))
     assert.equal("run_code", seen[1]["function"].name)
     assert.equal("answer", outcome.stopped)
     assert.equal(2, #outcome.results)
@@ -284,6 +286,7 @@ describe("codecell.agent.loop", function()
     local outcome = run { function() return nil, "no key" end }
     assert.equal("error", outcome.stopped)
     assert.truthy(outcome.err.message:find("no key", 1, true))
+    assert.truthy(run({ "  \n" }).err.message:find("is empty", 1, true))
     outcome = run {}
     assert.truthy(outcome.err.message:find("the script is over", 1, true))
   end)

@@ -221,6 +221,11 @@ describe("a policy", function()
     assert.is_nil((made:permit { verb = "install", package = { "pandas", "evil" } }))
   end)
 
+  it("edits nothing that has no code", function()
+    local made = policy.new { approve = function() return "edit", "x" end }
+    assert.has_error(function() made:permit { verb = "install", package = "pandas" } end)
+  end)
+
   it("raises what is no answer, and what the function raises", function()
     local ok, problem = pcall(function()
       policy.new({ approve = function() return "maybe" end }):permit { verb = "run" }
@@ -297,6 +302,7 @@ describe("a sandbox under a policy", function()
     other:close()
     local copy = codecell.assert(sandbox:fork())
     assert.is_nil((copy.files:read "/secret/a"))
+    assert.is_nil((codecell.connect(copy.id).files:read "/secret/a"))
     copy:close()
     assert.is_true(sandbox:is_running())
     sandbox:close()
@@ -340,6 +346,8 @@ describe("a sandbox under a policy", function()
       { network = { allow = { "*.example.org" } } }))
     assert.same({ "keys.example.org" }, sandbox:get_info().network.deny)
     assert.is_nil((sandbox:update_network { allow = { "keys.example.org" } }))
+    assert.equal("denied_by_policy", select(2, sandbox:update_network { allow = {
+      "keys.example.org:8443" } }).kind)
     assert.is_true(sandbox:update_network { allow = { "*.example.org:8443" } })
     assert.same({ "keys.example.org" }, sandbox:get_info().network.deny)
     sandbox:close()

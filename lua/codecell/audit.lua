@@ -95,6 +95,19 @@ function audit.open(given)
     Audit)
 end
 
+--- One that is there already, to be purged.
+---@param path string
+---@return codecell.Audit? audit
+---@return codecell.Error? err kind "not_found" too
+function audit.existing(path)
+  local from, err = lines.open(lines.files(path)[1])
+  if not from then
+    return nil, err
+  end
+  from:close()
+  return audit.open({ path = path })
+end
+
 --- Whether a value is an audit.
 ---@param value any
 ---@return boolean
@@ -168,6 +181,15 @@ end
 function Audit:purge(subject)
   options.argument("purge", "subject", subject, "name")
   return require("codecell.audit.purge").subject(self, subject)
+end
+
+--- The same of what was recorded before some time.
+---@param at number seconds since 1970
+---@return integer? count of records
+---@return codecell.Error? err
+function Audit:purge_before(at)
+  options.argument("purge_before", "at", at, "number")
+  return require("codecell.audit.purge").older(self, at)
 end
 
 --- Compare a file with itself.

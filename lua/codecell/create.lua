@@ -261,7 +261,6 @@ end
 -- The sandbox as its users have it, also by connect.
 local function guarded(made, policy)
   if made and policy then
-    made._policed_by = policy
     return require("codecell.policy.guard").sandbox(made, policy)
   end
   return made
@@ -363,7 +362,7 @@ function create.connect(id, options)
   if not found then
     return nil, errors.new("not_found", ("connect: there is no sandbox %s"):format(id))
   end
-  if pause.is_paused(found) then
+  if pause.is_paused(found) and not found:is_frozen() then
     local ok
     ok, err = pause.resume(found)
     if not ok then

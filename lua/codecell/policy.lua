@@ -242,6 +242,10 @@ local function ask(self, request, approve, label, because)
     return denied(request, reason and "rejected by the user: " .. reason
       or "rejected by the user, without a reason", reason or "the user has rejected it", label)
   elseif answer == "edit" then
+    if not request.code then
+      error(("approve: %s has no code that could be edited; answer run or reject"):format(
+        request.what or request.verb), 0)
+    end
     options.argument("approve", "code", detail, "data", nil, 1)
     local changed = edited(request, detail)
     tell(self, changed, "allow", label, answer)

@@ -27,6 +27,7 @@ local roster = require "codecell.service.roster"
 local rules = require "codecell.service.rules"
 local shared = require "codecell.service.shared"
 local wait = require "codecell.wait"
+local watching = require "codecell.service.watching"
 
 local PART = "e2b:service"
 local LINE_MOST = 100 -- who may wait for a turn
@@ -114,12 +115,20 @@ local function check_container(found)
     and "docker_image (E2B_LOCAL_DOCKER_IMAGE)" or "mode " .. found.mode))
 end
 
-local function check_mode(found)
+-- Its audit, or false, when a configuration can be; nil, err: it cannot.
+local function check(found, prices)
   if found.mode == "production" and not found.api_key and not found.debug then
     return nil, errors.new("unauthenticated", "service: No E2B_API_KEY provided; production needs "
       .. "one: set the variable, or choose E2B_MODE=local or E2B_MODE=mock")
   end
-  return check_container(found)
+  local ok, err = check_container(found)
+  if ok then
+    ok, err = budget.check(found, prices)
+  end
+  if not ok then
+    return nil, err
+  end
+  return watching.open(found)
 end
 
 -- ---- verbs ----
@@ -277,13 +286,13 @@ function Service:share(id, given)
   return shared.share(self, id, given)
 end
 
---- Hear of events: "sandbox.create", "sandbox.kill", "run", "refused", "error_rate".
+--- Hear of events: "sandbox.create", "sandbox.kill", "run", "refused", "error_rate", "security".
 ---@param event string
 ---@param called fun(about: table)
 ---@return true
 function Service:on(event, called)
   options.argument("on", "event", event, "choice", { choices = { "sandbox.create",
-    "sandbox.kill", "run", "refused", "error_rate" } })
+    "sandbox.kill", "run", "refused", "error_rate", "security" } })
   options.argument("on", "called", called, "function")
   self.listeners[event] = self.listeners[event] or {}
   table.insert(self.listeners[event], called)
@@ -349,18 +358,15 @@ end
 function Service:reload()
   check_open(self, "reload")
   local found, err = config.get(self.overrides)
-  local ok
+  local audit
   if found then
-    ok, err = check_mode(found)
+    audit, err = check(found, self.prices)
   end
-  if ok then
-    ok, err = budget.check(found, self.prices)
-  end
-  if not ok then
+  if audit == nil then
     return nil, err
   end
   log.configure(found)
-  self.config = found
+  self.config, self.audit = found, audit
   self.rate:set(found.rate_limit_per_min)
   for _, one in pairs(self.rates) do
     one:set(found.rate_limit_per_min)
@@ -436,17 +442,14 @@ local function new(overrides)
     error("service: policy: what codecell.policy.new returns expected", 4)
   end
   local found, err = config.get(given)
-  local ok
+  local ok, audit, keep
   if found then
     ok, err = reactor.get()
   end
   if ok then
-    ok, err = check_mode(found)
+    audit, err = check(found, prices)
+    ok = audit ~= nil
   end
-  if ok then
-    ok, err = budget.check(found, prices)
-  end
-  local keep
   if ok and found.usage_file then
     keep, err = records.writer(found.usage_file, unkept)
     ok = keep
@@ -455,8 +458,8 @@ local function new(overrides)
     return nil, err
   end
   local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
-    policy = policy,
-    prices = prices, ledger = ledger.new(clock, prices, keep), past = {}, past_bytes = 0,
+    policy = policy, audit = audit, prices = prices, past = {}, past_bytes = 0,
+    ledger = ledger.new(clock, prices, keep),
     downloads = {}, makers = {}, listeners = {}, rates = {}, users = 0, promises = {},
     rate = bucket.new(found.rate_limit_per_min, clock),
   }, Service)

@@ -24,8 +24,6 @@ local VALUES_MOST = 4194304 -- of JSON
 ---OPENAI_API_KEY. It stands in no message
 ---@field stream boolean? have the answer as it is written (true)
 ---@field on_text (fun(text: string))? hears the text as it comes, in pieces
----@field tools boolean? offer the tools of the loop's kit, for the model to call (false: it writes
----code in its answer)
 ---@field timeout number? seconds of a whole answer (300)
 ---@field idle number? seconds that it may be silent (120)
 ---@field headers table<string, string>? besides
@@ -35,7 +33,7 @@ local OPTIONS = {
   headers = { type = "envs" }, idle = { type = "number", above = 0 }, key = { type = "name" },
   model = { type = "name" }, on_text = { type = "function" }, parameters = { type = "table" },
   stream = { type = "boolean" }, timeout = { type = "number", above = 0, most = 86400 },
-  tools = { type = "boolean" }, url = { type = "name" },
+  url = { type = "name" },
 }
 
 -- ---- the request ----
@@ -70,9 +68,7 @@ local function body_of(self, messages, about)
     body[name] = value
   end
   body.model, body.messages = self.given.model, json.list(messages)
-  if self.given.tools and about and about.kit then
-    body.tools = about.kit:schemas("openai")
-  end
+  body.tools = about and about.tools
   if self.stream then
     body.stream, body.stream_options = true, { include_usage = true }
   end

@@ -40,6 +40,8 @@ local IDLE = 15 -- seconds without a word
 ---@field policy codecell.Policy? asked before each verb; lets a missing package be installed
 ---@field approve function? who is asked by the policy
 ---@field final_answer boolean? whether code may give one (true)
+---@field tools boolean? the model calls tools, and code in its words is not run (false: the code of
+---its answers runs, in fenced blocks; calls are answered all the same)
 ---@field untagged string? the language of blocks that name none; default: they are not run
 ---@field max_steps integer? answers of the model (10)
 ---@field max_repairs integer? answers in a row whose code fails (3)
@@ -53,7 +55,7 @@ local IDLE = 15 -- seconds without a word
 ---@class codecell.LoopAsk
 ---@field step integer
 ---@field system string? what is to be told first; in "openai" dialects it is a message as well
----@field kit codecell.Kit `about.kit:schemas(dialect)` are the tools for models that call them
+---@field tools table[]? to be offered, in the dialect; nil: none
 ---@field seconds number? left of the budget
 ---@field usage codecell.LoopUsage so far
 
@@ -100,7 +102,7 @@ local OPTIONS = {
   on_step = { type = "function" }, output = { type = "table" }, prompt = { type = "data" },
   system = { type = "either", expected = "string or false",
     rules = { string = { type = "data" }, boolean = { type = "boolean" } } },
-  untagged = { type = "name" },
+  tools = { type = "boolean" }, untagged = { type = "name" },
 }
 for _, name in ipairs(KIT) do -- which checks them itself
   OPTIONS[name] = { type = "anything" }
@@ -228,6 +230,9 @@ end
 
 -- Those that can run, and one that was cut, which cannot.
 function Loop:blocks_in(answer)
+  if self.given.tools then
+    return {}
+  end
   local found = blocks.scan(answer.text, { languages = self.kit.place:about().languages,
     stop_reason = answer.stop_reason, untagged = self.given.untagged })
   local runnable, cut = {}, nil
@@ -316,9 +321,11 @@ function Loop:take(answer)
     self:run_blocks(runnable)
   elseif cut then
     self:tell_cut(cut)
-  else
+  elseif answer.text:find("%S") then
     self.outcome.answer = answer.text
     self:stop("answer")
+  else
+    self:stop("error", errors.new("unavailable", "agent.loop: the model's answer is empty"))
   end
 end
 
@@ -326,7 +333,8 @@ end
 
 function Loop:ask()
   local reply, err = self.given.ask(self.outcome.messages, { step = self.usage.steps + 1,
-    kit = self.kit, system = self.system, usage = self.usage, seconds = self:seconds() })
+    tools = self.given.tools and self.kit:schemas(self.dialect) or nil, system = self.system,
+    usage = self.usage, seconds = self:seconds() })
   if type(reply) ~= "string" and type(reply) ~= "table" then
     err = errors.is(err) and err
       or errors.new("unavailable", "agent.loop: the model gave no answer: " .. tostring(err))
@@ -392,7 +400,7 @@ local function begin_messages(self, given)
   local first = messages[1] and messages[1].role
   if given.system ~= false and first ~= "system" and first ~= "developer" then
     self.system = given.system
-      or system.text(self.kit.place:about(), given.final_answer ~= false)
+      or system.text(self.kit.place:about(), given)
     if self.dialect == "openai" or self.dialect == "openai_responses" then
       table.insert(messages, 1, { role = "system", content = self.system })
     end

@@ -18,7 +18,7 @@ local sessions = {}
 ---only its digest was kept (`code_digest`), and each has the number of its `record`; texts of an
 ---execution that were not kept are "", and `kept` is false
 ---@field steps table[] all that was done: `event record at`, `content`, `outcome` (content of the
----record after it)
+---record after it), `within` (record of the step that it was done for)
 
 local FILTER = { sandbox = { type = "name" }, subject = { type = "name" } }
 
@@ -51,7 +51,9 @@ local function execution_of(asked, told)
     made.kept = made.kept ~= false and not digest
   end
   for _, one in ipairs(type(told.results) == "table" and told.results or {}) do
-    made.results[#made.results + 1] = type(one) == "table" and result_of(one) or nil
+    local result = type(one) == "table" and result_of(one) or nil
+    made.results[#made.results + 1] = result
+    made.text = result and result.is_main_result and result.text or made.text
   end
   local failure = told.error
   if type(failure) == "table" then
@@ -77,6 +79,8 @@ local function fits(content, filter)
     and (not filter.subject or content.subject == filter.subject)
 end
 
+-- What does other things for its own sake.
+local WIDE = { apply = true, fork = true, install = true, run = true, snapshot = true }
 local ENDS = { close = true, ended = true, kill = true }
 
 local function session_of(self, id, record)
@@ -101,6 +105,10 @@ local function take_first(self, record)
   if content.sandbox and fits(content, self.filter) then
     local session = session_of(self, content.sandbox, record)
     session.steps[#session.steps + 1] = step
+    step.within = session.busy
+    if step.is_open and WIDE[step.event] and not session.busy then
+      session.busy = step.record
+    end
     if ENDS[record.event] then
       session.ended = record.at
     end
@@ -115,6 +123,10 @@ local function take_outcome(self, record)
   end
   step.outcome, step.is_open = record.content, nil
   local id = record.content.sandbox
+  local known = id and self.by_id[id]
+  if known and known.busy == step.record then
+    known.busy = nil
+  end
   if (step.event == "create" or step.event == "connect") and id
     and fits(record.content, self.filter) then
     local session = session_of(self, id, record)

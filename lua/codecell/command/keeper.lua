@@ -109,6 +109,28 @@ function keeper.ask(client, method, path)
   return json.decode(body)
 end
 
+--- Ask for something long, and be given it piece by piece.
+---@param client codecell.HttpClient
+---@param path string below the prefix
+---@param take fun(piece: string): any nil ends it
+---@return true? done
+---@return codecell.Error? err
+function keeper.copy(client, path, take)
+  local answer, err = request(client, "GET", path, nil, DAY)
+  if answer and answer.status ~= 200 then
+    local text = answer:all(ANSWER_MOST)
+    return nil, errors.new("system", text and text:gsub("%s+$", "") or "it was refused")
+  end
+  local piece, taken
+  repeat
+    if answer then
+      piece, err = answer:read()
+    end
+    taken = not piece or take(piece)
+  until not piece or not taken
+  return not err and taken and true or nil, err
+end
+
 -- Calls with each line of JSON that a text has, and returns what comes behind the last.
 local function take_lines(text, heard)
   local from = 1

@@ -30,6 +30,8 @@ launch.options = {
   { name = "template", value = "TEMPLATE", kind = "name",
     help = "what it begins with: see codecell template" },
   { name = "name", value = "NAME", kind = "name", help = "a name for the sandbox" },
+  { name = "audit", value = "PATH", kind = "name",
+    help = "record what is done there, before it is done (default CODECELL_AUDIT)" },
   { name = "backend", value = "BACKEND", help = "where it runs (default local)" },
   { name = "mode", value = "MODE",
     help = "the same by its mode; default E2B_MODE, or production where E2B_API_KEY is set" },
@@ -152,6 +154,18 @@ function launch.variables(options, found)
   return next(secrets) ~= nil and secrets or nil, envs
 end
 
+--- The audit that words or variables ask for.
+---@param options table as options.parse gave them
+---@param found codecell.Config
+---@return codecell.Audit|false|nil audit false: none
+---@return codecell.Error? err after nil
+function launch.audit(options, found)
+  local path = options.audit or found.audit
+  return require("codecell.service.watching").open({ audit = path and command.absolute(path),
+    audit_code = found.audit_code, audit_output = found.audit_output,
+    audit_retention = found.audit_retention, audit_sync = found.audit_sync })
+end
+
 --- Make the sandbox that the options ask for.
 ---@param what string the command
 ---@param options table as options.parse gave them
@@ -174,7 +188,13 @@ function launch.create(what, options, lifetime)
   local secrets, envs = launch.variables(options, found)
   local timeout = (options.timeout or TIMEOUT_DEFAULT) + (options.install and INSTALL or 0)
   timeout = math.min(timeout + MARGIN, launch.day)
-  local sandbox, err = codecell.create {
+  local audit, err = launch.audit(options, found)
+  if audit == nil then
+    return nil, launch.fail(what, err)
+  end
+  local sandbox
+  sandbox, err = codecell.create {
+    audit = audit or nil,
     backend = backend,
     timeout = lifetime or timeout,
     envs = envs,

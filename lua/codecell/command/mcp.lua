@@ -49,8 +49,15 @@ local serve = {
       help = "of a sandbox (256)" },
   },
 }
+<<<<<<< HEAD
 for _, option in ipairs(launch.options_without("timeout", "file", "changes", "apply", "name")) do
   serve.options[#serve.options + 1] = option
+=======
+local SHARED = { audit = true, env = true, network = true, packages = true, template = true,
+  backend = true, mode = true }
+for _, option in ipairs(launch.options) do
+  serve.options[#serve.options + 1] = SHARED[option.name] and option or nil
+>>>>>>> main
 end
 
 -- ---- what was asked for ----
@@ -63,11 +70,22 @@ end
 -- What every sandbox is made with; or nil and what is wrong with the words.
 local function create_of(options)
   local backend, problem = launch.backend(options)
+<<<<<<< HEAD
   local found, mounts
+=======
+  local found, audit, mounts
+>>>>>>> main
   if backend then
     found, problem = launch.configure(options)
   end
   if found then
+<<<<<<< HEAD
+=======
+    audit, problem = launch.audit(options, found)
+    problem = problem and tostring(problem)
+  end
+  if audit ~= nil then
+>>>>>>> main
     mounts, problem = folders.mounts(options)
   end
   if not mounts then
@@ -86,7 +104,15 @@ end
 local function session_of(options, create)
   return { create = create, set = options.set, timeout = options.timeout, idle = options.idle,
     job_after = options["job-after"],
+<<<<<<< HEAD
     problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end }
+=======
+    problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end,
+    create = { audit = audit or nil, backend = backend, mounts = mounts[1] and mounts or nil,
+      envs = envs,
+      limits = limits(options), network = options.network, template = options.template,
+      packages = options.packages and options.packages.packages } }
+>>>>>>> main
 end
 
 local function is_loopback(host)

@@ -58,6 +58,7 @@ local function order_of(options, given, language)
   wanted.backend = backend ~= "local" and backend or nil
   local envs
   wanted.secrets, envs = launch.variables(options, found)
+  wanted.audit = (options.audit or found.audit) and command.absolute(options.audit or found.audit)
   return { name = options.name, code = base64.encode(given.code), language = language,
     stdin = given.input and base64.encode(given.input), timeout = options.timeout, envs = envs,
     install = options.install, files = files, options = wanted }

@@ -49,6 +49,8 @@ local serve = {
     { name = "network", value = "N", kind = "network",
       help = "none, open, or NAME,...: what sandboxes reach at most" },
     { name = "debug", help = "one sandbox at 49983 and 49999 too, for E2B_DEBUG=true" },
+    { name = "audit", value = "PATH", kind = "name",
+      help = "record what is done there, before it is done (default CODECELL_AUDIT)" },
     { name = "log", help = "tell requests and events as lines of JSON on standard error" },
     { name = "grace", value = "SECONDS", kind = "seconds",
       help = "that requests may take once it is to end (10)" },

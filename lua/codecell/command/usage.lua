@@ -10,7 +10,8 @@ local usage = {
   usage = "codecell usage [FILE] [--by COLUMNS] [--format csv|json|table] | --histogram hour |\n"
     .. "       --suggest-limits",
   description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE)\n"
-    .. "says so, or FILE. Days and hours are those of UTC; seconds those that sandboxes lived.\n",
+    .. "says so, or FILE, which may be an audit too: that has the runs alone. Days and\n"
+    .. "hours are those of UTC; seconds those that sandboxes lived.\n",
   takes = "file",
   example = "codecell usage --by user,day --format csv",
   options = {

@@ -119,6 +119,18 @@ settings.list = {
       .. " each user" },
   { name = "usage_file", variables = { "CODECELL_USAGE_FILE" }, type = "text",
     help = "a file that runs and ended sandboxes are added to, for codecell usage" },
+  { name = "audit", variables = { "CODECELL_AUDIT" }, type = "text",
+    help = "a file where everything is recorded before it is done, or the folder for one; what"
+      .. " cannot be recorded is refused" },
+  { name = "audit_code", variables = { "CODECELL_AUDIT_CODE" }, type = "flag", default = true,
+    help = "code, input and written files stand there themselves; else their digests alone" },
+  { name = "audit_output", variables = { "CODECELL_AUDIT_OUTPUT" }, type = "flag",
+    default = true, help = "the same of what comes out" },
+  { name = "audit_retention", variables = { "CODECELL_AUDIT_RETENTION" }, type = "number",
+    above = 0, most = 2 ^ 40, unit = "s",
+    help = "how long the contents of its records are kept; by default for ever" },
+  { name = "audit_sync", variables = { "CODECELL_AUDIT_SYNC" }, type = "flag", default = false,
+    help = "each record is on the disk before anything is done" },
   { name = "templates", variables = {}, type = "templates", default = {},
     help = "templates by their names: image (another template, or a folder with programs) and"
       .. " packages (installed in each sandbox)" },

@@ -42,6 +42,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field limits table? of a sandbox, as in create
 ---@field lifetime integer? seconds that a sandbox may be asked to live, at most
 ---@field quota table? as of `quota.new`
+---@field audit codecell.Audit? where everything that its sandboxes do is recorded
 ---@field log (fun(line: string))? hears of each event as a line of JSON
 ---@field images table<string, string>? what stands for an image of a build; "": base
 ---@field volumes string? folder in which volumes are kept; nil: there are none
@@ -78,6 +79,7 @@ local CLOSE = { { "Connection", "close" }, { "Retry-After", "1" } }
 ---@field volumes table<string, codecell.GatewayVolume> by id
 ---@field volumes_folder string? where they lie
 ---@field is_secure boolean? it is reached by HTTPS
+---@field audit codecell.Audit? where everything is recorded
 local Gateway = {}
 Gateway.__index = Gateway
 
@@ -107,7 +109,8 @@ function gateway.new(given)
     mark = core.random_id(6), connections = function() return 0 end, images = given.images or {},
     listeners = {}, builds = {}, builds_serial = 0, building = 0, queued = 0, places = {},
     places_count = {}, spawns = {}, secrets = {}, volumes = {}, volumes_count = 0,
-    volumes_folder = given.volumes, is_secure = given.is_secure, ended = ended.new() }, Gateway)
+    volumes_folder = given.volumes, audit = given.audit or nil, is_secure = given.is_secure,
+    ended = ended.new() }, Gateway)
   volumes.load(self)
   self.records = setmetatable({}, { __newindex = function(records, id, made)
     rawset(records, id, made)
@@ -251,7 +254,7 @@ end
 ---@return codecell.Error? err
 function Gateway:debug()
   local made, err = codecell.create({ network = self.network or "open", timeout = DAY,
-    limits = self.limits })
+    limits = self.limits, audit = self.audit })
   if not made then
     return nil, err
   end

@@ -25,12 +25,16 @@ end
 -- Add what rules deny to a list of what is denied: a wider entry that is allowed must not include
 -- it. nil, err where the list cannot say it.
 local function narrowed(policy, request, field, given, can_say, advice)
-  local copy = {}
+  local denied, copy = policy:_denied(request.verb, field), {}
+  if #denied == 0 then
+    return given
+  end
+  given = given == "open" and { allow = given } or given == true and {} or given
   for name, value in pairs(given) do
     copy[name] = value
   end
   copy.deny = { unpack(given.deny or {}) }
-  for _, one in ipairs(policy:_denied(request.verb, field)) do
+  for _, one in ipairs(denied) do
     if one.pattern == "*" then
       return policy:_refuse(request, one.rule)
     elseif not can_say(one.pattern) then
@@ -69,8 +73,8 @@ local function permit_network(policy, what, given)
   if not ok then
     return nil, err
   end
-  return narrowed(policy, request, "host", given == "open" and { allow = "open" } or given,
-    is_network_entry, "write \"name\" or \"*.name\" in it")
+  return narrowed(policy, request, "host", given, is_network_entry,
+    "write \"name\" or \"*.name\" in it")
 end
 
 -- The same of packages that code may install itself.
@@ -84,7 +88,7 @@ local function permit_packages(policy, what, given)
   if not ok then
     return nil, err
   end
-  return narrowed(policy, request, "package", fields, is_name, "write names without \"*\" in it")
+  return narrowed(policy, request, "package", given, is_name, "write names without \"*\" in it")
 end
 
 local function names_in(...)
@@ -247,6 +251,17 @@ function verbs.sandbox.apply(policy, _, given)
   return ok and packed(given), err
 end
 
+-- Whoever has the address needs nothing else.
+for name, verb in pairs({ download_url = "read", upload_url = "write" }) do
+  verbs.sandbox[name] = function(policy, _, path, ...)
+    local ok, err = true, nil
+    if type(path) == "string" then
+      ok, err = policy:permit({ verb = verb, what = name, path = path })
+    end
+    return ok and packed(path, ...), err
+  end
+end
+
 -- ---- programs ----
 
 local function permit_command(policy, real, what, cmd)
@@ -394,6 +409,7 @@ end
 ---@param policy codecell.Policy
 ---@return codecell.Sandbox
 function guard.sandbox(real, policy)
+  real._policed_by = policy -- for those who connect to it
   local front, methods = in_front(policy, real, "sandbox", real)
   for _, part in ipairs({ "commands", "files", "git", "pty" }) do
     methods[part] = real[part] and in_front(policy, real[part], part, real)

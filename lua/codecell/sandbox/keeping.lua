@@ -1,6 +1,7 @@
 --- The verbs of a sandbox that let it stand still, and that copy, keep and bring out what is in it.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local freezing = require "codecell.sandbox.freezing"
 local mounts = require "codecell.project.mounts"
 local pause = require "codecell.sandbox.pause"
 local seen = require "codecell.sandbox.seen"
@@ -35,7 +36,34 @@ end
 ---@return codecell.Error? err kind "sandbox_gone": its time was up meanwhile
 function Sandbox:resume()
   check_open(self, "resume")
+  local refusal = freezing.refusal(self, "resume")
+  if refusal then
+    return nil, refusal
+  end
   return seen.verb(self, "resume", nothing, pause.resume, self)
+end
+
+--- Keep it as it is, as evidence: its code stands still, its files can be read and not be changed,
+--- and it does not end at its time but a day from now. `kill` and `close` end it all the same.
+---@return true? frozen
+---@return codecell.Error? err kinds "sandbox_gone", "unsupported" (not on this backend)
+function Sandbox:freeze()
+  check_open(self, "freeze")
+  return seen.verb(self, "freeze", nothing, freezing.freeze, self)
+end
+
+--- Let one go on that was frozen.
+---@return true? running
+---@return codecell.Error? err kinds "invalid_argument" (it was not frozen), "sandbox_gone"
+function Sandbox:unfreeze()
+  check_open(self, "unfreeze")
+  return seen.verb(self, "unfreeze", nothing, freezing.unfreeze, self)
+end
+
+--- Whether it is frozen.
+---@return boolean
+function Sandbox:is_frozen()
+  return freezing.is_frozen(self)
 end
 
 --- Another sandbox like this one, with a copy of the files below /home/user and /tmp, and with

@@ -145,7 +145,9 @@ end
 ---@param verb string
 ---@return codecell.Error? err kind "unavailable"; nil: it is not paused
 function pause.refusal(sandbox, verb)
-  if pause.is_paused(sandbox) then
+  if sandbox._frozen then
+    return errors.new("unavailable", verb .. ": the sandbox is frozen; unfreeze it first")
+  elseif pause.is_paused(sandbox) then
     return errors.new("unavailable", verb .. ": the sandbox is paused; call resume first")
   end
 end

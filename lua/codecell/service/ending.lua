@@ -52,7 +52,8 @@ end
 function ending.reap(self)
   local now = self.clock()
   for _, entry in ipairs(self.roster:list()) do
-    if entry.users == 0 and now - entry.used >= self.config.idle_timeout then
+    local is_kept = entry.users > 0 or entry.sandbox:is_frozen()
+    if not is_kept and now - entry.used >= self.config.idle_timeout then
       ending.finish(self, entry, "idle")
     end
   end

@@ -7,6 +7,7 @@ local reactor = require "codecell.reactor"
 local reply = require "codecell.service.reply"
 local unicode = require "codecell.agent.unicode"
 local wait = require "codecell.wait"
+local watching = require "codecell.service.watching"
 local words = require "codecell.agent.words"
 
 local execute = {}
@@ -193,6 +194,12 @@ local function fail(service, language, owner, err)
   return nil, err
 end
 
+-- Before anything was made for it.
+local function turn_away(service, language, owner, err)
+  watching.refuse(service, owner, language, err)
+  return fail(service, language, owner, err)
+end
+
 -- A language there is none of is whatever a model has said: no name for a count.
 local function counted_as(language)
   local found = languages.find(language or "python")
@@ -236,17 +243,10 @@ local function end_temporary(service, entry)
   end
 end
 
---- Run code in a sandbox of the service.
----@param service codecell.Service
----@param code string
----@param given table checked options of `Service:execute`
----@param find fun(): codecell.ServiceEntry?, codecell.Error? the sandbox, made if need be
----@return codecell.Reply? reply
----@return codecell.Error? err the code was not run
-function execute.run(service, code, given, find)
+local function run(service, code, given, find)
   local language, err = check(service, code, given)
   if not language then
-    return fail(service, counted_as(given.language), given.owner, err)
+    return turn_away(service, counted_as(given.language), given.owner, err)
   end
   local ok, waited
   ok, err = service:_admit(given.owner)
@@ -256,7 +256,7 @@ function execute.run(service, code, given, find)
     waited = reactor.now() - began
   end
   if not ok then
-    return fail(service, language, given.owner, err)
+    return turn_away(service, language, given.owner, err)
   end
   given.queued = waited
   local turn = { warnings = {} }
@@ -277,6 +277,18 @@ function execute.run(service, code, given, find)
   end
   end_temporary(service, turn.entry)
   return made, err
+end
+
+--- Run code in a sandbox of the service.
+---@param service codecell.Service
+---@param code string
+---@param given table checked options of `Service:execute`
+---@param find fun(): codecell.ServiceEntry?, codecell.Error? the sandbox, made if need be
+---@return codecell.Reply? reply
+---@return codecell.Error? err the code was not run
+function execute.run(service, code, given, find)
+  return watching.span("execute", { ["codecell.language"] = counted_as(given.language),
+    ["enduser.id"] = given.owner }, run, service, code, given, find)
 end
 
 return execute

@@ -9,6 +9,7 @@ local log = require "codecell.log"
 local merged = require "codecell.service.merged"
 local templates = require "codecell.service.templates"
 local wait = require "codecell.wait"
+local watching = require "codecell.service.watching"
 
 local making = {}
 
@@ -54,7 +55,8 @@ local function complete(self, given, backend, image)
     backend = backend, cwd = given.cwd, envs = envs, gpu = given.gpu,
     limits = limits_of(self, given, backend), mounts = given.mounts,
     metadata = merged(self.config.metadata, given.metadata),
-    name = given.name, network = given.network, on_event = given.on_event,
+    name = given.name, network = given.network, on_event = watching.on_event(self, given),
+    audit = self.audit and self.audit:of(given.owner) or nil,
     on_timeout = given.on_timeout, packages = given.packages,
     policy = self.policy and self.policy:as({ user = given.owner }), read_only = given.read_only,
     secrets = next(secrets) and secrets or nil,

@@ -94,13 +94,13 @@ local function count_connections(self)
   return count
 end
 
-local function new(options, keys, limits, images)
+local function new(options, keys, limits, images, audit)
   local files = core.program_raise_files()
   local self = { options = options, servers = {}, tidied = 0,
     connections = math.max(math.min(CONNECTIONS, math.floor(files / SHARE)), 16) }
   self.gateway = gateway.new({ keys = keys, network = options.network, limits = limits,
     lifetime = options["max-timeout"], quota = settings.quota(options),
-    names = { options.domain }, problem = complain, images = images,
+    names = { options.domain }, problem = complain, images = images, audit = audit,
     volumes = options.volumes, is_secure = options["tls-cert"] ~= nil,
     log = options.log and function(line) io.stderr:write(line) end or nil })
   self.gateway.connections = function() return count_connections(self) end
@@ -165,15 +165,18 @@ end
 ---@return codecell.Gateway? gateway
 ---@return string? problem with the options
 function serve.without_port(options)
-  local images
+  local images, audit
   local limits, problem = settings.limits(options)
   if not problem then
     images, problem = settings.images(options)
   end
+  if not problem then
+    audit, problem = settings.audit(options)
+  end
   if problem then
     return nil, problem
   end
-  local self = new(options, nil, limits, images)
+  local self = new(options, nil, limits, images, audit)
   self.gateway.domain = address.domain(options, { port = PORT })
   return self.gateway
 end
@@ -184,7 +187,7 @@ end
 ---@return integer? status
 ---@return string? problem with the options
 function serve.run(options, fail)
-  local keys, new_key, limits, images, place, stop, err
+  local keys, new_key, limits, images, audit, place, stop, err
   local problem = settings.problem(options)
   if not problem then
     keys, new_key = settings.keys(options)
@@ -195,6 +198,9 @@ function serve.run(options, fail)
   end
   if not problem then
     images, problem = settings.images(options)
+  end
+  if not problem then
+    audit, problem = settings.audit(options)
   end
   if problem then
     return nil, problem
@@ -207,7 +213,7 @@ function serve.run(options, fail)
     end
   end
   stop, err = core.program_stop(codecell.reactor())
-  local self = stop and new(options, keys, limits, images)
+  local self = stop and new(options, keys, limits, images, audit)
   if self then
     place, err = open(self)
   end

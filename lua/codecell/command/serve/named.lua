@@ -9,6 +9,8 @@ local wait = require "codecell.wait"
 local LIFETIME = 86400
 local ORDER_MOST = 268435456 -- bytes of a request
 local NDJSON = { { "Content-Type", "application/x-ndjson" } }
+local TAR = { { "Content-Type", "application/x-tar" } }
+local TEXT = { { "Content-Type", "text/plain" } }
 local JSON = { { "Content-Type", "application/json" } }
 
 local named = { prefix = "/codecell/" }
@@ -38,7 +40,7 @@ end
 
 local function living(name)
   local one = kept[name]
-  if one and not one.sandbox:is_running() then
+  if one and not one.sandbox:is_running() and not one.sandbox:is_frozen() then
     one.sandbox:close()
     kept[name] = nil
     one = nil
@@ -51,7 +53,7 @@ local function make(order)
   local sandbox, err = codecell.create({
     name = order.name, timeout = LIFETIME, network = options.network, template = options.template,
     mounts = options.mounts, backend = options.backend, packages = options.packages,
-    secrets = options.secrets,
+    secrets = options.secrets, audit = options.audit,
   })
   if sandbox then
     kept[order.name] = { sandbox = sandbox, options = json.encode(options) }
@@ -138,13 +140,47 @@ function answers.POST(request, path)
   end
 end
 
+-- The files of one, as a tar stream.
+local function give_files(request, one, path)
+  local stream, err = one.sandbox.files:archive(path)
+  if not stream then
+    return request:reply(409, TEXT, tostring(err) .. "\n")
+  elseif request:start(200, TAR) then
+    local piece = stream:read()
+    while piece and request:write(piece) do
+      piece, err = stream:read()
+    end
+    if not piece and not err then
+      return request:finish()
+    end -- else it breaks off, as the reader can see
+  end
+  stream:close()
+end
+
 function answers.GET(request, path)
+  local of = path:match("^sandboxes/(.+)/files$")
+  local one_of = of and living(urls.decode(of))
+  if one_of then
+    return give_files(request, one_of, "/home/user")
+  end
   local list = {}
   for name in pairs(path == "sandboxes" and kept or {}) do
     local one = living(name)
     list[#list + 1] = one and { name = name, id = one.sandbox.id } or nil
   end
   request:reply(200, JSON, json.encode(json.list(list)))
+end
+
+-- Let one stand still as evidence, or go on.
+function answers.PUT(request, path)
+  local name, verb = path:match("^sandboxes/(.+)/(%l+)$")
+  local one = name and living(urls.decode(name))
+  if not one or verb ~= "freeze" and verb ~= "unfreeze" then
+    return request:reply(404)
+  end
+  local done, err = one.sandbox[verb](one.sandbox)
+  request:reply(200, JSON, json.encode({ done = done == true, id = one.sandbox.id,
+    problem = err and { kind = err.kind, message = err.message, hint = err.hint } }))
 end
 
 function answers.DELETE(request, path)

@@ -2,6 +2,7 @@
 local address = require "codecell.command.serve.address"
 local answers = require "codecell.gateway.answer"
 local create = require "codecell.create"
+local launch = require "codecell.command.launch"
 local wishes = require "codecell.gateway.control.wishes"
 
 local settings = {}
@@ -150,6 +151,19 @@ end
 function settings.quota(options)
   return { rate = options.rate, sandboxes = options["max-sandboxes"],
     key_sandboxes = options["key-sandboxes"], connections = options.connections }
+end
+
+--- Where it is recorded what sandboxes do.
+---@param options table of the command
+---@return codecell.Audit|false|nil audit false: nowhere
+---@return string? problem
+function settings.audit(options)
+  local found, problem = launch.configure({})
+  if not found then
+    return nil, problem
+  end
+  local audit, err = launch.audit(options, found)
+  return audit, err and tostring(err)
 end
 
 return settings

@@ -63,6 +63,7 @@ end
 -- Make one for whoever asks; what happens to it, and to copies of it, is told.
 local function make(gateway, request, wanted, given)
   wanted.limits = gateway:limits_of(wanted.limits)
+  wanted.audit = gateway.audit and gateway.audit:of(request.owner)
   wanted.on_event = function(event)
     local found = gateway.records[event.sandbox]
     if found then
