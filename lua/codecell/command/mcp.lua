@@ -41,23 +41,14 @@ local serve = {
       help = "a call that takes longer is answered with a job (45)" },
     { name = "set", value = "SET", choices = { "recommended", "actions", "cortex" },
       help = "which tools there are (recommended)" },
-    { name = "audit", value = "FILE", kind = "name",
-      help = "record there what is done in sandboxes" },
     { name = "memory", value = "SIZE", kind = "size", help = "of a sandbox (1G)" },
     { name = "disk", value = "SIZE", kind = "size", help = "of a sandbox (512M)" },
     { name = "processes", value = "N", kind = "count", most = 1048576,
       help = "of a sandbox (256)" },
   },
 }
-<<<<<<< HEAD
 for _, option in ipairs(launch.options_without("timeout", "file", "changes", "apply", "name")) do
   serve.options[#serve.options + 1] = option
-=======
-local SHARED = { audit = true, env = true, network = true, packages = true, template = true,
-  backend = true, mode = true }
-for _, option in ipairs(launch.options) do
-  serve.options[#serve.options + 1] = SHARED[option.name] and option or nil
->>>>>>> main
 end
 
 -- ---- what was asked for ----
@@ -67,52 +58,48 @@ local function limits(options)
   return next(given) and given or nil
 end
 
+-- What the variables say too; a service, which makes the sandboxes of the other sets of tools,
+-- reads them by itself.
+local function with_variables(options, found, create)
+  local secrets, envs = launch.variables(options, found)
+  create.secrets, create.envs = secrets, next(envs) and envs or nil
+  create.metadata = next(found.metadata) and found.metadata or nil
+  local audit, err = launch.audit(options, found)
+  if audit == nil then
+    return nil, tostring(err)
+  end
+  create.audit = audit or nil
+  return create
+end
+
 -- What every sandbox is made with; or nil and what is wrong with the words.
 local function create_of(options)
   local backend, problem = launch.backend(options)
-<<<<<<< HEAD
   local found, mounts
-=======
-  local found, audit, mounts
->>>>>>> main
   if backend then
     found, problem = launch.configure(options)
   end
   if found then
-<<<<<<< HEAD
-=======
-    audit, problem = launch.audit(options, found)
-    problem = problem and tostring(problem)
-  end
-  if audit ~= nil then
->>>>>>> main
     mounts, problem = folders.mounts(options)
   end
   if not mounts then
     return nil, problem
   end
-  if options.set and options.set ~= "recommended" then -- a service follows the configuration
-    found = { metadata = {}, hidden_env_prefix = "" }
-  end
-  local secrets, envs = launch.variables(options, found)
-  return { backend = backend, mounts = mounts[1] and mounts or nil, secrets = secrets,
-    envs = next(envs) and envs or nil, metadata = next(found.metadata) and found.metadata or nil,
+  local create = { backend = backend, mounts = mounts[1] and mounts or nil,
     limits = limits(options), network = options.network, template = options.template,
     packages = options.packages and options.packages.packages }
+  if options.set == nil or options.set == "recommended" then
+    return with_variables(options, found, create)
+  end
+  create.envs = options.env and select(2, launch.variables(options, { hidden_env_prefix = "" }))
+  create.audit = options.audit and command.absolute(options.audit)
+  return create
 end
 
 local function session_of(options, create)
   return { create = create, set = options.set, timeout = options.timeout, idle = options.idle,
     job_after = options["job-after"],
-<<<<<<< HEAD
     problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end }
-=======
-    problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end,
-    create = { audit = audit or nil, backend = backend, mounts = mounts[1] and mounts or nil,
-      envs = envs,
-      limits = limits(options), network = options.network, template = options.template,
-      packages = options.packages and options.packages.packages } }
->>>>>>> main
 end
 
 local function is_loopback(host)
@@ -243,12 +230,6 @@ function serve.run(options, arguments)
   problem = problem or require("codecell.mcp.toolbox").problem(options.set, create)
   if problem then
     return nil, problem
-  elseif options.audit then
-    local err
-    create.audit, err = codecell.audit.open({ path = options.audit })
-    if not create.audit then
-      return launch.fail("mcp", err)
-    end
   end
   local session = session_of(options, create)
   if options.http then
