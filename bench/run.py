@@ -20,6 +20,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import calls  # noqa: E402, beside this file
 import gateway  # noqa: E402, beside this file
 import languages  # noqa: E402, beside this file
 import pool  # noqa: E402, beside this file
@@ -298,6 +299,9 @@ class Bench:
     def row_22(self):
         self.gateway().row_22()
 
+    def row_23(self):
+        calls.Calls(self, Lines).rows()
+
     def gateway(self):
         return gateway.Gateway(self, Lines, kernel_kib, lambda: sum(pss_kib("codecell-sandbox"))
                                + sum(pss_kib("codecell-reaper")))
@@ -356,7 +360,7 @@ def main():
     bench = Bench(options)
     groups = {"1,16": bench.row_1_16, "2,4,6,12": bench.row_2_4_12, "3,5,6": bench.row_3_5_6, "7,8": bench.row_7_8, "9": bench.row_9,
               "10,11": bench.row_10_11, "13,14": bench.row_13_14, "15": bench.row_15, "17,18": bench.row_17_18,
-              "19": bench.row_19, "20": bench.row_20, "21": bench.row_21, "22": bench.row_22}
+              "19": bench.row_19, "20": bench.row_20, "21": bench.row_21, "22": bench.row_22, "23": bench.row_23}
     wanted, failed = set(options.only.split(",")) - {""}, []
     print("%d processors, load %.1f; gates and goals are ratios to the peer of the same row\n" % (
         os.cpu_count(), os.getloadavg()[0]))

@@ -112,6 +112,17 @@ function verbs.code(count, language, path)
   end)
 end
 
+-- Code that calls a function of this program, and prints what each call took.
+function verbs.calls(path)
+  local sandbox = living()
+  if not kept.exposed then
+    kept.exposed = codecell.assert(sandbox:expose("bench", { add = function(one, other)
+      return one + other
+    end }))
+  end
+  return (table.concat(run(sandbox, read(path)).logs.stdout):gsub("%s+$", ""))
+end
+
 function verbs.languages()
   return table.concat(codecell.languages.available(), " ")
 end

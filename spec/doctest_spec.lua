@@ -80,6 +80,16 @@ describe("codecell.doctest.check", function()
     assert.is_true(check(report.text).ok)
   end)
 
+  it("compares what shells answered, one command after the other", function()
+    if lacks "bash" then
+      return pending(lacks "bash")
+    end
+    local text = block("console", "$ x=6\n$ echo $((x * 7))\n42\n$ printf 'a\\nb\\n'\na\nc")
+    local report = check(text)
+    assert.equal("passed passed failed", statuses(report))
+    assert.equal(text:gsub("\nc\n", "\nb\n"), report.text)
+  end)
+
   it("takes dots for anything", function()
     if lacks "python" then
       return pending(lacks "python")

@@ -27,7 +27,7 @@ local function has(language)
   return false
 end
 
-describe("sandbox:expose", function()
+describe("sandbox:expose #user", function()
   local events, seen = {}, {}
   local the = one_sandbox(teardown, {
     on_event = function(event)
@@ -244,6 +244,7 @@ print(len(answers), ' '.join(set(answers)))]]))
         .. ' console.log(await more.name())', { language = "javascript" }))
     end
     codecell.assert(the():expose("more", { name = function() return "two" end }))
+    assert.same({ "name" }, the():get_info().exposed.more)
     assert.equal("two\n", printed(the(), "print(more.name())"))
     codecell.assert(the():expose("more", nil))
     codecell.assert(the():expose("more", nil))
@@ -292,7 +293,7 @@ except HostError as error:
     end)
   end)
 
-  it("is asked of a policy, whose reason the code is told", function()
+  it("is asked of a policy, whose reason the code is told #I21", function()
     in_sandbox({}, function(sandbox)
       local asked
       local policy = codecell.policy.new { mode = "auto", rules = {
@@ -339,7 +340,7 @@ except HostError as error:
     end)
   end)
 
-  it("is recorded before it is called, or not called", function()
+  it("is recorded before it is called, or not called #K11", function()
     local folder = shell.folder()
     local audit = codecell.assert(codecell.audit.open { path = folder .. "/audit.jsonl" })
     local calls = {}

@@ -216,6 +216,13 @@ describe("format against hostile output", function()
     assert.equal(1, format(execution({ stdout = "x" }), { untrusted = "Data:" }):find("Data:", 1))
   end)
 
+  it("has no fence that is longer than what it quotes", function()
+    local out = format(execution({ stdout = ("`"):rep(100000) }))
+    assert.is_true(#out < 1000)
+    assert.truthy(out:find("`%[%.%.%. %d+ more %.%.%.%]"))
+    assert.equal(1, #require("codecell.agent.blocks").scan(out))
+  end)
+
   it("escapes everything in HTML and frames HTML results", function()
     local attack = "</pre><script>alert('x')</script>\"&"
     local out = format.html(execution({ stdout = attack, results = {

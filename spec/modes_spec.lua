@@ -250,6 +250,13 @@ describe("the page about troubles", function()
       "Code is not executed", "Sandbox creation failed" }) do
       assert.truthy(page:find("\n## " .. heading .. "\n", 1, true), heading)
     end
+    for _, row in ipairs(require("codecell.agent.words").list) do
+      if row.page then
+        assert.truthy(page:find("\n## " .. row.page .. "\n", 1, true), row.page)
+        assert.truthy(shell.run(shell.codecell .. " errors --words " .. row.word).stdout
+          :find("docs/troubleshooting.md, " .. row.page, 1, true))
+      end
+    end
     for _, word in ipairs({ "set_timeout", "E2B_EXECUTION_TIMEOUT", "codecell doctor",
       "E2B Service initialized", "selftest" }) do
       assert.truthy(page:find(word, 1, true), word)

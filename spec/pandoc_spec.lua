@@ -70,6 +70,20 @@ print("quoted")
     assert.falsy(page:find "<code>quoted\n</code>")
   end)
 
+  it("makes the page of the examples", function()
+    if missing() then
+      return pending(missing())
+    elseif shell.run("/usr/bin/python3 -c 'import pandas, matplotlib'").status ~= 0 then
+      return pending "pandas or matplotlib is not installed"
+    end
+    local result = make(shell.read "examples/pandoc/page.md")
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find "<code>45</code>")
+    assert.truthy(result.stdout:find("<td>Mon</td>", 1, true))
+    assert.truthy(result.pictures:find "%.png\n")
+    assert.truthy(result.stdout:find("KeyError", 1, true))
+  end)
+
   it("lets code put no markup, no file of the reader and no address into the page #S001",
     function()
       if missing() then

@@ -21,6 +21,18 @@ describe("README.md", function()
     assert.truthy(lua_blocks[1] and lua_blocks[1].line < 12)
   end)
 
+  it("says what has to be there to build it and to run it, as codecell doctor does #N25", function()
+    local report = shell.run(shell.codecell .. " doctor").stdout
+    for _, name in ipairs { "Linux %d+%.%d+ or later", "user namespaces", "glibc or musl",
+      "python3", "pkg%-config", "c%-ares", "libcurl", "libmicrohttpd", "headers of your Lua",
+      "codecell doctor" } do
+      assert.truthy(readme:find(name), name)
+    end
+    for _, name in ipairs { "kernel", "sandbox", "python", "c%-ares", "HTTP", "E2B account" } do
+      assert.truthy(report:find("\n%l+ +" .. name .. " "), name)
+    end
+  end)
+
   it("has only make targets that exist", function()
     local makefile = assert(shell.read "Makefile")
     local seen = {}

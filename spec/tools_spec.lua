@@ -31,6 +31,14 @@ describe("a kit of tools #A03", function()
     idle:close()
   end)
 
+  it("is not made for a backend that there is none of", function()
+    local ok, message = pcall(codecell.tools.kit, { create = { backend = "nowhere" } })
+    assert.is_false(ok)
+    assert.truthy(message:find('tools.kit: unknown backend "nowhere"', 1, true))
+    assert.has_error(function() codecell.tools.kit({ buget = {} }) end)
+    assert.has_error(function() codecell.tools.kit({ set = "all" }) end)
+  end)
+
   describe("run_code", function()
     it("tells what was printed, the value, and the error, and keeps variables", function()
       local told = kit:call("run_code", { code = "x = 20\nprint('printed')\nx + 1",
@@ -97,11 +105,41 @@ describe("a kit of tools #A03", function()
       assert.is_false(kit:call("run_shell", { command = "true" }).is_error)
     end)
 
+    it("can be ended by the host", function()
+      local seen, killable = {}, nil
+      local told = kit:call("run_shell", { command = "echo a; sleep 100" }, {
+        on_stdout = function(text)
+          seen[#seen + 1] = text
+          killable:kill("sigterm", { group = true })
+        end,
+        run = function(process) killable = process end })
+      assert.equal("a\n", table.concat(seen))
+      assert.equal("SIGTERM", told.command.signal)
+      assert.truthy(told.text:find("ended by SIGTERM", 1, true))
+      assert.equal("timeout", kit:call("run_shell", { command = "sleep 100" },
+        { timeout = 0.2, run = function() end }).word)
+    end)
+
+    it("ends with the task that waits for it", function()
+      local told, seen
+      local task = codecell.async(function()
+        told = kit:call("run_shell", { command = "echo a; exec sleep 99" },
+          { on_stdout = function(text) seen = text end })
+      end)
+      wait_until(function() return seen ~= nil end)
+      task:cancel()
+      wait_until(function() return told ~= nil end)
+      assert.equal("cancelled", told.word)
+      wait_until(function()
+        return kit:call("run_shell", { command = "pgrep -f 'sleep 9[9]'" }).command.exit_code == 1
+      end)
+    end)
+
     it("runs on in the background, is read by read_output, and ends by kill", function()
       local told = kit:call("run_shell", { background = true,
         command = "echo one; until test -e go; do sleep 0.02; done; echo two; exec sleep 100" })
       local id, all = told.structured.id, told.structured.stdout
-      local offset = tonumber(all:match("offset=(%d+)"))
+      local offset = told.structured.next_offset
       kit:call("run_shell", { command = "touch go" })
       wait_until(function()
         local more = kit:call("read_output", { id = id, offset = offset })
@@ -220,6 +258,21 @@ open("a.png", "wb").write(b"\x89PNG\r\n\x1a\n"
     told = own:call("install", { packages = "no-such-package" })
     assert.equal("install", told.word)
     assert.truthy(told.text:find("no-such-package", 1, true))
+    done()
+  end)
+
+  it("makes one sandbox, however many call at the same time", function()
+    local own, done = kit_of()
+    local ids, tasks = {}, {}
+    for i = 1, 4 do
+      tasks[i] = codecell.async(function()
+        ids[own:call("run_shell", { command = "echo " .. i }).structured.stdout] = own.place.made.id
+      end)
+    end
+    for _, task in ipairs(tasks) do
+      task:wait()
+    end
+    assert.same({ ids["1"], ids["1"], ids["1"] }, { ids["2"], ids["3"], ids["4"] })
     done()
   end)
 

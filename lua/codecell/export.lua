@@ -51,8 +51,8 @@ end
 
 -- What was read from a record has no methods, and may lack what was empty.
 local function whole(told)
-  if not told or told.logs and told.results and not (told.results[1]
-    and not told.results[1].formats) then
+  local first = told and told.results and told.results[1]
+  if not told or first and first.formats then
     return told
   end
   local copy = {}

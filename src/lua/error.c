@@ -82,7 +82,7 @@ static const struct {
   {"EISDIR", EISDIR},       {"ELOOP", ELOOP},
   {"EMFILE", EMFILE},       {"ENOTDIR", ENOTDIR},
   {"ENOTEMPTY", ENOTEMPTY}, {"ESRCH", ESRCH},
-  {"EXDEV", EXDEV},
+  {"EPIPE", EPIPE},         {"EXDEV", EXDEV},
 };
 
 void lcell_open_error(lua_State *L)

@@ -226,24 +226,15 @@ static const struct {
   const char *name;
   void (*pack)(lua_State *L, struct question *question);
 } operations[] = {
-  {"append", ask_append},
-  {"changes", ask_changes},
-  {"dial", ask_dial},
-  {"differences", ask_differences},
-  {"link", ask_link},
-  {"list", ask_list},
-  {"listen", ask_listen},
-  {"metrics", ask_metrics},
-  {"mkdir", ask_mkdir},
-  {"read", ask_read},
-  {"remove", ask_remove},
-  {"rename", ask_rename},
-  {"signal", ask_signal},
-  {"stat", ask_stat},
-  {"touch", ask_touch},
-  {"unpack", ask_unpack},
-  {"write", ask_write},
-  {NULL, NULL},
+  {"append", ask_append}, {"changes", ask_changes},
+  {"dial", ask_dial},     {"differences", ask_differences},
+  {"link", ask_link},     {"list", ask_list},
+  {"listen", ask_listen}, {"metrics", ask_metrics},
+  {"mkdir", ask_mkdir},   {"read", ask_read},
+  {"remove", ask_remove}, {"rename", ask_rename},
+  {"signal", ask_signal}, {"stat", ask_stat},
+  {"touch", ask_touch},   {"unpack", ask_unpack},
+  {"write", ask_write},   {NULL, NULL},
 };
 
 /* Room for what the operation packs; a string to write comes inline. */

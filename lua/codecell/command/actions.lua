@@ -2,6 +2,8 @@
 local actions = require "codecell.actions"
 local command = require "codecell.command"
 local help = require "codecell.actions.help"
+local launch = require "codecell.command.launch"
+local requests = require "codecell.command.requests"
 
 local listing = {
   summary = "answer requests of a model, one JSON object a line",
@@ -18,6 +20,7 @@ local listing = {
 }
 
 local LINE_MOST = 16 * 1024 * 1024
+local TOO_LONG = "longer than 16 MiB" -- which is no JSON
 
 function listing.run(options, arguments)
   if arguments[1] then
@@ -28,17 +31,18 @@ function listing.run(options, arguments)
   end
   local ctx = { user = options.user, session = options.session,
     auto_create = options["auto-create"] }
-  for line in io.stdin:lines() do
-    if #line > LINE_MOST then
-      command.write(actions.call_json("", ctx), "\n")
-    elseif line:find("%S") then
-      command.write(actions.call_json(line, ctx), "\n")
+  local ok, err = requests(LINE_MOST, function(line)
+    if not line or line:find("%S") then
+      command.write(actions.call_json(line or TOO_LONG, ctx), "\n")
+      io.stdout:flush()
     end
-    io.stdout:flush()
-  end
+  end)
   local service = require("codecell.service").default
   if service then
     service:close()
+  end
+  if not ok then
+    return launch.fail("actions", err)
   end
   return command.status.success
 end

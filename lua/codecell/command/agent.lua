@@ -4,6 +4,11 @@ local agent_config = require "codecell.agent_config"
 local command = require "codecell.command"
 local files = require "codecell.command.agent-config"
 local json = require "codecell.json"
+local launch = require "codecell.command.launch"
+local requests = require "codecell.command.requests"
+
+local LINE_MOST = 16 * 1024 * 1024
+local TOO_LONG = "longer than 16 MiB" -- which is no JSON
 
 local listing = {
   summary = "make a coding agent's file, or answer for its tools",
@@ -75,16 +80,20 @@ local function reply_to(one, line)
 end
 
 local function answer(one)
-  for line in io.stdin:lines() do
-    if line:find("%S") then
-      command.write((json.encode(reply_to(one, line))), "\n")
+  local ok, err = requests(LINE_MOST, function(line)
+    if not line or line:find("%S") then
+      command.write((json.encode(reply_to(one, line or TOO_LONG))), "\n")
       io.stdout:flush()
     end
-  end
+  end)
   local service = require("codecell.service").default
   if service then
     service:close()
   end
+  if not ok then
+    return launch.fail("agent", err)
+  end
+  return command.status.success
 end
 
 local function run(options, path)
@@ -101,7 +110,7 @@ local function run(options, path)
   elseif options["print-prompt"] then
     command.write(one:prompt())
   else
-    answer(one)
+    return answer(one)
   end
   return command.status.success
 end

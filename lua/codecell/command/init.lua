@@ -16,6 +16,7 @@ command.status = {
   failed = 125,
   interrupted = 130,
   out_of_memory = 137,
+  unread = 141, -- as of a program that SIGPIPE has ended
 }
 
 -- In the order in which the help lists them; each is a module of this folder.
@@ -80,13 +81,23 @@ function command.print_json(value)
   command.write(text, "\n")
 end
 
+--- What was done to a stream of output, as its verbs return it: gives up if it failed, and without
+--- a word if nobody reads it any more.
+---@param done any
+---@param message string?
+---@param number integer?
+function command.check_written(done, message, number)
+  if not done and number == core.errno.EPIPE then
+    error({ is_unread = true }, 0)
+  elseif not done then
+    command.abort("cannot write the output: " .. tostring(message))
+  end
+end
+
 --- Text on standard output. Raises when nobody can take it.
 ---@param ... string
 function command.write(...)
-  local done, message = io.stdout:write(...)
-  if not done then
-    command.abort("cannot write the output: " .. tostring(message))
-  end
+  command.check_written(io.stdout:write(...))
 end
 
 --- The table of a command, as command/help.lua has it.
@@ -192,14 +203,13 @@ end
 function command.main(words)
   local function work()
     local status = dispatch(words)
-    local flushed, message = io.stdout:flush()
-    if not flushed then
-      command.abort("cannot write the output: " .. tostring(message))
-    end
+    command.check_written(io.stdout:flush())
     return status
   end
   local _, status = xpcall(work, function(problem)
-    if type(problem) == "table" and problem.abort then
+    if type(problem) == "table" and problem.is_unread then
+      return command.status.unread
+    elseif type(problem) == "table" and problem.abort then
       complain(": " .. problem.abort)
       return command.status.failed
     elseif tostring(problem):find("interrupted!", 1, true) then

@@ -29,17 +29,10 @@ function terminal.open(stream, descriptor)
   }, Output)
 end
 
--- What was just done to the stream: gives up if it failed.
-local function check(done, message)
-  if not done then
-    command.abort("cannot write the output: " .. tostring(message))
-  end
-end
-
 --- Text of codecell's own.
 ---@param ... string
 function Output:write(...)
-  check(self.stream:write(...))
+  command.check_written(self.stream:write(...))
 end
 
 --- `text` in a style, where the terminal has colours.
@@ -59,7 +52,7 @@ function Output:foreign(text)
   if text ~= "" then
     self:write(text)
     self.in_line = text:sub(-1) ~= "\n"
-    check(self.stream:flush())
+    command.check_written(self.stream:flush())
   end
 end
 
@@ -69,7 +62,7 @@ function Output:settle()
     self:write(self.filter() or "", self.colours and "\27[0m" or "", self.in_line and "\n" or "")
     self.in_line = false
   end
-  check(self.stream:flush())
+  command.check_written(self.stream:flush())
 end
 
 return terminal

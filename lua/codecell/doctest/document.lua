@@ -93,7 +93,7 @@ local function step_of(block, gap)
   end
   local step = { block = block, line = block.first_line + 1, options = options,
     is_host = uses_codecell(block) }
-  step.examples = prompt.examples(block.raw or block.code, block.language)
+  step.examples = block.raw and prompt.examples(block.raw, block.language, true)
   step.promised = not step.examples and promises(block) or nil
   if not step.is_host and not block.runnable then
     step.why = block.why

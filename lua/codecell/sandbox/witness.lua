@@ -409,6 +409,23 @@ function witness.verb(sandbox, event, describe, called, ...)
     before = describe }, called, ...)
 end
 
+--- Call a function of the host, which the code has asked for.
+---@param sandbox codecell.Sandbox
+---@param name string "tools.search"
+---@param list any[] arguments
+---@param called fun(): table?, codecell.Error? the result as `value`
+---@return table? result
+---@return codecell.Error? err
+function witness.call(sandbox, name, list, called)
+  local mask = sandbox._mask
+  return witness.act(sandbox, {
+    event = "call", name = "call " .. name,
+    attributes = base_attributes(sandbox, { ["codecell.function"] = name }),
+    before = function() return { name = name, arguments = texts.copy(list, mask) } end,
+    after = function(result) return { result = texts.copy(result.value, mask) } end,
+  }, called)
+end
+
 --- Record what a program that runs is given.
 ---@param process codecell.Process
 ---@param event "input"|"signal"

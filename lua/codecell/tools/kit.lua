@@ -64,8 +64,9 @@ local NAME_SHOWN = 80 -- bytes of a name that a model has made up
 ---@field policy codecell.Policy? asked before each verb
 ---@field approve function? who is asked by the policy
 ---@field agent string? name, for the policy
----@field on_event fun(event: table)? hears of each call: `{type = "call", tool, arguments}` before
----it and `{type = "result", tool, arguments, result}` after it
+---@field on_event (fun(event: table): false?)? hears of each call: `{type = "call", tool,
+---arguments}` before it, which is not made where that answers false, and `{type = "result", tool,
+---arguments, result}` after it
 
 ---@class codecell.Kit
 ---@field package definitions codecell.ToolDefinition[]
@@ -98,7 +99,11 @@ function tools.kit(given)
     error("tools.kit: give sandbox or service, not both", 2)
   end
   local self = setmetatable({ given = given, outputs = kept.new(), previous = {} }, Kit)
-  self.place = place.new(given)
+  local err
+  self.place, err = place.new(given)
+  if not self.place then
+    error("tools.kit: " .. err.message, 2)
+  end
   self.verbs = sets[given.set or "recommended"]
   return self
 end
@@ -114,6 +119,11 @@ end
 function Kit:schemas(name)
   options.argument("schemas", "dialect", name, "choice", { choices = dialect.names })
   return dialect.write(name, definitions(self))
+end
+
+-- What a result is called of a tool that may not be.
+local function named(name)
+  return json.repair(tostring(name):sub(1, NAME_SHOWN))
 end
 
 -- The definition of that name, or a result that says which there are.
@@ -136,15 +146,17 @@ end
 local function call(self, name, given, about)
   local definition, err = find(self, name)
   if not definition then
-    return result.of_error(tostring(name), err)
+    return result.of_error(named(name), err)
   end
   local read
   read, err = (self.verbs.read or arguments.read)(definition, given)
   if not read then
     return result.of_error(definition.name, err)
   end
-  if self.given.on_event then
-    self.given.on_event({ type = "call", tool = definition.name, arguments = read })
+  if self.given.on_event and self.given.on_event({ type = "call", tool = definition.name,
+    arguments = read }) == false then
+    return result.of_error(definition.name, errors.new("cancelled",
+      definition.name .. ": the host has stopped before it; nothing was run"))
   end
   local done = self.verbs.call(self, definition, read, about)
   if self.place:is_renewed() then
@@ -177,7 +189,7 @@ function Kit:call(name, given, about)
   about = options.check("call", about, CALL)
   local ok, done = wait.call(call, self, name, given, about)
   if not ok then
-    return result.of_error(tostring(name), errors.new("system", ("%s has failed in codecell itself:"
+    return result.of_error(named(name), errors.new("system", ("%s has failed in codecell itself:"
       .. " %s"):format(tostring(name):sub(1, NAME_SHOWN), (tostring(done):gsub("\n.*", "")))))
   end
   return done
@@ -199,10 +211,32 @@ end
 ---@param id string as the text of a result names it
 ---@param offset integer? bytes to pass over; default 0
 ---@return string? text within the budget; its last line says how to go on
----@return codecell.Error? err kind "not_found", "invalid_argument"
+---@return codecell.Error? err kind "not_found"
 function Kit:read_output(id, offset)
+  local text, about = self:_read_output(id, offset, function(text, state)
+    return ("%s%s[%s]"):format(text, (text == "" or text:sub(-1) == "\n") and "" or "\n", state)
+  end)
+  if not text then
+    return nil, about
+  end
+  return text
+end
+
+--- The same in another form.
+---@param id string
+---@param offset integer?
+---@param compose fun(text: string, state: string): string
+---@return string? composed
+---@return {text: string, state: string, next_offset: integer?}|codecell.Error about
+function Kit:_read_output(id, offset, compose)
+  options.argument("read_output", "id", id, "text")
   return self:_fit(function(chars)
-    return self.outputs:read(id, offset or 0, chars)
+    local text, about = self.outputs:read(id, offset or 0, chars)
+    if not text then
+      return nil, about
+    end
+    about.text = text
+    return compose(text, about.state), about
   end)
 end
 

@@ -15,12 +15,24 @@ Place.__index = Place
 
 local serial = 0
 
+-- Of what is not there yet.
+local function find_backend(given)
+  return backends.find(given.service and given.service.config.backend
+    or given.create and given.create.backend or "local")
+end
+
 --- The place of a kit.
 ---@param given codecell.KitOptions
----@return codecell.ToolPlace
+---@return codecell.ToolPlace? place
+---@return codecell.Error? err kind "invalid_argument": there is no such backend
 function place.new(given)
+  local backend, err = find_backend(given)
+  if not backend then
+    return nil, err
+  end
   serial = serial + 1
-  return setmetatable({ given = given, key = given.session or "kit-" .. serial }, Place)
+  return setmetatable({ given = given, backend = backend,
+    key = given.session or "kit-" .. serial }, Place)
 end
 
 -- One that is made here is made once, by whoever comes first.
@@ -183,13 +195,6 @@ local function present(self)
   return sandbox and not sandbox:_closed() and sandbox or nil
 end
 
-local function backend_of(self)
-  local given = self.given
-  local name = given.service and given.service.config.backend
-    or given.create and given.create.backend or "local"
-  return assert(backends.find(name))
-end
-
 local function chosen(names, wanted)
   if not wanted or #wanted == 0 then
     return names
@@ -218,7 +223,7 @@ end
 ---@return codecell.ToolAbout
 function Place:about()
   local sandbox = present(self)
-  local backend = sandbox and sandbox._backend or backend_of(self)
+  local backend = sandbox and sandbox._backend or self.backend
   local create = sandbox and sandbox._given or self.given.create or {}
   local service = self.given.service
   local config = service and service.config

@@ -1,8 +1,11 @@
 --- Results of calls: what a model is told, in one shape for every dialect.
 local json = require "codecell.json"
+local parts = require "codecell.agent.format.parts"
 local words = require "codecell.agent.words"
 
 local result = {}
+
+local MESSAGE_MOST = 2000 -- characters
 
 --- JSON Schema of `structured.error`, which every tool has.
 result.error_schema = {
@@ -48,12 +51,12 @@ end
 ---@return codecell.ToolResult
 function result.of_error(name, err)
   local word = words.of_error(err)
-  local hint = err.hint or word.model
-  local message = json.repair(err.message)
+  local hint = parts.cut(err.hint or word.model, MESSAGE_MOST)
+  local message = parts.cut(err.message, MESSAGE_MOST) -- may quote what the model has said
   local text = ("Error (%s): %s%s"):format(word.word, message,
     message:find(hint, 1, true) and "" or "\nWhat to do: " .. hint)
   if err.reason and not message:find(err.reason, 1, true) then
-    text = text .. "\nReason: " .. json.repair(err.reason)
+    text = text .. "\nReason: " .. parts.cut(err.reason, MESSAGE_MOST)
   end
   return { name = name, is_error = true, word = word.word, text = text,
     parts = { { type = "text", text = text } }, outputs = {}, err = err,
@@ -99,13 +102,13 @@ function result.of_report(name, report, word, about)
     text = ("%s\nWhat to do (%s): %s\n"):format(text, word.word, word.model)
   end
   structured.outputs = json.list(report.outputs)
-  local parts = { { type = "text", text = text } }
+  local told = { { type = "text", text = text } }
   for _, picture in ipairs(report.pictures) do
-    parts[#parts + 1] = { type = "image", mime = picture.type, data = picture.data,
+    told[#told + 1] = { type = "image", mime = picture.type, data = picture.data,
       width = picture.width, height = picture.height, text = picture.text }
   end
   return { name = name, is_error = word ~= nil, word = word and word.word, text = text,
-    parts = parts, structured = structured, outputs = report.outputs }
+    parts = told, structured = structured, outputs = report.outputs }
 end
 
 return result

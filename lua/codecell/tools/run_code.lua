@@ -2,10 +2,13 @@
 local json = require "codecell.json"
 local languages = require "codecell.languages"
 local markdown = require "codecell.agent.format.markdown"
+local parts = require "codecell.agent.format.parts"
 local result = require "codecell.tools.result"
 local words = require "codecell.agent.words"
 
 local run_code = {}
+
+local CHANGED_MOST = 4000 -- characters of what the user has made of code
 
 local TEXTS = { type = "array", items = { type = "string" } }
 local OUTPUTS = { type = "array", description = "what was cut, for read_output",
@@ -95,7 +98,7 @@ end
 function run_code.tell_change(told, asked, ran)
   if ran and ran ~= asked then
     result.add_note(told, "the user has changed the code; what ran:\n"
-      .. markdown.quote(json.repair(ran), "text"))
+      .. markdown.quote(parts.cut(ran, CHANGED_MOST), "text"))
   end
 end
 

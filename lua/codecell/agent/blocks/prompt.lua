@@ -66,9 +66,10 @@ end
 --- The examples of a session.
 ---@param code string
 ---@param language string? canonical name
+---@param is_session boolean its info string, or its beginning, says that it is one
 ---@return {typed: string[], answered: string[], line: integer}[]? examples nil when this is none
-function prompt.examples(code, language)
-  return (find(code, language, false))
+function prompt.examples(code, language, is_session)
+  return (find(code, language, is_session))
 end
 
 --- Separate a session's input from its output.
