@@ -139,7 +139,7 @@ describe("a kit of tools #A03", function()
       local told = kit:call("run_shell", { background = true,
         command = "echo one; until test -e go; do sleep 0.02; done; echo two; exec sleep 100" })
       local id, all = told.structured.id, told.structured.stdout
-      local offset = tonumber(all:match("offset=(%d+)"))
+      local offset = told.structured.next_offset
       kit:call("run_shell", { command = "touch go" })
       wait_until(function()
         local more = kit:call("read_output", { id = id, offset = offset })
