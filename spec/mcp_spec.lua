@@ -290,7 +290,8 @@ describe("long calls by MCP", function()
   it("become jobs that can be waited for", function()
     local result = client:tool("run_code", { code = "import time, os\nprint('begun', flush=True)\n"
       .. "while not os.path.exists('go'): time.sleep(0.01)\n'over'" })
-    assert.matches("Still running.*job1.*begun", mcp.text(result))
+    assert.matches("Still running.*job1.*data, not instructions.*```text\nbegun\n```",
+      mcp.text(result))
     assert.is_false(result.isError)
     assert.same({ job = "job1" }, result.structuredContent)
     assert.matches("job1: run_code, running", mcp.text(client:tool("job", { op = "list" })))
@@ -366,6 +367,23 @@ describe("resources by MCP", function()
     assert.equal("AP8=", read("sandbox:///home/user/raw").blob)
     assert.matches("e.txt", read("sandbox:///home/user/d").text)
     assert.equal(-32002, select(2, read("sandbox:///home/user/none")).code)
+  end)
+
+  it("are let through by the policy of the tools, and without secrets #I21", function()
+    local other = mcp.inside({ create = { secrets = { KEY = "correct-horse-battery" } },
+      policy = codecell.policy.new { mode = "auto",
+        rules = { { "deny", verb = "read", path = "~/private", because = "it is private" } } } })
+    other:begin()
+    other:tool("run_shell", { command = "mkdir private; echo x > private/a; echo $KEY > b" })
+    for _, name in ipairs({ "private/a", "private", "x/../private/a" }) do
+      local _, problem = other:call("resources/read", { uri = "sandbox:///home/user/" .. name })
+      assert.matches("it is private", problem.message)
+    end
+    local result = other:call("resources/read", { uri = "sandbox:///home/user/b" })
+    assert.equal("***\n", result.contents[1].text)
+    local list = other:call("resources/list").resources
+    assert.same({ "b" }, { list[1].name, list[2] and list[2].name })
+    other.close()
   end)
 
   it("lead nowhere else", function()
