@@ -107,11 +107,11 @@ function Service:list(filter)
     local about = entry.sandbox._about
     local matches = true
     for name, value in pairs(filter.metadata or {}) do
-      matches = matches and about.metadata[name] == value
+      matches = matches and entry.metadata[name] == value
     end
     if matches then
       list[#list + 1] = { id = entry.id, owner = entry.owner, key = entry.key,
-        metadata = merged(about.metadata), started_at = about.started_at,
+        metadata = merged(entry.metadata), started_at = about.started_at,
         end_at = about.started_at + about.timeout, timeout = about.timeout,
         state = entry.sandbox._backend.state(entry.sandbox),
         degraded_from = entry.sandbox.degraded_from,
