@@ -205,22 +205,24 @@ end)
 
 -- ---- by the packages that programs use ----
 
+local CODE = '{"code":"print(1)\\ndisplay(Picture())"}'
+
 -- Messages of every dialect, with text, a picture, and an error.
-local function answered(set_kit)
+local function answered(kit)
   local told = {}
   for dialect, message in pairs({
     openai = { tool_calls = { { id = "a", ["function"] = { name = "run_code",
-      arguments = '{"code":"1"}' } }, { id = "b", ["function"] = { name = "none",
+      arguments = CODE } }, { id = "b", ["function"] = { name = "none",
       arguments = "{}" } } } },
     openai_responses = { output = { { type = "function_call", call_id = "a", name = "run_code",
-      arguments = '{"code":"1"}' } } },
+      arguments = CODE } } },
     anthropic = { content = { { type = "tool_use", id = "a", name = "run_code",
-      input = { code = "1" } }, { type = "tool_use", id = "b", name = "none", input = {} } } },
-    gemini = { parts = { { functionCall = { name = "run_code", args = { code = "1" } } } } },
+      input = json.decode(CODE) }, { type = "tool_use", id = "b", name = "none", input = {} } } },
+    gemini = { parts = { { functionCall = { name = "run_code", args = json.decode(CODE) } } } },
     mcp = { id = 1, method = "tools/call", params = { name = "run_code",
-      arguments = { code = "1" } } },
+      arguments = json.decode(CODE) } },
   }) do
-    told[dialect .. "_messages"] = set_kit:handle(dialect, message)
+    told[dialect .. "_messages"] = kit:handle(dialect, message)
   end
   return told
 end
@@ -257,11 +259,6 @@ describe("the schemas of tools, by those who read them #once #registry", functio
       given[dialect] = kit:schemas(dialect)
     end
     return given
-  end
-
-  local function mock(set)
-    return codecell.tools.kit({ set = set, create = { backend = "mock", mock = {
-      responses = { { match = ".*", text = "1", png = "\137PNG\r\n\26\n" } } } } })
   end
 
   it("are valid, and so are arguments and results by them", function()
@@ -309,7 +306,15 @@ describe("the schemas of tools, by those who read them #once #registry", functio
     if not install("openai anthropic google-genai mcp") then
       return pending("the package index does not answer")
     end
-    local kit = mock()
+    local kit = codecell.tools.kit {}
+    kit:call("run_code", { code = [[
+import struct, zlib
+def chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+class Picture:
+    def _repr_png_(self):
+        return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(b"\0" * 14)) + chunk(b"IEND", b""))]] })
     local given = given_of(kit)
     kit:close()
     assert.equal("image_url", given.openai_messages[3].content[2].type)

@@ -55,6 +55,11 @@ describe("a kit of tools #A03", function()
       assert.truthy(told.text:find("mend the code", 1, true))
     end)
 
+    it("names the files that were changed", function()
+      local told = kit:call("run_code", { code = "_ = open('made.txt', 'w').write('x')" })
+      assert.truthy(told.structured.files_changed[1].path:find("made.txt", 1, true))
+    end)
+
     it("takes arguments as JSON, and a language by another name", function()
       local told = kit:call("run_code", '{"code": "6 * 7", "language": "js", "intent": null}')
       assert.equal("42", told.structured.results[1])
@@ -92,6 +97,7 @@ describe("a kit of tools #A03", function()
     it("ends at the timeout of the host", function()
       local told = kit:call("run_code", { code = "while True: pass" }, { timeout = 0.3 })
       assert.equal("timeout", told.word)
+      assert.is_nil(told.structured.error.hint:find("longer", 1, true)) -- it cannot ask for that
     end)
   end)
 
@@ -139,7 +145,7 @@ describe("a kit of tools #A03", function()
       local told = kit:call("run_shell", { background = true,
         command = "echo one; until test -e go; do sleep 0.02; done; echo two; exec sleep 100" })
       local id, all = told.structured.id, told.structured.stdout
-      local offset = tonumber(all:match("offset=(%d+)"))
+      local offset = told.structured.next_offset
       kit:call("run_shell", { command = "touch go" })
       wait_until(function()
         local more = kit:call("read_output", { id = id, offset = offset })

@@ -58,7 +58,7 @@ function describe.state(about)
   local afresh = {}
   for _, name in ipairs(about.languages) do
     local known = languages.find(name)
-    if known and (known.run or known.compile) then
+    if not about.is_remote and known and (known.run or known.compile) then
       afresh[#afresh + 1] = name
     end
   end
