@@ -33,6 +33,14 @@ describe("codecell bench #once", function()
       assert.matches("\ncreate and first cell, cold +[%d.]+ +[%d.]+", text)
     end)
 
+  it("audit tells what it costs a cell that it is recorded #K11", function()
+    local figures = figures_of "bench audit -n 5"
+    for _, name in ipairs({ "plain", "audited", "synced" }) do
+      assert_summary(figures[name], 5)
+    end
+    assert.matches("\ncell, audited +[%d.]+ +[%d.]+", run("bench audit -n 2").stdout)
+  end)
+
   it("start tells how the pool was used, and needs none #D22 #L03", function()
     local used = figures_of("bench start -n 3 --pool 2").utilisation
     assert.same({ 2, 4, 0, 0 }, { used.size, used.taken, used.missed, used.died })

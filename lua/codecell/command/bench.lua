@@ -7,7 +7,7 @@ local weight = require "codecell.command.weight"
 
 local bench = {
   summary = "measure what sandboxes cost on this machine",
-  usage = "codecell bench start | memory | parallel | scale | load [OPTIONS]",
+  usage = "codecell bench start | memory | parallel | scale | load | audit [OPTIONS]",
   description = "Measures it here and now; other work of the machine is in the figures.\n\n"
     .. "  start      milliseconds of create, and of create with the first cell: made when\n"
     .. "             asked for, and from a pool of ready ones\n"
@@ -15,13 +15,14 @@ local bench = {
     .. "  parallel   the same cell in so many sandboxes, one after the other and at once\n"
     .. "  scale      how many sandboxes with a session a GiB holds, and runs a second of all\n"
     .. "  load       so many lives of sandboxes at once, and what they leave: status 1 if one of\n"
-    .. "             them failed, or a process, a descriptor or a mount is left\n",
-  parts = { { "start" }, { "memory" }, { "parallel" }, { "scale" }, { "load" } },
+    .. "             them failed, or a process, a descriptor or a mount is left\n"
+    .. "  audit      milliseconds of a cell: as it is, recorded, and recorded on the disk\n",
+  parts = { { "start" }, { "memory" }, { "parallel" }, { "scale" }, { "load" }, { "audit" } },
   statuses = { [1] = "of load: a life failed, or something is left" },
   example = "codecell bench start -n 50 --json",
   options = {
     { name = "count", short = "n", value = "COUNT", kind = "count",
-      help = "rounds of start (20), sandboxes of memory (20), parallel, scale (8), load (50)" },
+      help = "rounds of start (20) and audit (100), sandboxes of memory (20), load (50), others (8)" },
     { name = "pool", value = "SIZE", kind = "count",
       help = "start: ready sandboxes that are kept (2); 0: none" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
@@ -293,10 +294,51 @@ function verbs.load(options, backend)
   return figures, show_load, not is_well and command.status.code_failed or nil
 end
 
+-- ---- audit ----
+
+local WAYS = { "plain", "audited", "synced" }
+
+local function show_audit(figures)
+  command.write("                       p50 ms    p95 ms    min ms\n")
+  for _, way in ipairs(WAYS) do
+    local one = figures[way]
+    command.write(("cell, %-14s %9.3f %9.3f %9.3f\n"):format(way, one.p50 * 1e3,
+      one.p95 * 1e3, one.min * 1e3))
+  end
+end
+
+-- Cells of a session that is there already.
+local function measure_cells(count, options, language)
+  local sandbox, seconds = must(codecell.create(options)), {}
+  must(sandbox:run_code(CODE, { language = language }))
+  for i = 1, count do
+    local began = now()
+    must(sandbox:run_code(CODE, { language = language }))
+    seconds[i] = now() - began
+  end
+  finish(sandbox)
+  return summary(seconds)
+end
+
+function verbs.audit(options, backend)
+  local count, language = options.count or 100, options.language or "python"
+  local figures = { rounds = count, language = language }
+  local folder = "/tmp/codecell-bench-" .. core.random_id(20)
+  must(core.host_store(folder, true))
+  for _, way in ipairs(WAYS) do
+    local audit = way ~= "plain" and must(codecell.audit.open({
+      path = ("%s/%s.jsonl"):format(folder, way), sync = way == "synced" })) or nil
+    figures[way] = measure_cells(count, { timeout = LIFETIME, backend = backend, audit = audit },
+      language)
+  end
+  must(core.host_remove(folder))
+  return figures, show_audit
+end
+
 function bench.run(options, arguments)
   local verb = verbs[arguments[1]]
   if not verb or arguments[2] then
-    return nil, "give one of start, memory, parallel, scale and load"
+    return nil, "give one of start, memory, parallel, scale, load and audit"
   elseif options.count == 0 then
     return nil, "--count needs at least 1"
   end
