@@ -58,6 +58,15 @@ local function limits(options)
   return next(given) and given or nil
 end
 
+-- "none" that was said takes the tool away; unsaid, the tool alone installs.
+local function packages(options)
+  local given = options.packages
+  if given and given.packages == nil then
+    return false
+  end
+  return given and given.packages
+end
+
 -- What the variables say too; a service, which makes the sandboxes of the other sets of tools,
 -- reads them by itself.
 local function with_variables(options, found, create)
@@ -87,7 +96,7 @@ local function create_of(options)
   end
   local create = { backend = backend, mounts = mounts[1] and mounts or nil,
     limits = limits(options), network = options.network, template = options.template,
-    packages = options.packages and options.packages.packages }
+    packages = packages(options) }
   if options.set == nil or options.set == "recommended" then
     return with_variables(options, found, create)
   end
