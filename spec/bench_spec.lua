@@ -67,7 +67,7 @@ describe("codecell bench #once", function()
     assert.is_true(figures.sum > 0 and figures.wall > 0)
   end)
 
-  it("scale tells how many a GiB holds, and runs a second; make bench keeps it as a file #L09",
+  it("scale tells how many a GiB holds, and runs a second; make bench keeps it #L09 #M12",
     function()
       local figures = figures_of "bench scale -n 2"
       assert.equal(2, figures.count)
@@ -86,5 +86,14 @@ describe("codecell bench #once", function()
       assert.equal(2, result.status)
       assert.truthy(result.stderr:find(message, 1, true), result.stderr)
     end
+  end)
+
+  it("load lives many at once, and leaves no process, descriptor or mount #M14", function()
+    local figures = figures_of "bench load -n 20"
+    assert.equal(0, figures.failed, figures.problem)
+    assert_summary(figures.create, 20)
+    assert_summary(figures.first_cell, 20)
+    assert.same({ processes = 0, descriptors = 0, mounts = 0 }, figures.left)
+    assert.matches("left: 0 processes, 0 descriptors, 0 mounts", run("bench load -n 2").stdout)
   end)
 end)

@@ -7,19 +7,22 @@ local weight = require "codecell.command.weight"
 
 local bench = {
   summary = "measure what sandboxes cost on this machine",
-  usage = "codecell bench start | memory | parallel | scale | audit [OPTIONS]",
+  usage = "codecell bench start | memory | parallel | scale | load | audit [OPTIONS]",
   description = "Measures it here and now; other work of the machine is in the figures.\n\n"
     .. "  start      milliseconds of create, and of create with the first cell: made when\n"
     .. "             asked for, and from a pool of ready ones\n"
     .. "  memory     megabytes of an idle sandbox, alone and with a session\n"
     .. "  parallel   the same cell in so many sandboxes, one after the other and at once\n"
     .. "  scale      how many sandboxes with a session a GiB holds, and runs a second of all\n"
+    .. "  load       so many lives of sandboxes at once, and what they leave: status 1 if one of\n"
+    .. "             them failed, or a process, a descriptor or a mount is left\n"
     .. "  audit      milliseconds of a cell: as it is, recorded, and recorded on the disk\n",
-  parts = { { "start" }, { "memory" }, { "parallel" }, { "scale" }, { "audit" } },
+  parts = { { "start" }, { "memory" }, { "parallel" }, { "scale" }, { "load" }, { "audit" } },
+  statuses = { [1] = "of load: a life failed, or something is left" },
   example = "codecell bench start -n 50 --json",
   options = {
     { name = "count", short = "n", value = "COUNT", kind = "count",
-      help = "rounds of start (20) and audit (100), sandboxes of memory (20) and others (8)" },
+      help = "rounds of start (20) and audit (100), sandboxes of memory (20), load (50), others (8)" },
     { name = "pool", value = "SIZE", kind = "count",
       help = "start: ready sandboxes that are kept (2); 0: none" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
@@ -265,6 +268,32 @@ function verbs.scale(options, backend)
   return figures, show_scale
 end
 
+-- ---- load ----
+
+local function show_load(figures)
+  command.write(("%d of %d lives at once failed%s; all: %.2f s\n"):format(figures.failed,
+    figures.count, figures.problem and " (" .. figures.problem .. ")" or "", figures.wall))
+  for _, what in ipairs({ "create", "first_cell" }) do
+    local one = figures[what]
+    if one then
+      command.write(("%-22s p50 %9.1f ms, p95 %9.1f ms\n"):format(
+        what == "create" and "create" or "create and first cell", one.p50 * 1e3, one.p95 * 1e3))
+    end
+  end
+  local left = figures.left
+  command.write(("left: %d processes, %d descriptors, %d mounts\n"):format(left.processes,
+    left.descriptors, left.mounts))
+end
+
+function verbs.load(options, backend)
+  local figures = require("codecell.command.bench.load").measure(options.count or 50, {
+    language = options.language or "python", code = CODE, backend = backend }, summary)
+  local left = figures.left
+  local is_clean = left.processes <= 0 and left.descriptors <= 0 and left.mounts <= 0
+  local is_well = figures.failed == 0 and is_clean
+  return figures, show_load, not is_well and command.status.code_failed or nil
+end
+
 -- ---- audit ----
 
 local WAYS = { "plain", "audited", "synced" }
@@ -309,7 +338,7 @@ end
 function bench.run(options, arguments)
   local verb = verbs[arguments[1]]
   if not verb or arguments[2] then
-    return nil, "give one of start, memory, parallel, scale and audit"
+    return nil, "give one of start, memory, parallel, scale, load and audit"
   elseif options.count == 0 then
     return nil, "--count needs at least 1"
   end
@@ -317,13 +346,13 @@ function bench.run(options, arguments)
   if not backend then
     return nil, message
   end
-  local figures, show = verb(options, backend)
+  local figures, show, status = verb(options, backend)
   if options.json then
     command.print_json(figures)
   else
     show(figures)
   end
-  return command.status.success
+  return status or command.status.success
 end
 
 return bench
