@@ -80,7 +80,8 @@ end)
 describe("the page of settings", function()
   it("has the table that `make docs` takes from codecell config --markdown #N21", function()
     local page = shell.read "docs/configuration.md"
-    local told = shell.run("env -i PATH=\"$PATH\" LUA_PATH=\"$LUA_PATH\" LUA_CPATH=\"$LUA_CPATH\" "
+    local told = shell.run("env -i PATH=\"$PATH\" LUA_PATH=\"$LUA_PATH\" "
+      .. "LUA_CPATH=\"$LUA_CPATH\" "
       .. shell.codecell .. " config --markdown").stdout
     assert.equal(told, page:match "\n(| setting .*)$", "type: make docs")
   end)
