@@ -5,6 +5,7 @@ local texts = require "codecell.audit.texts"
 
 local contents = {}
 
+local RESULTS_MOST = 8 * 1024 * 1024 -- bytes of all formats of a run that are kept
 local BINARY = { jpeg = true, pdf = true, png = true }
 -- Of a result: what is no format of it.
 local PLAIN = { is_main_result = true, main = true }
@@ -35,6 +36,29 @@ end
 
 contents.names = names_of
 
+-- Addresses of indexes may have a name and a password in them.
+local function without_accounts(value)
+  if type(value) == "string" then
+    return (value:gsub("://[^/%s]*@", "://***@"))
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local is_list = json.is_list(value)
+  local copy = is_list and json.list() or {}
+  for key, item in pairs(value) do
+    copy[key] = without_accounts(item)
+  end
+  return copy
+end
+
+--- Which packages, and where from.
+---@param wanted any
+---@param mask userdata? of secrets
+---@return any
+function contents.packages(wanted, mask)
+  return texts.copy(without_accounts(wanted), mask)
+end
+
 --- What a sandbox is made with.
 ---@param given table options of create
 ---@param mask userdata? of its secrets
@@ -44,7 +68,7 @@ function contents.create(given, mask)
   return {
     backend = given.backend or "local", template = given.template, timeout = given.timeout,
     limits = given.limits, network = texts.copy(network, mask),
-    packages = texts.copy(given.packages, mask), mounts = texts.copy(given.mounts, mask),
+    packages = contents.packages(given.packages, mask), mounts = texts.copy(given.mounts, mask),
     languages = given.languages, read_only = given.read_only, cwd = given.cwd, name = given.name,
     metadata = texts.copy(given.metadata, mask), envs = names_of(given.envs),
     secrets = names_of(given.secrets),
@@ -67,19 +91,31 @@ local function log_of(pieces, keep)
   return texts.pack(table.concat(pieces), keep)
 end
 
-local function result_of(result, keep)
+-- Whether a text is to be kept, and has room beside the others: what does not is known by its
+-- digest, so that no result is too much for a record.
+local function has_room(room, text)
+  room.left = room.left - #text
+  return room.keep and room.left >= 0
+end
+
+local function format_of(name, value, room)
+  if type(value) == "string" then
+    local packed = texts.pack(value, has_room(room, value))
+    return BINARY[name] and type(packed) == "string" and { base64 = base64.encode(packed) }
+      or packed
+  end
+  local copied = texts.copy(value)
+  local text = json.encode(copied) or ""
+  return has_room(room, text) and copied or texts.pack(text, false)
+end
+
+local function result_of(result, room)
   local told = {}
   for name, value in pairs(result) do
     if PLAIN[name] then
       told[name] = value
-    elseif BINARY[name] and type(value) == "string" then
-      local packed = texts.pack(value, keep)
-      told[name] = type(packed) == "string" and { base64 = base64.encode(packed) } or packed
-    elseif type(value) == "string" then
-      told[name] = texts.pack(value, keep)
     elseif type(value) ~= "function" then
-      told[name] = keep and texts.copy(value)
-        or texts.pack(json.encode(texts.copy(value)) or "", false)
+      told[name] = format_of(name, value, room)
     end
   end
   return told
@@ -107,9 +143,9 @@ end
 ---@return table content
 function contents.execution(sandbox, execution)
   local keep = sandbox._audit.output
-  local results = json.list()
+  local results, room = json.list(), { keep = keep, left = RESULTS_MOST }
   for i, result in ipairs(execution.results) do
-    results[i] = result_of(result, keep)
+    results[i] = result_of(result, room)
   end
   return {
     status = status_of(execution), execution_count = execution.execution_count,
