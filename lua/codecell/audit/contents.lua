@@ -1,6 +1,7 @@
 --- What the records of a sandbox's verbs hold: what it was asked for, and what it answered.
 local base64 = require "codecell.base64"
 local json = require "codecell.json"
+local signals = require "codecell.process.signals"
 local texts = require "codecell.audit.texts"
 
 local contents = {}
@@ -181,19 +182,26 @@ local function kept(process, which)
   return head .. (tail or "")
 end
 
+-- Of one that has ended, and is let go without a word.
+local function status_of_process(process)
+  local status = process:_exit()
+  return { exit_code = status.code, timed_out = process._timed_out,
+    signal = status.signal ~= 0 and signals.name(status.signal) or nil }
+end
+
 --- What became of a command.
 ---@param sandbox codecell.Sandbox
 ---@param process codecell.Process
----@param result codecell.CommandResult? nil: it was let go before its end was known
+---@param result codecell.CommandResult? nil: nobody has asked for it
 ---@return table content
 function contents.ended(sandbox, process, result)
   local keep = sandbox._audit.output
   local state, err = process:_state()
-  local done = result or {}
+  local done = result or state == "exited" and status_of_process(process) or {}
   return {
-    status = not result and (state == "failed" and "failed" or "closed")
+    status = state == "failed" and "failed" or not done.exit_code and "closed"
       or done.timed_out and "timed_out" or done.signal and "signal" or "exited",
-    exit_code = result and not done.signal and done.exit_code or nil, signal = done.signal,
+    exit_code = not done.signal and done.exit_code or nil, signal = done.signal,
     stdout = texts.pack(done.stdout or kept(process, 0), keep),
     stderr = texts.pack(done.stderr or kept(process, 1), keep), truncated = done.truncated,
     err = err and { kind = err.kind, message = err.message } or nil,
