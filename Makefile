@@ -6,6 +6,8 @@
 #: make            only build, into build/LUA_VERSION/
 #: make check      the long gate: lint, every Lua, sanitizers, fuzzing
 #: make fuzz       only fuzzing, FUZZ_SECONDS=60 a target
+#: make examples   run every example, and look at what it says
+#: make rows       what codecell is to do, and the tests that show it; MISSING=1: what none shows
 #: make bench      one table of speed, next to what else is installed
 #: make docs       docs/reference.md from the annotations, docs/codecell.1 from the commands
 #: make install    into PREFIX=/usr/local (DESTDIR= for packagers)
@@ -443,6 +445,18 @@ $(BUILD)/tests/handover_fuzz: LINK_FUZZ = src/microhttpd/call.c src/microhttpd/d
 
 # ---- figures, manual, installation ----
 
+.PHONY: rows examples
+rows:
+	@MISSING=$(MISSING) .ci/rows
+
+examples: RESULTS := $(BUILD)/results/examples
+examples:
+	@.ci/deps install "$(LUA_VERSION)" build demo test
+	@rm -rf $(RESULTS)
+	@$(MAKE) -s -j$(JOBS) all
+	@$(MAKE) -k test-lua SPECS="$(wildcard spec/examples*_spec.lua)" RESULTS=$(RESULTS); \
+	  .ci/sum $(RESULTS)
+
 .PHONY: bench docs install env clean help
 BENCH_OPTIONS ?=
 bench:
@@ -465,6 +479,9 @@ docs: all
 	mv docs/reference.md.new docs/reference.md
 	$(LUA_ENVIRONMENT) $(LUA) docs/manual.lua > docs/codecell.1.new
 	mv docs/codecell.1.new docs/codecell.1
+	(sed '/^| setting /,$$d' docs/configuration.md; \
+	  $(LUA_ENVIRONMENT) $(COMMAND) config --markdown) > docs/configuration.md.new
+	mv docs/configuration.md.new docs/configuration.md
 
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)

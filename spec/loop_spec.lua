@@ -236,7 +236,21 @@ describe("codecell.agent.loop", function()
     local outcome = run({ python "1", python "2", python "3" }, { on_step = on_step })
     assert.equal("cancelled", outcome.stopped)
     assert.same({ "reply", "call run_code", "result run_code", "reply", "call run_code",
-      "result run_code", "stop cancelled" }, events)
+      "stop cancelled" }, events)
+  end)
+
+  it("makes no further call of an answer once it is to stop", function()
+    local calls = {}
+    for i = 1, 3 do
+      calls[i] = { id = "c" .. i, type = "function", ["function"] = { name = "run_code",
+        arguments = '{"code": "' .. i .. '", "language": "python"}' } }
+    end
+    local outcome = run({ { tool_calls = calls } }, { tools = true, on_step = function(event)
+      return event.type ~= "result"
+    end })
+    assert.equal("cancelled", outcome.stopped)
+    assert.equal(1, #outcome.executions)
+    assert.truthy(outcome.messages[5].content:find("nothing was run", 1, true))
   end)
 
   it("can be cancelled while code runs", function()

@@ -241,6 +241,24 @@ Picture()]] })
     assert.same({}, (client:call("ping")))
   end)
 
+  it("end when they are given up, though the code would not", function()
+    client:tool("run_code", { code = "kept = 7" })
+    local id = client:ask_tool("run_code", { code = "import time\nopen('begun', 'w').close()\n"
+      .. "while True:\n    try: time.sleep(1000)\n    except BaseException: pass" })
+    wait_until(function() return client.session.box:peek().files:exists("begun") end)
+    client:tell("notifications/cancelled", { requestId = id })
+    assert.matches("False.*restarted", mcp.text(client:tool("run_code",
+      { code = "'kept' in globals()" })))
+    local mark = mcp.mark()
+    id = client:ask_tool("run_shell",
+      { command = "trap '' INT TERM; exec -a " .. mark .. " sleep 1000" })
+    wait_until(function() return mcp.is_running(mark) end)
+    client:tell("notifications/cancelled", { requestId = id })
+    wait_until(function() return not mcp.is_running(mark) end)
+    assert.same({}, (client:call("ping")))
+    assert.is_nil(client:take(function(value) return value.id == id end))
+  end)
+
   it("tell how they go, each second and with what was printed, until they end", function()
     local id = client:ask_tool("run_code", { code = "import time\nprint('step one', flush=True)\n"
       .. "open('go', 'w').close()\nwhile True: time.sleep(0.05)" }, 42)
@@ -619,6 +637,31 @@ describe("codecell mcp on standard input and output", function()
       "VmHWM:%s*(%d+)"))
     assert.is_true(kilobytes < 100000, tostring(kilobytes))
     client.close()
+  end)
+
+  it("takes what every sandbox is made with, and records what is done in it", function()
+    local folder = shell.folder()
+    shell.write(folder .. "/file", "of the host")
+    local client = mcp.start(("--mount %s:/work:read --env A=letter --memory 128M --audit %s/audit")
+      :format(folder, folder))
+    assert.matches("128 MiB", client:begin().instructions)
+    local result = client:tool("run_shell", { command = "cat /work/file; echo; echo $A" })
+    assert.matches("of the host\nletter", mcp.text(result))
+    client.close()
+    assert.matches("cat /work/file", shell.read(folder .. "/audit"))
+    shell.remove(folder)
+  end)
+
+  it("offers other sets of tools, and says what they do not take", function()
+    local client = mcp.start("--set actions --memory 256M")
+    client:begin()
+    assert.equal("e2b_code", client:call("tools/list").tools[1].name)
+    client.close()
+    for _, words in ipairs({ "", " --http 0" }) do
+      local result = shell.run(shell.codecell .. " mcp --set cortex --network open" .. words)
+      assert.equal(2, result.status)
+      assert.matches("the set cortex takes no network", result.stderr)
+    end
   end)
 
   it("refuses options that are none, or not of each other", function()

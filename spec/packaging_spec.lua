@@ -48,7 +48,7 @@ describe("the package", function()
     end
   end)
 
-  it("has the version of the newest entry of the changelog #A18", function()
+  it("has the version of the newest entry of the changelog #A18 #N22", function()
     local changelog = shell.read "CHANGELOG.md"
     local newest, date = changelog:match "\n## %[(%d+%.%d+%.%d+)%] %- (%d%d%d%d%-%d%d%-%d%d)\n"
     assert.truthy(newest and date)
@@ -81,6 +81,14 @@ describe("the package", function()
     end
     assert.truthy(shell.read("Makefile"):find "\ncheck:")
   end)
+
+  it("needs nothing of LuaRocks but Lua, says how to report a way out, and looks upstream #N11",
+    function()
+      local rockspec = shell.read "rockspecs/codecell-scm-1.rockspec"
+      assert.equal('"lua >= 5.1, < 5.5"', rockspec:match("\ndependencies = {%s*(.-),?%s*}"))
+      assert.truthy(shell.read("docs/security.md"):lower():find("report", 1, true))
+      assert.truthy(shell.read(".ci/schedule"):find(".ci/upstream look", 1, true))
+    end)
 
   it("keeps a promise for each row of the first milestone #M15", function()
     for _, path in ipairs { "lua/codecell/create.lua", "lua/codecell/errors.lua",

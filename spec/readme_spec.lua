@@ -21,6 +21,18 @@ describe("README.md", function()
     assert.truthy(lua_blocks[1] and lua_blocks[1].line < 12)
   end)
 
+  it("says what has to be there to build it and to run it, as codecell doctor does #N25", function()
+    local report = shell.run(shell.codecell .. " doctor").stdout
+    for _, name in ipairs { "Linux %d+%.%d+ or later", "user namespaces", "glibc or musl",
+      "python3", "pkg%-config", "c%-ares", "libcurl", "libmicrohttpd", "headers of your Lua",
+      "codecell doctor" } do
+      assert.truthy(readme:find(name), name)
+    end
+    for _, name in ipairs { "kernel", "sandbox", "python", "c%-ares", "HTTP", "E2B account" } do
+      assert.truthy(report:find("\n%l+ +" .. name .. " "), name)
+    end
+  end)
+
   it("has only make targets that exist", function()
     local makefile = assert(shell.read "Makefile")
     local seen = {}
@@ -46,8 +58,20 @@ describe("README.md", function()
     assert.truthy(count >= 4)
   end)
 
-  it("links only to files that exist", function()
-    for path in readme:gmatch "%]%(([%w_./-]+)%)" do
+  it("links to E2B's documentation #A14", function()
+    assert.truthy(readme:find("https://e2b.dev/docs", 1, true))
+  end)
+
+  it("says where to ask, and whose work this stands on #A17", function()
+    assert.truthy(readme:find("[issues](../../issues)", 1, true))
+    assert.truthy(readme:find("\n## Thanks\n", 1, true))
+    for _, name in ipairs { "E2B", "libcurl", "c-ares", "GNU libmicrohttpd", "Jupyter" } do
+      assert.truthy(readme:match("\n## Thanks\n.*"):find(name, 1, true), name)
+    end
+  end)
+
+  it("links only to files that exist, and to the issues, which lie beside them", function()
+    for path in readme:gsub("%]%(%.%./%.%./issues%)", "]"):gmatch "%]%(([%w_./-]+)%)" do
       assert.equal(0, shell.run("test -e " .. shell.quote(path), { folder = "." }).status, path)
     end
   end)

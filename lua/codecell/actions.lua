@@ -17,6 +17,7 @@ local keys = require "codecell.keys"
 local nearest = require "codecell.nearest"
 local parts = require "codecell.agent.format.parts"
 local sandboxes = require "codecell.actions.sandboxes"
+local services = require "codecell.service"
 local shape = require "codecell.actions.shape"
 local wait = require "codecell.wait"
 local words = require "codecell.agent.words"
@@ -153,11 +154,13 @@ end
 
 -- ---- the call ----
 
-local function service_of(ctx)
-  if ctx.service then
-    return ctx.service
-  end
-  return require("codecell.service").service()
+-- A request for no action that there is.
+local function unknown(session, name)
+  local near = type(name) == "string" and nearest(name, fields.names)
+  return failure(session, ("%s%s The actions are: %s."):format(
+    name == nil and "Action is required." or ("There is no action %q."):format(tostring(name)
+      :sub(1, 100)), near and (" Did you mean %s?"):format(near) or "",
+    table.concat(fields.documented, ", ")), "invalid", "call help for what each of them does")
 end
 
 local function answer(request, ctx)
@@ -165,11 +168,7 @@ local function answer(request, ctx)
   local action = type(name) == "string" and fields.by_name[name]
   local session = ctx.session or fields.session(request)
   if not action then
-    local near = type(name) == "string" and nearest(name, fields.names)
-    return failure(session, ("%s%s The actions are: %s."):format(
-      name == nil and "Action is required." or ("There is no action %q."):format(tostring(name)
-        :sub(1, 100)), near and (" Did you mean %s?"):format(near) or "",
-      table.concat(fields.documented, ", ")), "invalid", "call help for what each of them does")
+    return unknown(session, name)
   end
   local given, problem, warnings = fields.read(action, request, { sessionId = ctx.session },
     json.null)
@@ -177,7 +176,7 @@ local function answer(request, ctx)
     return add_warnings(failure(session, problem, "invalid",
       ("call help with topic %s"):format(name)), warnings)
   end
-  local service, err = service_of(ctx)
+  local service, err = services.of(ctx.service)
   if not service then
     return of_error(session, err)
   end

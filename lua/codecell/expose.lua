@@ -42,28 +42,6 @@ local TO_IMPORT = words([[case catch const debugger default delete enum export e
   instanceof interface let new null package private protected public static super switch this throw
   typeof var void HostError]])
 
----@class codecell.ExposeOptions
----@field timeout number? seconds that the function may take, default 30
----@field rate {calls: integer, per: number?}? how often they may be called together: so many in
----`per` seconds (1), and as many at once; default: as often as the code likes
----@field policy codecell.Policy? is asked before each call: verb "expose", name "tools.search".
----That of `create` is asked once, by `expose`; what it denies is not called
----@field limits {arguments: integer?, result: integer?}? bytes of JSON of a call; default 1 MiB of
----arguments, 8 MiB of result
-
----@class codecell.CallEvent what `on_event` hears of each call of an exposed function
----@field type "call"
----@field sandbox string its id
----@field name string "tools.search"
----@field arguments string JSON, its first 4 KiB
----@field success boolean
----@field message string? why it failed, as the code was told
----@field kind string? of that error, if it has one
----@field seconds number
----@field received integer bytes of the arguments
----@field sent integer bytes of the result
----@field class ("security")? and `sort = "policy"`, of what a policy has denied
-
 local LIMITS = { arguments = { type = "integer", least = 2, most = 64 * 2 ^ 20 },
   result = { type = "integer", least = 4, most = 64 * 2 ^ 20 } }
 local RATE = { calls = { type = "integer", least = 1 }, per = { type = "number", above = 0 } }
@@ -210,6 +188,17 @@ local function change(sandbox, name, entry)
     return inside.tell(sandbox, exposed)
   end
   return true
+end
+
+--- What a sandbox exposes.
+---@param sandbox codecell.Sandbox
+---@return table<string, string[]> names of functions by theirs
+function expose.list(sandbox)
+  local all = {}
+  for name, entry in pairs(sandbox._exposed.names) do
+    all[name] = inside.sorted(entry.functions)
+  end
+  return all
 end
 
 --- The verb.

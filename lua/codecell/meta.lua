@@ -42,6 +42,12 @@ error("codecell.meta is for language servers; it is never required")
 ---@field timeout fun(self): number? seconds until the next timer is due
 ---@field now fun(self): number seconds of the clock that deadlines are of
 
+---@alias codecell.SandboxEvent
+---| codecell.Event
+---| codecell.InstallEvent
+---| codecell.CallEvent
+---| codecell.SecurityEvent
+
 ---@class codecell.CreateOptions
 ---@field backend ("local"|"e2b"|"mock")? default "local"
 ---@field template string? what it begins with: the name of a template, the id of a snapshot, or the
@@ -52,8 +58,8 @@ error("codecell.meta is for language servers; it is never required")
 ---@field secrets table<string, string>? as `envs`, of at least 4 bytes, masked in what comes out
 ---@field metadata table<string, string>? to find it by
 ---@field network ("none"|"open"|codecell.Network)? default "none"
----@field on_event (fun(event: codecell.Event|codecell.InstallEvent|codecell.SecurityEvent))? what
----is refused to its code, what is installed, and what whoever watches over it wants to know
+---@field on_event (fun(event: codecell.SandboxEvent))? what is refused to its code, what is
+---installed, what it calls, and what whoever watches over it wants to know
 ---@field limits codecell.LimitOptions?
 ---@field cwd string? default "/home/user"
 ---@field user string? default "user"
@@ -179,6 +185,28 @@ error("codecell.meta is for language servers; it is never required")
 ---@field log string the last 4 KiB of what the installer said
 ---@field message string? why it failed
 
+---@class codecell.ExposeOptions
+---@field timeout number? seconds that the function may take, default 30
+---@field rate {calls: integer, per: number?}? how often they may be called together: so many in
+---`per` seconds (1), and as many at once; default: as often as the code likes
+---@field policy codecell.Policy? is asked before each call: verb "expose", name "tools.search".
+---That of `create` is asked once, by `expose`; what it denies is not called
+---@field limits {arguments: integer?, result: integer?}? bytes of JSON of a call; default 1 MiB of
+---arguments, 8 MiB of result
+
+---@class codecell.CallEvent what `on_event` hears of each call of an exposed function
+---@field type "call"
+---@field sandbox string its id
+---@field name string "tools.search"
+---@field arguments string JSON, its first 4 KiB
+---@field success boolean
+---@field message string? why it failed, as the code was told
+---@field kind string? of that error, if it has one
+---@field seconds number
+---@field received integer bytes of the arguments
+---@field sent integer bytes of the result
+---@field class ("security")? and `sort = "policy"`, of what a policy has denied
+
 ---@class codecell.LimitOptions
 ---@field memory integer? bytes, default 1 GiB
 ---@field processes integer? default 256
@@ -205,6 +233,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field network "none"|"open"|codecell.Network
 ---@field languages string[]
 ---@field mounts {host: string, path: string, mode: string}[]
+---@field exposed table<string, string[]> names of functions, by the name that they are exposed by
 
 ---@class codecell.Sandbox
 ---@field id string "i" and 20 letters or digits

@@ -99,14 +99,11 @@ end
 ---@return string? text OpenMetrics
 ---@return codecell.Error? err of `codecell.service`
 function metrics.openmetrics(service)
-  local err
-  if not service then
-    service, err = require("codecell.service").service()
-  end
-  if not service then
+  local found, err = require("codecell.service").of(service)
+  if not found then
     return nil, err
   end
-  return require("codecell.service.numbers").text(service)
+  return require("codecell.service.numbers").text(found)
 end
 
 return metrics

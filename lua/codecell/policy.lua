@@ -199,7 +199,7 @@ end
 local function denied(request, message, reason, label, hint)
   local err = errors.new("denied_by_policy",
     ("%s: %s"):format(request.what or request.verb, message), hint)
-  err.reason, err.rule = reason, label
+  err.reason, err.rule = reason or message, label
   return nil, err
 end
 
@@ -240,7 +240,7 @@ local function ask(self, request, approve, label, because)
     local reason = type(detail) == "string" and detail ~= "" and detail or nil
     tell(self, request, "deny", label, answer, reason)
     return denied(request, reason and "rejected by the user: " .. reason
-      or "rejected by the user, without a reason", reason or "the user has rejected it", label)
+      or "rejected by the user, without a reason", reason, label)
   elseif answer == "edit" then
     if not request.code then
       error(("approve: %s has no code that could be edited; answer run or reject"):format(
@@ -275,7 +275,7 @@ function Policy:permit(request, approve)
   elseif effect == "deny" then
     tell(self, request, "deny", label, nil, because)
     return denied(request, ("%s is denied by %s%s"):format(subject_of(culprit), label,
-      because and ": " .. because or ""), because or "the policy does not allow it", label)
+      because and ": " .. because or ""), because, label)
   elseif is_remembered(self, request) then
     tell(self, request, "allow", label, "always")
     return true
@@ -301,7 +301,7 @@ end
 
 function Policy:_refuse(request, label)
   tell(self, request, "deny", label)
-  return denied(request, "denied by " .. label, "the policy does not allow it", label)
+  return denied(request, "denied by " .. label, nil, label)
 end
 
 return policy

@@ -293,6 +293,7 @@ function Sandbox:get_info()
     end_at = about.started_at + about.timeout, timeout = about.timeout, limits = limits,
     isolation = self._backend.isolation, network = network.shown(about.network),
     languages = languages.available(self._root), mounts = mounts.list(self),
+    exposed = self._exposed and require("codecell.expose").list(self) or {},
   }
 end
 

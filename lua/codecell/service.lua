@@ -3,13 +3,11 @@
 ---
 ---     local service = codecell.service()
 ---     print(service:execute("6 * 7").text)
-local bucket = require "codecell.service.bucket"
-local budget = require "codecell.service.budget"
+local check = require "codecell.service.checks"
 local config = require "codecell.config"
 local cost = require "codecell.cost"
 local downloads = require "codecell.service.downloads"
 local ending = require "codecell.service.ending"
-local errors = require "codecell.errors"
 local execute = require "codecell.service.execute"
 local finding = require "codecell.service.finding"
 local gate = require "codecell.service.gate"
@@ -20,6 +18,7 @@ local log = require "codecell.log"
 local merged = require "codecell.service.merged"
 local numbers = require "codecell.service.numbers"
 local options = require "codecell.options"
+local rates = require "codecell.service.rates"
 local reactor = require "codecell.reactor"
 local records = require "codecell.service.records"
 local report = require "codecell.service.report"
@@ -27,13 +26,11 @@ local roster = require "codecell.service.roster"
 local rules = require "codecell.service.rules"
 local shared = require "codecell.service.shared"
 local wait = require "codecell.wait"
-local watching = require "codecell.service.watching"
 
 local PART = "e2b:service"
 local LINE_MOST = 100 -- who may wait for a turn
 local PATIENCE = 30 -- seconds that one waits for it
 local HISTORY_MOST, HISTORY_BYTES_MOST = 1000, 16 * 1024 * 1024 -- of code
-local USERS_MOST = 10000 -- whose rates are known at the same time
 
 local service = {}
 
@@ -41,36 +38,6 @@ local service = {}
 ---@field config codecell.Config read only
 local Service = {}
 Service.__index = Service
-
--- ---- rates ----
-
-local function limited(self, left, whose)
-  local err = errors.new("rate_limited", ("execute: more than %d executions a minute of %s; the "
-    .. "code was not run; wait %.0f s, or raise rate_limit_per_min"):format(
-    self.config.rate_limit_per_min, whose, math.ceil(left)))
-  err.retry_after = math.ceil(left)
-  return nil, err
-end
-
---- Let an execution begin, as far as rates are concerned.
----@param owner string?
----@return boolean? ok
----@return codecell.Error? err kind "rate_limited", with retry_after
-function Service:_admit(owner)
-  local rate = owner and self.rates[owner]
-  if owner and not rate then
-    if self.users >= USERS_MOST then
-      ending.reap(self)
-    end
-    rate = bucket.new(self.config.rate_limit_per_min, self.clock)
-    self.rates[owner], self.users = rate, self.users + 1
-  end
-  local taken, left = (rate or self.rate):take()
-  if not taken then
-    return limited(self, left, owner and "this user" or "this service")
-  end
-  return true
-end
 
 -- ---- what is told ----
 
@@ -100,35 +67,7 @@ function Service:_remember(one)
   while #history > HISTORY_MOST or self.past_bytes > HISTORY_BYTES_MOST do
     self.past_bytes = self.past_bytes - #table.remove(history, 1).code
   end
-  self:_emit("run", one)
-end
-
--- What is asked for and not there is told, before anything runs elsewhere.
-local function check_container(found)
-  local wants_image = found.mode == "local" and found.local_use_docker and found.docker_image
-  if found.backend ~= "docker" and not wants_image then
-    return true
-  end
-  return nil, errors.new("unsupported", ("service: %s asks for a container, and codecell has none "
-    .. "yet; E2B_MODE=local with E2B_LOCAL_USE_DOCKER=false isolates code by the kernel, and "
-    .. "template says what it begins with"):format(wants_image
-    and "docker_image (E2B_LOCAL_DOCKER_IMAGE)" or "mode " .. found.mode))
-end
-
--- Its audit, or false, when a configuration can be; nil, err: it cannot.
-local function check(found, prices)
-  if found.mode == "production" and not found.api_key and not found.debug then
-    return nil, errors.new("unauthenticated", "service: No E2B_API_KEY provided; production needs "
-      .. "one: set the variable, or choose E2B_MODE=local or E2B_MODE=mock")
-  end
-  local ok, err = check_container(found)
-  if ok then
-    ok, err = budget.check(found, prices)
-  end
-  if not ok then
-    return nil, err
-  end
-  return watching.open(found)
+  self:_emit("run", merged(one))
 end
 
 -- ---- verbs ----
@@ -168,11 +107,11 @@ function Service:list(filter)
     local about = entry.sandbox._about
     local matches = true
     for name, value in pairs(filter.metadata or {}) do
-      matches = matches and about.metadata[name] == value
+      matches = matches and entry.metadata[name] == value
     end
     if matches then
       list[#list + 1] = { id = entry.id, owner = entry.owner, key = entry.key,
-        metadata = merged(about.metadata), started_at = about.started_at,
+        metadata = merged(entry.metadata), started_at = about.started_at,
         end_at = about.started_at + about.timeout, timeout = about.timeout,
         state = entry.sandbox._backend.state(entry.sandbox),
         degraded_from = entry.sandbox.degraded_from,
@@ -271,7 +210,8 @@ end
 ---@return table[] outcomes in the order of the jobs: `reply`, or `err`
 function Service:map(list, given)
   check_open(self, "map")
-  return jobs.run(self, list, given)
+  local outcomes = jobs.run(self, list, given) -- no tail call: mistakes are told of the caller
+  return outcomes
 end
 
 --- Let others use a sandbox, each with rights of its own.
@@ -283,7 +223,8 @@ end
 ---@return codecell.Error? err kinds "not_found", "sandbox_gone"
 function Service:share(id, given)
   check_open(self, "share")
-  return shared.share(self, id, given)
+  local handles, err = shared.share(self, id, given)
+  return handles, err
 end
 
 --- Hear of events: "sandbox.create", "sandbox.kill", "run", "refused", "error_rate", "security".
@@ -366,11 +307,8 @@ function Service:reload()
     return nil, err
   end
   log.configure(found)
-  self.config, self.audit = found, audit
-  self.rate:set(found.rate_limit_per_min)
-  for _, one in pairs(self.rates) do
-    one:set(found.rate_limit_per_min)
-  end
+  self.config, self.outage, self.audit = found, nil, audit
+  self.rates:set(found.rate_limit_per_min)
   self.gate:set(found.max_concurrent_executions)
   if self.pool then
     self.pool:close()
@@ -418,6 +356,7 @@ function Service:close()
     end
   end
   downloads.forget(self, math.huge)
+  ending.rest(self)
   if self.pool then
     self.pool:close()
     self.pool = nil
@@ -433,21 +372,37 @@ local function unkept(problem)
   log.write("error", PART, "usage_file cannot be written: " .. problem, { event = "usage.unkept" })
 end
 
-local function new(overrides)
-  local given = merged(overrides)
-  local mock, clock, prices = given.mock, given.clock or reactor.now, cost.prices(given.prices)
-  local policy = given.policy
+-- What a program gives besides settings.
+local function take_others(given)
+  local others = { mock = given.mock, clock = given.clock or reactor.now,
+    prices = cost.prices(given.prices), policy = given.policy }
   given.mock, given.clock, given.prices, given.policy = nil, nil, nil, nil
-  if policy ~= nil and not require("codecell.policy").is(policy) then
+  if others.policy ~= nil and not require("codecell.policy").is(others.policy) then
     error("service: policy: what codecell.policy.new returns expected", 4)
   end
+  return others
+end
+
+local function say_start(found)
+  log.configure(found)
+  for _, text in ipairs(found.warnings) do
+    log.write("warning", PART, text, { event = "config.warning" })
+  end
+  log.write("info", PART, ("E2B Service initialized (mode: %s, pool size: %d)"):format(found.mode,
+    found.pool_size), { event = "service.start", mode = found.mode,
+    pool_size = found.pool_size })
+end
+
+local function new(overrides)
+  local given = merged(overrides)
+  local others = take_others(given)
   local found, err = config.get(given)
   local ok, audit, keep
   if found then
     ok, err = reactor.get()
   end
   if ok then
-    audit, err = check(found, prices)
+    audit, err = check(found, others.prices)
     ok = audit ~= nil
   end
   if ok and found.usage_file then
@@ -457,24 +412,17 @@ local function new(overrides)
   if not ok then
     return nil, err
   end
-  local self = setmetatable({ config = found, overrides = given, mock = mock, clock = clock,
-    policy = policy, audit = audit, prices = prices, past = {}, past_bytes = 0,
-    ledger = ledger.new(clock, prices, keep),
-    downloads = {}, makers = {}, listeners = {}, rates = {}, users = 0, promises = {},
-    rate = bucket.new(found.rate_limit_per_min, clock),
-  }, Service)
+  local clock = others.clock
+  local self = setmetatable(merged(others, { config = found, overrides = given, audit = audit,
+    ledger = ledger.new(clock, others.prices, keep), past = {}, past_bytes = 0,
+    downloads = {}, makers = {}, listeners = {}, promises = {},
+    rates = rates.new(found.rate_limit_per_min, clock) }), Service)
   self.roster = roster.new(clock, function(entry, why)
     ending.settle(self, entry, why)
   end)
   self.gate = gate.new({ most = found.max_concurrent_executions, line_most = LINE_MOST,
     patience = PATIENCE, what = "execute", knob = "max_concurrent_executions" })
-  log.configure(found)
-  for _, text in ipairs(found.warnings) do
-    log.write("warning", PART, text, { event = "config.warning" })
-  end
-  log.write("info", PART, ("E2B Service initialized (mode: %s, pool size: %d)"):format(found.mode,
-    found.pool_size), { event = "service.start", mode = found.mode,
-    pool_size = found.pool_size })
+  say_start(found)
   return self
 end
 
@@ -488,13 +436,25 @@ end
 function service.service(overrides)
   if overrides ~= nil then
     options.argument("service", "config", overrides, "table")
-    return new(overrides)
+    local made, problem = new(overrides)
+    return made, problem
   end
   local err
   if not service.default or service.default.is_closed then
     service.default, err = new({})
   end
   return service.default, err
+end
+
+--- The service that a caller has named, or that of this Lua state.
+---@param given codecell.Service?
+---@return codecell.Service? service
+---@return codecell.Error? err of `service`
+function service.of(given)
+  if given then
+    return given
+  end
+  return service.service()
 end
 
 return service

@@ -34,10 +34,7 @@ function session.session(given)
   given = options.check("session", given, GIVEN)
   options.argument("session", "user", given.user, "name")
   options.argument("session", "conversation", given.conversation, "name")
-  local service, err = given.service, nil
-  if not service then
-    service, err = require("codecell.service").service()
-  end
+  local service, err = require("codecell.service").of(given.service)
   if not service then
     return nil, err
   end

@@ -126,14 +126,18 @@ function commands.shell(call, given)
     text = ("Started in the background; its commandId is %s."):format(one.id) }
 end
 
--- One of the background, of this sandbox alone.
-local function known(found, id)
-  local one = of_sandbox(found).by_id[id]
+-- One of the background, of the sandbox of that request alone; and the sandbox, or the error.
+local function known(call, given)
+  local found, err = call:sandbox(given)
+  if not found then
+    return nil, err
+  end
+  local one = of_sandbox(found).by_id[given.commandId]
   if not one then
     return nil, errors.new("not_found", ("there is no command %q in this sandbox; command_list "
-      .. "shows those there are"):format(id))
+      .. "shows those there are"):format(given.commandId))
   end
-  return one
+  return one, found
 end
 
 -- End it and what it has started; false: it had ended.
@@ -145,16 +149,11 @@ local function stop(one)
 end
 
 function commands.kill_command(call, given)
-  local found, err = call:sandbox(given)
-  local one
-  if found then
-    one, err = known(found, given.commandId)
-  end
+  local one, found = known(call, given)
   if not one then
-    return nil, err
+    return nil, found
   end
-  local killed
-  killed, err = stop(one)
+  local killed, err = stop(one)
   if killed == nil then
     return nil, err
   end
@@ -179,13 +178,9 @@ function commands.command_list(call, given)
 end
 
 function commands.command_logs(call, given)
-  local found, err = call:sandbox(given)
-  local one
-  if found then
-    one, err = known(found, given.commandId)
-  end
+  local one, found = known(call, given)
   if not one then
-    return nil, err
+    return nil, found
   end
   local output = call:cut(one.output)
   return { sandboxId = found.id, commandId = one.id, output = output,

@@ -388,6 +388,7 @@ local function kit_of(self, given)
   function about.on_event(event)
     self:tell({ type = event.type, tool = event.tool, arguments = event.arguments,
       result = event.result })
+    return not (event.type == "call" and self:is_over()) -- also of several calls in one answer
   end
   return tools.kit(about)
 end

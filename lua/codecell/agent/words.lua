@@ -9,6 +9,7 @@ local words = {}
 ---@field phase string when it happens: "request", "create", "queue", "install", "run", "files"
 ---@field model string what a model is told to do
 ---@field developer string what whoever runs the program is told to do
+---@field page string? the heading of docs/troubleshooting.md that has more
 
 ---@type codecell.Word[]
 words.list = {
@@ -85,11 +86,19 @@ words.list = {
     model = "try once more, then tell the user", developer = "see err.errno and err.stage" },
 }
 
+-- Where docs/troubleshooting.md has more.
+local PAGES = { auth = "Sandbox creation failed", denied = "Permissions",
+  expired = "Sandbox not found", install = "Packages", killed = "Sandbox not found",
+  network = "Sandbox creation failed", not_found = "Sandbox not found",
+  resources = "Sandbox creation failed", template = "Sandbox creation failed",
+  timeout = "Timeouts", unsupported = "Permissions" }
+
 --- The rows by their words.
 ---@type table<string, codecell.Word>
 words.by_word = {}
 
 for _, row in ipairs(words.list) do
+  row.page = PAGES[row.word]
   words.by_word[row.word] = row
 end
 

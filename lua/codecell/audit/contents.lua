@@ -9,6 +9,21 @@ local BINARY = { jpeg = true, pdf = true, png = true }
 -- Of a result: what is no format of it.
 local PLAIN = { is_main_result = true, main = true }
 
+--- A time to the microsecond: more says nothing.
+---@param seconds number
+---@return number
+function contents.time(seconds)
+  return math.floor(seconds * 1e6 + 0.5) / 1e6
+end
+
+local function times_of(timings)
+  local times = {}
+  for name, seconds in pairs(timings or {}) do
+    times[name] = seconds > 0 and contents.time(seconds) or nil
+  end
+  return times
+end
+
 local function names_of(values)
   local names = json.list()
   for name in pairs(values or {}) do
@@ -76,6 +91,11 @@ local function error_of(failure, keep)
     traceback = texts.pack(failure.traceback or "", keep) }
 end
 
+-- A copy of a list that is not empty.
+local function some(list)
+  return list and next(list) ~= nil and texts.copy(list) or nil
+end
+
 local function status_of(execution)
   return execution.timed_out and "timed_out" or execution.out_of_memory and "out_of_memory"
     or execution.error and "error" or "ok"
@@ -95,8 +115,8 @@ function contents.execution(sandbox, execution)
     status = status_of(execution), execution_count = execution.execution_count,
     stdout = log_of(execution.logs.stdout, keep), stderr = log_of(execution.logs.stderr, keep),
     results = results, error = execution.error and error_of(execution.error, keep),
-    files_changed = texts.copy(execution.files_changed), refused = texts.copy(execution.refused),
-    timings = execution.timings, truncated = execution.truncated,
+    files_changed = some(execution.files_changed), refused = some(execution.refused),
+    timings = times_of(execution.timings), truncated = execution.truncated,
     state_lost = execution.state_lost or nil,
   }
 end
@@ -116,28 +136,30 @@ function contents.command(sandbox, details)
     stdin = type(details.stdin) == "string" and texts.pack(details.stdin, keep, mask) or nil }
 end
 
---- What became of a command, as far as it is known when it is let go.
+-- What one has printed until it was let go.
+local function kept(process, which)
+  if which == 1 and process._terminal then
+    return ""
+  end
+  local head, tail = process:_kept(which)
+  return head .. (tail or "")
+end
+
+--- What became of a command.
 ---@param sandbox codecell.Sandbox
 ---@param process codecell.Process
+---@param result codecell.CommandResult? nil: it was let go before its end was known
 ---@return table content
-function contents.ended(sandbox, process)
+function contents.ended(sandbox, process, result)
+  local keep = sandbox._audit.output
   local state, err = process:_state()
-  local status = state == "exited" and process:_exit()
-  local outputs = {}
-  for which = 0, 1 do
-    local head, tail, total = "", nil, 0
-    if which == 0 or not process._terminal then
-      head, tail, total = process:_kept(which)
-    end
-    outputs[which] = texts.pack(head .. (tail or ""), sandbox._audit.output)
-    outputs.truncated = outputs.truncated or total > #head + #(tail or "") or nil
-  end
+  local done = result or {}
   return {
-    status = process._timed_out and "timed_out" or not status and (state == "failed" and "failed"
-      or "closed") or status.signal ~= 0 and "signal" or "exited",
-    exit_code = status and status.signal == 0 and status.code or nil,
-    signal = status and status.signal ~= 0 and status.signal or nil, stdout = outputs[0],
-    stderr = outputs[1], truncated = outputs.truncated,
+    status = not result and (state == "failed" and "failed" or "closed")
+      or done.timed_out and "timed_out" or done.signal and "signal" or "exited",
+    exit_code = result and not done.signal and done.exit_code or nil, signal = done.signal,
+    stdout = texts.pack(done.stdout or kept(process, 0), keep),
+    stderr = texts.pack(done.stderr or kept(process, 1), keep), truncated = done.truncated,
     err = err and { kind = err.kind, message = err.message } or nil,
   }
 end

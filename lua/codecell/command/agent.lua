@@ -4,16 +4,18 @@ local agent_config = require "codecell.agent_config"
 local command = require "codecell.command"
 local files = require "codecell.command.agent-config"
 local json = require "codecell.json"
+local requests = require "codecell.command.requests"
 
 local listing = {
   summary = "make a coding agent's file, or answer for its tools",
   usage = "codecell agent new --type coding [OPTIONS] [FILE]\n"
-    .. "       codecell agent run FILE [--print-tools | --print-prompt] [--provider P]",
+    .. "       codecell agent run FILE [--mode M] [--print-tools | --print-prompt] [--provider P]",
   description = "new writes a configuration (agent.json). run reads calls of its tools from\n"
     .. "standard input, {\"name\": ..., \"arguments\": {...}} a line, and writes a reply\n"
     .. "a line.\n",
   parts = { { "new", "file" }, { "run", "file" } },
   example = "codecell agent new --type coding agent.json",
+  notes = requests.note,
   options = {
     { name = "type", value = "TYPE", help = "of agent: coding" },
     { name = "name", value = "NAME", kind = "name", help = "what it is called" },
@@ -26,6 +28,7 @@ local listing = {
     { name = "network", help = "let code reach the network" },
     { name = "no-files", help = "let code keep no files" },
     { name = "gpu", help = "let code use the graphics processors" },
+    requests.option,
     { name = "print-tools", help = "print the definitions of the tools" },
     { name = "print-prompt", help = "print what the model is told" },
     { name = "provider", value = "NAME", help = "whose shape they have: openai, anthropic" },
@@ -74,19 +77,6 @@ local function reply_to(one, line)
   return one:call(asked.name, asked.arguments or {})
 end
 
-local function answer(one)
-  for line in io.stdin:lines() do
-    if line:find("%S") then
-      command.write((json.encode(reply_to(one, line))), "\n")
-      io.stdout:flush()
-    end
-  end
-  local service = require("codecell.service").default
-  if service then
-    service:close()
-  end
-end
-
 local function run(options, path)
   if not path then
     return nil, "run: give the file of an agent"
@@ -95,13 +85,16 @@ local function run(options, path)
   if not config then
     return nil, "run: " .. table.concat(problems, "; ")
   end
+  requests.choose_mode(options)
   local one = agent.new(config, { session = "agent", user = "command" })
   if options["print-tools"] then
     command.print_json(one:tools(options.provider))
   elseif options["print-prompt"] then
     command.write(one:prompt())
   else
-    answer(one)
+    return requests.serve("agent", function(line)
+      return (json.encode(reply_to(one, line)))
+    end)
   end
   return command.status.success
 end

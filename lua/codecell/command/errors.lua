@@ -18,21 +18,21 @@ local errors = {
 }
 
 local function flags(row)
-  return (row.retryable and " Trying again may help." or "")
+  return row.retryable and " Trying again may help." or ""
 end
 
 local function print_row(row)
   if row.kind then
     command.write(("%-18s %s: %s.%s\n"):format(row.kind, row.meaning, row.remedy, flags(row)))
   else
-    command.write(("%-18s %s.%s\n%-18s   (%s: %s)\n"):format(row.word, row.model, flags(row), "",
-      row.fault, row.developer))
+    command.write(("%-18s %s.%s\n%-18s   (%s: %s%s)\n"):format(row.word, row.model, flags(row), "",
+      row.fault, row.developer, row.page and "; docs/troubleshooting.md, " .. row.page or ""))
   end
 end
 
-local function find(name)
-  local names = {}
-  for _, list in ipairs({ kinds.list, kinds.words }) do
+local function find(name, first)
+  local names, other = {}, first == kinds.list and kinds.words or kinds.list
+  for _, list in ipairs({ first, other }) do
     for _, row in ipairs(list) do
       local own = row.kind or row.word
       names[#names + 1] = own
@@ -51,7 +51,7 @@ function errors.run(options, arguments)
   end
   local shown = options.words and kinds.words or kinds.list
   if arguments[1] then
-    local row, message = find(arguments[1])
+    local row, message = find(arguments[1], shown)
     if not row then
       return nil, message
     end

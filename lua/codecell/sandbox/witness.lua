@@ -8,7 +8,6 @@ local log = require "codecell.log"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local security = require "codecell.sandbox.security"
-local signals = require "codecell.process.signals"
 local spans = require "codecell.spans"
 local texts = require "codecell.audit.texts"
 local wait = require "codecell.wait"
@@ -95,7 +94,7 @@ function witness.act(sandbox, act, called, ...)
   spans.finish(span, problem or act.problem and ok and act.problem(value),
     act.told and ok and act.told(value))
   local content = ok and value and act.after and number and act.after(value) or {}
-  content.seconds = reactor.now() - began
+  content.seconds = contents.time(reactor.now() - began)
   content.err = problem and failure_of(problem) or content.err
   local done, unable = witness.after(sandbox, act.event, number, content)
   if not ok then
@@ -144,20 +143,17 @@ end
 -- Of a command, when somebody learns of its end, or lets it go.
 local function note_end(sandbox, process, number, span)
   local before = process._recorded
-  process._recorded = function(self)
-    local content = sandbox._audit and contents.ended(sandbox, self)
-    local done = self:_state() == "exited" and self:_exit()
-    spans.finish(span, not done and "it has not ended by itself" or nil, done and {
-      ["process.exit.code"] = done.code, ["process.pid"] = self.pid } or nil)
-    security.look(sandbox, "command", self._masked_before, done and {
-      signal = done.signal ~= 0 and signals.name(done.signal) or nil,
-      out_of_memory = done.out_of_memory, timed_out = self._timed_out })
+  process._recorded = function(self, result)
+    local content = sandbox._audit and contents.ended(sandbox, self, result)
+    spans.finish(span, not result and "it was let go before its end" or nil, result and {
+      ["process.exit.code"] = result.exit_code, ["process.pid"] = self.pid } or nil)
+    security.look(sandbox, "command", self._masked_before, result)
     local ok, err = true
     if content then
       ok, err = witness.after(sandbox, "command", number, content)
     end
     if before and ok then
-      ok, err = before(self)
+      ok, err = before(self, result)
     end
     if not ok then
       return nil, unrecorded("the command", err)
@@ -268,6 +264,7 @@ function witness.attach(sandbox, audited)
   function backend.spawn(...) return spawn(real, ...) end
   function backend.ask(...) return ask(real, ...) end
   sandbox._audit, sandbox._backend, sandbox._witness = audited, backend, witness
+  sandbox._unseen = real
 end
 
 -- ---- making one ----
@@ -361,7 +358,7 @@ function witness.begin(event, options)
   local span = spans.start(event, { ["codecell.backend"] = options.backend or "local" })
   spans.leave(span)
   local self = setmetatable({ event = event, audited = audited, number = number, span = span,
-    options = with(options, audited) }, Begun)
+    on_event = options.on_event, options = with(options, audited) }, Begun)
   self.options.policy = policy_of(self, options.policy)
   return self
 end
@@ -375,6 +372,7 @@ function Begun:settle(made, err)
   spans.finish(self.span, err, made and { ["codecell.sandbox.id"] = made.id } or nil)
   self.made, self.id = made, made and made.id
   if made and not made._witness then
+    made._told = self.on_event
     witness.attach(made, self.audited)
   end
   if not self.audited then
@@ -393,6 +391,14 @@ end
 
 -- ---- verbs that no backend is asked for ----
 
+local OUTCOMES = {
+  fork = function(copy) return { copy = copy.id } end,
+  install = function(done)
+    return { packages = texts.copy(done.packages), cached = done.cached }
+  end,
+  snapshot = function(kept) return { snapshot = kept.id } end,
+}
+
 --- One of those, in a sandbox that may have nobody who looks on.
 ---@param sandbox codecell.Sandbox
 ---@param event string
@@ -406,7 +412,7 @@ function witness.verb(sandbox, event, describe, called, ...)
     return called(...)
   end
   return witness.act(sandbox, { event = event, attributes = base_attributes(sandbox, {}),
-    before = describe }, called, ...)
+    before = describe, after = OUTCOMES[event] }, called, ...)
 end
 
 --- Call a function of the host, which the code has asked for.

@@ -58,12 +58,7 @@ function ending.reap(self)
     end
   end
   downloads.forget(self, os.time())
-  for owner, one in pairs(self.rates) do
-    if one:is_full() then
-      self.rates[owner] = nil
-      self.users = self.users - 1
-    end
-  end
+  self.rates:forget()
 end
 
 --- Look for them in the background, while there is any sandbox.
@@ -85,6 +80,14 @@ function ending.watch(self)
   end
   if not watcher.is_parked and not watcher.is_ready then
     reactor.park(watcher, nil, reactor.now() + self.config.cleanup_interval)
+  end
+end
+
+--- Look for them no more.
+---@param self codecell.Service
+function ending.rest(self)
+  if self.watcher then
+    reactor.unpark(self.watcher)
   end
 end
 

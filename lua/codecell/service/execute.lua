@@ -249,7 +249,7 @@ local function run(service, code, given, find)
     return turn_away(service, counted_as(given.language), given.owner, err)
   end
   local ok, waited
-  ok, err = service:_admit(given.owner)
+  ok, err = service.rates:admit(given.owner)
   if ok then
     local began = reactor.now()
     ok, err = service.gate:enter(given.patience)

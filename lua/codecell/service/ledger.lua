@@ -6,6 +6,7 @@ local metrics = require "codecell.metrics"
 local ledger = {}
 
 local MINUTE, HOUR = 60, 3600
+local LINES_MOST = 100000 -- of users and days
 local BOUNDS = { 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300 } -- seconds of a histogram
 local STAGES = { "queue", "create", "install", "run" }
 local PEAKS = { "memory_peak", "processes_peak", "disk_used" } -- what limits are for
@@ -21,8 +22,8 @@ Ledger.__index = Ledger
 ---@return codecell.Ledger
 function ledger.new(clock, prices, keep)
   local self = setmetatable({ clock = clock, prices = prices, keep = keep, runs = {}, stages = {},
-    windows = { [MINUTE] = {}, [HOUR] = {} }, created = 0, ended = {}, lines = {}, hours = {},
-    peaks = {}, micro = 0, spent = {} }, Ledger)
+    windows = { [MINUTE] = {}, [HOUR] = {} }, created = 0, ended = {}, lines = {}, line_count = 0,
+    hours = {}, peaks = {}, micro = 0, spent = {} }, Ledger)
   for hour = 0, 23 do
     self.hours[hour] = 0
   end
@@ -61,15 +62,17 @@ local function note(window, seconds, word, at)
   forget_before(window, at - seconds)
 end
 
--- The counts of a user on a day.
-local function line_of(self, record)
+-- The counts of a user on a day. Of very many users those that come last are counted as one.
+local function line_of(self, record, user)
   local day, currency = os.date("!%Y-%m-%d", record.at), record.currency or self.prices.currency
-  local key = table.concat({ record.user or "", day, record.backend or "", currency }, "\0")
+  local key = table.concat({ user or "", day, record.backend or "", currency }, "\0")
   local line = self.lines[key]
-  if not line then
-    line = { user = record.user, day = day, backend = record.backend or "", currency = currency,
+  if not line and user and self.line_count >= LINES_MOST then
+    return line_of(self, record, nil)
+  elseif not line then
+    line = { user = user, day = day, backend = record.backend or "", currency = currency,
       sandboxes = 0, seconds = 0, micro = 0, runs = 0, failed = 0 }
-    self.lines[key] = line
+    self.lines[key], self.line_count = line, self.line_count + 1
   end
   return line
 end
@@ -90,7 +93,7 @@ function count.run(self, record)
       self.stages[stage]:observe(record.timings[stage])
     end
   end
-  local line = line_of(self, record)
+  local line = line_of(self, record, record.user)
   line.runs, line.failed = line.runs + 1, line.failed + (record.kind and 1 or 0)
   local hour = tonumber(os.date("!%H", record.at))
   self.hours[hour] = self.hours[hour] + 1
@@ -103,12 +106,14 @@ end
 
 function count.sandbox(self, record)
   self.ended[record.why] = (self.ended[record.why] or 0) + 1
-  local line = line_of(self, record)
+  local line = line_of(self, record, record.user)
   line.sandboxes = line.sandboxes + 1
   line.seconds, line.micro = line.seconds + record.seconds, line.micro + record.micro
   local user = record.user or ""
   self.micro = self.micro + record.micro
-  self.spent[user] = (self.spent[user] or 0) + record.micro
+  if record.micro > 0 then
+    self.spent[user] = (self.spent[user] or 0) + record.micro
+  end
 end
 
 --- Count what was recorded, here or by another program.

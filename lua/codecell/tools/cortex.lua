@@ -2,6 +2,7 @@
 local json = require "codecell.json"
 local names = require "codecell.packages.names"
 local parts = require "codecell.agent.format.parts"
+local services = require "codecell.service"
 local wait = require "codecell.wait"
 local words = require "codecell.agent.words"
 
@@ -26,13 +27,6 @@ cortex.definitions = {
     description = "Get what is known of a sandbox, or of all of this conversation.",
     fields = { { name = "sandbox_id", type = "string", description = "one of them" } } },
 }
-
-local function service_of(ctx)
-  if ctx.service then
-    return ctx.service
-  end
-  return require("codecell.service").service()
-end
 
 local function failure(given, message, about)
   local code = type(given.code) == "string" and given.code or json.null
@@ -172,7 +166,7 @@ local function run(given, ctx)
   if problem then
     return failure(given, problem)
   end
-  local service, err = service_of(ctx)
+  local service, err = services.of(ctx.service)
   if not service then
     return failure(given, words.of_error(err).word .. ": " .. err.message)
   end
@@ -236,7 +230,7 @@ local function shown(one)
 end
 
 local function info(given, ctx)
-  local service, err = service_of(ctx)
+  local service, err = services.of(ctx.service)
   if not service then
     return { success = false, error = words.of_error(err).word .. ": " .. err.message }
   end

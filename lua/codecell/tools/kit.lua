@@ -64,8 +64,9 @@ local NAME_SHOWN = 80 -- bytes of a name that a model has made up
 ---@field policy codecell.Policy? asked before each verb
 ---@field approve function? who is asked by the policy
 ---@field agent string? name, for the policy
----@field on_event fun(event: table)? hears of each call: `{type = "call", tool, arguments}` before
----it and `{type = "result", tool, arguments, result}` after it
+---@field on_event (fun(event: table): false?)? hears of each call: `{type = "call", tool,
+---arguments}` before it, which is not made where that answers false, and `{type = "result", tool,
+---arguments, result}` after it
 
 ---@class codecell.Kit
 ---@field package definitions codecell.ToolDefinition[]
@@ -152,8 +153,10 @@ local function call(self, name, given, about)
   if not read then
     return result.of_error(definition.name, err)
   end
-  if self.given.on_event then
-    self.given.on_event({ type = "call", tool = definition.name, arguments = read })
+  if self.given.on_event and self.given.on_event({ type = "call", tool = definition.name,
+    arguments = read }) == false then
+    return result.of_error(definition.name, errors.new("cancelled",
+      definition.name .. ": the host has stopped before it; nothing was run"))
   end
   local done = self.verbs.call(self, definition, read, about)
   if self.place:is_renewed() then
@@ -208,10 +211,32 @@ end
 ---@param id string as the text of a result names it
 ---@param offset integer? bytes to pass over; default 0
 ---@return string? text within the budget; its last line says how to go on
----@return codecell.Error? err kind "not_found", "invalid_argument"
+---@return codecell.Error? err kind "not_found"
 function Kit:read_output(id, offset)
+  local text, about = self:_read_output(id, offset, function(text, state)
+    return ("%s%s[%s]"):format(text, (text == "" or text:sub(-1) == "\n") and "" or "\n", state)
+  end)
+  if not text then
+    return nil, about
+  end
+  return text
+end
+
+--- The same in another form.
+---@param id string
+---@param offset integer?
+---@param compose fun(text: string, state: string): string
+---@return string? composed
+---@return {text: string, state: string, next_offset: integer?}|codecell.Error about
+function Kit:_read_output(id, offset, compose)
+  options.argument("read_output", "id", id, "text")
   return self:_fit(function(chars)
-    return self.outputs:read(id, offset or 0, chars)
+    local text, about = self.outputs:read(id, offset or 0, chars)
+    if not text then
+      return nil, about
+    end
+    about.text = text
+    return compose(text, about.state), about
   end)
 end
 
