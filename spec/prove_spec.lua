@@ -1,4 +1,4 @@
--- `codecell doctor --prove`: its attacks are stopped in a sandbox, and would be told if they were not.
+-- `codecell doctor --prove`: its attacks are stopped in a sandbox, and told where they are not.
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local json = require "cjson"
@@ -50,8 +50,8 @@ describe("codecell doctor --prove #once #user", function()
     assert.equal("", attack.host("find " .. home .. " /tmp -maxdepth 1 -name '*codecell-victim*'"))
     shell.remove(home)
     assert.equal(0, result.status, result.stdout .. result.stderr)
-    assert.truthy(result.stdout:find("\n  ok      read the host's files +ENOENT: a root of its own"))
-    assert.truthy(result.stdout:find("\n  skipped open raw and unusual sockets +there is no Python"))
+    assert.truthy(result.stdout:find "\n  ok      read the host's files +ENOENT: a root of its")
+    assert.truthy(result.stdout:find "\n  skipped open raw and unusual sockets +there is no Py")
     assert.truthy(result.stdout:find "\n%d+ attacks: %d+ stopped, %d+ skipped, 0 got through%.\n$")
     assert.equal("", result.stderr)
     assert.falsy(result.stdout:find("\27", 1, true))

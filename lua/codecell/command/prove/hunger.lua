@@ -77,7 +77,7 @@ except MemoryError:
     del blocks
     report("at:%d" % (8 * count), "ENOMEM")]],
     look = look_at_memory,
-    blocked = { ENOMEM = "resource limit of a process", killed = true },
+    blocked = { ENOMEM = "resource limit (setrlimit)", killed = true },
   },
   {
     name = "memory bomb of many", group = "resources", limit = "memory", timeout = 20,

@@ -13,7 +13,7 @@ local judge = {}
 ---@field tries {name: string, outcome: string}[]
 
 local LIMIT_BY = {
-  cgroup2 = "control group", cgroup1 = "control group", rlimit = "resource limit of a process",
+  cgroup2 = "control group", cgroup1 = "control group", rlimit = "resource limit (setrlimit)",
   watchdog = "watchdog of the host (memory of processes only)", tmpfs = "size of its file systems",
   host = "the host, which keeps no more",
 }
