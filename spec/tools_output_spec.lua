@@ -248,7 +248,7 @@ describe("what was cut", function()
     assert.equal(("\226\130\172"):rep(9000), (read_on(id):gsub("\n", "")))
   end)
 
-  it("is there whatever its size", function()
+  it("is there whatever its size #once", function()
     local told = kit:call("run_code",
       { code = "import sys\nfor i in range(400000): print(i, i * i)" })
     local head, id, offset = cut_of(told.text)
