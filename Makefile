@@ -7,7 +7,7 @@
 #: make check      the long gate: lint, every Lua, sanitizers, fuzzing
 #: make fuzz       only fuzzing, FUZZ_SECONDS=60 a target
 #: make bench      one table of speed, next to what else is installed
-#: make docs       docs/reference.md from the annotations, docs/codecell.1 from the commands
+#: make docs       what is generated in docs/: reference.md, errors.md, codecell.1
 #: make install    into PREFIX=/usr/local (DESTDIR= for packagers)
 #: make env        lines for eval: PATH, LUA_PATH and LUA_CPATH of this build
 #: make format     lay out the C files
@@ -465,6 +465,8 @@ docs: all
 	mv docs/reference.md.new docs/reference.md
 	$(LUA_ENVIRONMENT) $(LUA) docs/manual.lua > docs/codecell.1.new
 	mv docs/codecell.1.new docs/codecell.1
+	$(LUA_ENVIRONMENT) $(LUA) docs/errors.lua > docs/errors.md.new
+	mv docs/errors.md.new docs/errors.md
 
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
