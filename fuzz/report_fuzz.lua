@@ -82,9 +82,8 @@ local function check(run, is_json, chars)
   for _, one in ipairs(report.outputs) do
     local offset, count, last = 0, 0, nil
     repeat
-      local text
-      text, offset = store:read(one.id, offset, 500)
-      count = count + 1
+      local text, about = store:read(one.id, offset, 500)
+      offset, count = about.next_offset, count + 1
       assert(not unicode.invalid(text) and unicode.length(text) < 700, "a piece")
       assert(offset == nil or offset ~= last, "no end")
       last = offset

@@ -410,9 +410,13 @@ describe("a coding agent #user", function()
     local tools = cjson.decode(shell.run(shell.codecell .. " agent run a.json --print-tools",
       { folder = folder }).stdout)
     assert.equal(2, #tools)
+    local prompt = shell.run(shell.codecell .. " agent run a.json --print-prompt --mode local",
+      { folder = folder }).stdout
+    assert.truthy(prompt:find("You are Data: Some", 1, true))
+    assert.is_nil(prompt:find("nothing is executed", 1, true))
     shell.write(folder .. "/b.json", '{"name":"B"}')
-    local ran = shell.run("E2B_MODE=kernel CODECELL_LOG=none " .. shell.codecell
-      .. " agent run b.json", { folder = folder,
+    local ran = shell.run("CODECELL_LOG=none " .. shell.codecell
+      .. " agent run b.json --mode kernel", { folder = folder,
       stdin = '{"name":"execute_python_code","arguments":{"code":"x=1\\nprint(x)"}}\nnonsense\n' })
     local first, second = ran.stdout:match("^([^\n]+)\n([^\n]+)\n$")
     assert.equal("1\n", cjson.decode(first).output)

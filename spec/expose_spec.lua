@@ -46,6 +46,7 @@ describe("sandbox:expose #user", function()
       return { text = text, limit = options and options.limit, found = codecell.json.list() }
     end,
     nothing = function() end,
+    long = function(size) return ("x"):rep(size) end,
     none = function() return nil, "there is none" end,
     lost = function() return nil, { kind = "not_found", message = "no such page" } end,
     fail = function() error("no such luck") end,
@@ -215,12 +216,21 @@ print(len(answers), ' '.join(set(answers)))]]))
     end)
 
   it("cancels a function when the cell that called it is stopped", function()
-    events = {}
-    local _, execution = run(sandbox(), "tools.sleep(600)", { timeout = 0.5 })
-    assert.is_true(execution.timed_out)
-    wait_until(function() return #events == 1 end)
-    assert.equal("cancelled", events[1].kind)
+    for language, code in pairs { python = "from host import tools; tools.sleep(600)",
+      javascript = 'import { tools } from "host"; await tools.sleep(600); console.log("after")' } do
+      if has(language) then
+        events = {}
+        local _, execution = run(sandbox(), code, { language = language, timeout = 0.5 })
+        assert.is_true(execution.timed_out)
+        wait_until(function() return #events == 1 end)
+        assert.equal("cancelled", events[1].kind)
+      end
+    end
     assert.equal("3\n", printed(sandbox(), "print(tools.add(1, 2))"))
+    if has "javascript" then
+      assert.equal("3\n", printed(sandbox(), "console.log(await tools.add(1, 2))",
+        { language = "javascript" }))
+    end
   end)
 
   it("refuses names that no language can write, and what is no function", function()
@@ -254,6 +264,11 @@ print(len(answers), ' '.join(set(answers)))]]))
     _, execution = run(the(), "tools.add(1, 2)")
     assert.equal("HostError", execution.error.name)
     assert.equal("3\n", printed(sandbox(), "print(tools.add(1, 2))"))
+    if has "javascript" then -- by another port than before
+      assert.equal("3 8000000\n", printed(sandbox(), 'import { tools } from "host";'
+        .. "const text = await tools.long(8000000);"
+        .. "console.log(await tools.add(1, 2), text.length)", { language = "javascript" }))
+    end
   end)
 
   it("does not lead to the host's other ports, nor from them here", function()

@@ -29,7 +29,7 @@ local function events(text)
   return list
 end
 
-describe("codecell mcp --http", function()
+describe("codecell mcp --http #once", function()
   local server
   setup(function()
     server = mcp.listen(("--api-key %s --api-key %s --domain box.example --sessions 6"):format(
@@ -112,7 +112,7 @@ describe("codecell mcp --http", function()
       body = { jsonrpc = "2.0", method = "notifications/initialized" } })
     assert.same({ 202, "" }, { status, body })
     status, body, headers = post({ session = session, body = call(
-      "import time; print('step', flush=True); time.sleep(2.5); 'over'",
+      "import time; print('step', flush=True); time.sleep(1.3); 'over'",
       { _meta = { progressToken = 3 } }) })
     assert.same({ 200, "text/event-stream" }, { status, headers["content-type"] })
     local list = events(body)
@@ -120,7 +120,7 @@ describe("codecell mcp --http", function()
     assert.equal(7, list[#list].id)
     assert.matches("over", mcp.text(list[#list].result))
     status, body, headers = post({ session = session, accept = "application/json",
-      body = call("import time; time.sleep(1.5); 'over'", { _meta = { progressToken = 3 } }) })
+      body = call("import time; time.sleep(0.2); 'over'", { _meta = { progressToken = 3 } }) })
     assert.same({ 200, "application/json" }, { status, headers["content-type"] })
     assert.matches("over", mcp.text(body.result))
     post({ method = "DELETE", session = session })
@@ -204,7 +204,7 @@ describe("codecell mcp --http", function()
   end)
 end)
 
-describe("a session of codecell mcp --http", function()
+describe("a session of codecell mcp --http #once", function()
   it("ends when nobody has used it for a while", function()
     local server = mcp.listen("--no-auth --idle 1")
     local session = server:begin_session()

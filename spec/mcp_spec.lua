@@ -621,6 +621,31 @@ describe("codecell mcp on standard input and output", function()
     client.close()
   end)
 
+  it("takes what every sandbox is made with, and records what is done in it", function()
+    local folder = shell.folder()
+    shell.write(folder .. "/file", "of the host")
+    local client = mcp.start(("--mount %s:/work:read --env A=letter --memory 128M --audit %s/audit")
+      :format(folder, folder))
+    assert.matches("128 MiB", client:begin().instructions)
+    local result = client:tool("run_shell", { command = "cat /work/file; echo; echo $A" })
+    assert.matches("of the host\nletter", mcp.text(result))
+    client.close()
+    assert.matches("cat /work/file", shell.read(folder .. "/audit"))
+    shell.remove(folder)
+  end)
+
+  it("offers other sets of tools, and says what they do not take", function()
+    local client = mcp.start("--set actions --memory 256M")
+    client:begin()
+    assert.equal("e2b_code", client:call("tools/list").tools[1].name)
+    client.close()
+    for _, words in ipairs({ "", " --http 0" }) do
+      local result = shell.run(shell.codecell .. " mcp --set cortex --network open" .. words)
+      assert.equal(2, result.status)
+      assert.matches("the set cortex takes no network", result.stderr)
+    end
+  end)
+
   it("refuses options that are none, or not of each other", function()
     for _, words in ipairs({ "--nope", "x", "--host 127.0.0.1", "--no-auth", "--http x",
       "--http 0 --no-auth --api-key 12345678", "--http 0 --no-auth --host 0.0.0.0",

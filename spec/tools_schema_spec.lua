@@ -164,6 +164,17 @@ describe("the descriptions of tools", function()
     sandbox:close()
   end)
 
+  it("name the functions of the host that code may call", function()
+    local sandbox = codecell.assert(codecell.create())
+    codecell.assert(sandbox:expose("tools", { add = function(one, two) return one + two end }))
+    local kit = codecell.tools.kit({ sandbox = sandbox })
+    assert.truthy(by_name(kit:schemas("anthropic")).run_code.description
+      :find("`from host import tools`; there are tools (add)", 1, true))
+    assert.equal("5", kit:call("run_code", { code = "from host import tools\ntools.add(2, 3)" })
+      .structured.results[1])
+    sandbox:close()
+  end)
+
   it("tell in a line which of two tools is for what", function()
     assert.truthy(told().run_code.description:find("For shell commands use run_shell.", 1, true))
     assert.truthy(told().run_shell.description:find("For code use run_code.", 1, true))
@@ -173,7 +184,7 @@ describe("the descriptions of tools", function()
   end)
 end)
 
-describe("codecell tools", function()
+describe("codecell tools #once", function()
   local function run(arguments)
     return shell.run(shell.codecell .. " tools " .. arguments)
   end
@@ -205,22 +216,24 @@ end)
 
 -- ---- by the packages that programs use ----
 
+local CODE = '{"code":"print(1)\\ndisplay(Picture())"}'
+
 -- Messages of every dialect, with text, a picture, and an error.
-local function answered(set_kit)
+local function answered(kit)
   local told = {}
   for dialect, message in pairs({
     openai = { tool_calls = { { id = "a", ["function"] = { name = "run_code",
-      arguments = '{"code":"1"}' } }, { id = "b", ["function"] = { name = "none",
+      arguments = CODE } }, { id = "b", ["function"] = { name = "none",
       arguments = "{}" } } } },
     openai_responses = { output = { { type = "function_call", call_id = "a", name = "run_code",
-      arguments = '{"code":"1"}' } } },
+      arguments = CODE } } },
     anthropic = { content = { { type = "tool_use", id = "a", name = "run_code",
-      input = { code = "1" } }, { type = "tool_use", id = "b", name = "none", input = {} } } },
-    gemini = { parts = { { functionCall = { name = "run_code", args = { code = "1" } } } } },
+      input = json.decode(CODE) }, { type = "tool_use", id = "b", name = "none", input = {} } } },
+    gemini = { parts = { { functionCall = { name = "run_code", args = json.decode(CODE) } } } },
     mcp = { id = 1, method = "tools/call", params = { name = "run_code",
-      arguments = { code = "1" } } },
+      arguments = json.decode(CODE) } },
   }) do
-    told[dialect .. "_messages"] = set_kit:handle(dialect, message)
+    told[dialect .. "_messages"] = kit:handle(dialect, message)
   end
   return told
 end
@@ -257,11 +270,6 @@ describe("the schemas of tools, by those who read them #once #registry", functio
       given[dialect] = kit:schemas(dialect)
     end
     return given
-  end
-
-  local function mock(set)
-    return codecell.tools.kit({ set = set, create = { backend = "mock", mock = {
-      responses = { { match = ".*", text = "1", png = "\137PNG\r\n\26\n" } } } } })
   end
 
   it("are valid, and so are arguments and results by them", function()
@@ -309,7 +317,15 @@ describe("the schemas of tools, by those who read them #once #registry", functio
     if not install("openai anthropic google-genai mcp") then
       return pending("the package index does not answer")
     end
-    local kit = mock()
+    local kit = codecell.tools.kit {}
+    kit:call("run_code", { code = [[
+import struct, zlib
+def chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+class Picture:
+    def _repr_png_(self):
+        return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(b"\0" * 14)) + chunk(b"IEND", b""))]] })
     local given = given_of(kit)
     kit:close()
     assert.equal("image_url", given.openai_messages[3].content[2].type)

@@ -238,14 +238,14 @@ local function make_result(self, status)
   return result
 end
 
--- By a cassette or an audit, once.
-local function record(self)
-  local recorded = self._recorded
-  if recorded and not self:_closed() then
+-- What a cassette or an audit is told, once; nil, err: it cannot be recorded.
+local function recorded(self, result)
+  local told, ok, err = self._recorded, true, nil
+  if told and not self:_closed() then
     self._recorded = nil
-    return recorded(self)
+    ok, err = told(self, result)
   end
-  return true
+  return ok and result, err
 end
 
 --- What became of it, without waiting.
@@ -264,12 +264,7 @@ function Process:try_wait()
   self._ended = self._ended or reactor.now()
   local status = self:_exit()
   status.out_of_memory = status.out_of_memory or err ~= nil
-  local ok
-  ok, err = record(self)
-  if not ok then
-    return nil, err
-  end
-  return make_result(self, status)
+  return recorded(self, make_result(self, status))
 end
 
 --- Wait for its end. What a callback of a background command has raised is raised here again.
@@ -301,7 +296,7 @@ end
 function Process:close()
   local token = self:_token()
   local owner = self._processes
-  record(self)
+  recorded(self)
   self:_release()
   if owner and not self._origin then
     owner[self] = nil
@@ -426,8 +421,9 @@ local function follow(self, job)
   end
   self._timed_out = true
   local raised = hand_over(self, job, true)
-  return make_result(self, self:_exit() or { code = -1, signal = 9, out_of_memory = false }),
-    nil, raised
+  local result, err = recorded(self, make_result(self, self:_exit() or { code = -1, signal = 9,
+    out_of_memory = false }))
+  return result, err, raised
 end
 
 --- Run a program to its end: feed it, hand its output on, and kill it when its time is over.

@@ -40,13 +40,13 @@ function mcp.start(options)
   local input = assert(io.open(folder .. "/in", "wb"))
   local self = new({ folder = folder, pid = shell.read(folder .. "/pid"):match("%d+") })
   local seen = 0
-  self.write = function(text)
-    input:write(text, "\n")
-    input:flush()
-  end
   self.write_raw = function(text)
+    assert(self:lives(), "the command has ended") -- else the signal of a pipe would end us
     input:write(text)
     input:flush()
+  end
+  self.write = function(text)
+    self.write_raw(text .. "\n")
   end
   self.look = function()
     local text = (shell.read(folder .. "/out") or ""):sub(seen + 1)

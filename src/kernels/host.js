@@ -7,9 +7,9 @@
 'use strict';
 
 const { readFileSync } = require('fs');
-const http = require('http');
+const { connect } = require('net');
 
-const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
+const CONNECTIONS = 32; // calls at a time; the others wait
 
 class HostError extends Error {
   constructor(message, kind) {
@@ -19,48 +19,116 @@ class HostError extends Error {
   }
 }
 
-function settle(status, text, resolve, reject) {
-  try {
-    const answer = JSON.parse(text);
-    if (status === 200) resolve(answer);
-    else reject(new HostError(answer.error.message, answer.error.kind));
-  } catch {
-    reject(new HostError(`the host has refused the request (${status})`));
+const waiting = []; // calls
+const connections = new Set();
+const idle = [];
+
+// One call at a time. Nothing waits for the program's sake of an idle one.
+class Connection {
+  constructor(url) {
+    connections.add(this);
+    this.call = null;
+    this.isUsed = false;
+    this.socket = connect(Number(url.port), url.hostname);
+    this.socket.setNoDelay(true);
+    this.socket.on('data', (piece) => this.take(piece));
+    this.socket.on('error', (error) => { this.problem = error.message; });
+    this.socket.on('close', () => this.end());
+  }
+
+  start(call) {
+    this.call = call;
+    this.pieces = [];
+    this.size = 0;
+    this.whole = Infinity; // bytes of the answer, once its head is there
+    this.socket.ref();
+    this.socket.write(`POST ${call.path} HTTP/1.1\r\nHost: host\r\n` +
+      'Content-Type: application/json\r\n' +
+      `Content-Length: ${Buffer.byteLength(call.body)}\r\n\r\n${call.body}`);
+  }
+
+  take(piece) {
+    if (this.call === null) return;
+    this.pieces.push(piece);
+    this.size += piece.length;
+    if (this.whole === Infinity) this.readHead();
+    if (this.size >= this.whole) this.finish();
+  }
+
+  readHead() {
+    const bytes = this.pieces.length > 1 ? Buffer.concat(this.pieces) : this.pieces[0];
+    const end = bytes.indexOf('\r\n\r\n');
+    this.pieces = [bytes];
+    if (end < 0) return;
+    const head = bytes.latin1Slice(0, end).toLowerCase();
+    this.status = Number(head.slice(9, 12));
+    this.body = end + 4;
+    this.whole = this.body + Number(/\r\ncontent-length: *(\d+)/.exec(head)[1]);
+    this.isLast = /\r\nconnection: *close/.test(head);
+  }
+
+  finish() {
+    const { call, status } = this;
+    const text = Buffer.concat(this.pieces).toString('utf8', this.body, this.whole);
+    this.call = null;
+    this.isUsed = true;
+    if (this.isLast) this.socket.destroy();
+    else if (waiting.length > 0) this.start(waiting.shift());
+    else {
+      this.socket.unref();
+      idle.push(this);
+    }
+    try {
+      const answer = JSON.parse(text);
+      if (status === 200) call.resolve(answer);
+      else call.reject(new HostError(answer.error.message, answer.error.kind));
+    } catch {
+      call.reject(new HostError(`the host has refused the request (${status})`));
+    }
+  }
+
+  end() {
+    const { call } = this;
+    connections.delete(this);
+    if (idle.includes(this)) idle.splice(idle.indexOf(this), 1);
+    this.call = null;
+    // One that was closed while it was idle has not taken the request.
+    if (call && this.isUsed && this.size === 0) waiting.unshift(call);
+    else if (call) {
+      call.reject(new HostError(`the host does not answer${this.problem ? `: ${this.problem}` : ''}`,
+        'unavailable'));
+    }
+    if (waiting.length > 0) ask(waiting.shift());
   }
 }
 
-function ask(path, body, resolve, reject) {
+function ask(call) {
   const url = process.env.CODECELL_HOST_URL;
-  if (!url) {
-    reject(new HostError('the host has exposed nothing', 'not_found'));
-    return;
-  }
-  const request = http.request(url + path, {
-    agent, method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
-  }, (response) => {
-    const pieces = [];
-    response.on('data', (piece) => pieces.push(piece));
-    response.on('end', () => {
-      settle(response.statusCode, Buffer.concat(pieces).toString(), resolve, reject);
-    });
-    response.on('error', fail);
-  });
-  function fail(error) {
-    // A connection that was closed while idle has not taken the request.
-    if (request.reusedSocket && error.code === 'ECONNRESET') ask(path, body, resolve, reject);
-    else reject(new HostError(`the host does not answer: ${error.message}`, 'unavailable'));
-  }
-  request.on('error', fail);
-  request.end(body);
+  if (!url) call.reject(new HostError('the host has exposed nothing', 'not_found'));
+  else if (idle.length > 0) idle.pop().start(call);
+  else if (connections.size < CONNECTIONS) new Connection(new URL(url)).start(call);
+  else waiting.push(call);
 }
+
+// What is called when a cell of a session is interrupted: nobody waits for its calls any more, and
+// what would come after them must not run.
+Object.defineProperty(process, Symbol.for('codecell.interrupted'), {
+  configurable: true,
+  value() {
+    waiting.length = 0;
+    for (const connection of connections) {
+      if (connection.call !== null) connection.socket.destroy();
+      connection.call = null;
+    }
+  },
+});
 
 function namespace(name) {
   return new Proxy({}, {
     get(target, called) {
       if (typeof called !== 'string' || called === 'then' || called === 'toJSON') return undefined;
       return (...values) => new Promise((resolve, reject) => {
-        ask(`/${name}/${called}`, JSON.stringify(values), resolve, reject);
+        ask({ path: `/${name}/${called}`, body: JSON.stringify(values), resolve, reject });
       });
     },
   });

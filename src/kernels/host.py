@@ -32,7 +32,13 @@ class Connection:
             raise HostError('the host does not answer: %s' % error.strerror,
                             'unavailable') from None
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.left = b''
+
+    def close(self):
+        try:  # a forked child may have it too
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()
 
     def ask(self, path, body):
         self.socket.sendall(
@@ -79,18 +85,18 @@ def exchange(path, body):
             connection.ask(path, body)
             status, answer, goes_on = connection.answer()
         except ConnectionError:
-            connection.socket.close()
+            connection.close()
             if not is_new:
                 continue
             raise HostError('the host does not answer any more',
                             'unavailable') from None
         except BaseException:  # an interrupt too: then the call is cancelled
-            connection.socket.close()
+            connection.close()
             raise
         if goes_on:
             mine.append(connection)
         else:
-            connection.socket.close()
+            connection.close()
         return status, answer
 
 

@@ -35,8 +35,19 @@ exports.watch = function () {
 const OFTEN = [1, 2, 5, 10, 20, 25, 30, 50, 100, 200, 250, 300, 400, 500, 1000, 1500, 2000, 3000,
   5000, 10000];
 
+// Calls of functions of the host end: see host.js, which is the user's to change.
+function stopCalls() {
+  try {
+    const stop = process[Symbol.for('codecell.interrupted')];
+    if (typeof stop === 'function') stop();
+  } catch {
+    // then they go on
+  }
+}
+
 // Timers that the interrupted cell has made must not go on in the next ones.
 exports.stopTimers = function () {
+  stopCalls();
   const { cell } = kernel;
   const { setTimeout } = global.originals;
   const durations = { __proto__: null };

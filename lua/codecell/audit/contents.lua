@@ -116,28 +116,30 @@ function contents.command(sandbox, details)
     stdin = type(details.stdin) == "string" and texts.pack(details.stdin, keep, mask) or nil }
 end
 
---- What became of a command, as far as it is known when it is let go.
+-- What one has printed until it was let go.
+local function kept(process, which)
+  if which == 1 and process._terminal then
+    return ""
+  end
+  local head, tail = process:_kept(which)
+  return head .. (tail or "")
+end
+
+--- What became of a command.
 ---@param sandbox codecell.Sandbox
 ---@param process codecell.Process
+---@param result codecell.CommandResult? nil: it was let go before its end was known
 ---@return table content
-function contents.ended(sandbox, process)
+function contents.ended(sandbox, process, result)
+  local keep = sandbox._audit.output
   local state, err = process:_state()
-  local status = state == "exited" and process:_exit()
-  local outputs = {}
-  for which = 0, 1 do
-    local head, tail, total = "", nil, 0
-    if which == 0 or not process._terminal then
-      head, tail, total = process:_kept(which)
-    end
-    outputs[which] = texts.pack(head .. (tail or ""), sandbox._audit.output)
-    outputs.truncated = outputs.truncated or total > #head + #(tail or "") or nil
-  end
+  local done = result or {}
   return {
-    status = process._timed_out and "timed_out" or not status and (state == "failed" and "failed"
-      or "closed") or status.signal ~= 0 and "signal" or "exited",
-    exit_code = status and status.signal == 0 and status.code or nil,
-    signal = status and status.signal ~= 0 and status.signal or nil, stdout = outputs[0],
-    stderr = outputs[1], truncated = outputs.truncated,
+    status = not result and (state == "failed" and "failed" or "closed")
+      or done.timed_out and "timed_out" or done.signal and "signal" or "exited",
+    exit_code = result and not done.signal and done.exit_code or nil, signal = done.signal,
+    stdout = texts.pack(done.stdout or kept(process, 0), keep),
+    stderr = texts.pack(done.stderr or kept(process, 1), keep), truncated = done.truncated,
     err = err and { kind = err.kind, message = err.message } or nil,
   }
 end

@@ -63,13 +63,11 @@ local function note_purge(self, content)
   end
 end
 
-local OPENS = { begin = true, continue = true }
-
 -- Whether a record follows on the one before.
 local function follow(self, head, digest, line)
   if not self.previous then
     self.first = head.number
-    if not OPENS[head.event] or head.event == "begin" and head.number ~= 0 then
+    if head.event ~= "begin" or head.number ~= 0 then
       complain(self, line, ("the records before number %d are missing"):format(head.number))
     end
   elseif head.number ~= self.number + 1 then

@@ -4,21 +4,18 @@ local agent_config = require "codecell.agent_config"
 local command = require "codecell.command"
 local files = require "codecell.command.agent-config"
 local json = require "codecell.json"
-local launch = require "codecell.command.launch"
 local requests = require "codecell.command.requests"
-
-local LINE_MOST = 16 * 1024 * 1024
-local TOO_LONG = "longer than 16 MiB" -- which is no JSON
 
 local listing = {
   summary = "make a coding agent's file, or answer for its tools",
   usage = "codecell agent new --type coding [OPTIONS] [FILE]\n"
-    .. "       codecell agent run FILE [--print-tools | --print-prompt] [--provider P]",
+    .. "       codecell agent run FILE [--mode M] [--print-tools | --print-prompt] [--provider P]",
   description = "new writes a configuration (agent.json). run reads calls of its tools from\n"
     .. "standard input, {\"name\": ..., \"arguments\": {...}} a line, and writes a reply\n"
     .. "a line.\n",
   parts = { { "new", "file" }, { "run", "file" } },
   example = "codecell agent new --type coding agent.json",
+  notes = requests.note,
   options = {
     { name = "type", value = "TYPE", help = "of agent: coding" },
     { name = "name", value = "NAME", kind = "name", help = "what it is called" },
@@ -31,6 +28,7 @@ local listing = {
     { name = "network", help = "let code reach the network" },
     { name = "no-files", help = "let code keep no files" },
     { name = "gpu", help = "let code use the graphics processors" },
+    requests.option,
     { name = "print-tools", help = "print the definitions of the tools" },
     { name = "print-prompt", help = "print what the model is told" },
     { name = "provider", value = "NAME", help = "whose shape they have: openai, anthropic" },
@@ -79,23 +77,6 @@ local function reply_to(one, line)
   return one:call(asked.name, asked.arguments or {})
 end
 
-local function answer(one)
-  local ok, err = requests(LINE_MOST, function(line)
-    if not line or line:find("%S") then
-      command.write((json.encode(reply_to(one, line or TOO_LONG))), "\n")
-      io.stdout:flush()
-    end
-  end)
-  local service = require("codecell.service").default
-  if service then
-    service:close()
-  end
-  if not ok then
-    return launch.fail("agent", err)
-  end
-  return command.status.success
-end
-
 local function run(options, path)
   if not path then
     return nil, "run: give the file of an agent"
@@ -104,13 +85,16 @@ local function run(options, path)
   if not config then
     return nil, "run: " .. table.concat(problems, "; ")
   end
+  requests.choose_mode(options)
   local one = agent.new(config, { session = "agent", user = "command" })
   if options["print-tools"] then
     command.print_json(one:tools(options.provider))
   elseif options["print-prompt"] then
     command.write(one:prompt())
   else
-    return answer(one)
+    return requests.serve("agent", function(line)
+      return (json.encode(reply_to(one, line)))
+    end)
   end
   return command.status.success
 end

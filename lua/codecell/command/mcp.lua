@@ -45,13 +45,10 @@ local serve = {
     { name = "disk", value = "SIZE", kind = "size", help = "of a sandbox (512M)" },
     { name = "processes", value = "N", kind = "count", most = 1048576,
       help = "of a sandbox (256)" },
-    folders.options[1],
   },
 }
-local SHARED = { audit = true, env = true, network = true, packages = true, template = true,
-  backend = true, mode = true }
-for _, option in ipairs(launch.options) do
-  serve.options[#serve.options + 1] = SHARED[option.name] and option or nil
+for _, option in ipairs(launch.options_without("timeout", "file", "changes", "apply", "name")) do
+  serve.options[#serve.options + 1] = option
 end
 
 -- ---- what was asked for ----
@@ -61,35 +58,57 @@ local function limits(options)
   return next(given) and given or nil
 end
 
--- What a session is given; or nil and what is wrong with the words.
-local function session_of(options)
+-- "none" that was said takes the tool away; unsaid, the tool alone installs.
+local function packages(options)
+  local given = options.packages
+  if given and given.packages == nil then
+    return false
+  end
+  return given and given.packages
+end
+
+-- What the variables say too; a service, which makes the sandboxes of the other sets of tools,
+-- reads them by itself.
+local function with_variables(options, found, create)
+  local secrets, envs = launch.variables(options, found)
+  create.secrets, create.envs = secrets, next(envs) and envs or nil
+  create.metadata = next(found.metadata) and found.metadata or nil
+  local audit, err = launch.audit(options, found)
+  if audit == nil then
+    return nil, tostring(err)
+  end
+  create.audit = audit or nil
+  return create
+end
+
+-- What every sandbox is made with; or nil and what is wrong with the words.
+local function create_of(options)
   local backend, problem = launch.backend(options)
-  local found, audit, mounts
+  local found, mounts
   if backend then
     found, problem = launch.configure(options)
   end
   if found then
-    audit, problem = launch.audit(options, found)
-    problem = problem and tostring(problem)
-  end
-  if audit ~= nil then
     mounts, problem = folders.mounts(options)
   end
   if not mounts then
     return nil, problem
   end
-  local envs
-  for _, pair in ipairs(options.env or {}) do
-    envs = envs or {}
-    envs[pair[1]] = pair[2]
+  local create = { backend = backend, mounts = mounts[1] and mounts or nil,
+    limits = limits(options), network = options.network, template = options.template,
+    packages = packages(options) }
+  if options.set == nil or options.set == "recommended" then
+    return with_variables(options, found, create)
   end
-  return { set = options.set, timeout = options.timeout, idle = options.idle,
+  create.envs = options.env and select(2, launch.variables(options, { hidden_env_prefix = "" }))
+  create.audit = options.audit and command.absolute(options.audit)
+  return create
+end
+
+local function session_of(options, create)
+  return { create = create, set = options.set, timeout = options.timeout, idle = options.idle,
     job_after = options["job-after"],
-    problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end,
-    create = { audit = audit or nil, backend = backend, mounts = mounts[1] and mounts or nil,
-      envs = envs,
-      limits = limits(options), network = options.network, template = options.template,
-      packages = options.packages and options.packages.packages } }
+    problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end }
 end
 
 local function is_loopback(host)
@@ -213,13 +232,16 @@ end
 
 function serve.run(options, arguments)
   local problem = arguments[1] and "takes no arguments" or problem_of(options)
-  local session
+  local create
   if not problem then
-    session, problem = session_of(options)
+    create, problem = create_of(options)
   end
-  if not session then
+  problem = problem or require("codecell.mcp.toolbox").problem(options.set, create)
+  if problem then
     return nil, problem
-  elseif options.http then
+  end
+  local session = session_of(options, create)
+  if options.http then
     return run_http(options, session)
   end
   return run_stdio(session)

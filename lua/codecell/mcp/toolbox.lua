@@ -9,12 +9,19 @@ local INSTALL = 600 -- seconds that an installation may take
 
 -- Modes of a service by the backends of create.
 local MODES = { ["local"] = "kernel", e2b = "production", mock = "mock" }
--- What of create a service can be told for all its sandboxes.
-local TAKEN = { backend = true, template = true, limits = true }
+-- What of create a service can be told for all its sandboxes; of an audit the path.
+local TAKEN = { audit = true, backend = true, template = true, limits = true }
 
-local function problem_of(set, given)
-  for name in pairs(given) do
-    if not TAKEN[name] then
+--- What a set of tools does not take.
+---@param set string?
+---@param given table options of `codecell.create`
+---@return string? problem
+function toolbox.problem(set, given)
+  if set == nil or set == "recommended" then
+    return nil
+  end
+  for name, value in pairs(given) do
+    if not TAKEN[name] or name == "audit" and type(value) ~= "string" then
       return ("the set %s takes no %s: its sandboxes are made as the configuration says; "
         .. "the set recommended takes it"):format(set, name)
     end
@@ -29,7 +36,7 @@ end
 local function service_of(session, given)
   local limits = given.limits or {}
   return require("codecell.service").service({
-    mode = MODES[given.backend or "local"], template = given.template,
+    mode = MODES[given.backend or "local"], template = given.template, audit = given.audit,
     memory_limit = limits.memory, cpu_limit = limits.cpu, pool_size = 0, rate_limit_per_min = 0,
     execution_timeout = session.timeout, max_execution_time = session.timeout,
     sandbox_timeout = session.idle, idle_timeout = session.idle })
@@ -48,7 +55,7 @@ function toolbox.new(session, set, policy)
     return tools.kit({ create = session.create, policy = policy, timeout = session.timeout,
       sandbox = function() return session.box:get(math.max(session.timeout, INSTALL)) end })
   end
-  local problem = problem_of(set, session.create)
+  local problem = toolbox.problem(set, session.create)
   if problem then
     return nil, errors.new("invalid_argument", "mcp: " .. problem)
   end

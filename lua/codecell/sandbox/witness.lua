@@ -8,7 +8,6 @@ local log = require "codecell.log"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
 local security = require "codecell.sandbox.security"
-local signals = require "codecell.process.signals"
 local spans = require "codecell.spans"
 local texts = require "codecell.audit.texts"
 local wait = require "codecell.wait"
@@ -144,20 +143,17 @@ end
 -- Of a command, when somebody learns of its end, or lets it go.
 local function note_end(sandbox, process, number, span)
   local before = process._recorded
-  process._recorded = function(self)
-    local content = sandbox._audit and contents.ended(sandbox, self)
-    local done = self:_state() == "exited" and self:_exit()
-    spans.finish(span, not done and "it has not ended by itself" or nil, done and {
-      ["process.exit.code"] = done.code, ["process.pid"] = self.pid } or nil)
-    security.look(sandbox, "command", self._masked_before, done and {
-      signal = done.signal ~= 0 and signals.name(done.signal) or nil,
-      out_of_memory = done.out_of_memory, timed_out = self._timed_out })
+  process._recorded = function(self, result)
+    local content = sandbox._audit and contents.ended(sandbox, self, result)
+    spans.finish(span, not result and "it was let go before its end" or nil, result and {
+      ["process.exit.code"] = result.exit_code, ["process.pid"] = self.pid } or nil)
+    security.look(sandbox, "command", self._masked_before, result)
     local ok, err = true
     if content then
       ok, err = witness.after(sandbox, "command", number, content)
     end
     if before and ok then
-      ok, err = before(self)
+      ok, err = before(self, result)
     end
     if not ok then
       return nil, unrecorded("the command", err)

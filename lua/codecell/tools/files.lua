@@ -223,6 +223,9 @@ function files.call(kit, given)
   local done, err = kit.place:with(function(sandbox)
     return ops[given.op](kit, sandbox, given)
   end)
+  if not done and err.kind == "system" then -- what a path cannot be used for
+    err = errors.new("invalid_argument", err.message, "take another path")
+  end
   return done or result.of_error("files", err)
 end
 

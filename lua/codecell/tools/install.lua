@@ -83,7 +83,7 @@ function install.call(kit, given, about)
   for i, one in ipairs(done.packages) do
     packages[i] = { name = one.name, version = one.version, status = one.status }
   end
-  return result.of_text("install", lines_of(packages) .. "\n",
+  return result.of_text("install", kit:_report({ stdout = lines_of(packages) }).text,
     { packages = packages, seconds = done.seconds })
 end
 

@@ -90,8 +90,9 @@ end
 ---@param id string
 ---@param offset integer bytes
 ---@param count integer characters at most
----@return string? text its last line says how to go on
----@return codecell.Error|integer|nil next_offset nil: that was all; after nil err, kind "not_found"
+---@return string? text
+---@return {state: string, next_offset: integer?}|codecell.Error about state: in words, with how to
+---go on; next_offset nil: that was all; after nil err, kind "not_found"
 function Kept:read(id, offset, count)
   local entry = self.entries[id]
   if not entry then
@@ -105,13 +106,11 @@ function Kept:read(id, offset, count)
   end
   local text, next_offset, ending = (entry.source and read_growing or read_kept)(entry, offset,
     count)
-  text = text .. (text ~= "" and text:sub(-1) ~= "\n" and "\n" or "")
   if ending then
-    return text .. "[" .. ending .. "]"
+    return text, { state = ending }
   end
-  return ("%s[%s: read_output{id=%q, offset=%d}]"):format(text,
-    entry.source and "it still runs; what comes next" or "there is more", id, next_offset),
-    next_offset
+  return text, { next_offset = next_offset, state = ("%s: read_output{id=%q, offset=%d}"):format(
+    entry.source and "it still runs; what comes next" or "there is more", id, next_offset) }
 end
 
 return kept

@@ -211,10 +211,32 @@ end
 ---@param id string as the text of a result names it
 ---@param offset integer? bytes to pass over; default 0
 ---@return string? text within the budget; its last line says how to go on
----@return codecell.Error? err kind "not_found", "invalid_argument"
+---@return codecell.Error? err kind "not_found"
 function Kit:read_output(id, offset)
+  local text, about = self:_read_output(id, offset, function(text, state)
+    return ("%s%s[%s]"):format(text, (text == "" or text:sub(-1) == "\n") and "" or "\n", state)
+  end)
+  if not text then
+    return nil, about
+  end
+  return text
+end
+
+--- The same in another form.
+---@param id string
+---@param offset integer?
+---@param compose fun(text: string, state: string): string
+---@return string? composed
+---@return {text: string, state: string, next_offset: integer?}|codecell.Error about
+function Kit:_read_output(id, offset, compose)
+  options.argument("read_output", "id", id, "text")
   return self:_fit(function(chars)
-    return self.outputs:read(id, offset or 0, chars)
+    local text, about = self.outputs:read(id, offset or 0, chars)
+    if not text then
+      return nil, about
+    end
+    about.text = text
+    return compose(text, about.state), about
   end)
 end
 

@@ -1,4 +1,5 @@
 --- The tool `read_output`: the rest of what was cut, and what a background command has printed.
+local markdown = require "codecell.agent.format.markdown"
 local result = require "codecell.tools.result"
 
 local read_output = {}
@@ -14,7 +15,18 @@ function read_output.define()
         description = "as a result has named it" },
       { name = "offset", type = "integer", description = "bytes to pass over; default 0" },
     },
-    output = result.schema({ text = { type = "string" }, next_offset = { type = "integer" } }) }
+    output = result.schema({ text = { type = "string" }, next_offset = { type = "integer" },
+      state = { type = "string", description = "whether there is more, and how to read it" } }) }
+end
+
+--- A part of an output, quoted, and how to go on.
+---@param text string
+---@param state string
+---@return string
+function read_output.quote(text, state)
+  local quoted = text ~= "" and markdown.lay_out({ { kind = "output", title = "Output",
+    text = text } }, {}) .. "\n" or ""
+  return ("%s[%s]\n"):format(quoted, state)
 end
 
 --- Read it.
@@ -22,11 +34,12 @@ end
 ---@param given {id: string, offset: integer?}
 ---@return codecell.ToolResult
 function read_output.call(kit, given)
-  local text, more = kit:read_output(given.id, given.offset)
+  local text, about = kit:_read_output(given.id, given.offset, read_output.quote)
   if not text then
-    return result.of_error("read_output", more)
+    return result.of_error("read_output", about)
   end
-  return result.of_text("read_output", text, { text = text, next_offset = more })
+  return result.of_text("read_output", text,
+    { text = about.text, next_offset = about.next_offset, state = about.state })
 end
 
 return read_output

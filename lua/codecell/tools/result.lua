@@ -7,6 +7,14 @@ local result = {}
 
 local MESSAGE_MOST = 2000 -- characters
 
+-- Where what a model can do about it is more than the word knows.
+local HINTS = {
+  timeout = "do less in one step, or start it by run_shell in the background; the output so far is "
+    .. "kept",
+  expired = "variables and files are gone; call again: a new sandbox may take its place",
+  killed = "variables and files are gone; call again: a new sandbox may take its place",
+}
+
 --- JSON Schema of `structured.error`, which every tool has.
 result.error_schema = {
   type = "object", description = "what went wrong, and what to do about it",
@@ -51,7 +59,7 @@ end
 ---@return codecell.ToolResult
 function result.of_error(name, err)
   local word = words.of_error(err)
-  local hint = parts.cut(err.hint or word.model, MESSAGE_MOST)
+  local hint = parts.cut(err.hint or HINTS[word.word] or word.model, MESSAGE_MOST)
   local message = parts.cut(err.message, MESSAGE_MOST) -- may quote what the model has said
   local text = ("Error (%s): %s%s"):format(word.word, message,
     message:find(hint, 1, true) and "" or "\nWhat to do: " .. hint)
@@ -96,10 +104,11 @@ function result.of_report(name, report, word, about)
   structured.success = word == nil
   local text = report.text
   if word then
+    local hint = HINTS[word.word] or word.model
     structured.error = { word = word.word, message = structured.traceback or word.developer,
-      hint = word.model, retryable = word.retryable }
+      hint = hint, retryable = word.retryable }
     structured.traceback = nil
-    text = ("%s\nWhat to do (%s): %s\n"):format(text, word.word, word.model)
+    text = ("%s\nWhat to do (%s): %s\n"):format(text, word.word, hint)
   end
   structured.outputs = json.list(report.outputs)
   local told = { { type = "text", text = text } }

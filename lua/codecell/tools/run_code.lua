@@ -8,12 +8,16 @@ local words = require "codecell.agent.words"
 
 local run_code = {}
 
+local FILES_MOST = 50 -- changed ones that are told
 local CHANGED_MOST = 4000 -- characters of what the user has made of code
 
 local TEXTS = { type = "array", items = { type = "string" } }
 local OUTPUTS = { type = "array", description = "what was cut, for read_output",
   items = { type = "object", properties = { id = { type = "string" },
     bytes = { type = "integer" } }, required = json.list({ "id", "bytes" }) } }
+
+local FILES = { type = "array", items = { type = "object", properties = {
+  path = { type = "string" }, op = { type = "string" } }, required = json.list({ "path" }) } }
 
 --- JSON Schema of what code and commands tell.
 ---@param more table<string, table>
@@ -71,9 +75,9 @@ function run_code.define(about, describe)
   return { title = "Run code", is_open = describe.is_open(about),
     description = ("Run code in an isolated sandbox (%s) and get what it prints, the value of its "
       .. "last expression, its pictures and its errors. %s %s %s For shell commands use "
-      .. "run_shell.%s")
+      .. "run_shell.%s%s")
       :format(table.concat(about.languages, ", "), describe.state(about), describe.network(about),
-        describe.limits(about), describe.mock(about)),
+        describe.limits(about), describe.exposed(about), describe.mock(about)),
     fields = {
       { name = "code", type = "string", is_required = true, is_data = true,
         description = "the code, complete" },
@@ -82,7 +86,19 @@ function run_code.define(about, describe)
         description = "what the code is for, in a few words, shown to the user" },
     },
     output = run_code.schema({ language = { type = "string" }, results = TEXTS,
-      pictures = { type = "integer" }, traceback = { type = "string" } }) }
+      pictures = { type = "integer" }, traceback = { type = "string" }, files_changed = FILES }) }
+end
+
+-- The first of the files that it has changed.
+local function changed_files(execution)
+  local list = json.list()
+  for i, one in ipairs(execution.files_changed or {}) do
+    if i > FILES_MOST then
+      break
+    end
+    list[i] = { path = json.repair(one.path), op = one.op }
+  end
+  return list[1] and list or nil
 end
 
 -- Whether code of it can give a final answer.
@@ -124,7 +140,7 @@ function run_code.call(kit, given, about)
   end
   local report = kit:_report(execution, "run_code " .. language)
   local told = result.of_report("run_code", report, words.of_execution(execution),
-    { language = language, seconds = execution.seconds })
+    { language = language, seconds = execution.seconds, files_changed = changed_files(execution) })
   told.execution = execution
   run_code.tell_change(told, given.code, allowed.code)
   return told

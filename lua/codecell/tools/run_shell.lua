@@ -1,5 +1,6 @@
 --- The tool `run_shell`: commands, waited for or in the background.
 local output = require "codecell.process.output"
+local read_output = require "codecell.tools.read_output"
 local result = require "codecell.tools.result"
 local run_code = require "codecell.tools.run_code"
 local words = require "codecell.agent.words"
@@ -25,6 +26,7 @@ function run_shell.define(about, describe)
         description = "do not wait for its end; default false" },
     },
     output = run_code.schema({ exit_code = { type = "integer" }, pid = { type = "integer" },
+      next_offset = { type = "integer" }, state = { type = "string" },
       id = { type = "string", description = "for read_output" } }) }
 end
 
@@ -79,9 +81,10 @@ local function call_background(kit, command)
   if not started then
     return result.of_error("run_shell", err)
   end
-  local text = kit:read_output(started.id)
-  return result.of_text("run_shell", ("It runs in the background with pid %d.\n%s\n"):format(
-    started.pid, text), { pid = started.pid, id = started.id, stdout = text })
+  local text, about = kit:_read_output(started.id, 0, read_output.quote)
+  return result.of_text("run_shell", ("It runs in the background with pid %d.\n\n%s"):format(
+    started.pid, text), { pid = started.pid, id = started.id, stdout = about.text,
+      state = about.state, next_offset = about.next_offset })
 end
 
 -- Who wants to end it is given the process.

@@ -1,0 +1,578 @@
+local chain = require "codecell.audit.chain"
+local codecell = require "codecell"
+local core = require "codecell.core"
+local shell = require "spec.support.shell"
+
+-- A file of records, and what they are worth.
+describe("an audit", function()
+  local folder, path
+
+  before_each(function()
+    folder = shell.folder()
+    path = folder .. "/audit.jsonl"
+  end)
+
+  after_each(function()
+    shell.remove(folder)
+  end)
+
+  local function open(given)
+    given = given or {}
+    given.path = given.path or path
+    return codecell.assert(codecell.audit.open(given))
+  end
+
+  local function filled(count, given)
+    local audit = open(given)
+    for i = 1, count do
+      codecell.assert(audit:of(i % 3 == 0 and "someone-else" or "ann-smith"):write({ event = "run",
+        phase = "before", sandbox = "i" .. i, code = "x = " .. i }))
+    end
+    return audit
+  end
+
+  local function lines()
+    local list = {}
+    for line in io.lines(path) do
+      list[#list + 1] = line
+    end
+    return list
+  end
+
+  local function verify(given)
+    return codecell.assert(codecell.audit.verify(path, given))
+  end
+
+  -- The lines that are complained of.
+  local function complaints(report)
+    local numbers = {}
+    for i, problem in ipairs(report.problems) do
+      numbers[i] = problem.line
+    end
+    return numbers
+  end
+
+  it("is lines of JSON, each with the digest of its content and of the one before #K11", function()
+    filled(3)
+    local previous
+    for i, line in ipairs(lines()) do
+      local record = codecell.assert(codecell.json.decode(line))
+      local content = line:match('^{"content":(.*),"head":')
+      local head = line:match(',"head":({[^{}]*}),"digest":"%x+"}$')
+      assert.equal(i - 1, record.head.number)
+      assert.equal(core.digest("sha256"):update(content):finish(), record.head.content)
+      assert.equal(core.digest("sha256"):update(head):finish(), record.digest)
+      assert.equal(previous or record.head.previous, record.head.previous)
+      previous = record.digest
+    end
+    assert.equal("begin", codecell.json.decode(lines()[1]).head.event)
+  end)
+
+  it("is its owner's alone, whatever the folder was #K11", function()
+    filled(1)
+    local entry
+    for _, one in ipairs(codecell.assert(core.host_list(folder))) do
+      entry = one.name == "audit.jsonl" and one or entry
+    end
+    assert.equal(384, entry.mode % 4096) -- 0600
+  end)
+
+  it("goes on where it ended, also for another program #K11", function()
+    filled(2)
+    local program = ('require("codecell.errors").assert(require("codecell.audit").open{path=%q})'
+      .. ':write{event="run"}'):format(path)
+    local result = shell.run(shell.lua .. " -e " .. shell.quote(program))
+    assert.equal(0, result.status, result.stderr)
+    filled(1)
+    local report = verify()
+    assert.is_true(report.ok)
+    assert.equal(5, report.records)
+  end)
+
+  it("takes records of several programs at the same time in one chain #K11", function()
+    local program = ([[
+      local audit = require("codecell.errors").assert(require("codecell.audit").open{path=%q})
+      for i = 1, 50 do
+        assert(audit:write{event="run", text=("x"):rep(i * 20)})
+      end]]):format(path)
+    local one = shell.lua .. " -e " .. shell.quote(program)
+    local result = shell.run(("(%s) & (%s) & (%s) & wait"):format(one, one, one))
+    assert.equal("", result.stderr)
+    local report = verify()
+    assert.same({}, complaints(report))
+    assert.equal(151, report.records)
+  end)
+
+  -- ---- what verify finds ----
+
+  it("shows a flipped byte wherever it is, with the number of its line #K11", function()
+    filled(6)
+    local text = shell.read(path)
+    local starts, from = {}, 1
+    for line in text:gmatch("[^\n]*\n") do
+      starts[#starts + 1] = from
+      from = from + #line
+    end
+    for line, start in ipairs(starts) do
+      local length = (starts[line + 1] or #text + 1) - start - 1
+      for at = start, start + length - 1, 7 do
+        local byte = text:byte(at)
+        shell.write(path, text:sub(1, at - 1) .. string.char(byte == 126 and 33 or byte + 1)
+          .. text:sub(at + 1))
+        local report = verify()
+        assert.is_false(report.ok)
+        assert.equal(line, report.problems[1].line, "byte " .. at)
+      end
+    end
+    shell.write(path, text)
+    assert.is_true(verify().ok)
+  end)
+
+  it("shows a cut at the end, by what is kept beside it #K11", function()
+    filled(5)
+    local list = lines()
+    shell.write(path, table.concat(list, "\n", 1, 4) .. "\n")
+    local report = verify()
+    assert.is_false(report.ok)
+    assert.truthy(report.problems[1].problem:find("cut off", 1, true))
+    assert.equal(4, report.problems[1].line)
+  end)
+
+  it("shows by an anchor that was kept elsewhere that all of it was made anew #K11", function()
+    filled(3)
+    local anchor = verify().anchor
+    assert.is_true(verify({ anchor = anchor }).ok)
+    os.remove(path)
+    os.remove(path .. ".anchor")
+    filled(3)
+    assert.is_true(verify().ok)
+    assert.is_false(verify({ anchor = anchor }).ok)
+    local _, err = codecell.audit.verify(path, { anchor = "nonsense" })
+    assert.equal("invalid_argument", err.kind)
+  end)
+
+  it("shows a removed line, a line that stands twice, and two that changed places #K11", function()
+    filled(6)
+    local list = lines()
+    local function with(...)
+      local text = {}
+      for i, number in ipairs({ ... }) do
+        text[i] = list[number] .. "\n"
+      end
+      shell.write(path, table.concat(text))
+      return complaints(verify())
+    end
+    assert.same({}, with(1, 2, 3, 4, 5, 6, 7))
+    assert.equal(4, with(1, 2, 3, 5, 6, 7)[1])
+    assert.equal(4, with(1, 2, 3, 3, 4, 5, 6, 7)[1])
+    assert.equal(3, with(1, 2, 4, 3, 5, 6, 7)[1])
+    assert.equal(1, with(2, 3, 4, 5, 6, 7)[1])
+  end)
+
+  it("shows a content that was emptied by hand #N18", function()
+    filled(4)
+    local list = lines()
+    list[3] = chain.emptied(list[3]):sub(1, -2)
+    shell.write(path, table.concat(list, "\n") .. "\n")
+    local report = verify()
+    assert.same({ 3 }, complaints(report))
+    assert.truthy(report.problems[1].problem:find("no purge", 1, true))
+  end)
+
+  it("is read as lines of anything, none of which raises or takes for ever #K11", function()
+    filled(3)
+    local good = shell.read(path)
+    for _, junk in ipairs({ "\0\0\0\n", ("x"):rep(300000) .. "\n", '{"content":null}\n', "\n\n",
+      '{"content":{},"head":{},"digest":"' .. ("0"):rep(64) .. '"}\n', "\255\254\n" }) do
+      shell.write(path, good .. junk)
+      assert.same({ 5 }, { complaints(verify())[1] })
+    end
+    shell.write(path, "")
+    assert.is_false(verify().ok)
+    local _, err = codecell.audit.verify(folder .. "/none.jsonl")
+    assert.equal("not_found", err.kind)
+  end)
+
+  it("counts a line that is being written as none #K11", function()
+    filled(3)
+    local file = io.open(path, "ab")
+    file:write('{"content":{"code":"half')
+    file:close()
+    local report = verify()
+    assert.is_true(report.ok)
+    assert.is_true(report.is_torn)
+    assert.equal(4, report.records)
+  end)
+
+  it("is mended by the next record where a line was not written whole, and says so", function()
+    filled(2)
+    local file = io.open(path, "ab")
+    file:write('{"content":{"code":"half')
+    file:close()
+    filled(1)
+    assert.is_true(verify().ok)
+    assert.truthy(shell.read(path):find('"event":"recovered"', 1, true))
+    assert.falsy(shell.read(path):find("half", 1, true))
+  end)
+
+  -- ---- parts ----
+
+  it("puts full files aside, and is one chain through all of them #K11", function()
+    filled(600, { max_size = 65536 })
+    assert.truthy(shell.read(path .. ".1"))
+    assert.truthy(shell.read(path .. ".2"))
+    local report = verify()
+    assert.is_true(report.ok)
+    assert.equal(0, report.first)
+    assert.truthy(report.records > 600)
+    os.remove(path .. ".1")
+    report = verify()
+    assert.is_false(report.ok)
+    assert.truthy(report.problems[1].problem:find("missing", 1, true))
+  end)
+
+  -- ---- purge and retention ----
+
+  it("forgets a subject, and holds all the same #N18", function()
+    local audit = filled(9)
+    assert.equal(6, codecell.assert(audit:purge("ann-smith")))
+    assert.falsy(shell.read(path):find("ann-smith", 1, true))
+    assert.truthy(shell.read(path):find("someone-else", 1, true))
+    local report = verify()
+    assert.is_true(report.ok)
+    assert.equal(6, report.emptied)
+    assert.equal(0, codecell.assert(audit:purge("ann-smith")))
+    filled(2)
+    assert.is_true(verify().ok)
+  end)
+
+  it("forgets a subject in files that were put aside too #N18", function()
+    local audit = filled(600, { max_size = 65536 })
+    assert.equal(400, codecell.assert(audit:purge("ann-smith")))
+    for _, one in ipairs({ "", ".1", ".2" }) do
+      assert.falsy((shell.read(path .. one) or ""):find("ann-smith", 1, true))
+    end
+    assert.is_true(verify().ok)
+  end)
+
+  it("forgets contents that are older than they are to be kept #N18", function()
+    filled(4)
+    local audit = open({ retention = 1e-6 })
+    codecell.assert(audit:write({ event = "run", code = "new" }))
+    local report = verify()
+    assert.is_true(report.ok)
+    assert.equal(4, report.emptied)
+    assert.truthy(shell.read(path):find('"code":"new"', 1, true))
+  end)
+
+  it("keeps only digests of code and output where it is told to #N18", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open({ code = false,
+      output = false }) }))
+    codecell.assert(sandbox:run_code("word = 'private'\nprint(word + ' output')"))
+    codecell.assert(sandbox.commands:run("echo private command"))
+    codecell.assert(sandbox.files:write("f", "private file"))
+    sandbox:close()
+    assert.falsy(shell.read(path):find("private", 1, true))
+    local session = codecell.assert(codecell.audit.sessions(path))[1]
+    assert.is_nil(session.cells[1].code)
+    assert.equal(core.digest("sha256"):update("word = 'private'\nprint(word + ' output')"):finish(),
+      session.cells[1].code_digest.sha256)
+  end)
+
+  -- ---- where nothing can be written ----
+
+  it("refuses a link, a folder of others, and a file that others can write to #K11", function()
+    shell.write(folder .. "/target", "")
+    os.execute(("ln -s target %s"):format(shell.quote(path)))
+    local audit = open()
+    local _, err = audit:write({ event = "run" })
+    assert.equal("permission_denied", err.kind)
+    assert.equal("", shell.read(folder .. "/target"))
+    os.remove(path)
+    os.execute(("umask 0; : > %s; chmod 666 %s"):format(shell.quote(path), shell.quote(path)))
+    _, err = audit:write({ event = "run" })
+    assert.equal("permission_denied", err.kind)
+    assert.truthy(err.message:find("chmod 600", 1, true))
+    os.execute(("rm %s; mkfifo %s"):format(shell.quote(path), shell.quote(path)))
+    _, err = audit:write({ event = "run" })
+    assert.equal("permission_denied", err.kind)
+    os.execute("chmod 777 " .. shell.quote(folder))
+    _, err = codecell.audit.open({ path = path })
+    assert.equal("permission_denied", err.kind)
+  end)
+
+  it("goes on behind no cut, and in no file that is none #K11", function()
+    local audit = filled(4)
+    shell.write(path, table.concat(lines(), "\n", 1, 3) .. "\n")
+    local _, err = audit:write({ event = "run" })
+    assert.equal("system", err.kind)
+    assert.truthy(err.message:find("codecell audit verify", 1, true))
+    os.remove(path)
+    _, err = audit:write({ event = "run" })
+    assert.equal("system", err.kind)
+    os.remove(path .. ".anchor")
+    shell.write(path, "notes of mine\n")
+    _, err = audit:write({ event = "run" })
+    assert.equal("system", err.kind)
+    assert.equal("notes of mine\n", shell.read(path))
+  end)
+
+  it("refuses code where a record cannot be written: it is not run #K11", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open() }))
+    codecell.assert(sandbox:run_code("open('ran', 'w').write('1')"))
+    os.execute(("mv %s %s.away; mkdir %s"):format(shell.quote(path), path, shell.quote(path)))
+    for _, verb in ipairs({
+      function() return sandbox:run_code("open('ran', 'w').write('2')") end,
+      function() return sandbox.commands:run("echo 2 > ran") end,
+      function() return sandbox.files:write("ran", "2") end,
+      function() return sandbox.files:remove("ran") end,
+      function() return sandbox:create_code_context() end,
+      function() return sandbox:set_envs({ A = "b" }) end,
+    }) do
+      local done, err = verb()
+      assert.is_nil(done)
+      assert.truthy(err.message:find("audit: ", 1, true), err.message)
+    end
+    os.execute(("rmdir %s; mv %s.away %s"):format(path, path, path))
+    assert.equal("1", codecell.assert(sandbox.files:read("ran")))
+    sandbox:close()
+    assert.is_true(verify().ok)
+  end)
+
+  it("makes no sandbox where that cannot be recorded #K11", function()
+    os.execute("mkdir " .. shell.quote(path) .. " && mkdir " .. shell.quote(path .. "/audit.jsonl"))
+    local before = #codecell.list()
+    local made, err = codecell.create({ audit = path })
+    assert.is_nil(made)
+    assert.truthy(err.message:find("audit: ", 1, true))
+    assert.equal(before, #codecell.list())
+  end)
+
+  it("says no_space where the disk is full, and is whole afterwards #K11", function()
+    local program = ([[
+      local codecell = require "codecell"
+      local audit = codecell.assert(codecell.audit.open{path=%q})
+      for i = 1, 1000 do
+        local number, err = audit:write{event="run", code=("x"):rep(500)}
+        if not number then print(err.kind, i) os.exit(0) end
+      end]]):format(path)
+    -- The shell counts blocks of 1024 bytes.
+    local result = shell.run("bash -c " .. shell.quote("ulimit -f 64; " .. shell.lua .. " -e "
+      .. shell.quote(program)))
+    assert.equal("no_space", result.stdout:match("^%S+"), result.stderr)
+    assert.is_true(verify().ok)
+    assert.truthy(verify().records > 30)
+  end)
+
+  -- ---- what is recorded ----
+
+  local function records()
+    local list = {}
+    codecell.assert(codecell.audit.read(path, function(record)
+      list[#list + 1] = record
+    end))
+    return list
+  end
+
+  -- The events, in order, of those that have a name.
+  local function events()
+    local list = {}
+    for i, record in ipairs(records()) do
+      list[i] = record.event .. (record.phase and " " .. record.phase or "")
+    end
+    return list
+  end
+
+  it("has a record before each verb and one of what came of it #K10 #K11", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open():of("ann"), name = "box",
+      envs = { TOKEN = "plain" }, metadata = { task = "7" } }))
+    codecell.assert(sandbox:run_code("print('out')\n6 * 7", { stdin = "in", timeout = 20 }))
+    codecell.assert(sandbox.commands:run({ "sh", "-c", "echo hello; exit 3" }))
+    codecell.assert(sandbox.files:write("a.txt", "data"))
+    codecell.assert(sandbox.files:read("a.txt"))
+    codecell.assert(sandbox.files:rename("a.txt", "b.txt"))
+    codecell.assert(sandbox:set_timeout(100))
+    codecell.assert(sandbox:pause())
+    codecell.assert(sandbox:resume())
+    sandbox:kill()
+    sandbox:close()
+    assert.same({ "begin", "create before", "create after", "run before", "run after",
+      "command before", "command after", "write before", "write after", "read", "rename before",
+      "rename after", "timeout before", "timeout after", "pause before", "pause after",
+      "resume before", "resume after", "kill" }, events())
+    local list = records()
+    for i = 2, #list do
+      assert.equal("ann", list[i].content.subject)
+      assert.equal(list[i].phase == "after" and list[i].number - 1 or nil, list[i].of)
+    end
+    assert.same({ "TOKEN" }, list[2].content.envs)
+    assert.equal("7", list[2].content.metadata.task)
+    assert.equal("print('out')\n6 * 7", list[4].content.code)
+    assert.equal("in", list[4].content.stdin)
+    assert.equal("out\n", list[5].content.stdout)
+    assert.equal("42", list[5].content.results[1].text)
+    assert.equal("ok", list[5].content.status)
+    assert.equal(3, list[7].content.exit_code)
+    assert.equal("hello\n", list[7].content.stdout)
+    assert.equal("data", list[8].content.data)
+  end)
+
+  it("has what a program was given while it ran, and its end #K11", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open() }))
+    local process = codecell.assert(sandbox.commands:run("cat", { background = true,
+      stdin = true }))
+    codecell.assert(process:write("typed\n"))
+    process:close_input()
+    codecell.assert(process:wait(20))
+    process:close()
+    local other = codecell.assert(sandbox.commands:run("sleep 60", { background = true }))
+    codecell.assert(other:kill())
+    codecell.assert(other:wait(20))
+    other:close()
+    sandbox:close()
+    local text = table.concat(events(), ", ")
+    assert.equal("begin, create before, create after, command before, input, command after, "
+      .. "command before, signal, command after, close", text)
+    assert.equal("typed\n", records()[5].content.data)
+    assert.equal("SIGKILL", records()[9].content.signal)
+  end)
+
+  it("has how a command ended that was out of time, and one that could not be started", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open() }))
+    codecell.assert(sandbox.commands:run("sleep 60", { timeout = 0.2 }))
+    assert.equal("not_found", select(2, sandbox.commands:run({ "no-such-program" })).kind)
+    sandbox:close()
+    local ends = {}
+    for _, record in ipairs(records()) do
+      ends[#ends + 1] = record.phase == "after" and record.event == "command" and record or nil
+    end
+    assert.equal("timed_out", ends[1].content.status)
+    assert.equal("failed", ends[2].content.status)
+    assert.equal("not_found", ends[2].content.err.kind)
+  end)
+
+  it("has no secret, in no form that the sandbox masks #K11 #S115", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open(),
+      secrets = { KEY = "sesame-open" }, metadata = { note = "sesame-open" } }))
+    codecell.assert(sandbox:run_code("import os\nprint(os.environ['KEY'])\n'sesame-open'"))
+    codecell.assert(sandbox.files:write("k", "sesame-open"))
+    codecell.assert(sandbox.commands:run("echo sesame-open"))
+    sandbox:close()
+    assert.falsy(shell.read(path):find("sesame", 1, true))
+    assert.truthy(shell.read(path):find('"secrets":["KEY"]', 1, true))
+  end)
+
+  it("has what a policy has decided #I21 #K11", function()
+    local policy = codecell.policy.new({ mode = "auto", rules = { { "deny", verb = "shell" } } })
+    local sandbox = codecell.assert(codecell.create({ audit = open(), policy = policy }))
+    local _, err = sandbox.commands:run("true")
+    assert.equal("denied_by_policy", err.kind)
+    sandbox:close()
+    local found
+    for _, record in ipairs(records()) do
+      found = record.event == "decision" and record.content.decision == "deny" and record or found
+    end
+    assert.equal("shell", found.content.verb)
+  end)
+
+  it("gives sessions as history does #K10", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open():of("ann") }))
+    codecell.assert(sandbox:run_code("x = 20\nprint('hi')"))
+    codecell.assert(sandbox:run_code("x * 2"))
+    codecell.assert(sandbox:run_code("1 / 0"))
+    local history = sandbox:history()
+    local id = sandbox.id
+    sandbox:close()
+    local session = codecell.assert(codecell.audit.sessions(path, { sandbox = id }))[1]
+    assert.equal(#history, #session.cells)
+    for i, cell in ipairs(session.cells) do
+      assert.equal(history[i].code, cell.code)
+      assert.equal(history[i].context, cell.context)
+      assert.equal(history[i].execution.text, cell.execution.text)
+      assert.same(history[i].execution.logs, cell.execution.logs)
+      assert.equal(history[i].execution.error and history[i].execution.error.name,
+        cell.execution.error and cell.execution.error.name)
+    end
+    assert.same({}, codecell.audit.sessions(path, { subject = "nobody" }))
+  end)
+
+  it("keeps one run apart from another that goes on at the same time", function()
+    local audit = open()
+    local tasks = {}
+    for i = 1, 4 do
+      tasks[i] = codecell.async(function()
+        local sandbox = codecell.assert(codecell.create({ audit = audit }))
+        local text = codecell.assert(sandbox:run_code("import time; time.sleep(0.05); " .. i)).text
+        sandbox:close()
+        return text
+      end)
+    end
+    for i, task in ipairs(tasks) do
+      assert.equal(tostring(i), task:wait(60))
+    end
+    assert.is_true(verify().ok)
+    for _, session in ipairs(codecell.assert(codecell.audit.sessions(path))) do
+      assert.equal(session.cells[1].code:match("%d$"), session.cells[1].execution.text)
+    end
+  end)
+
+  -- ---- a service ----
+
+  it("records for each user of a service, refusals too #K10 #K11", function()
+    local sink = codecell.log.sink
+    codecell.log.sink = function() end
+    local service = codecell.assert(codecell.service({ mode = "kernel", pool_size = 0,
+      audit = path, allowed_languages = { "python" } }))
+    codecell.assert(service:execute("1 + 1", { owner = "ann" }))
+    service:execute("1 + 1", { owner = "bob", language = "lua" })
+    service:close()
+    codecell.log.sink = sink
+    local session = codecell.assert(codecell.audit.sessions(path))[1]
+    assert.equal("ann", session.subject)
+    assert.equal("2", session.cells[1].execution.text)
+    local last = records()
+    assert.equal("refused", last[#last].event)
+    assert.equal("bob", last[#last].content.subject)
+    assert.equal("denied_by_policy", last[#last].content.kind)
+    assert.is_true(verify().ok)
+  end)
+
+  it("is made for no service where it cannot be #K11", function()
+    local _, err = codecell.service({ mode = "kernel", audit = "/proc/none/audit.jsonl" })
+    assert.truthy(err and err.message:find("audit: ", 1, true), tostring(err))
+  end)
+end)
+
+describe("a frozen sandbox #N14", function()
+  it("stands still, keeps its files readable and as they are, and goes on when it may", function()
+    local sandbox = codecell.assert(codecell.create({}))
+    codecell.assert(sandbox:run_code("open('evidence', 'w').write('e')\nx = 1"))
+    codecell.assert(sandbox:freeze())
+    assert.is_true(sandbox:is_frozen())
+    assert.is_false(sandbox:is_running())
+    assert.equal("e", codecell.assert(sandbox.files:read("evidence")))
+    for _, verb in ipairs({
+      function() return sandbox:run_code("1") end,
+      function() return sandbox:resume() end,
+      function() return sandbox.files:write("evidence", "other") end,
+      function() return sandbox.files:remove("evidence") end,
+      function() return sandbox.commands:run("true") end,
+    }) do
+      local _, err = verb()
+      assert.equal("unavailable", err.kind)
+      assert.truthy(err.message:find("frozen", 1, true), err.message)
+    end
+    assert.truthy(sandbox:get_info().end_at > os.time() - 5)
+    codecell.assert(sandbox:unfreeze())
+    assert.equal("1", codecell.assert(sandbox:run_code("x")).text)
+    assert.equal("invalid_argument", select(2, sandbox:unfreeze()).kind)
+    sandbox:close()
+  end)
+
+  it("can be ended all the same", function()
+    local sandbox = codecell.assert(codecell.create({}))
+    codecell.assert(sandbox:freeze())
+    assert.is_true(sandbox:kill())
+    sandbox:close()
+  end)
+end)
