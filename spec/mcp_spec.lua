@@ -241,6 +241,24 @@ Picture()]] })
     assert.same({}, (client:call("ping")))
   end)
 
+  it("end when they are given up, though the code would not", function()
+    client:tool("run_code", { code = "kept = 7" })
+    local id = client:ask_tool("run_code", { code = "import time\nopen('begun', 'w').close()\n"
+      .. "while True:\n    try: time.sleep(1000)\n    except BaseException: pass" })
+    wait_until(function() return client.session.box:peek().files:exists("begun") end)
+    client:tell("notifications/cancelled", { requestId = id })
+    assert.matches("False.*restarted", mcp.text(client:tool("run_code",
+      { code = "'kept' in globals()" })))
+    local mark = mcp.mark()
+    id = client:ask_tool("run_shell",
+      { command = "trap '' INT TERM; exec -a " .. mark .. " sleep 1000" })
+    wait_until(function() return mcp.is_running(mark) end)
+    client:tell("notifications/cancelled", { requestId = id })
+    wait_until(function() return not mcp.is_running(mark) end)
+    assert.same({}, (client:call("ping")))
+    assert.is_nil(client:take(function(value) return value.id == id end))
+  end)
+
   it("tell how they go, each second and with what was printed, until they end", function()
     local id = client:ask_tool("run_code", { code = "import time\nprint('step one', flush=True)\n"
       .. "open('go', 'w').close()\nwhile True: time.sleep(0.05)" }, 42)

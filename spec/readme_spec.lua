@@ -58,8 +58,20 @@ describe("README.md", function()
     assert.truthy(count >= 4)
   end)
 
-  it("links only to files that exist", function()
-    for path in readme:gmatch "%]%(([%w_./-]+)%)" do
+  it("links to E2B's documentation #A14", function()
+    assert.truthy(readme:find("https://e2b.dev/docs", 1, true))
+  end)
+
+  it("says where to ask, and whose work this stands on #A17", function()
+    assert.truthy(readme:find("[issues](../../issues)", 1, true))
+    assert.truthy(readme:find("\n## Thanks\n", 1, true))
+    for _, name in ipairs { "E2B", "libcurl", "c-ares", "GNU libmicrohttpd", "Jupyter" } do
+      assert.truthy(readme:match("\n## Thanks\n.*"):find(name, 1, true), name)
+    end
+  end)
+
+  it("links only to files that exist, and to the issues, which lie beside them", function()
+    for path in readme:gsub("%]%(%.%./%.%./issues%)", "]"):gmatch "%]%(([%w_./-]+)%)" do
       assert.equal(0, shell.run("test -e " .. shell.quote(path), { folder = "." }).status, path)
     end
   end)

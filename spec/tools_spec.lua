@@ -248,7 +248,7 @@ open("a.png", "wb").write(b"\x89PNG\r\n\x1a\n"
     done()
   end)
 
-  it("installs packages, and says which there are none of", function()
+  it("installs packages, and says which there are none of #once", function()
     if package_index.needs_pip(pending) then
       return
     end
@@ -313,8 +313,11 @@ open("a.png", "wb").write(b"\x89PNG\r\n\x1a\n"
     assert.equal("1", ann:call("run_code", { code = "kept" }).structured.results[1])
     assert.truthy(ben:call("run_code", { code = "kept" }).text:find("NameError", 1, true))
     assert.is_false(ann:call("files", { op = "write", path = "a", content = "" }).is_error)
-    ann:call("run_code", { code = "kept" })
-    assert.equal("rate_limited", ann:call("run_code", { code = "kept" }).word)
+    local told
+    for _ = 1, 20 do
+      told = told and told.is_error and told or ann:call("run_code", { code = "kept" })
+    end
+    assert.equal("rate_limited", told.word)
     assert.equal(2, #service:list())
     service:close()
   end)

@@ -9,6 +9,21 @@ local BINARY = { jpeg = true, pdf = true, png = true }
 -- Of a result: what is no format of it.
 local PLAIN = { is_main_result = true, main = true }
 
+--- A time to the microsecond: more says nothing.
+---@param seconds number
+---@return number
+function contents.time(seconds)
+  return math.floor(seconds * 1e6 + 0.5) / 1e6
+end
+
+local function times_of(timings)
+  local times = {}
+  for name, seconds in pairs(timings or {}) do
+    times[name] = seconds > 0 and contents.time(seconds) or nil
+  end
+  return times
+end
+
 local function names_of(values)
   local names = json.list()
   for name in pairs(values or {}) do
@@ -76,6 +91,11 @@ local function error_of(failure, keep)
     traceback = texts.pack(failure.traceback or "", keep) }
 end
 
+-- A copy of a list that is not empty.
+local function some(list)
+  return list and next(list) ~= nil and texts.copy(list) or nil
+end
+
 local function status_of(execution)
   return execution.timed_out and "timed_out" or execution.out_of_memory and "out_of_memory"
     or execution.error and "error" or "ok"
@@ -95,8 +115,8 @@ function contents.execution(sandbox, execution)
     status = status_of(execution), execution_count = execution.execution_count,
     stdout = log_of(execution.logs.stdout, keep), stderr = log_of(execution.logs.stderr, keep),
     results = results, error = execution.error and error_of(execution.error, keep),
-    files_changed = texts.copy(execution.files_changed), refused = texts.copy(execution.refused),
-    timings = execution.timings, truncated = execution.truncated,
+    files_changed = some(execution.files_changed), refused = some(execution.refused),
+    timings = times_of(execution.timings), truncated = execution.truncated,
     state_lost = execution.state_lost or nil,
   }
 end

@@ -94,7 +94,7 @@ function witness.act(sandbox, act, called, ...)
   spans.finish(span, problem or act.problem and ok and act.problem(value),
     act.told and ok and act.told(value))
   local content = ok and value and act.after and number and act.after(value) or {}
-  content.seconds = reactor.now() - began
+  content.seconds = contents.time(reactor.now() - began)
   content.err = problem and failure_of(problem) or content.err
   local done, unable = witness.after(sandbox, act.event, number, content)
   if not ok then
@@ -264,6 +264,7 @@ function witness.attach(sandbox, audited)
   function backend.spawn(...) return spawn(real, ...) end
   function backend.ask(...) return ask(real, ...) end
   sandbox._audit, sandbox._backend, sandbox._witness = audited, backend, witness
+  sandbox._unseen = real
 end
 
 -- ---- making one ----
@@ -357,7 +358,7 @@ function witness.begin(event, options)
   local span = spans.start(event, { ["codecell.backend"] = options.backend or "local" })
   spans.leave(span)
   local self = setmetatable({ event = event, audited = audited, number = number, span = span,
-    options = with(options, audited) }, Begun)
+    on_event = options.on_event, options = with(options, audited) }, Begun)
   self.options.policy = policy_of(self, options.policy)
   return self
 end
@@ -371,6 +372,7 @@ function Begun:settle(made, err)
   spans.finish(self.span, err, made and { ["codecell.sandbox.id"] = made.id } or nil)
   self.made, self.id = made, made and made.id
   if made and not made._witness then
+    made._told = self.on_event
     witness.attach(made, self.audited)
   end
   if not self.audited then
@@ -389,6 +391,14 @@ end
 
 -- ---- verbs that no backend is asked for ----
 
+local OUTCOMES = {
+  fork = function(copy) return { copy = copy.id } end,
+  install = function(done)
+    return { packages = texts.copy(done.packages), cached = done.cached }
+  end,
+  snapshot = function(kept) return { snapshot = kept.id } end,
+}
+
 --- One of those, in a sandbox that may have nobody who looks on.
 ---@param sandbox codecell.Sandbox
 ---@param event string
@@ -402,7 +412,7 @@ function witness.verb(sandbox, event, describe, called, ...)
     return called(...)
   end
   return witness.act(sandbox, { event = event, attributes = base_attributes(sandbox, {}),
-    before = describe }, called, ...)
+    before = describe, after = OUTCOMES[event] }, called, ...)
 end
 
 --- Call a function of the host, which the code has asked for.

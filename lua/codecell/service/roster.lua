@@ -10,6 +10,7 @@ local REMEMBERED = 1000 -- of those that are gone
 ---@field sandbox codecell.Sandbox
 ---@field owner string? the user it was made for
 ---@field key string? under which its owner finds it again
+---@field metadata table<string, string> what it is marked with
 ---@field made number
 ---@field used number when it was used last
 ---@field users integer how many use it now
@@ -43,13 +44,13 @@ end
 
 --- Add one that was made.
 ---@param made codecell.Sandbox
----@param about table `owner key is_temporary cpu memory` of the entry
+---@param about table `owner key metadata is_temporary cpu memory` of the entry
 ---@return codecell.ServiceEntry
 function Roster:add(made, about)
   local now = self.clock()
   local entry = { sandbox = made, id = made.id, owner = about.owner, key = about.key,
-    is_temporary = about.is_temporary, cpu = about.cpu, memory = about.memory,
-    made = now, used = now, users = 0, busy_seconds = 0 }
+    metadata = about.metadata, is_temporary = about.is_temporary,
+    cpu = about.cpu, memory = about.memory, made = now, used = now, users = 0, busy_seconds = 0 }
   self.by_id[made.id] = entry
   if about.key then
     self.keys[self.place(about.owner, about.key)] = entry
