@@ -29,7 +29,8 @@ describe("codecell git #user #once", function()
     assert.equal(0, result.status, result.stderr)
     result = run "git log --oneline"
     assert.truthy(result.stdout:find "^%x+ first\n$", result.stdout .. result.stderr)
-    assert.equal("/home/user/my work\n", run("run --name git -l bash -c 'echo two >>a; pwd'").stdout)
+    result = run "run --name git -l bash -c 'echo two >>a; pwd'"
+    assert.equal("/home/user/my work\n", result.stdout)
     assert.truthy(run("git diff").stdout:find("\n one\n%+two\n$"))
     assert.equal(1, run("git diff --quiet").status)
   end)

@@ -22,7 +22,8 @@ local bench = {
   example = "codecell bench start -n 50 --json",
   options = {
     { name = "count", short = "n", value = "COUNT", kind = "count",
-      help = "rounds of start (20) and audit (100), sandboxes of memory (20), load (50), others (8)" },
+      help = "rounds of start (20) and audit (100), sandboxes of memory (20), load (50) and\n"
+        .. "                             others (8)" },
     { name = "pool", value = "SIZE", kind = "count",
       help = "start: ready sandboxes that are kept (2); 0: none" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
