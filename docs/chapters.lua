@@ -183,6 +183,14 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     except = set("tell", "of"),
   },
   {
+    title = "The log",
+    files = { "lua/codecell/log.lua" },
+    text = "What the service says, and to whom: `codecell.log.sink`, `level` and `format`; see"
+      .. " [the service](service.md#the-log).",
+    receivers = { log = "codecell.log" },
+    except = set("adopt", "configure", "write"),
+  },
+  {
     title = "The agent loop",
     files = { "lua/codecell/agent/loop.lua", "lua/codecell/agent/loop/usage.lua",
       "lua/codecell/agent/chat.lua" },

@@ -1,5 +1,6 @@
 local codecell = require "codecell"
 local shell = require "spec.support.shell"
+local wait_until = require "spec.support.wait_until"
 
 describe("an audit of a sandbox #user", function()
   local folder, path
@@ -151,6 +152,15 @@ describe("an audit of a sandbox #user", function()
         cell.execution.error and cell.execution.error.name)
     end
     assert.same({}, codecell.audit.sessions(path, { subject = "nobody" }))
+  end)
+
+  it("has the end of a sandbox whose time was up #K11", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open(), timeout = 0.3 }))
+    wait_until(function() return sandbox:_state() == "gone" end)
+    codecell.step(0)
+    sandbox:close()
+    assert.equal("begin, create before, create after, ended", table.concat(events(), ", "))
+    assert.truthy(records()[4].content.why)
   end)
 
   it("has what copies do, too", function()
