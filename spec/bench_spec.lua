@@ -33,6 +33,14 @@ describe("codecell bench #once", function()
       assert.matches("\ncreate and first cell, cold +[%d.]+ +[%d.]+", text)
     end)
 
+  it("audit tells what it costs a cell that it is recorded #K11", function()
+    local figures = figures_of "bench audit -n 5"
+    for _, name in ipairs({ "plain", "audited", "synced" }) do
+      assert_summary(figures[name], 5)
+    end
+    assert.matches("\ncell, audited +[%d.]+ +[%d.]+", run("bench audit -n 2").stdout)
+  end)
+
   it("start tells how the pool was used, and needs none #D22 #L03", function()
     local used = figures_of("bench start -n 3 --pool 2").utilisation
     assert.same({ 2, 4, 0, 0 }, { used.size, used.taken, used.missed, used.died })
@@ -59,7 +67,7 @@ describe("codecell bench #once", function()
     assert.is_true(figures.sum > 0 and figures.wall > 0)
   end)
 
-  it("scale tells how many a GiB holds, and runs a second; make bench keeps it as a file #L09",
+  it("scale tells how many a GiB holds, and runs a second; make bench keeps it #L09 #M12",
     function()
       local figures = figures_of "bench scale -n 2"
       assert.equal(2, figures.count)
@@ -78,5 +86,14 @@ describe("codecell bench #once", function()
       assert.equal(2, result.status)
       assert.truthy(result.stderr:find(message, 1, true), result.stderr)
     end
+  end)
+
+  it("load lives many at once, and leaves no process, descriptor or mount #M14", function()
+    local figures = figures_of "bench load -n 20"
+    assert.equal(0, figures.failed, figures.problem)
+    assert_summary(figures.create, 20)
+    assert_summary(figures.first_cell, 20)
+    assert.same({ processes = 0, descriptors = 0, mounts = 0 }, figures.left)
+    assert.matches("left: 0 processes, 0 descriptors, 0 mounts", run("bench load -n 2").stdout)
   end)
 end)

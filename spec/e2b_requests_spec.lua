@@ -153,7 +153,7 @@ describe("a request to E2B", function()
     end
   end)
 
-  it("checks the key by one request that changes nothing #N01 #N02", function()
+  it("checks the key by one request that changes nothing #B18 #N01 #N02", function()
     server:script { { method = "GET", path = "^/v2/sandboxes", times = 1, json = json.list {} },
       { method = "GET", path = "^/v2/sandboxes", times = 1, status = 401,
         json = { code = 401, message = "unknown key" } },

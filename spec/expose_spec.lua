@@ -97,6 +97,8 @@ const all = await Promise.all(Array.from({ length: 100 }, (_, i) => tools.add(i,
 console.log(await tools.add(2, 3), await tools.nothing(),
   (await tools.search("x")).text, all.reduce((one, other) => one + other));]],
       { language = "javascript" }))
+    assert.equal("5\n", printed(sandbox(), 'const { tools: later } = await import("host");'
+      .. "console.log(await later.add(2, 3))", { language = "javascript" }))
     if has "typescript" then
       assert.equal("5\n", printed(sandbox(), [[
 import { tools } from "host";

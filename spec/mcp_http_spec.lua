@@ -29,7 +29,7 @@ local function events(text)
   return list
 end
 
-describe("codecell mcp --http", function()
+describe("codecell mcp --http #once", function()
   local server
   setup(function()
     server = mcp.listen(("--api-key %s --api-key %s --domain box.example --sessions 6"):format(
@@ -112,7 +112,7 @@ describe("codecell mcp --http", function()
       body = { jsonrpc = "2.0", method = "notifications/initialized" } })
     assert.same({ 202, "" }, { status, body })
     status, body, headers = post({ session = session, body = call(
-      "import time; print('step', flush=True); time.sleep(2.5); 'over'",
+      "import time; print('step', flush=True); time.sleep(1.3); 'over'",
       { _meta = { progressToken = 3 } }) })
     assert.same({ 200, "text/event-stream" }, { status, headers["content-type"] })
     local list = events(body)
@@ -120,7 +120,7 @@ describe("codecell mcp --http", function()
     assert.equal(7, list[#list].id)
     assert.matches("over", mcp.text(list[#list].result))
     status, body, headers = post({ session = session, accept = "application/json",
-      body = call("import time; time.sleep(1.5); 'over'", { _meta = { progressToken = 3 } }) })
+      body = call("import time; time.sleep(0.2); 'over'", { _meta = { progressToken = 3 } }) })
     assert.same({ 200, "application/json" }, { status, headers["content-type"] })
     assert.matches("over", mcp.text(body.result))
     post({ method = "DELETE", session = session })
@@ -128,7 +128,7 @@ describe("codecell mcp --http", function()
 
   it("keeps a call going whose connection breaks, and ends it with its session", function()
     local session, mark = server:begin_session(KEY), mcp.mark()
-    post({ session = session, time = 1, body = { jsonrpc = "2.0", id = 7, method = "tools/call",
+    post({ session = session, time = 3, body = { jsonrpc = "2.0", id = 7, method = "tools/call",
       params = { name = "run_shell", arguments = { command = "exec -a " .. mark
         .. " sleep 1000" } } } })
     wait_until(function() return mcp.is_running(mark) end)
@@ -141,8 +141,9 @@ describe("codecell mcp --http", function()
 
   it("cancels by a message of its own", function()
     local session = server:begin_session(KEY)
-    os.execute(("(sleep 1; curl -sS -H 'Authorization: Bearer %s' -H 'Mcp-Session-Id: %s' "
-      .. "-H 'Content-Type: application/json' -d '%s' %s) > /dev/null 2>&1 &"):format(KEY, session,
+    os.execute(("(for i in 1 2 3 4 5 6 7 8; do sleep 1; curl -sS -H 'Authorization: Bearer %s' "
+      .. "-H 'Mcp-Session-Id: %s' -H 'Content-Type: application/json' -d '%s' %s | grep 404 && "
+      .. "break; done) > /dev/null 2>&1 &"):format(KEY, session,
       '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}',
       server.url))
     local status, body = post({ session = session, body = call("import time; time.sleep(1000)") })
@@ -204,7 +205,7 @@ describe("codecell mcp --http", function()
   end)
 end)
 
-describe("a session of codecell mcp --http", function()
+describe("a session of codecell mcp --http #once", function()
   it("ends when nobody has used it for a while", function()
     local server = mcp.listen("--no-auth --idle 1")
     local session = server:begin_session()
@@ -220,7 +221,7 @@ describe("a session of codecell mcp --http", function()
     local server, mark = mcp.listen(), mcp.mark()
     assert.equal(401, (server:post({ body = ping() })))
     local session = server:begin_session(assert(server.key))
-    server:post({ key = server.key, session = session, time = 1, body = { jsonrpc = "2.0", id = 7,
+    server:post({ key = server.key, session = session, time = 3, body = { jsonrpc = "2.0", id = 7,
       method = "tools/call", params = { name = "run_shell", arguments = { command = "exec -a "
         .. mark .. " sleep 1000" } } } })
     wait_until(function() return mcp.is_running(mark) end)

@@ -22,7 +22,8 @@ describe("a service in mode #user", function()
   end)
 
   local function settings(mode)
-    local given = { mode = mode, pool_size = 0, rate_limit_per_min = 0, download_dir = folder }
+    local given = { mode = mode, pool_size = 0, rate_limit_per_min = 0, download_dir = folder,
+      metadata = { team = "a" } }
     if mode == "production" then
       given.api_key, given.api_url = gateway.key, serving.url
       given.sandbox_url = serving.url
@@ -37,7 +38,7 @@ describe("a service in mode #user", function()
       service:close()
     end
 
-    it(mode .. " runs code, keeps variables and files, and ends what it made #C01 #M09", function()
+    it(mode .. " runs code, keeps what it made, and ends what it made #B10 #C01 #M09", function()
       with(function(service)
         local session = codecell.session({ service = service, user = "u", conversation = "c" })
         codecell.assert(session:run("x = 10"))
@@ -51,8 +52,9 @@ describe("a service in mode #user", function()
           codecell.assert(sandbox.files:write("/tmp/data.json", "{}\0"))
           assert.equal("{}\0", sandbox.files:read("/tmp/data.json"))
           assert.equal("u", sandbox:get_info().metadata.userId)
+          assert.equal("a", sandbox:get_info().metadata.team)
         end
-        assert.equal(1, #service:list())
+        assert.equal(1, #service:list({ metadata = { team = "a" } }))
         assert.is_true(session:close())
         assert.equal(0, #service:list())
       end)
@@ -167,6 +169,9 @@ describe("a service in mode #user", function()
           assert.equal(mode == "mock" or nil, told.mock)
           assert.equal(mode == "mock" and "" or "1\n", told.output)
           local made = codecell.assert(service:create({ owner = "lead" }))
+          local known = codecell.tools.cortex.get_sandbox_info({ sandbox_id = made.id },
+            { service = service, user = "lead" })
+          assert.same({ "running", "a" }, { known.status, known.metadata.team })
           local team = codecell.assert(service:share(made.id, { owner = "lead",
             agents = { "a", "b" }, rights = { b = "reader" } }))
           assert.is_true(team.a:run("x = 1").success)
@@ -184,6 +189,25 @@ describe("a service in mode #user", function()
       end)
 
     if mode ~= "mock" then
+      it(mode .. " goes on with a new sandbox where somebody else has ended the old #J20 #M11",
+        function()
+          with(function(service)
+            local session = codecell.session({ service = service, user = "u", conversation = "c" })
+            local id = codecell.assert(session:run("x = 1")).sandbox_id
+            assert.is_true(codecell.kill(id, mode == "production" and { backend = "e2b",
+              api_key = gateway.key, api_url = serving.url } or nil))
+            local reply, err = session:run("'x' in globals()")
+            if not reply then -- the cloud tells nobody until it is asked
+              assert.equal("sandbox_gone", err.kind)
+              reply = codecell.assert(session:run("'x' in globals()"))
+            end
+            assert.equal("False", reply.text)
+            assert.equal(1, #service:list())
+            local gone = select(2, service:get(id))
+            assert.equal("sandbox_gone", gone.kind)
+          end)
+        end)
+
       it(mode .. " tells what went wrong in the same words #J08 #J10 #J11 #J24 #M04", function()
         with(function(service)
           local function kind(code, given)

@@ -48,7 +48,7 @@ describe("the package", function()
     end
   end)
 
-  it("has the version of the newest entry of the changelog #A18", function()
+  it("has the version of the newest entry of the changelog #A18 #N22", function()
     local changelog = shell.read "CHANGELOG.md"
     local newest, date = changelog:match "\n## %[(%d+%.%d+%.%d+)%] %- (%d%d%d%d%-%d%d%-%d%d)\n"
     assert.truthy(newest and date)
@@ -82,11 +82,31 @@ describe("the package", function()
     assert.truthy(shell.read("Makefile"):find "\ncheck:")
   end)
 
+  it("needs nothing of LuaRocks but Lua, says how to report a way out, and looks upstream #N11",
+    function()
+      local rockspec = shell.read "rockspecs/codecell-scm-1.rockspec"
+      assert.equal('"lua >= 5.1, < 5.5"', rockspec:match("\ndependencies = {%s*(.-),?%s*}"))
+      assert.truthy(shell.read("docs/security.md"):lower():find("report", 1, true))
+      assert.truthy(shell.read(".ci/schedule"):find(".ci/upstream look", 1, true))
+    end)
+
   it("keeps a promise for each row of the first milestone #M15", function()
     for _, path in ipairs { "lua/codecell/create.lua", "lua/codecell/errors.lua",
       "lua/codecell/options.lua", "lua/codecell/meta.lua", "spec/packaging_spec.lua" } do
       assert.truthy(shell.read(path), path)
     end
+  end)
+end)
+
+describe("a library that is not built", function()
+  it("says what to type", function()
+    local result = here('LUA_PATH="lua/?.lua;lua/?/init.lua" LUA_CPATH="" ' .. shell.lua
+      .. " -e 'require \"codecell\"'")
+    assert.equal(1, result.status)
+    local line = result.stderr:match "[^\n]*"
+    assert.truthy(line:find("codecell is not built for this Lua, or not on its", 1, true), line)
+    assert.truthy(line:find('make LUA_VERSION=' .. version .. ' && eval "$(make env LUA_VERSION='
+      .. version .. ')"', 1, true), line)
   end)
 end)
 
@@ -99,7 +119,7 @@ describe("make install", function()
       for _, path in ipairs { "share/lua/%s/codecell/init.lua", "lib/lua/%s/codecell/core.so",
         "share/lua/%s/codecell/gateway/page/page.html",
         "share/man/man1/codecell.1", "share/doc/codecell/README.md", "share/doc/codecell/LICENSE",
-        "share/doc/codecell/reference.md" } do
+        "share/doc/codecell/docs/reference.md" } do
         path = folder .. "/" .. path:format(folder_version)
         assert.truthy(shell.read(path), path)
       end

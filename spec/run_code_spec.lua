@@ -38,7 +38,7 @@ describe("run_code #user", function()
     assert.equal("still here", run("open('kept.txt').read()").text)
   end)
 
-  it("has every field of an Execution", function()
+  it("has every field of an Execution, the time of each stage too #N13", function()
     local execution = run("print('out'); import sys; print('err', file=sys.stderr)")
     assert.same({ "out\n" }, execution.logs.stdout)
     assert.same({ "err\n" }, execution.logs.stderr)

@@ -74,6 +74,17 @@ describe("a service #user", function()
     assert.equal(0, #service:list())
   end)
 
+  it("runs none of many pieces where one of them cannot be #D32", function()
+    new({ mode = "mock" })
+    local ok, problem = pcall(function()
+      service:map({ "1", { code = "2", langauge = "python" } })
+    end)
+    assert.is_false(ok)
+    assert.truthy(problem:find("service_care_spec", 1, true), problem)
+    assert.truthy(problem:find("jobs[2]", 1, true))
+    assert.equal(0, #service:history())
+  end)
+
   it("is not hurt by who listens to it #K20", function()
     new({})
     service:on("sandbox.create", function() error("of the listener") end)
@@ -113,6 +124,33 @@ describe("a service #user", function()
     assert.is_nil(next(closing.roster.by_id))
     service = nil
   end)
+
+  it("is in the audit with who it is for, and with the end of all that began #D14 #K20 #K21",
+    function()
+      local folder = shell.folder()
+      new({ audit = folder .. "/audit.jsonl" })
+      local session = codecell.session({ user = "user123", conversation = "c", ip = "192.0.2.1",
+        service = service })
+      session:run("1")
+      session:run("1/0")
+      session:close()
+      service:close()
+      local counts, made = {}, nil
+      for line in shell.read(folder .. "/audit.jsonl"):gmatch("[^\n]+") do
+        local one = cjson.decode(line)
+        if one.content.subject then
+          assert.equal("user123", one.content.subject)
+          local what = one.head.event .. " " .. (one.head.phase or "")
+          counts[what] = (counts[what] or 0) + 1
+          made = one.content.metadata or made
+        end
+      end
+      shell.remove(folder)
+      assert.same({ ["create before"] = 1, ["create after"] = 1, ["run before"] = 2,
+        ["run after"] = 2, ["kill "] = 1 }, counts)
+      assert.equal("user123 c 192.0.2.1", ("%s %s %s"):format(made.userId, made.sessionId, made.ip))
+      assert.truthy(made.timestamp:find("^%d+$"))
+    end)
 
   it("ends nothing for being idle while somebody uses it #D16", function()
     local now = 0

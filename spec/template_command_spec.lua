@@ -85,7 +85,7 @@ describe("codecell template", function()
     assert.equal(2, run("template show bad").status)
   end)
 
-  it("has status 1 when something moved that it was made of #D25", function()
+  it("has status 1 when something moved that it was made of #D25 #N09", function()
     assert.equal(0, run("template outdated demo web --offline").status)
     assert.equal(0, run("template build files --from " .. folder).status)
     assert.equal(0, run("template outdated").status)

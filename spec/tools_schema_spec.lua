@@ -164,6 +164,17 @@ describe("the descriptions of tools", function()
     sandbox:close()
   end)
 
+  it("name the functions of the host that code may call", function()
+    local sandbox = codecell.assert(codecell.create())
+    codecell.assert(sandbox:expose("tools", { add = function(one, two) return one + two end }))
+    local kit = codecell.tools.kit({ sandbox = sandbox })
+    assert.truthy(by_name(kit:schemas("anthropic")).run_code.description
+      :find("`from host import tools`; there are tools (add)", 1, true))
+    assert.equal("5", kit:call("run_code", { code = "from host import tools\ntools.add(2, 3)" })
+      .structured.results[1])
+    sandbox:close()
+  end)
+
   it("tell in a line which of two tools is for what", function()
     assert.truthy(told().run_code.description:find("For shell commands use run_shell.", 1, true))
     assert.truthy(told().run_shell.description:find("For code use run_code.", 1, true))
@@ -173,7 +184,7 @@ describe("the descriptions of tools", function()
   end)
 end)
 
-describe("codecell tools", function()
+describe("codecell tools #once", function()
   local function run(arguments)
     return shell.run(shell.codecell .. " tools " .. arguments)
   end

@@ -15,7 +15,8 @@ local agent = {}
 
 local CODING = "coding"
 -- How each provider wants a tool to be written; the others take what OpenAI does.
-local DIALECTS = { anthropic = "anthropic", gemini = "gemini", google = "gemini" }
+local DIALECTS = { anthropic = "anthropic", gemini = "gemini", google = "gemini",
+  openai_responses = "openai_responses" }
 
 ---@class codecell.Agent
 ---@field config codecell.AgentConfig

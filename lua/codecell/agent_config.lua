@@ -203,7 +203,8 @@ end
 ---@return codecell.AgentForm? form `html()`, `save(text)`, `ask(read, write)`
 ---@return string[]? problems with the initial values
 function agent_config.form(given)
-  return require("codecell.agent_config.form").new(given or {})
+  local form, problems = require("codecell.agent_config.form").new(given or {})
+  return form, problems
 end
 
 return agent_config

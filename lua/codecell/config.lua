@@ -331,6 +331,7 @@ end
 
 return setmetatable(config, {
   __call = function(_, overrides)
-    return config.get(overrides)
+    local found, err = config.get(overrides) -- no tail call: mistakes are told of the caller
+    return found, err
   end,
 })

@@ -61,6 +61,9 @@ local function escape(letter)
 end
 
 local function quote(text)
+  if #text < LONG and not text:find('[%c"\\\127-\255]') then
+    return '"' .. text .. '"' -- most are
+  end
   return '"' .. json.repair(text):gsub('[%c"\\]', escape) .. '"'
 end
 
@@ -100,16 +103,21 @@ end
 
 local encode_value
 
+local function by_text(one, other)
+  return tostring(one) < tostring(other)
+end
+
 local function sorted_keys(value)
-  local keys = {}
+  local keys, are_strings = {}, true
   for key in pairs(value) do
     local kind = type(key)
     if kind ~= "string" and kind ~= "number" then
       error({ problem = "a key is a " .. kind })
     end
+    are_strings = are_strings and kind == "string"
     keys[#keys + 1] = key
   end
-  table.sort(keys, function(one, other) return tostring(one) < tostring(other) end)
+  table.sort(keys, not are_strings and by_text or nil)
   return keys
 end
 

@@ -29,19 +29,19 @@ local ANSWERING_MOST = 64 -- requests at a time; twice as many pings, which tell
 ---@class codecell.McpSession
 ---@field version string? of the protocol; nil: before `initialize`
 ---@field client table? what it says of itself
----@field create table options of its sandbox
----@field kit codecell.Kit
----@field service codecell.Service? of its tools, where they need one
----@field box codecell.McpBox
----@field jobs codecell.McpJobs
----@field timeout number
----@field idle number
----@field job_after number
----@field subscriptions table<string, boolean> URIs
----@field subscribed integer how many those are
----@field outputs {id: string, bytes: integer}[] that can be read on
----@field log_level string the least that is told
----@field listeners codecell.McpRequest[] that end with the session
+---@field package create table options of its sandbox
+---@field package kit codecell.Kit
+---@field package service codecell.Service? of its tools, where they need one
+---@field package box codecell.McpBox
+---@field package jobs codecell.McpJobs
+---@field package timeout number
+---@field package idle number
+---@field package job_after number
+---@field package subscriptions table<string, boolean> URIs
+---@field package subscribed integer how many those are
+---@field package outputs {id: string, bytes: integer}[] that can be read on
+---@field package log_level string the least that is told
+---@field package listeners codecell.McpRequest[] that end with the session
 ---@field package emit fun(value: table)
 ---@field package answering table<string, codecell.McpRequest>
 ---@field package count integer of those

@@ -107,11 +107,11 @@ function Service:list(filter)
     local about = entry.sandbox._about
     local matches = true
     for name, value in pairs(filter.metadata or {}) do
-      matches = matches and about.metadata[name] == value
+      matches = matches and entry.metadata[name] == value
     end
     if matches then
       list[#list + 1] = { id = entry.id, owner = entry.owner, key = entry.key,
-        metadata = merged(about.metadata), started_at = about.started_at,
+        metadata = merged(entry.metadata), started_at = about.started_at,
         end_at = about.started_at + about.timeout, timeout = about.timeout,
         state = entry.sandbox._backend.state(entry.sandbox),
         degraded_from = entry.sandbox.degraded_from,
@@ -210,7 +210,8 @@ end
 ---@return table[] outcomes in the order of the jobs: `reply`, or `err`
 function Service:map(list, given)
   check_open(self, "map")
-  return jobs.run(self, list, given)
+  local outcomes = jobs.run(self, list, given) -- no tail call: mistakes are told of the caller
+  return outcomes
 end
 
 --- Let others use a sandbox, each with rights of its own.
@@ -222,7 +223,8 @@ end
 ---@return codecell.Error? err kinds "not_found", "sandbox_gone"
 function Service:share(id, given)
   check_open(self, "share")
-  return shared.share(self, id, given)
+  local handles, err = shared.share(self, id, given)
+  return handles, err
 end
 
 --- Hear of events: "sandbox.create", "sandbox.kill", "run", "refused", "error_rate", "security".
@@ -376,7 +378,7 @@ local function take_others(given)
     prices = cost.prices(given.prices), policy = given.policy }
   given.mock, given.clock, given.prices, given.policy = nil, nil, nil, nil
   if others.policy ~= nil and not require("codecell.policy").is(others.policy) then
-    error("service: policy: what codecell.policy.new returns expected", 5)
+    error("service: policy: what codecell.policy.new returns expected", 4)
   end
   return others
 end
@@ -434,7 +436,8 @@ end
 function service.service(overrides)
   if overrides ~= nil then
     options.argument("service", "config", overrides, "table")
-    return new(overrides)
+    local made, problem = new(overrides)
+    return made, problem
   end
   local err
   if not service.default or service.default.is_closed then

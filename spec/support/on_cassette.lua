@@ -1,4 +1,4 @@
--- on_cassette.lua -- loaded before an example: what its sandboxes answer is recorded below the folder
+-- on_cassette.lua -- loaded before an example: what its sandboxes answer is recorded in the folder
 -- of the variable CASSETTES; where a recording is there, it is played by the mock instead.
 local codecell = require "codecell"
 

@@ -217,10 +217,24 @@ exports.hasValue = function (source) {
 exports.loader = function () {
   const { resolve } = require('path');
   const { pathToFileURL } = require('url');
-  return function (specifier, options) {
+  const load = (place, options) =>
+    (options === undefined ? kernel.load(place) : kernel.load(place, options));
+  return async function (specifier, options) {
     const text = `${specifier}`;
-    const place = /^\.{0,2}\//.test(text) ? pathToFileURL(resolve(text)).href : text;
-    return options === undefined ? kernel.load(place) : kernel.load(place, options);
+    if (/^\.{0,2}\//.test(text)) return load(pathToFileURL(resolve(text)).href, options);
+    try {
+      return await load(text, options);
+    } catch (error) {
+      // The folders of NODE_PATH, where require() looks too, are not among those of import().
+      if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+      let found;
+      try {
+        found = globalThis.require.resolve(text);
+      } catch {
+        throw error;
+      }
+      return load(pathToFileURL(found).href, options);
+    }
   };
 };
 

@@ -7,18 +7,23 @@ local weight = require "codecell.command.weight"
 
 local bench = {
   summary = "measure what sandboxes cost on this machine",
-  usage = "codecell bench start | memory | parallel | scale [OPTIONS]",
+  usage = "codecell bench start | memory | parallel | scale | load | audit [OPTIONS]",
   description = "Measures it here and now; other work of the machine is in the figures.\n\n"
     .. "  start      milliseconds of create, and of create with the first cell: made when\n"
     .. "             asked for, and from a pool of ready ones\n"
     .. "  memory     megabytes of an idle sandbox, alone and with a session\n"
     .. "  parallel   the same cell in so many sandboxes, one after the other and at once\n"
-    .. "  scale      how many sandboxes with a session a GiB holds, and runs a second of all\n",
-  parts = { { "start" }, { "memory" }, { "parallel" }, { "scale" } },
+    .. "  scale      how many sandboxes with a session a GiB holds, and runs a second of all\n"
+    .. "  load       so many lives of sandboxes at once, and what they leave: status 1 if one of\n"
+    .. "             them failed, or a process, a descriptor or a mount is left\n"
+    .. "  audit      milliseconds of a cell: as it is, recorded, and recorded on the disk\n",
+  parts = { { "start" }, { "memory" }, { "parallel" }, { "scale" }, { "load" }, { "audit" } },
+  statuses = { [1] = "of load: a life failed, or something is left" },
   example = "codecell bench start -n 50 --json",
   options = {
     { name = "count", short = "n", value = "COUNT", kind = "count",
-      help = "rounds of start (20), sandboxes of memory (20), parallel and scale (8)" },
+      help = "rounds of start (20) and audit (100), sandboxes of memory (20), load (50) and\n"
+        .. "                             others (8)" },
     { name = "pool", value = "SIZE", kind = "count",
       help = "start: ready sandboxes that are kept (2); 0: none" },
     { name = "language", short = "l", value = "LANGUAGE", kind = "name",
@@ -264,10 +269,77 @@ function verbs.scale(options, backend)
   return figures, show_scale
 end
 
+-- ---- load ----
+
+local function show_load(figures)
+  command.write(("%d of %d lives at once failed%s; all: %.2f s\n"):format(figures.failed,
+    figures.count, figures.problem and " (" .. figures.problem .. ")" or "", figures.wall))
+  for _, what in ipairs({ "create", "first_cell" }) do
+    local one = figures[what]
+    if one then
+      command.write(("%-22s p50 %9.1f ms, p95 %9.1f ms\n"):format(
+        what == "create" and "create" or "create and first cell", one.p50 * 1e3, one.p95 * 1e3))
+    end
+  end
+  local left = figures.left
+  command.write(("left: %d processes, %d descriptors, %d mounts\n"):format(left.processes,
+    left.descriptors, left.mounts))
+end
+
+function verbs.load(options, backend)
+  local figures = require("codecell.command.bench.load").measure(options.count or 50, {
+    language = options.language or "python", code = CODE, backend = backend }, summary)
+  local left = figures.left
+  local is_clean = left.processes <= 0 and left.descriptors <= 0 and left.mounts <= 0
+  local is_well = figures.failed == 0 and is_clean
+  return figures, show_load, not is_well and command.status.code_failed or nil
+end
+
+-- ---- audit ----
+
+local WAYS = { "plain", "audited", "synced" }
+
+local function show_audit(figures)
+  command.write("                       p50 ms    p95 ms    min ms\n")
+  for _, way in ipairs(WAYS) do
+    local one = figures[way]
+    command.write(("cell, %-14s %9.3f %9.3f %9.3f\n"):format(way, one.p50 * 1e3,
+      one.p95 * 1e3, one.min * 1e3))
+  end
+end
+
+-- Cells of a session that is there already.
+local function measure_cells(count, options, language)
+  local sandbox, seconds = must(codecell.create(options)), {}
+  must(sandbox:run_code(CODE, { language = language }))
+  for i = 1, count do
+    local began = now()
+    must(sandbox:run_code(CODE, { language = language }))
+    seconds[i] = now() - began
+  end
+  finish(sandbox)
+  return summary(seconds)
+end
+
+function verbs.audit(options, backend)
+  local count, language = options.count or 100, options.language or "python"
+  local figures = { rounds = count, language = language }
+  local folder = "/tmp/codecell-bench-" .. core.random_id(20)
+  must(core.host_store(folder, true))
+  for _, way in ipairs(WAYS) do
+    local audit = way ~= "plain" and must(codecell.audit.open({
+      path = ("%s/%s.jsonl"):format(folder, way), sync = way == "synced" })) or nil
+    figures[way] = measure_cells(count, { timeout = LIFETIME, backend = backend, audit = audit },
+      language)
+  end
+  must(core.host_remove(folder))
+  return figures, show_audit
+end
+
 function bench.run(options, arguments)
   local verb = verbs[arguments[1]]
   if not verb or arguments[2] then
-    return nil, "give one of start, memory, parallel and scale"
+    return nil, "give one of start, memory, parallel, scale, load and audit"
   elseif options.count == 0 then
     return nil, "--count needs at least 1"
   end
@@ -275,13 +347,13 @@ function bench.run(options, arguments)
   if not backend then
     return nil, message
   end
-  local figures, show = verb(options, backend)
+  local figures, show, status = verb(options, backend)
   if options.json then
     command.print_json(figures)
   else
     show(figures)
   end
-  return command.status.success
+  return status or command.status.success
 end
 
 return bench

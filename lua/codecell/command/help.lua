@@ -10,6 +10,7 @@
 ---   parts        list of { NAME, TAKES }: its first word, and what comes behind that
 ---   takes        what its arguments are, if it has no parts: "file", "sandbox", ... of
 ---                command/completion.lua
+---   stops_at_words  its options end at the first word that is none
 ---   statuses     what exit statuses mean, by number: those that others do not have
 ---   example      one line to type
 local options = require "codecell.command.options"

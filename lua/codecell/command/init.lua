@@ -25,6 +25,7 @@ local NAMES = {
   "interpret",
   "shell",
   "repl",
+  "git",
   "doctest",
   "doctor",
   "ls",
@@ -195,7 +196,7 @@ local function dispatch(words)
   for i = 2, #words do
     rest[#rest + 1] = words[i]
   end
-  local given, arguments = options.parse(help.options(found), rest)
+  local given, arguments = options.parse(help.options(found), rest, found.stops_at_words)
   if not given then
     return misused(name, arguments)
   elseif given.help then

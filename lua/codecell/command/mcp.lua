@@ -1,10 +1,10 @@
 --- `codecell mcp`: a server of the Model Context Protocol, for programs in which a model works.
-local answer = require "codecell.gateway.answer"
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
 local folders = require "codecell.command.folders"
 local launch = require "codecell.command.launch"
+local reactor = require "codecell.reactor"
 
 local FAREWELL = 2 -- seconds for what was still to be said
 local SWEEP = 5 -- seconds between two looks at sessions that nobody uses
@@ -58,6 +58,15 @@ local function limits(options)
   return next(given) and given or nil
 end
 
+-- "none" that was said takes the tool away; unsaid, the tool alone installs.
+local function packages(options)
+  local given = options.packages
+  if given and given.packages == nil then
+    return false
+  end
+  return given and given.packages
+end
+
 -- What the variables say too; a service, which makes the sandboxes of the other sets of tools,
 -- reads them by itself.
 local function with_variables(options, found, create)
@@ -87,7 +96,7 @@ local function create_of(options)
   end
   local create = { backend = backend, mounts = mounts[1] and mounts or nil,
     limits = limits(options), network = options.network, template = options.template,
-    packages = options.packages and options.packages.packages }
+    packages = packages(options) }
   if options.set == nil or options.set == "recommended" then
     return with_variables(options, found, create)
   end
@@ -134,7 +143,8 @@ local function keys_of(options)
   end
   local known, new = os.getenv("CODECELL_MCP_KEY"), nil
   if not list[1] then
-    new = (not known or known == "") and "mcp_" .. answer.secret():sub(1, 40) or nil
+    new = (not known or known == "") and "mcp_"
+      .. require("codecell.gateway.answer").secret():sub(1, 40) or nil
     list[1] = { name = "1", key = new or known }
   end
   for _, one in ipairs(list) do
@@ -211,9 +221,13 @@ local function run_http(options, session)
     return launch.fail("mcp", err)
   end
   announce(place, new_key)
+  local due = 0
   while not stop:try_read() do
     codecell.step(SWEEP)
-    answering:tidy()
+    if reactor.now() >= due then
+      answering:tidy()
+      due = reactor.now() + SWEEP
+    end
   end
   made:stop_listening()
   answering:close()

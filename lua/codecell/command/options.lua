@@ -182,19 +182,21 @@ end
 --- Read the words behind a command's name.
 ---@param specification table[] the command's options
 ---@param words string[]
+---@param stops boolean? at the first word that is none: it and all behind it are arguments
 ---@return table<string, any>? given option values by long name; flags are true
 ---@return string[]|string arguments what is no option, or what is wrong
-function options.parse(specification, words)
+function options.parse(specification, words, stops)
   local given, arguments = {}, {}
   local i = 1
   while i <= #words do
     local word = words[i]
-    if word == "--" then
-      for j = i + 1, #words do
+    local is_plain = word == "-" or word:sub(1, 1) ~= "-"
+    if word == "--" or stops and is_plain then
+      for j = word == "--" and i + 1 or i, #words do
         arguments[#arguments + 1] = words[j]
       end
       break
-    elseif word == "-" or word:sub(1, 1) ~= "-" then
+    elseif is_plain then
       arguments[#arguments + 1] = word
     else
       local option, spelled, value = recognize(specification, word)

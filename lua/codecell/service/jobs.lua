@@ -1,17 +1,26 @@
 --- How many pieces of code are run at the same time.
 local options = require "codecell.options"
 local merged = require "codecell.service.merged"
+local rules = require "codecell.service.rules"
 local task = require "codecell.task"
 
 local jobs = {}
 
-local function check(list)
+-- Code and options of each, checked before any of them is run.
+local function read(list)
   options.argument("map", "jobs", list, "table", nil, 5)
+  local found = {}
   for i, job in ipairs(list) do
     if type(job) ~= "string" and not (type(job) == "table" and type(job.code) == "string") then
       error(("map: jobs[%d]: a string, or a table with code, expected"):format(i), 4)
     end
+    local about = type(job) == "table" and merged(job) or {}
+    local code = about.code or job
+    about.code = nil
+    options.check(("map: jobs[%d]"):format(i), about, rules.execute, 5)
+    found[i] = { code = code, about = about }
   end
+  return found
 end
 
 -- One after the other, until none is left; others take theirs meanwhile.
@@ -19,13 +28,7 @@ local function work(service, list, state)
   while state.taken < #list do
     state.taken = state.taken + 1
     local mine = state.taken
-    local job = list[mine]
-    local about = type(job) == "table" and merged(job) or nil
-    local code = about and about.code or job
-    if about then
-      about.code = nil
-    end
-    local reply, err = service:execute(code, about)
+    local reply, err = service:execute(list[mine].code, list[mine].about)
     state.outcomes[mine] = { reply = reply, err = err }
   end
 end
@@ -36,7 +39,7 @@ end
 ---@param given table?
 ---@return table[] outcomes
 function jobs.run(service, list, given)
-  check(list)
+  list = read(list)
   given = options.check("map", given, { concurrency = { type = "integer", least = 1,
     most = 10000 } }, 4)
   local at_once = given.concurrency or service.config.max_concurrent_executions

@@ -167,9 +167,11 @@ end
 local function make_on(self, given, backend)
   fill_pool(self, backend)
   local limits = limits_of(self, given, backend)
-  local entry, err = make_counted(self, given, merged(given, { backend = backend,
-    seconds = lifetime(self, given), cpu = limits.cpu or self.config.cpu_limit or CPU,
-    memory = limits.memory or self.config.memory_limit }), backend)
+  local about = merged(given, { backend = backend, seconds = lifetime(self, given),
+    metadata = merged(self.config.metadata, given.metadata),
+    cpu = limits.cpu or self.config.cpu_limit or CPU,
+    memory = limits.memory or self.config.memory_limit })
+  local entry, err = make_counted(self, given, about, backend)
   if not entry then
     return nil, err
   end

@@ -89,6 +89,25 @@ function describe.limits(about)
   return ("A call may take %.14g s%s."):format(about.seconds, memory)
 end
 
+--- The functions of the host that code may call.
+---@param about codecell.ToolAbout
+---@return string
+function describe.exposed(about)
+  local names, texts = {}, {}
+  for name in pairs(about.exposed) do
+    names[#names + 1] = name
+  end
+  if #names == 0 then
+    return ""
+  end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    texts[i] = ("%s (%s)"):format(name, list_of(about.exposed[name]))
+  end
+  return (" Code can call functions of the host: in Python `from host import %s`; there are %s.")
+    :format(names[1], table.concat(texts, "; "))
+end
+
 --- What holds for every tool.
 ---@param about codecell.ToolAbout
 ---@return string

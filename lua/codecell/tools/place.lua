@@ -219,6 +219,7 @@ end
 ---@field seconds number that a call may take
 ---@field is_mock boolean
 ---@field is_remote boolean its programs are not this machine's
+---@field exposed table<string, string[]> functions of the host that code may call
 
 --- What can be said of the sandbox, whether it is there or not.
 ---@return codecell.ToolAbout
@@ -237,7 +238,8 @@ function Place:about()
     network = network or backend.network or "none", packages = create.packages,
     memory = create.limits and create.limits.memory or config and config.memory_limit or nil,
     seconds = self:timeout() or config.execution_timeout, is_mock = backend.name == "mock",
-    is_remote = backend.name == "e2b" }
+    is_remote = backend.name == "e2b",
+    exposed = sandbox and sandbox._exposed and require("codecell.expose").list(sandbox) or {} }
 end
 
 --- What its code can reach, for who is asked by a policy.

@@ -75,9 +75,9 @@ function run_code.define(about, describe)
   return { title = "Run code", is_open = describe.is_open(about),
     description = ("Run code in an isolated sandbox (%s) and get what it prints, the value of its "
       .. "last expression, its pictures and its errors. %s %s %s For shell commands use "
-      .. "run_shell.%s")
+      .. "run_shell.%s%s")
       :format(table.concat(about.languages, ", "), describe.state(about), describe.network(about),
-        describe.limits(about), describe.mock(about)),
+        describe.limits(about), describe.exposed(about), describe.mock(about)),
     fields = {
       { name = "code", type = "string", is_required = true, is_data = true,
         description = "the code, complete" },

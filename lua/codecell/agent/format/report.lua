@@ -1,6 +1,7 @@
 --- What a model is told of an execution: text within one budget for all parts, and the pictures
 --- that it may see.
 local compare = require "codecell.agent.format.difference"
+local header = require "codecell.agent.media.header"
 local markdown = require "codecell.agent.format.markdown"
 local parts = require "codecell.agent.format.parts"
 
@@ -9,6 +10,8 @@ local report = {}
 local CHARS = 10000
 local TRIES = 12 -- to meet a number of tokens
 local LEAST = 200 -- characters below which nothing is said any more
+local SIDE_MOST = 8000 -- pixels; more than that no provider takes
+local SHRUNK_MOST = 4096 -- pixels of one that is made smaller
 local PICTURE_MOST = 3932160 -- bytes; as base64 5 MiB, which is what providers take
 
 ---@class codecell.ReportOptions
@@ -39,10 +42,14 @@ end
 local function shown(picture, budget, opts)
   if not TAKEN[picture.format] then
     return nil, "only PNG and JPEG are"
-  elseif budget.image_px and longer_side(picture) > budget.image_px then
-    picture = opts.shrink and opts.shrink(picture, budget.image_px)
+  elseif not header.is_whole(picture.format, picture.data) then
+    return nil, "it is broken"
+  end
+  local most = math.min(budget.image_px or SIDE_MOST, SIDE_MOST)
+  if longer_side(picture) > most then
+    picture = opts.shrink and opts.shrink(picture, math.min(most, SHRUNK_MOST))
     if not picture then
-      return nil, ("more than %d pixels wide or high"):format(budget.image_px)
+      return nil, ("more than %d pixels wide or high"):format(most)
     end
   end
   if #picture.data > PICTURE_MOST then

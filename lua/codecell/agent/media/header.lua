@@ -1,4 +1,5 @@
---- Sizes that the headers of pictures state. Nothing after a header is read, nothing is decoded.
+--- Sizes that the headers of pictures state, and whether all of a picture is there. Nothing is
+--- decoded.
 local header = {}
 
 -- No picture is larger; a header that says so lies.
@@ -74,6 +75,34 @@ function header.jpeg(bytes)
     end
   end
   return nil, "a JPEG without a frame header"
+end
+
+-- Chunks up to the last one, of which there is data of the picture; behind it there is nothing.
+local function is_whole_png(bytes)
+  local at, has_data = 9, false
+  while at + 11 <= #bytes do
+    local kind = bytes:sub(at + 4, at + 7)
+    if not kind:find("^%a%a%a%a$") then
+      return false
+    end
+    at = at + 12 + number(bytes, at, 4)
+    has_data = has_data or kind == "IDAT"
+    if kind == "IEND" then
+      return has_data and at == #bytes + 1
+    end
+  end
+  return false
+end
+
+--- Whether a picture is all there: one that was cut makes a provider refuse the whole request.
+---@param format "png"|"jpeg"
+---@param bytes string
+---@return boolean
+function header.is_whole(format, bytes)
+  if format == "png" then
+    return header.png(bytes) ~= nil and is_whole_png(bytes)
+  end
+  return header.jpeg(bytes) ~= nil and bytes:find("\255\217%z*$", -64) ~= nil
 end
 
 return header
