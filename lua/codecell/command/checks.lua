@@ -289,7 +289,7 @@ local function configuration()
     return { name = "configuration", status = "failed", detail = tostring(err),
       remedy = "'codecell config' names every variable" }
   end
-  local detail = ("of a service: mode %s%s"):format(found.mode,
+  local detail = ("mode %s of a service%s"):format(found.mode,
     found.is_chosen and "" or ", since none is named")
   if found.mode == "production" and not found.api_key then
     return { name = "configuration", status = "missing",
