@@ -505,7 +505,8 @@ install: all
 	chmod 755 "$(DESTDIR)$(INST_BINDIR)/codecell"
 	install -D -m 644 docs/codecell.1 "$(DESTDIR)$(INST_MANDIR)/codecell.1"
 	install -d "$(DESTDIR)$(INST_DOCDIR)"
-	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$(DESTDIR)$(INST_DOCDIR)"
+	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md docs/llms.txt "$(DESTDIR)$(INST_DOCDIR)"
+	install -D -m 644 docs/skill/SKILL.md "$(DESTDIR)$(INST_DOCDIR)/skill/SKILL.md"
 
 # For eval: messages of the build go to standard error.
 env:

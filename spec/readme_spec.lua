@@ -79,6 +79,7 @@ end)
 
 -- Pages whose code stands by itself.
 for _, path in ipairs { "README.md", "docs/agents.md", "docs/documents.md", "docs/service.md",
+  "docs/skill/SKILL.md",
   "docs/tools.md" } do
   describe("the code of " .. path, function()
     it("shows what the page says, and nothing else", function()
