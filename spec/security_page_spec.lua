@@ -46,7 +46,8 @@ describe("the page about security #once", function()
       "For those who embed it", "How it is tested" } do
       assert.truthy(page:find("\n## " .. title .. "\n", 1, true), title)
     end
-    for _, subject in ipairs { "expose", "policy", "audit", "MCP", "prompt injection", "gateway" } do
+    for _, subject in ipairs { "expose", "policy", "audit", "MCP", "prompt injection",
+      "gateway" } do
       assert.truthy(page:find(subject, 1, true), subject)
     end
   end)
