@@ -35,7 +35,7 @@ local function tagged()
   return found
 end
 
-describe("the rows", function()
+describe("the rows #once", function()
   it("are 334, each in its place", function()
     assert.equal(334, #rows)
     for i = 2, #rows do

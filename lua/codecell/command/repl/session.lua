@@ -8,6 +8,7 @@ local run = require "codecell.command.run"
 local show = require "codecell.command.show"
 local wait = require "codecell.wait"
 
+local AFTER_MOST = 65536 -- bytes of output that are shown after Ctrl-C
 local PATIENCE = 3 -- times Ctrl-C is typed until the interpreter itself is ended
 
 ---@class codecell.ReplSession
@@ -49,6 +50,7 @@ local function follow(self, running, editor)
     local is_gone = editor and editor:gather() == nil
     if is_gone or editor and editor:take_interrupt() then
       interrupts = is_gone and PATIENCE or interrupts + 1
+      self.left = self.left or AFTER_MOST
       running:kill(interrupts < PATIENCE and "sigint" or "sigkill")
       if is_gone then
         editor = nil
@@ -64,6 +66,28 @@ local function follow(self, running, editor)
   end
 end
 
+-- As a terminal does, Ctrl-C drops what was printed and waits to be shown, but for a little.
+local function stream(self)
+  local how, shown = show.stream(self.view), 0
+  for name, called in pairs(how) do
+    how[name] = function(text)
+      shown = shown + #text
+      if shown > AFTER_MOST then -- whoever floods lets the keys be heard
+        shown = 0
+        wait.turn()
+      end
+      if self.left then
+        text, self.left = text:sub(1, self.left), self.left - #text
+        self.is_dropped = self.is_dropped or self.left < 0
+        self.left = math.max(self.left, 0)
+      end
+      called(text)
+    end
+  end
+  self.left, self.is_dropped = nil, false
+  return how
+end
+
 -- Names that a session of JavaScript declares are nowhere to be asked for.
 local function remember_names(self, code)
   for name in code:gmatch("%f[%a]%l+%s+([%a_$][%w_$]*)") do
@@ -76,7 +100,7 @@ end
 ---@param editor codecell.Editor? hears Ctrl-C meanwhile
 ---@return boolean goes_on false: the sandbox has ended
 function Session:execute(code, editor)
-  local view, how = self.view, show.stream(self.view)
+  local view, how = self.view, stream(self)
   how.language, how.timeout = self.language, self.timeout
   local running, err = self.sandbox:start_code(code, how)
   local execution
@@ -88,6 +112,10 @@ function Session:execute(code, editor)
     complain(self, "codecell: " .. tostring(err) .. (err.hint and "\n  " .. err.hint or ""))
     self.status = command.status.failed
     return self.sandbox:is_running() == true
+  end
+  if self.is_dropped then
+    view.out:settle()
+    self:note("the rest of the output is left out")
   end
   show.finish(view, execution)
   run.tell_refused(execution)
