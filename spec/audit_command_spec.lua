@@ -1,7 +1,7 @@
 local cjson = require "cjson"
 local shell = require "spec.support.shell"
 
-describe("codecell audit", function()
+describe("codecell audit #once", function()
   local folder, path
 
   before_each(function()
@@ -43,6 +43,20 @@ describe("codecell audit", function()
     assert.is_false(report.ok)
     assert.equal(4, report.problems[1].line)
     assert.equal(1, codecell("audit anchor " .. path).status)
+  end)
+
+  it("writes what others can check without codecell, as its document shows #K11", function()
+    record "print('one')"
+    local anchor = succeeds("audit anchor " .. path)
+    local program = shell.read("docs/audit.md"):match("```python\n(.-)```")
+    shell.write(folder .. "/check.py", program)
+    local line = ("python3 check.py %s"):format(path)
+    local result = shell.run(line, { folder = folder })
+    assert.equal("6 records, " .. anchor, result.stdout, result.stderr)
+    local text = shell.read(folder .. "/audit.jsonl")
+    shell.write(folder .. "/audit.jsonl", (text:gsub("'one'", "'two'", 1)))
+    result = shell.run(line, { folder = folder })
+    assert.truthy(result.stderr:find("line 4: content", 1, true), result.stderr)
   end)
 
   it("prints an anchor that shows that all was made anew #K11", function()

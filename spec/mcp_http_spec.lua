@@ -128,7 +128,7 @@ describe("codecell mcp --http #once", function()
 
   it("keeps a call going whose connection breaks, and ends it with its session", function()
     local session, mark = server:begin_session(KEY), mcp.mark()
-    post({ session = session, time = 1, body = { jsonrpc = "2.0", id = 7, method = "tools/call",
+    post({ session = session, time = 3, body = { jsonrpc = "2.0", id = 7, method = "tools/call",
       params = { name = "run_shell", arguments = { command = "exec -a " .. mark
         .. " sleep 1000" } } } })
     wait_until(function() return mcp.is_running(mark) end)
@@ -141,8 +141,9 @@ describe("codecell mcp --http #once", function()
 
   it("cancels by a message of its own", function()
     local session = server:begin_session(KEY)
-    os.execute(("(sleep 1; curl -sS -H 'Authorization: Bearer %s' -H 'Mcp-Session-Id: %s' "
-      .. "-H 'Content-Type: application/json' -d '%s' %s) > /dev/null 2>&1 &"):format(KEY, session,
+    os.execute(("(for i in 1 2 3 4 5 6 7 8; do sleep 1; curl -sS -H 'Authorization: Bearer %s' "
+      .. "-H 'Mcp-Session-Id: %s' -H 'Content-Type: application/json' -d '%s' %s | grep 404 && "
+      .. "break; done) > /dev/null 2>&1 &"):format(KEY, session,
       '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}',
       server.url))
     local status, body = post({ session = session, body = call("import time; time.sleep(1000)") })
@@ -220,7 +221,7 @@ describe("a session of codecell mcp --http #once", function()
     local server, mark = mcp.listen(), mcp.mark()
     assert.equal(401, (server:post({ body = ping() })))
     local session = server:begin_session(assert(server.key))
-    server:post({ key = server.key, session = session, time = 1, body = { jsonrpc = "2.0", id = 7,
+    server:post({ key = server.key, session = session, time = 3, body = { jsonrpc = "2.0", id = 7,
       method = "tools/call", params = { name = "run_shell", arguments = { command = "exec -a "
         .. mark .. " sleep 1000" } } } })
     wait_until(function() return mcp.is_running(mark) end)

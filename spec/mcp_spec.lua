@@ -263,9 +263,11 @@ Picture()]] })
     local id = client:ask_tool("run_code", { code = "import time\nprint('step one', flush=True)\n"
       .. "open('go', 'w').close()\nwhile True: time.sleep(0.05)" }, 42)
     local first = client:note("notifications/progress").params
-    local second = client:note("notifications/progress").params
+    local second
+    repeat
+      second = client:note("notifications/progress").params
+    until second.message == "step one"
     assert.equal(42, first.progressToken)
-    assert.equal("step one", second.message)
     assert.is_true(second.progress > first.progress)
     client:tell("notifications/cancelled", { requestId = id })
     client:tool("run_code", { code = "1" })
@@ -296,46 +298,53 @@ describe("long calls by MCP", function()
     client.close()
   end)
 
-  local function wait_for(id)
-    local result
+  -- What a call comes to, however slow this machine is.
+  local function finish(result)
+    local job = result.structuredContent and result.structuredContent.job
     wait_until(function()
-      result = client:tool("job", { op = "wait", id = id })
-      return not mcp.text(result):find("Still running", 1, true)
+      if mcp.text(result):find("Still running", 1, true) then
+        result = client:tool("job", { op = "wait", id = job })
+        return false
+      end
+      return true
     end)
-    return result
+    return result, job
   end
 
   it("become jobs that can be waited for", function()
     local result = client:tool("run_code", { code = "import time, os\nprint('begun', flush=True)\n"
       .. "while not os.path.exists('go'): time.sleep(0.01)\n'over'" })
-    assert.matches("Still running.*job1.*begun", mcp.text(result))
+    assert.matches("Still running.*job1", mcp.text(result))
     assert.is_false(result.isError)
     assert.same({ job = "job1" }, result.structuredContent)
     assert.matches("job1: run_code, running", mcp.text(client:tool("job", { op = "list" })))
-    assert.matches("Still running", mcp.text(client:tool("job", { op = "wait", id = "job1" })))
-    client:tool("files", { op = "write", path = "go", content = "" })
-    assert.matches("over", mcp.text(wait_for("job1")))
+    wait_until(function()
+      local text = mcp.text(client:tool("job", { op = "wait", id = "job1" }))
+      return text:find("Still running.*begun") ~= nil
+    end)
+    finish(client:tool("files", { op = "write", path = "go", content = "" }))
+    assert.matches("over", mcp.text(finish(result)))
     assert.matches("job1: run_code, over", mcp.text(client:tool("job", { op = "list" })))
-    assert.matches("over", mcp.text(wait_for("job1")))
+    assert.matches("over", mcp.text(client:tool("job", { op = "wait", id = "job1" })))
   end)
 
   it("are stopped, and variables stay", function()
-    client:tool("run_code", { code = "x = 5" })
+    finish(client:tool("run_code", { code = "x = 5" }))
     local result = client:tool("run_code", { code = "import time; time.sleep(1000)" })
     local id = result.structuredContent.job
-    result = client:tool("job", { op = "stop", id = id })
+    result = finish(client:tool("job", { op = "stop", id = id }))
     assert.is_true(result.isError)
-    assert.matches("5", mcp.text(client:tool("run_code", { code = "x" })))
-    assert.matches("over", mcp.text(client:tool("job", { op = "list" })))
+    assert.matches("5", mcp.text(finish(client:tool("run_code", { code = "x" }))))
+    assert.matches(id .. ": run_code, over", mcp.text(client:tool("job", { op = "list" })))
   end)
 
   it("go on when the client gives up waiting for them", function()
-    local job = client:tool("run_code", { code = "import time, os\n"
-      .. "while not os.path.exists('go'): time.sleep(0.01)\n'done'" }).structuredContent.job
-    local id = client:ask_tool("job", { op = "wait", id = job })
+    local result = client:tool("run_code", { code = "import time, os\n"
+      .. "while not os.path.exists('go'): time.sleep(0.01)\n'done'" })
+    local id = client:ask_tool("job", { op = "wait", id = result.structuredContent.job })
     client:tell("notifications/cancelled", { requestId = id })
-    client:tool("files", { op = "write", path = "go", content = "" })
-    assert.matches("done", mcp.text(wait_for(job)))
+    finish(client:tool("files", { op = "write", path = "go", content = "" }))
+    assert.matches("done", mcp.text(finish(result)))
   end)
 
   it("are asked for by names that are there", function()
@@ -624,18 +633,19 @@ describe("codecell mcp on standard input and output", function()
     assert.equal('{"id":1,"jsonrpc":"2.0","result":{}}\n', result.stdout)
   end)
 
-  it("keeps little of what floods it while nobody reads", function()
+  it("keeps little of what floods it", function()
     local client = mcp.start()
-    os.execute("kill -STOP " .. client.pid)
-    os.execute("kill -CONT " .. client.pid)
-    for _ = 1, 2000 do
-      client:send('{"jsonrpc":"2.0","method":"notifications/nope","params":{"a":"'
-        .. ("y"):rep(10000) .. '"}}')
+    local function peak()
+      return tonumber(shell.read("/proc/" .. client.pid .. "/status"):match("VmHWM:%s*(%d+)"))
     end
     assert.same({}, (client:call("ping")))
-    local kilobytes = tonumber(shell.read("/proc/" .. client.pid .. "/status"):match(
-      "VmHWM:%s*(%d+)"))
-    assert.is_true(kilobytes < 100000, tostring(kilobytes))
+    local before = peak()
+    for _ = 1, 2000 do
+      client:send('{"jsonrpc":"2.0","method":"notifications/nope","params":{"a":"'
+        .. ("y"):rep(50000) .. '"}}')
+    end
+    assert.same({}, (client:call("ping")))
+    assert.is_true(peak() - before < 60000, peak() .. " kB, before " .. before)
     client.close()
   end)
 

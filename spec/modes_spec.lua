@@ -189,6 +189,25 @@ describe("a service in mode #user", function()
       end)
 
     if mode ~= "mock" then
+      it(mode .. " goes on with a new sandbox where somebody else has ended the old #J20 #M11",
+        function()
+          with(function(service)
+            local session = codecell.session({ service = service, user = "u", conversation = "c" })
+            local id = codecell.assert(session:run("x = 1")).sandbox_id
+            assert.is_true(codecell.kill(id, mode == "production" and { backend = "e2b",
+              api_key = gateway.key, api_url = serving.url } or nil))
+            local reply, err = session:run("'x' in globals()")
+            if not reply then -- the cloud tells nobody until it is asked
+              assert.equal("sandbox_gone", err.kind)
+              reply = codecell.assert(session:run("'x' in globals()"))
+            end
+            assert.equal("False", reply.text)
+            assert.equal(1, #service:list())
+            local gone = select(2, service:get(id))
+            assert.equal("sandbox_gone", gone.kind)
+          end)
+        end)
+
       it(mode .. " tells what went wrong in the same words #J08 #J10 #J11 #J24 #M04", function()
         with(function(service)
           local function kind(code, given)

@@ -185,7 +185,7 @@ local function answer(request, ctx)
   local ok, told
   ok, told, err = wait.call(VERBS[name], call, given)
   if call.entry then
-    service.roster:release(call.entry)
+    service.roster:release(call.entry, ok and err or nil)
   end
   if not ok then
     error(told, 0)

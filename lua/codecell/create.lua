@@ -276,7 +276,7 @@ end
 -- Where somebody looks on: what stands between the verbs and the backend then.
 local function begin_seen(event, options)
   if options.audit or options.on_event or settings.has_spans then
-    return require("codecell.sandbox.witness").begin(event, options)
+    return require("codecell.sandbox.beginning").begin(event, options)
   end
   return { options = options, settle = function(_, made, err) return made, err end }
 end

@@ -92,6 +92,10 @@ function Run:kill(signal)
   if self.task.done then
     return false
   end
+  if self.sandbox._witness then
+    self.sandbox._witness.tell(self.sandbox, "signal", { context = self.kernel.context.id,
+      signal = number })
+  end
   local sent = self.kernel:signal(self.job, number)
   if sent == nil then
     return self.task:cancel()

@@ -427,7 +427,8 @@ local LISTEN = {
 
 --- Accept connections, at a port or at a socket of the file system.
 ---@param given? {host: string?, port: integer?, unix: string?} an address ("127.0.0.1") and a port
----(0: any that is free), or the path of a socket that its owner alone may use
+---(0: any that is free), or the path of a socket that its owner alone may use, or "@" and a name:
+---the same without a file (an abstract socket)
 ---@return {host: string?, port: integer?, unix: string?}? place where it is
 ---@return codecell.Error? err kind "already_exists", "permission_denied", "limit_exceeded",
 ---"invalid_argument" (the host is no address, the path is longer than one of a socket), "system"

@@ -5,26 +5,7 @@ local codecell = require "codecell"
 local attack = {}
 
 -- What every attacking Python program begins with: raw system calls by number.
-attack.prelude = [[
-import ctypes, errno, os, signal, socket, stat, sys, time
-libc = ctypes.CDLL(None, use_errno=True)
-def call(number, *arguments):
-    "outcome of a raw system call: 'ok' or the name of the errno"
-    ctypes.set_errno(0)
-    words = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    if libc.syscall(ctypes.c_long(number), *words) != -1:
-        return "ok"
-    return errno.errorcode.get(ctypes.get_errno(), str(ctypes.get_errno()))
-def attempt(action, *arguments):
-    "outcome of a Python call: 'ok' or the name of the errno"
-    try:
-        action(*arguments)
-        return "ok"
-    except OSError as error:
-        return errno.errorcode.get(error.errno, str(error.errno))
-def report(name, outcome):
-    print(str(name).replace(" ", "_"), outcome, flush=True)
-]]
+attack.prelude = require("codecell.command.prove.program").prelude
 
 --- Run a Python program in the sandbox; raises unless it could be started.
 function attack.python(sandbox, code, options)

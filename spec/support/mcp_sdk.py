@@ -85,9 +85,9 @@ async def progresses(client):
     async def note(progress, total, message):
         seen.append(message)
 
-    await run(client, "import time\nprint('step', flush=True)\ntime.sleep(2.5)",
+    await run(client, "import time\nprint('step', flush=True)\ntime.sleep(3)",
               progress_callback=note)
-    assert seen and seen[0] == "step", seen
+    assert "step" in seen, seen
 
 
 async def cancels(client):

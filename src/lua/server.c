@@ -7,6 +7,7 @@
 
 #include "../egress/address.h"
 
+#include <stddef.h>
 #include <sys/un.h>
 
 #define SERVER "codecell.Server"
@@ -130,7 +131,9 @@ static int server_listen_at(lua_State *L)
                    cell_address_to_socket(&there, (uint16_t)port, &address));
 }
 
-/* _listen_below(path): 0; or nil, err. */
+/* _listen_below(path): 0; or nil, err. "@" and a name is an abstract socket, which
+** is no file.
+*/
 static int server_listen_below(lua_State *L)
 {
   struct sockaddr_storage address = {0};
@@ -144,7 +147,12 @@ static int server_listen_below(lua_State *L)
                         (unsigned)sizeof there->sun_path - 1, path);
   there->sun_family = AF_UNIX;
   memcpy(there->sun_path, path, length + 1);
-  return listen_at(L, &address, sizeof *there);
+  if (path[0] != '@')
+    return listen_at(L, &address, sizeof *there);
+  there->sun_path[0] = '\0';
+  return listen_at(
+    L, &address,
+    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 }
 
 /* _listen_with(descriptor): takes the descriptor's, a socket that listens; its

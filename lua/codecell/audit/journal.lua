@@ -61,20 +61,17 @@ end
 ---@return userdata? file
 ---@return codecell.Error? err
 function journal.lock(path)
-  local deadline = wait.deadline(PATIENCE)
-  while true do
-    local file, err = core.journal(path)
-    if file then
-      return file
-    elseif err.kind ~= "unavailable" or reactor.now() >= deadline then
-      return nil, err
-    end
+  local file, err = core.journal(path)
+  local deadline = not file and wait.deadline(PATIENCE) -- which a host may forbid
+  while not file and err.kind == "unavailable" and reactor.now() < deadline do
     wait.key(nil, wait.earlier(reactor.now() + LOOK, deadline))
     local refusal = wait.refusal("audit")
     if refusal then
       return nil, refusal
     end
+    file, err = core.journal(path)
   end
+  return file, err
 end
 
 -- ---- the anchor ----

@@ -8,13 +8,16 @@ local terminal = require "codecell.command.terminal"
 
 local doctor = {
   summary = "say what this machine can do, what is missing and how to mend it",
-  usage = "codecell doctor [--probe] [--e2b] [--json] | --why FILE",
-  description = "Makes a sandbox and looks at what it stands on. Status 0 when code can run.\n",
-  statuses = { [1] = "code cannot run here, or a check failed" },
+  usage = "codecell doctor [--probe] [--e2b] [--json] | --prove [--json] | --why FILE",
+  description = "Makes a sandbox and looks at what it stands on. Status 0 when code can run.\n"
+    .. "With --prove it attacks sandboxes of its own with hostile code: files, processes,\n"
+    .. "network, kernel, secrets, bombs, deadlines. Status 0 when nothing got through.\n",
+  statuses = { [1] = "code cannot run here, a check failed, or an attack got through" },
   example = "codecell doctor --json",
   options = {
     { name = "e2b", help = "ask E2B whether it takes the key as well" },
     { name = "json", help = "print {ok, isolation, checks, limits} as JSON" },
+    { name = "prove", help = "attack sandboxes made for it, and show what stopped each attack" },
     { name = "probe", help = "time create, run and kill as well" },
     { name = "backend", value = "BACKEND", help = "what to look at (default local)" },
     { name = "mode", value = "MODE", help = "the same by its mode; E2B_MODE is the default" },
@@ -153,6 +156,14 @@ local function explain_blocks(path)
   return command.status.success
 end
 
+-- The attacks are made for the walls of this machine.
+local function prove(backend, as_json)
+  if backend ~= "local" then
+    return nil, "--prove attacks the sandboxes of this machine; the backend is " .. backend
+  end
+  return require("codecell.command.prove.show").run(as_json)
+end
+
 function doctor.run(options, arguments)
   if arguments[1] then
     return nil, "takes no arguments"
@@ -162,6 +173,9 @@ function doctor.run(options, arguments)
   local backend, message = launch.backend(options)
   if not backend and (options.backend or options.mode) then
     return nil, message
+  end
+  if options.prove then
+    return prove(backend or "local", options.json)
   end
   backend = backend or "local" -- what is wrong with the configuration is in the report
   local report = doctor.examine(backend, options.e2b)

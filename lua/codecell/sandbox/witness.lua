@@ -2,13 +2,12 @@
 --- something and one after; the host's spans; and whoever is told of security.
 ---
 --- It stands between the verbs and the backend, so that no verb passes it by.
-local audit = require "codecell.audit"
 local contents = require "codecell.audit.contents"
 local log = require "codecell.log"
 local reactor = require "codecell.reactor"
-local secrets = require "codecell.secrets"
 local security = require "codecell.sandbox.security"
 local spans = require "codecell.spans"
+local task = require "codecell.task"
 local texts = require "codecell.audit.texts"
 local wait = require "codecell.wait"
 
@@ -33,7 +32,10 @@ local function unrecorded(verb, err)
   return err
 end
 
-local function failure_of(err)
+--- An error as a record has it.
+---@param err any
+---@return {kind: string, message: string}
+function witness.failure(err)
   return { kind = type(err) == "table" and err.kind or "raised",
     message = texts.pack(tostring(err), true) }
 end
@@ -95,7 +97,7 @@ function witness.act(sandbox, act, called, ...)
     act.told and ok and act.told(value))
   local content = ok and value and act.after and number and act.after(value) or {}
   content.seconds = contents.time(reactor.now() - began)
-  content.err = problem and failure_of(problem) or content.err
+  content.err = problem and witness.failure(problem) or content.err
   local done, unable = witness.after(sandbox, act.event, number, content)
   if not ok then
     error(value, 0)
@@ -182,7 +184,7 @@ local function spawn(real, sandbox, details)
     return process
   end
   spans.finish(span, err)
-  local done, unable = witness.after(sandbox, "command", number, { err = failure_of(err) })
+  local done, unable = witness.after(sandbox, "command", number, { err = witness.failure(err) })
   return nil, done and err or unable
 end
 
@@ -251,6 +253,22 @@ local function contexts(real, sandbox)
   }, { __index = real.contexts })
 end
 
+-- It may end by itself: at its time, or out of memory.
+local function await_end(sandbox)
+  local weak = setmetatable({ sandbox }, { __mode = "v" })
+  reactor.listen(sandbox:_token(), function()
+    local known = weak[1]
+    if not known or known:_closed() then
+      return false
+    end
+    local state, err = known:_state()
+    if state == "gone" then
+      task.async(witness.ends, known, "ended", err and err.message)
+    end
+    return state ~= "gone"
+  end)
+end
+
 --- See what a sandbox does from now on.
 ---@param sandbox codecell.Sandbox
 ---@param audited codecell.Audit?
@@ -265,131 +283,21 @@ function witness.attach(sandbox, audited)
   function backend.ask(...) return ask(real, ...) end
   sandbox._audit, sandbox._backend, sandbox._witness = audited, backend, witness
   sandbox._unseen = real
-end
-
--- ---- making one ----
-
-local function audit_of(event, given)
-  if type(given) == "table" and not audit.is(given) then
-    error(event .. ": audit: a path or what codecell.audit.open gives expected", 5)
-  elseif type(given) == "string" then
-    return audit.open({ path = given })
+  if audited and sandbox.backend == "local" then
+    await_end(sandbox)
   end
-  return given
 end
 
--- What has happened already can only be told of in the log.
-local function unlogged(number, err)
+-- ---- verbs that no backend is asked for ----
+
+--- Say in the log what has happened and could not be recorded.
+---@param number integer? of the record
+---@param err codecell.Error?
+function witness.unlogged(number, err)
   if not number then
     log.write("error", PART, tostring(err), { event = "audit.unrecorded" })
   end
 end
-
--- What its code is refused, or has shown, is told there too.
-local function told_to(audited, given)
-  local called = given.on_event
-  if not audited or given.backend ~= nil and given.backend ~= "local" then
-    return called
-  end
-  return function(event)
-    if event.class == "security" then
-      unlogged(audited:write({ event = "security", sandbox = event.sandbox, sort = event.sort,
-        message = event.message, times = event.times }))
-    end
-    return called and called(event)
-  end
-end
-
-local function with(options, audited)
-  local all = {}
-  for name, value in pairs(options) do
-    all[name] = value
-  end
-  all.on_event, all.audit = told_to(audited, options), nil
-  return all
-end
-
--- One that is being made.
-local Begun = {}
-Begun.__index = Begun
-
--- The same policy, whose decisions are recorded and told.
-local function policy_of(self, policy)
-  if not policy or not require("codecell.policy").is(policy) then
-    return policy
-  end
-  local seen, called = {}, policy._on_decision
-  for name, value in pairs(policy) do
-    seen[name] = value
-  end
-  function seen._on_decision(decision)
-    if self.audited then
-      unlogged(self.audited:write({ event = "decision", sandbox = self.id, verb = decision.verb,
-        decision = decision.effect, rule = decision.rule, answer = decision.answer,
-        reason = decision.reason }))
-    end
-    if decision.effect == "deny" and self.made then
-      security.tell(self.made, "policy", ("%s was denied by %s"):format(decision.verb,
-        tostring(decision.rule)), { verb = decision.verb, reason = decision.reason })
-    end
-    return called and called(decision)
-  end
-  return setmetatable(seen, getmetatable(policy))
-end
-
---- Begin to make a sandbox, whose verbs are to be seen.
----@param event "create"|"connect"
----@param options table checked options of create
----@return table? begun `options` to make it with, and `settle`
----@return codecell.Error? err it is not to be made
-function witness.begin(event, options)
-  local audited, err = audit_of(event, options.audit)
-  if err then
-    return nil, err
-  end
-  local number
-  if audited then
-    number, err = audited:_add({ event = event, phase = "before" }, contents.create(options,
-      options.secrets and secrets.mask(options.secrets) or nil))
-    if not number then
-      return nil, err
-    end
-  end
-  local span = spans.start(event, { ["codecell.backend"] = options.backend or "local" })
-  spans.leave(span)
-  local self = setmetatable({ event = event, audited = audited, number = number, span = span,
-    on_event = options.on_event, options = with(options, audited) }, Begun)
-  self.options.policy = policy_of(self, options.policy)
-  return self
-end
-
---- Record that it was made, or why not, and see what it does from now on.
----@param made codecell.Sandbox?
----@param err codecell.Error?
----@return codecell.Sandbox? made
----@return codecell.Error? err
-function Begun:settle(made, err)
-  spans.finish(self.span, err, made and { ["codecell.sandbox.id"] = made.id } or nil)
-  self.made, self.id = made, made and made.id
-  if made and not made._witness then
-    made._told = self.on_event
-    witness.attach(made, self.audited)
-  end
-  if not self.audited then
-    return made, err
-  end
-  local ok, unable = self.audited:_add({ event = self.event, phase = "after", of = self.number },
-    made and { sandbox = made.id, isolation = made._backend.isolation }
-    or { err = failure_of(err) })
-  if ok then
-    return made, err
-  elseif made then
-    made:close()
-  end
-  return nil, unable
-end
-
--- ---- verbs that no backend is asked for ----
 
 local OUTCOMES = {
   fork = function(copy) return { copy = copy.id } end,
@@ -453,7 +361,7 @@ function witness.here()
   return spans.are_wanted() and spans.current() or nil
 end
 
-witness.names = contents.names
+witness.names, witness.packages = contents.names, contents.packages
 
 --- Record what has happened at once, if there is an audit.
 ---@param sandbox codecell.Sandbox
@@ -466,16 +374,25 @@ function witness.note(sandbox, event, content)
   return number ~= nil or nil, err
 end
 
+--- Record what is done in any case, since it ends something: a signal to code that runs.
+---@param sandbox codecell.Sandbox
+---@param event string
+---@param content table
+function witness.tell(sandbox, event, content)
+  if sandbox._audit then
+    witness.unlogged(witness.before(sandbox, event, content, true))
+  end
+end
+
 --- Record the end of a sandbox. Nothing keeps it from ending: what cannot be recorded is logged.
 ---@param sandbox codecell.Sandbox
 ---@param event "kill"|"close"|"ended"
 ---@param why string?
 function witness.ends(sandbox, event, why)
-  if not sandbox._audit or sandbox._end_is_told then
-    return
+  if not sandbox._end_is_told then
+    sandbox._end_is_told = true
+    witness.tell(sandbox, event, { why = why })
   end
-  sandbox._end_is_told = true
-  unlogged(witness.before(sandbox, event, { why = why }, true))
 end
 
 return witness

@@ -230,9 +230,9 @@ local function told(service, turn, code, execution)
 end
 
 -- The turn is over, whatever came of it.
-local function leave(service, entry)
+local function leave(service, entry, err)
   if entry then
-    service.roster:release(entry)
+    service.roster:release(entry, err)
   end
   service.gate:leave()
 end
@@ -263,7 +263,7 @@ local function run(service, code, given, find)
   local execution
   ok, execution, err = wait.call(take_turn, service, turn, { code = code, language = language,
     given = given, find = find })
-  leave(service, turn.entry)
+  leave(service, turn.entry, ok and err or nil)
   if not ok then
     end_temporary(service, turn.entry)
     error(execution, 0)

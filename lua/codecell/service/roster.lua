@@ -17,6 +17,7 @@ local REMEMBERED = 1000 -- of those that are gone
 ---@field busy_seconds number
 ---@field cpu number processors, and
 ---@field memory integer bytes, by which its time is paid
+---@field on_timeout string? "pause": it does not end with its time
 ---@field is_temporary boolean? ended by whoever made it
 ---@field is_ending boolean? its end has begun: nobody finds it any more
 ---@field rights table<string, string>? of those it is shared with: "runner" or "reader"
@@ -44,12 +45,12 @@ end
 
 --- Add one that was made.
 ---@param made codecell.Sandbox
----@param about table `owner key metadata is_temporary cpu memory` of the entry
+---@param about table `owner key metadata on_timeout is_temporary cpu memory` of the entry
 ---@return codecell.ServiceEntry
 function Roster:add(made, about)
   local now = self.clock()
   local entry = { sandbox = made, id = made.id, owner = about.owner, key = about.key,
-    metadata = about.metadata, is_temporary = about.is_temporary,
+    metadata = about.metadata, on_timeout = about.on_timeout, is_temporary = about.is_temporary,
     cpu = about.cpu, memory = about.memory, made = now, used = now, users = 0, busy_seconds = 0 }
   self.by_id[made.id] = entry
   if about.key then
@@ -147,10 +148,14 @@ function Roster:hold(entry) -- luacheck: no self
   entry.users = entry.users + 1
 end
 
---- Use it no more.
+--- Use it no more. One that turned out to have ended elsewhere is taken out.
 ---@param entry codecell.ServiceEntry
-function Roster:release(entry)
+---@param err codecell.Error? why what was asked of it failed
+function Roster:release(entry, err)
   entry.users, entry.used = entry.users - 1, self.clock()
+  if err and err.kind == "sandbox_gone" and not entry.is_ending then
+    self:lose(entry)
+  end
 end
 
 --- Why the one that was last under a key is gone.
@@ -168,26 +173,44 @@ function Roster:last_under(verb, owner, key)
   end
 end
 
+-- Whether its time is over, as far as is known here.
+local function is_late(entry, grace)
+  local about = entry.sandbox._about
+  return about ~= nil and os.time() >= about.started_at + about.timeout + grace
+end
+
+--- Take out one that has ended by itself.
+---@param entry codecell.ServiceEntry
+function Roster:lose(entry)
+  self:remove(entry, is_late(entry, -1) and "expired" or "died")
+  entry.sandbox:close()
+end
+
+local GRACE = 2 -- seconds that another machine's clock may be behind
+
+-- Of one that lives elsewhere nobody is told when its time is over, unless it is paused then.
+local function has_ended(entry)
+  local one = entry.sandbox
+  local state = one._backend.state(one)
+  if state ~= "running" and state ~= "paused" then
+    return true
+  end
+  return one.backend ~= "local" and entry.on_timeout ~= "pause" and is_late(entry, GRACE)
+end
+
 --- Whether it lives; one that has ended by itself is taken out.
 ---@param entry codecell.ServiceEntry
 ---@return boolean
 function Roster:check(entry)
-  local one = entry.sandbox
-  if one:_closed() then
+  if entry.sandbox:_closed() then
     self:remove(entry, "closed")
     return false
+  elseif not has_ended(entry) then
+    return true
+  elseif not entry.is_ending then -- else whoever ends it takes it out
+    self:lose(entry)
   end
-  local state = one._backend.state(one)
-  if state ~= "running" and state ~= "paused" and entry.is_ending then
-    return false -- whoever ends it takes it out
-  elseif state ~= "running" and state ~= "paused" then
-    local about = one._about
-    local is_late = about and os.time() >= about.started_at + about.timeout - 1
-    self:remove(entry, is_late and "expired" or "died")
-    one:close()
-    return false
-  end
-  return true
+  return false
 end
 
 --- All that live, oldest first.
