@@ -4,12 +4,14 @@ local command = require "codecell.command"
 local completion = require "codecell.context.completion"
 local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
+local reactor = require "codecell.reactor"
 local run = require "codecell.command.run"
 local show = require "codecell.command.show"
 local wait = require "codecell.wait"
 
 local AFTER_MOST = 65536 -- bytes of output that are shown after Ctrl-C
-local PATIENCE = 3 -- times Ctrl-C is typed until the interpreter itself is ended
+-- Times Ctrl-C is typed until the interpreter itself is ended, each so many seconds after the last.
+local PATIENCE, APART = 3, 0.5
 
 ---@class codecell.ReplSession
 local Session = {}
@@ -41,7 +43,7 @@ end
 
 -- Wait for the end of a run, and let Ctrl-C interrupt it: at first the code, at last all of it.
 local function follow(self, running, editor)
-  local interrupts = 0
+  local interrupts, counts_from = 0, 0
   while true do
     local execution, err = running:poll()
     if execution ~= false then
@@ -49,13 +51,16 @@ local function follow(self, running, editor)
     end
     local is_gone = editor and editor:gather() == nil
     if is_gone or editor and editor:take_interrupt() then
-      interrupts = is_gone and PATIENCE or interrupts + 1
+      interrupts = is_gone and PATIENCE or interrupts
+      if reactor.now() >= counts_from then
+        interrupts, counts_from = interrupts + 1, reactor.now() + APART
+      end
       self.left = self.left or AFTER_MOST
       running:kill(interrupts < PATIENCE and "sigint" or "sigkill")
       if is_gone then
         editor = nil
       elseif interrupts < PATIENCE then
-        self:note("^C", interrupts > 1 and " (once more ends the interpreter)" or "")
+        self:note("^C", interrupts == PATIENCE - 1 and " (once more ends the interpreter)" or "")
       end
     end
     if editor then
