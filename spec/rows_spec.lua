@@ -51,6 +51,7 @@ describe("the rows #once", function()
     end
     for id, row in pairs(without) do
       assert.truthy(known[id], id)
+      assert.falsy(found[id], id .. " has a test: take it out of rows_without_test.tsv")
       assert.truthy(#row.text > 10, id .. " needs a reason")
     end
   end)
