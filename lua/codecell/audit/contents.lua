@@ -1,6 +1,7 @@
 --- What the records of a sandbox's verbs hold: what it was asked for, and what it answered.
 local base64 = require "codecell.base64"
 local json = require "codecell.json"
+local sorted = require "codecell.sorted"
 local texts = require "codecell.audit.texts"
 
 local contents = {}
@@ -25,12 +26,8 @@ local function times_of(timings)
 end
 
 local function names_of(values)
-  local names = json.list()
-  for name in pairs(values or {}) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return #names > 0 and names or nil
+  local names = sorted(values)
+  return #names > 0 and json.list(names) or nil
 end
 
 contents.names = names_of
