@@ -9,7 +9,7 @@
 #: make examples   run every example, and look at what it says
 #: make rows       what codecell is to do, and the tests that show it; MISSING=1: what none shows
 #: make bench      one table of speed, next to what else is installed
-#: make docs       docs/reference.md from the annotations, docs/codecell.1 from the commands
+#: make docs       what is generated in docs/: reference.md, errors.md, configuration.md, codecell.1
 #: make install    into PREFIX=/usr/local (DESTDIR= for packagers)
 #: make env        lines for eval: PATH, LUA_PATH and LUA_CPATH of this build
 #: make format     lay out the C files
@@ -479,6 +479,8 @@ docs: all
 	mv docs/reference.md.new docs/reference.md
 	$(LUA_ENVIRONMENT) $(LUA) docs/manual.lua > docs/codecell.1.new
 	mv docs/codecell.1.new docs/codecell.1
+	$(LUA_ENVIRONMENT) $(LUA) docs/errors.lua > docs/errors.md.new
+	mv docs/errors.md.new docs/errors.md
 	(sed '/^| setting /,$$d' docs/configuration.md; \
 	  $(LUA_ENVIRONMENT) $(COMMAND) config --markdown) > docs/configuration.md.new
 	mv docs/configuration.md.new docs/configuration.md
@@ -504,8 +506,9 @@ install: all
 	sh src/command.sh "$$(command -v $(LUA))" $(COMMAND_FOLDERS) > "$(DESTDIR)$(INST_BINDIR)/codecell"
 	chmod 755 "$(DESTDIR)$(INST_BINDIR)/codecell"
 	install -D -m 644 docs/codecell.1 "$(DESTDIR)$(INST_MANDIR)/codecell.1"
-	install -d "$(DESTDIR)$(INST_DOCDIR)"
-	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$(DESTDIR)$(INST_DOCDIR)"
+	install -d "$(DESTDIR)$(INST_DOCDIR)/docs" # as here, so that links lead somewhere
+	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)$(INST_DOCDIR)"
+	install -m 644 docs/*.md docs/*.png "$(DESTDIR)$(INST_DOCDIR)/docs"
 
 # For eval: messages of the build go to standard error.
 env:

@@ -76,7 +76,8 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
       "lua/codecell/sandbox/security.lua", "lua/codecell/spans.lua" },
     text = "What was done, by whom, and how long it took; see [audit](audit.md).",
     receivers = { audit = "codecell.audit", Audit = "audit", spans = "codecell.spans" },
-    except = set("place", "existing", "is", "tell_to", "are_wanted", "start", "finish", "leave", "current"),
+    except = set("place", "existing", "is", "tell_to", "are_wanted", "start", "finish", "leave",
+      "current"),
   },
   {
     title = "Running code",
@@ -193,7 +194,8 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
     title = "The agent loop",
     files = { "lua/codecell/agent/loop.lua", "lua/codecell/agent/loop/usage.lua",
       "lua/codecell/agent/chat.lua" },
-    text = "What `codecell.agent.loop` and `codecell.agent.chat` take and give; see [agents](agents.md).",
+    text = "What `codecell.agent.loop` and `codecell.agent.chat` take and give; see"
+      .. " [agents](agents.md).",
     receivers = {},
   },
   {

@@ -15,8 +15,7 @@ describe("codecell audit #once", function()
 
   -- In an environment in which nothing else is kept.
   local function codecell(words, options)
-    return shell.run(("env XDG_RUNTIME_DIR=%s XDG_STATE_HOME=%s %s %s"):format(folder, folder,
-      shell.codecell, words), options)
+    return shell.run(("env XDG_STATE_HOME=%s %s %s"):format(folder, shell.codecell, words), options)
   end
 
   local function succeeds(words, options)
@@ -199,20 +198,5 @@ describe("codecell audit #once", function()
     end
     assert.equal(24, rows)
     assert.equal(1, runs)
-  end)
-
-  it("freezes a named sandbox and takes its files out #N14", function()
-    succeeds(("run --name case --audit %s -c \"open('evidence', 'w').write('e')\""):format(path))
-    succeeds("freeze case --files " .. folder .. "/files.tar")
-    assert.equal("e", shell.run("tar -xOf " .. folder .. "/files.tar evidence").stdout)
-    local result = codecell "run --name case -c 1"
-    assert.equal(125, result.status)
-    assert.truthy(result.stderr:find("frozen", 1, true))
-    succeeds "freeze --undo case"
-    succeeds "run --name case -c 1"
-    assert.equal(1, codecell("freeze other").status)
-    succeeds "kill case"
-    local shown = succeeds("audit show " .. path)
-    assert.truthy(shown:find("freeze before", 1, true))
   end)
 end)

@@ -154,6 +154,21 @@ describe("an audit of a sandbox #user", function()
     assert.same({}, codecell.audit.sessions(path, { subject = "nobody" }))
   end)
 
+  it("has no account of an index, and results of any size #K11", function()
+    local sandbox = codecell.assert(codecell.create({ audit = open(),
+      packages = { index = "https://name:word@index.example/simple/" } }))
+    codecell.assert(sandbox:run_code("class Large:\n  def _repr_mimebundle_(self, **_):\n"
+      .. "    return {'text/plain': 'x' * 1000000, 'text/html': 'y' * 1000000}\n"
+      .. "for i in range(8): display(Large())"))
+    sandbox:close()
+    assert.falsy(shell.read(path):find("word@", 1, true))
+    assert.truthy(shell.read(path):find("https://***@index.example", 1, true))
+    local results = records()[5].content.results
+    assert.equal(8, #results)
+    assert.equal("string", type(results[1].text))
+    assert.equal(1000000, results[8].html.size)
+  end)
+
   it("has the end of a sandbox whose time was up #K11", function()
     local sandbox = codecell.assert(codecell.create({ audit = open(), timeout = 0.3 }))
     wait_until(function() return sandbox:_state() == "gone" end)

@@ -33,6 +33,13 @@ describe("files #user", function()
     assert.equal(150000, #codecell.assert(files():read("part", { length = 150000 })))
   end)
 
+  it("give their bytes and nothing after them: io.write(files:read(path)) works", function()
+    files():write("alone", "x")
+    files():write("large", ("x"):rep(200000))
+    assert.equal(1, select("#", files():read("alone")))
+    assert.equal(1, select("#", files():read("large")))
+  end)
+
   it("see what code wrote, and code sees what they wrote #E08", function()
     codecell.assert(sandbox():run_code("open('from_code.txt', 'w').write('hello')"))
     assert.equal("hello", codecell.assert(files():read("from_code.txt")))

@@ -98,6 +98,18 @@ describe("the package", function()
   end)
 end)
 
+describe("a library that is not built", function()
+  it("says what to type", function()
+    local result = here('LUA_PATH="lua/?.lua;lua/?/init.lua" LUA_CPATH="" ' .. shell.lua
+      .. " -e 'require \"codecell\"'")
+    assert.equal(1, result.status)
+    local line = result.stderr:match "[^\n]*"
+    assert.truthy(line:find("codecell is not built for this Lua, or not on its", 1, true), line)
+    assert.truthy(line:find('make LUA_VERSION=' .. version .. ' && eval "$(make env LUA_VERSION='
+      .. version .. ')"', 1, true), line)
+  end)
+end)
+
 describe("make install", function()
   it("puts library, module, command, manual page and documents below PREFIX #A13", function()
     with_folder(function(folder)
@@ -107,7 +119,7 @@ describe("make install", function()
       for _, path in ipairs { "share/lua/%s/codecell/init.lua", "lib/lua/%s/codecell/core.so",
         "share/lua/%s/codecell/gateway/page/page.html",
         "share/man/man1/codecell.1", "share/doc/codecell/README.md", "share/doc/codecell/LICENSE",
-        "share/doc/codecell/reference.md" } do
+        "share/doc/codecell/docs/reference.md" } do
         path = folder .. "/" .. path:format(folder_version)
         assert.truthy(shell.read(path), path)
       end

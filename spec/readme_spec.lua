@@ -77,9 +77,49 @@ describe("README.md", function()
   end)
 end)
 
+-- The commands behind the "$" of a page, and what stands below them.
+local function sessions(text)
+  local steps = {}
+  for _, block in ipairs(markdown.fenced(text, "text")) do
+    local step
+    for line in block.code:gmatch "([^\n]*)\n" do
+      local typed = line:match "^%$ (.*)$"
+      if typed then
+        step = { command = typed, output = "" }
+        steps[#steps + 1] = step
+      elseif step and step.output == "" and select(2, step.command:gsub("'", "")) % 2 == 1 then
+        step.command = step.command .. "\n" .. line -- a quote that goes on
+      elseif step then
+        step.output = step.output .. line .. "\n"
+      end
+    end
+  end
+  return steps
+end
+
+for _, path in ipairs { "README.md", "docs/tutorial.md" } do
+  describe("the shell of " .. path .. " #once", function()
+    it("shows what the page says", function()
+      local folder = shell.folder()
+      finally(function() shell.remove(folder) end)
+      shell.run("cp -r examples " .. shell.quote(folder), { folder = "." })
+      local steps = sessions(assert(shell.read(path)))
+      assert.truthy(#steps >= 3)
+      local before = "codecell() { " .. shell.codecell .. ' "$@" 2>&1; }\nexport E2B_MODE=kernel\n'
+      local status = 0
+      for _, step in ipairs(steps) do
+        local result = shell.run(("%s(exit %d)\n%s"):format(before, status, step.command),
+          { folder = folder })
+        status = result.status
+        assert.equal(step.output, result.stdout, step.command)
+      end
+    end)
+  end)
+end
+
 -- Pages whose code stands by itself.
-for _, path in ipairs { "README.md", "docs/agents.md", "docs/documents.md", "docs/service.md",
-  "docs/tools.md" } do
+for _, path in ipairs { "README.md", "docs/agents.md", "docs/documents.md", "docs/how-to.md",
+  "docs/mcp.md", "docs/service.md", "docs/tools.md", "docs/tutorial.md" } do
   describe("the code of " .. path, function()
     it("shows what the page says, and nothing else", function()
       local result = shell.run(("CODECELL_LOG=none %s doctest --json --host-lua %s"):format(

@@ -48,6 +48,25 @@ describe("codecell run --name #user #D26", function()
     assert.equal(1, #keepers())
   end)
 
+  it("freezes one, gives its files out, and lets it go on; all of it recorded #N14", function()
+    local audit = folder .. "/audit.jsonl"
+    local result = run(("run --name case --audit %s -c 'open(\"evidence\", \"w\").write(\"e\")'")
+      :format(audit))
+    assert.equal(0, result.status, result.stderr)
+    result = run(("freeze case --files %s/files.tar"):format(folder))
+    assert.equal(0, result.status, result.stderr)
+    assert.equal("e", shell.run(("tar -xOf %s/files.tar evidence"):format(folder)).stdout)
+    result = run "run --name case -c 1"
+    assert.equal(125, result.status)
+    assert.matches("frozen", result.stderr)
+    assert.equal(0, run("freeze --undo case").status)
+    assert.equal("1\n", run("run --name case -c 1").stdout)
+    assert.equal(1, run("freeze nobody").status)
+    assert.equal(0, run("kill case").status)
+    assert.matches("freeze before", run("audit show " .. audit).stdout)
+    assert.equal(0, run("audit verify " .. audit).status)
+  end)
+
   it("streams output as it comes, and answers with the same statuses", function()
     local result = run("run --name a -c 'import sys, time\nprint(\"out\", flush=True)\n"
       .. "print(\"err\", file=sys.stderr, flush=True)\n1 / 0'")

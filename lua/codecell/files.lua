@@ -120,8 +120,10 @@ local function read_bounded(self, path, content, offset, length)
   else -- a file with holes says any size
     content:close()
   end
-  if err or bytes and #bytes <= most then
-    return bytes, err
+  if err then
+    return nil, err
+  elseif bytes and #bytes <= most then
+    return bytes
   end
   return nil, errors.new("limit_exceeded",
     ("read %s: %s are more than %s (%.0f); read parts, by offset and length"):format(path,
@@ -146,8 +148,10 @@ function Files:read(path, given)
   local offset, length = given.offset or 0, given.length
   local content
   content, err = ask(self, "read", path, "read", path, offset, length, given)
-  if not content or type(content) == "string" then
-    return content, err
+  if not content then
+    return nil, err
+  elseif type(content) == "string" then
+    return content -- alone: io.write(files:read(path)) is to work
   end
   return read_bounded(self, path, content, offset, length)
 end

@@ -1,7 +1,18 @@
 --- codecell: runs code that a language model wrote, safely, from any Lua program.
 ---
 --- Requiring it creates nothing: every part is loaded when it is first used.
-require "codecell.core" -- a module of another Lua version is refused here, not at the first verb
+
+-- A C module that is not built, or for another Lua, is refused here and not at the first verb.
+local is_there, failure = pcall(require, "codecell.core")
+if not is_there then
+  local lua = rawget(_G, "jit") and "luajit" or _VERSION:match("%d.%d")
+  if failure:find("module 'codecell.core' not found", 1, true) then
+    failure = ("codecell is not built for this Lua, or not on its path; in the folder of its "
+      .. 'sources type: make LUA_VERSION=%s && eval "$(make env LUA_VERSION=%s)"\n%s')
+      :format(lua, lua, failure)
+  end
+  error(failure, 0)
+end
 
 local codecell = {
   _NAME = "codecell",

@@ -221,7 +221,8 @@ end
 function Sandbox:install(list, given)
   check_open(self, "install")
   return seen.verb(self, "install", function()
-    return { packages = list, language = type(given) == "table" and given.language or nil }
+    return { packages = self._witness.packages(list),
+      language = type(given) == "table" and given.language or nil }
   end, require("codecell.packages").install, self, list, given)
 end
 

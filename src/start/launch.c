@@ -191,8 +191,8 @@ static int fail_stage(struct cell_error *error, const char *stage, int number)
              "programs in memory must be allowed: sysctl vm.memfd_noexec=0");
   else if (refused)
     snprintf(error->hint, sizeof error->hint,
-             "a system call filter forbids clone; run the container with a "
-             "profile that allows it, or use the docker backend");
+             "a system call filter forbids clone; run the container with "
+             "--security-opt seccomp=unconfined or a profile that allows it");
   return -1;
 }
 

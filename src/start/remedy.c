@@ -29,18 +29,17 @@ static const struct remedy remedies[] = {
   {"namespaces", EAGAIN, CELL_SYSTEM,
    "the user's limit of processes is reached: raise ulimit -u"},
   {"namespaces", ENOSYS, CELL_UNSUPPORTED,
-   "a system call filter forbids it: run the container with a profile that "
-   "allows clone, unshare and mount, or use the docker backend"},
+   "a system call filter forbids it: run the container with --security-opt "
+   "seccomp=unconfined, or a profile that allows clone, unshare and mount"},
   {"namespaces", EPERM, CELL_UNSUPPORTED,
    "user namespaces are forbidden here by a container's system call filter, a "
-   "chroot or a sysctl: run the container with a profile that allows clone, "
-   "unshare and mount, leave the chroot, or use the docker backend"},
+   "chroot or a sysctl: run the container with --security-opt "
+   "seccomp=unconfined, or leave the chroot"},
   {"maps", EROFS, CELL_UNSUPPORTED, "/proc must be writable"},
   {"maps", ENOENT, CELL_UNSUPPORTED, "/proc must be mounted"},
   {"proc", EPERM, CELL_UNSUPPORTED,
    "/proc is partly covered, as containers do: run the container with "
-   "unmasked paths (--security-opt systempaths=unconfined), or use the docker "
-   "backend"},
+   "unmasked paths (--security-opt systempaths=unconfined)"},
   {"gpu", ENODEV, CELL_UNSUPPORTED,
    "this machine shows no GPU: there is no /dev/nvidia*, /dev/kfd or "
    "/dev/dri/renderD*; load its driver, or leave `gpu` out"},

@@ -1,11 +1,13 @@
 --- What the records of a sandbox's verbs hold: what it was asked for, and what it answered.
 local base64 = require "codecell.base64"
 local json = require "codecell.json"
+local signals = require "codecell.process.signals"
 local sorted = require "codecell.sorted"
 local texts = require "codecell.audit.texts"
 
 local contents = {}
 
+local RESULTS_MOST = 8 * 1024 * 1024 -- bytes of all formats of a run that are kept
 local BINARY = { jpeg = true, pdf = true, png = true }
 -- Of a result: what is no format of it.
 local PLAIN = { is_main_result = true, main = true }
@@ -32,6 +34,29 @@ end
 
 contents.names = names_of
 
+-- Addresses of indexes may have a name and a password in them.
+local function without_accounts(value)
+  if type(value) == "string" then
+    return (value:gsub("://[^/%s]*@", "://***@"))
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local is_list = json.is_list(value)
+  local copy = is_list and json.list() or {}
+  for key, item in pairs(value) do
+    copy[key] = without_accounts(item)
+  end
+  return copy
+end
+
+--- Which packages, and where from.
+---@param wanted any
+---@param mask userdata? of secrets
+---@return any
+function contents.packages(wanted, mask)
+  return texts.copy(without_accounts(wanted), mask)
+end
+
 --- What a sandbox is made with.
 ---@param given table options of create
 ---@param mask userdata? of its secrets
@@ -41,7 +66,7 @@ function contents.create(given, mask)
   return {
     backend = given.backend or "local", template = given.template, timeout = given.timeout,
     limits = given.limits, network = texts.copy(network, mask),
-    packages = texts.copy(given.packages, mask), mounts = texts.copy(given.mounts, mask),
+    packages = contents.packages(given.packages, mask), mounts = texts.copy(given.mounts, mask),
     languages = given.languages, read_only = given.read_only, cwd = given.cwd, name = given.name,
     metadata = texts.copy(given.metadata, mask), envs = names_of(given.envs),
     secrets = names_of(given.secrets),
@@ -64,19 +89,31 @@ local function log_of(pieces, keep)
   return texts.pack(table.concat(pieces), keep)
 end
 
-local function result_of(result, keep)
+-- Whether a text is to be kept, and has room beside the others: what does not is known by its
+-- digest, so that no result is too much for a record.
+local function has_room(room, text)
+  room.left = room.left - #text
+  return room.keep and room.left >= 0
+end
+
+local function format_of(name, value, room)
+  if type(value) == "string" then
+    local packed = texts.pack(value, has_room(room, value))
+    return BINARY[name] and type(packed) == "string" and { base64 = base64.encode(packed) }
+      or packed
+  end
+  local copied = texts.copy(value)
+  local text = json.encode(copied) or ""
+  return has_room(room, text) and copied or texts.pack(text, false)
+end
+
+local function result_of(result, room)
   local told = {}
   for name, value in pairs(result) do
     if PLAIN[name] then
       told[name] = value
-    elseif BINARY[name] and type(value) == "string" then
-      local packed = texts.pack(value, keep)
-      told[name] = type(packed) == "string" and { base64 = base64.encode(packed) } or packed
-    elseif type(value) == "string" then
-      told[name] = texts.pack(value, keep)
     elseif type(value) ~= "function" then
-      told[name] = keep and texts.copy(value)
-        or texts.pack(json.encode(texts.copy(value)) or "", false)
+      told[name] = format_of(name, value, room)
     end
   end
   return told
@@ -104,9 +141,9 @@ end
 ---@return table content
 function contents.execution(sandbox, execution)
   local keep = sandbox._audit.output
-  local results = json.list()
+  local results, room = json.list(), { keep = keep, left = RESULTS_MOST }
   for i, result in ipairs(execution.results) do
-    results[i] = result_of(result, keep)
+    results[i] = result_of(result, room)
   end
   return {
     status = status_of(execution), execution_count = execution.execution_count,
@@ -142,19 +179,26 @@ local function kept(process, which)
   return head .. (tail or "")
 end
 
+-- Of one that has ended, and is let go without a word.
+local function status_of_process(process)
+  local status = process:_exit()
+  return { exit_code = status.code, timed_out = process._timed_out,
+    signal = status.signal ~= 0 and signals.name(status.signal) or nil }
+end
+
 --- What became of a command.
 ---@param sandbox codecell.Sandbox
 ---@param process codecell.Process
----@param result codecell.CommandResult? nil: it was let go before its end was known
+---@param result codecell.CommandResult? nil: nobody has asked for it
 ---@return table content
 function contents.ended(sandbox, process, result)
   local keep = sandbox._audit.output
   local state, err = process:_state()
-  local done = result or {}
+  local done = result or state == "exited" and status_of_process(process) or {}
   return {
-    status = not result and (state == "failed" and "failed" or "closed")
+    status = state == "failed" and "failed" or not done.exit_code and "closed"
       or done.timed_out and "timed_out" or done.signal and "signal" or "exited",
-    exit_code = result and not done.signal and done.exit_code or nil, signal = done.signal,
+    exit_code = not done.signal and done.exit_code or nil, signal = done.signal,
     stdout = texts.pack(done.stdout or kept(process, 0), keep),
     stderr = texts.pack(done.stderr or kept(process, 1), keep), truncated = done.truncated,
     err = err and { kind = err.kind, message = err.message } or nil,

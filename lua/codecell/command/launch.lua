@@ -161,7 +161,10 @@ end
 ---@return codecell.Error? err after nil
 function launch.audit(options, found)
   local path = options.audit or found.audit
-  return require("codecell.service.watching").open({ audit = path and command.absolute(path),
+  if not path then
+    return false
+  end
+  return require("codecell.service.watching").open({ audit = command.absolute(path),
     audit_code = found.audit_code, audit_output = found.audit_output,
     audit_retention = found.audit_retention, audit_sync = found.audit_sync })
 end

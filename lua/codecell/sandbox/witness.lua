@@ -361,7 +361,7 @@ function witness.here()
   return spans.are_wanted() and spans.current() or nil
 end
 
-witness.names = contents.names
+witness.names, witness.packages = contents.names, contents.packages
 
 --- Record what has happened at once, if there is an audit.
 ---@param sandbox codecell.Sandbox
