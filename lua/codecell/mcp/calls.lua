@@ -1,5 +1,6 @@
 --- tools/list and tools/call.
 local json = require "codecell.json"
+local merged = require "codecell.merged"
 local message = require "codecell.mcp.message"
 local reactor = require "codecell.reactor"
 local resources = require "codecell.mcp.resources"
@@ -38,15 +39,9 @@ end
 
 -- The answer of a call that goes on has the id of its job alone.
 local function with_job(schema)
-  local changed, properties = {}, {}
-  for name, value in pairs(schema) do
-    changed[name] = value
-  end
-  for name, value in pairs(schema.properties or {}) do
-    properties[name] = value
-  end
-  properties.job = { type = "string", description = "of a call that goes on: its id" }
-  changed.properties, changed.required = properties, nil
+  local changed = merged(schema, { properties = merged(schema.properties, {
+    job = { type = "string", description = "of a call that goes on: its id" } }) })
+  changed.required = nil
   return changed
 end
 
