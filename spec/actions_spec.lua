@@ -294,6 +294,10 @@ describe("codecell.actions #user", function()
       assert.is_false(reply.success)
       assert.equal("", s({ action = "shell", command = "cat /tmp/p 2>/dev/null; true" }).stdout)
       assert.equal("Code is required for `install` action.", s({ action = "install" }).error)
+      for _, name in ipairs({ "PIP_INDEX_URL", "UV_INDEX", "npm_config_registry", "NPM_TOKEN" }) do
+        reply = s({ action = "install", code = "six", envs = { [name] = "https://example.com/" } })
+        assert.equal("denied", reply.kind, name)
+      end
     end)
 
     it("warns of keys in requests, and of fields that there are none of #F35", function()

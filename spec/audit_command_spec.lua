@@ -71,15 +71,21 @@ describe("codecell audit #once", function()
   end)
 
   it("lists sessions, shows records, and hides nothing of a terminal's in them", function()
-    record "print('\\x1b[31mred')"
+    record "print('\\x1b[31mred \x7f\xc2\x9b31m\xe2\x80\xaetxt')"
     local listed = cjson.decode(succeeds("audit ls --json " .. path))
     assert.equal(1, #listed)
     assert.equal(1, listed[1].runs)
     assert.truthy(succeeds("audit ls " .. path):find(listed[1].sandbox, 1, true))
     local shown = succeeds("audit show " .. path)
     assert.truthy(shown:find("run before", 1, true))
-    assert.falsy(shown:find("\27", 1, true))
+    local steering = { "\27", "\127", "\194\155", "\226\128\174" }
+    for _, bytes in ipairs(steering) do
+      assert.falsy(shown:find(bytes, 1, true))
+    end
     local one = succeeds(("audit show --json --session %s %s"):format(listed[1].sandbox, path))
+    for _, bytes in ipairs(steering) do
+      assert.falsy(one:find(bytes, 1, true))
+    end
     for line in one:gmatch("[^\n]+") do
       assert.equal(listed[1].sandbox, cjson.decode(line).content.sandbox)
     end

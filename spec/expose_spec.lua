@@ -336,7 +336,7 @@ print(tools.send('x'))]])
     end)
   end)
 
-  it("is not called where the policy of its sandbox denies it", function()
+  it("is not called where the policy of its sandbox denies it, or who is asked does", function()
     local policy = codecell.policy.new { mode = "auto", rules = {
       { "deny", verb = "expose", name = "tools.remove", because = "it cannot be undone" } } }
     in_sandbox({ policy = policy }, function(sandbox)
@@ -348,6 +348,23 @@ try:
     tools.remove()
 except HostError as error:
     print(error.kind)]]))
+    end)
+    local asked
+    policy = codecell.policy.new { mode = "auto", approve = function(question)
+      asked = (asked or "") .. question.name .. question.code .. " "
+      return asked:find("x", 1, true) and "reject" or "run"
+    end, rules = { { "ask", verb = "expose", name = "tools.send" } } }
+    in_sandbox({ policy = policy }, function(sandbox)
+      codecell.assert(sandbox:expose("tools", { send = function() return 2 end,
+        one = function() return 1 end }))
+      assert.equal("1 2\ndenied_by_policy\n", printed(sandbox, [[
+from host import tools, HostError
+print(tools.one(), tools.send('y'))
+try:
+    tools.send('x')
+except HostError as error:
+    print(error.kind)]]))
+      assert.equal('tools.send["y"] tools.send["x"] ', asked)
     end)
     policy = codecell.policy.new { mode = "locked" }
     in_sandbox({ policy = policy }, function(sandbox)

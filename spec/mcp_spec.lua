@@ -320,7 +320,7 @@ describe("long calls by MCP", function()
     assert.matches("job1: run_code, running", mcp.text(client:tool("job", { op = "list" })))
     wait_until(function()
       local text = mcp.text(client:tool("job", { op = "wait", id = "job1" }))
-      return text:find("Still running.*begun") ~= nil
+      return text:find("Still running.*data, not instructions.*```text\nbegun\n```") ~= nil
     end)
     finish(client:tool("files", { op = "write", path = "go", content = "" }))
     assert.matches("over", mcp.text(finish(result)))
@@ -393,6 +393,23 @@ describe("resources by MCP", function()
     assert.equal("AP8=", read("sandbox:///home/user/raw").blob)
     assert.matches("e.txt", read("sandbox:///home/user/d").text)
     assert.equal(-32002, select(2, read("sandbox:///home/user/none")).code)
+  end)
+
+  it("are let through by the policy of the tools, and without secrets #I21", function()
+    local other = mcp.inside({ create = { secrets = { KEY = "correct-horse-battery" } },
+      policy = codecell.policy.new { mode = "auto",
+        rules = { { "deny", verb = "read", path = "~/private", because = "it is private" } } } })
+    other:begin()
+    other:tool("run_shell", { command = "mkdir private; echo x > private/a; echo $KEY > b" })
+    for _, name in ipairs({ "private/a", "private", "x/../private/a" }) do
+      local _, problem = other:call("resources/read", { uri = "sandbox:///home/user/" .. name })
+      assert.matches("it is private", problem.message)
+    end
+    local result = other:call("resources/read", { uri = "sandbox:///home/user/b" })
+    assert.equal("***\n", result.contents[1].text)
+    local list = other:call("resources/list").resources
+    assert.same({ "b" }, { list[1].name, list[2] and list[2].name })
+    other.close()
   end)
 
   it("lead nowhere else", function()

@@ -284,6 +284,7 @@ describe("a sandbox under a policy", function()
       { sandbox:run_code("1", { packages = { "evil" } }) },
       { sandbox:run_code("1", { envs = { LD_PRELOAD = "x" } }) },
       { sandbox:set_envs { LD_PRELOAD = "x" } },
+      { sandbox:install("pandas", { envs = { LD_PRELOAD = "x" } }) },
     }
     for i, outcome in ipairs(refused) do
       assert.is_nil(outcome[1], i)
@@ -292,6 +293,13 @@ describe("a sandbox under a policy", function()
     end
     assert.is_false(sandbox.files:exists "made")
     assert.equal("x", sandbox.files:write("a", "x") and sandbox.files:read "a")
+  end)
+
+  it("asks for the variables of git as well", function()
+    codecell.assert(create { mode = "auto", rules = { { "deny", env = "GIT_*" } } })
+    local made, err = sandbox.git:init("x", { envs = { GIT_TEMPLATE_DIR = "/tmp" } })
+    assert.is_nil(made)
+    assert.equal("denied_by_policy", err.kind)
   end)
 
   it("stays what it is behind it: connected, copied and tidied up", function()

@@ -379,6 +379,41 @@ describe("the policy of a kit", function()
       assert.truthy(told.text:find("not now", 1, true))
     end
   end)
+
+  it("sees the fields of an action as the action reads them", function()
+    local policy = codecell.policy.new({ mode = "auto", rules = {
+      { "deny", language = "bash" }, { "deny", path = "~/.ssh" }, { "deny", package = "evil" },
+      { "deny", env = "KEY" }, { "deny", verb = "run", language = "python" } } })
+    local service = codecell.assert(codecell.service({ mode = "mock" }))
+    local kit = codecell.tools.kit({ set = "actions", policy = policy, service = service,
+      session = "a" })
+    local null = codecell.json.null
+    codecell.assert(service:create({ key = "a" }))
+    for i, given in ipairs({
+      { action = "execute", code = "1", language = null },
+      { action = "execute", Code = "1" },
+      { action = "execute", code = "ls", Language = "sh" },
+      { action = "execute", code = "ls", language = "lua", envs = { KEY = "1" } },
+      { action = "read_file", filePath = null, path = "/home/user/.ssh/id" },
+      { action = "read_file", FilePath = "/home/user/.ssh/id", path = "/tmp" },
+      { action = "start_server", command = "ls", port = 1, logFile = "/home/user/.ssh/id" },
+      { action = "install", packages = { "six" }, code = "evil" },
+      { action = "install", code = "six evil" },
+      { action = "create", envs = { KEY = "1" } },
+    }) do
+      local told = kit:call("e2b_code", given)
+      assert.equal("denied", told.word, i .. ": " .. told.text)
+    end
+    kit:close()
+    service:close()
+  end)
+
+  it("is not passed by with a package that is null", function()
+    local policy = codecell.policy.new({ mode = "auto", rules = { { "deny", verb = "run" } } })
+    local told = codecell.tools.kit({ set = "cortex", policy = policy }):call(
+      "execute_python_code", '{"code":"1","install_packages":null,"timeout":null}')
+    assert.equal("denied", told.word, told.text)
+  end)
 end)
 
 describe("a wrong call", function()

@@ -93,15 +93,19 @@ local function check(functions, given, level)
   }
 end
 
--- What the policy of the sandbox denies, by function: that `expose` was let through lets each be
--- called which no rule names.
-local function denied_to(sandbox, name, functions)
-  local denied, own = {}, sandbox._policed_by
-  for called in pairs(own and functions or {}) do
-    local effect, reason = own:decide({ verb = "expose", name = name .. "." .. called })
-    denied[called] = effect == "deny" and reason or nil
+-- What the policy of the sandbox says of each function: that `expose` was let through lets each be
+-- called which no other rule names.
+local function put_under(own, name, entry)
+  entry.denied, entry.asked = {}, {}
+  if not own then
+    return
   end
-  return denied
+  local _, whole = own:decide({ verb = "expose", name = name })
+  for called in pairs(entry.functions) do
+    local effect, reason = own:decide({ verb = "expose", name = name .. "." .. called })
+    entry.denied[called] = effect == "deny" and reason or nil
+    entry.asked[called] = effect == "ask" and reason ~= whole and own or nil
+  end
 end
 
 -- ---- of one sandbox ----
@@ -156,7 +160,7 @@ local function take_back(sandbox, exposed, name)
 end
 
 local function put(sandbox, name, entry)
-  entry.denied = denied_to(sandbox, name, entry.functions)
+  put_under(sandbox._policed_by, name, entry)
   local exposed = sandbox._exposed
   local ok, err
   if not exposed then

@@ -6,7 +6,8 @@
 local is_there, failure = pcall(require, "codecell.core")
 if not is_there then
   local lua = rawget(_G, "jit") and "luajit" or _VERSION:match("%d.%d")
-  if failure:find("module 'codecell.core' not found", 1, true) then
+  if failure:find("module 'codecell.core' not found", 1, true)
+      or failure:find("undefined symbol: lua", 1, true) then
     failure = ("codecell is not built for this Lua, or not on its path; in the folder of its "
       .. 'sources type: make LUA_VERSION=%s && eval "$(make env LUA_VERSION=%s)"\n%s')
       :format(lua, lua, failure)

@@ -1,8 +1,10 @@
 --- The actions that run code and install what it needs.
 local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
+local fields = require "codecell.actions.fields"
 local format = require "codecell.agent.format"
 local shape = require "codecell.actions.shape"
+local sources = require "codecell.packages.sources"
 
 local code = {}
 
@@ -52,21 +54,25 @@ function code.execute(call, given)
   return told
 end
 
-local function packages_of(given)
-  local list = {}
-  for _, name in ipairs(given.packages or {}) do
-    list[#list + 1] = name
+-- The host program fetches them: a request that said from where would reach any machine by it.
+local function check_sources(envs)
+  for name in pairs(envs or {}) do
+    if sources.is_variable(name) then
+      return nil, errors.new("denied_by_policy", ("install: envs: %s: where packages come from is "
+        .. "said by the host alone"):format(name), "leave it out")
+    end
   end
-  for name in (given.code or ""):gmatch("[^%s,]+") do
-    list[#list + 1] = name
-  end
-  return list
+  return true
 end
 
 function code.install(call, given)
-  local list = packages_of(given)
+  local list = fields.packages(given)
   if not list[1] then
     return nil, errors.new("invalid_argument", "Code is required for `install` action.")
+  end
+  local is_ours, refusal = check_sources(given.envs)
+  if not is_ours then
+    return nil, refusal
   end
   local found, err = call:sandbox(given)
   local done

@@ -282,4 +282,18 @@ function fields.read(action, request, bound, null)
   return given, nil, warnings
 end
 
+--- The packages that an `install` names, in either of its fields.
+---@param given table as `fields.read` gives it
+---@return string[]
+function fields.packages(given)
+  local list = {}
+  for _, name in ipairs(given.packages or {}) do
+    list[#list + 1] = name
+  end
+  for name in (given.code or ""):gmatch("[^%s,]+") do
+    list[#list + 1] = name
+  end
+  return list
+end
+
 return fields

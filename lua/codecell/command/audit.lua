@@ -6,6 +6,7 @@ local command = require "codecell.command"
 local json = require "codecell.json"
 local launch = require "codecell.command.launch"
 local parts = require "codecell.command.parts"
+local safe = require "codecell.agent.terminal"
 local terminal = require "codecell.command.terminal"
 
 local found = {
@@ -47,8 +48,7 @@ end
 
 -- Names and codes are anybody's: nothing in them is for the terminal, and a line stays one.
 local function shown(value, most)
-  local text = json.repair(tostring(value):sub(1, most or 200)):gsub("%c", " ")
-  return (text:gsub("\194[\128-\159]", " "))
+  return safe.visible((tostring(value):sub(1, most or 200):gsub("%c", " ")))
 end
 
 -- ---- parts ----
@@ -184,7 +184,9 @@ function run.export(options, words)
       cells[#cells + 1] = cell
     end
   end
-  command.write(require("codecell.export").render(cells, options.format))
+  local view = terminal.open(io.stdout, 1)
+  view:foreign(require("codecell.export").render(cells, options.format))
+  view:settle()
   return command.status.success
 end
 

@@ -289,7 +289,8 @@ local function configuration()
     return { name = "configuration", status = "failed", detail = tostring(err),
       remedy = "'codecell config' names every variable" }
   end
-  local detail = ("mode %s%s"):format(found.mode, found.is_chosen and "" or ", since none is named")
+  local detail = ("mode %s of a service%s"):format(found.mode,
+    found.is_chosen and "" or ", since none is named")
   if found.mode == "production" and not found.api_key then
     return { name = "configuration", status = "missing",
       detail = detail .. ": No E2B_API_KEY provided", remedy = "set E2B_API_KEY" }
@@ -307,7 +308,7 @@ function checks.others(account)
     names(),
     http(),
     { name = "container engine", status = "optional", detail = "not needed: no docker, no daemon",
-      remedy = "without Docker: E2B_MODE=local and E2B_LOCAL_USE_DOCKER=false" },
+      remedy = "of a service, without Docker: E2B_MODE=local and E2B_LOCAL_USE_DOCKER=false" },
     account
       or { name = "E2B account", status = "optional", detail = "not needed: no key, no network" },
   }

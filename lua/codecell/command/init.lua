@@ -72,13 +72,25 @@ function command.absolute(path)
   return folder:gsub("/$", "") .. "/" .. path
 end
 
---- One line of JSON on standard output.
+-- Characters of several bytes that steer a terminal stand only within texts of JSON.
+local function escaped(text)
+  return (text:gsub("\194([\128-\159])", function(last)
+    return ("\\u%04x"):format(last:byte())
+  end):gsub("\127", "\\u007f"):gsub("\226\128[\142\143\168-\174]", function(character)
+    return ("\\u%04x"):format(0x2000 + character:byte(3) - 128)
+  end):gsub("\226\129[\166-\169]", function(character)
+    return ("\\u%04x"):format(0x2040 + character:byte(3) - 128)
+  end))
+end
+
+--- One line of JSON on standard output; nothing in it is for a terminal to obey.
 ---@param value any
 function command.print_json(value)
   local text, err = require("codecell.json").encode(value)
   if not text then
     command.abort(tostring(err))
   end
+  text = text:find("[\127\194\226]") and escaped(text) or text
   command.write(text, "\n")
 end
 

@@ -1,5 +1,6 @@
 --- What the word before the cursor may become: asked of the session that the code is for, which
 --- alone knows its names. What it answers is of a sandbox, and bounded here.
+local terminal = require "codecell.agent.terminal"
 local wait = require "codecell.wait"
 
 local TIMEOUT = 3 -- seconds that it may take
@@ -102,7 +103,7 @@ local function ask(kernel, before)
   local names = {}
   for name in (text or ""):gmatch("[^\r\n]+") do
     name = prefix .. name
-    if #names < MOST and #name <= NAME_MOST and not name:find("%c")
+    if #names < MOST and #name <= NAME_MOST and terminal.visible(name) == name
       and name:sub(1, #word) == word then
       names[#names + 1] = name
     end

@@ -73,23 +73,33 @@ local function spend(entry)
   return true
 end
 
--- The policy may ask a person, who may edit the arguments; nil, err where it forbids them.
-local function permit(entry, call)
-  local policy = entry.policy
-  if entry.denied[call.called] then
-    return nil, errors.new("denied_by_policy", entry.denied[call.called])
-  elseif not policy then
-    return call.body
-  end
+-- The arguments, which somebody who is asked may edit; nil, err where it is forbidden.
+local function permit_by(policy, call, body)
   local ok, permitted, err = wait.call(policy.permit, policy, { verb = "expose", what = call.name,
-    name = call.name, code = call.body, language = "json" })
+    name = call.name, code = body, language = "json" })
   if not ok then
     reactor.fail(tostring(permitted))
     return nil, errors.new("unavailable", "the host could not decide")
   elseif not permitted then
     return nil, errors.new("denied_by_policy", err.reason or err.message)
   end
-  return type(permitted) == "table" and permitted.code or call.body
+  return type(permitted) == "table" and permitted.code or body
+end
+
+-- The same by the policy of the sandbox, and by that of the functions.
+local function permit(entry, call)
+  local denied, asked = entry.denied[call.called], entry.asked[call.called]
+  if denied then
+    return nil, errors.new("denied_by_policy", denied)
+  end
+  local body, err = call.body, nil
+  if asked then
+    body, err = permit_by(asked, call, body)
+  end
+  if body and entry.policy then
+    body, err = permit_by(entry.policy, call, body)
+  end
+  return body, err
 end
 
 -- ---- the function ----

@@ -1,7 +1,9 @@
 --- tools/list and tools/call.
 local json = require "codecell.json"
+local markdown = require "codecell.agent.format.markdown"
 local merged = require "codecell.merged"
 local message = require "codecell.mcp.message"
+local parts = require "codecell.agent.format.parts"
 local reactor = require "codecell.reactor"
 local resources = require "codecell.mcp.resources"
 local tools = require "codecell.tools"
@@ -95,11 +97,11 @@ end
 
 local function still_running(request, job)
   job.is_told = true
-  local printed = job.printed()
+  local printed = parts.tidy(job.printed())
   local result = text_result(("Still running after %.0f s, as %s. Call the tool job with op "
     .. "\"wait\" and id %q for the result, or with op \"stop\" to interrupt it.%s"):format(
-    reactor.now() - job.started_at, job.id, job.id,
-    printed ~= "" and " The last of what it has printed:\n" .. json.repair(printed) or ""),
+    reactor.now() - job.started_at, job.id, job.id, printed ~= "" and "\n\n" .. markdown.lay_out({
+      { kind = "output", title = "The last of what it has printed", text = printed } }, {}) or ""),
     false)
   if version.is_at_least(request.version, "2025-06-18") then
     result.structuredContent = { job = job.id }

@@ -60,7 +60,7 @@ end
 message.is_object = is_object
 
 local function is_id(value)
-  return type(value) == "string" or type(value) == "number" and value == value
+  return type(value) == "string" or type(value) == "number" and math.abs(value) < math.huge
 end
 
 --- What a value is.

@@ -4,12 +4,14 @@ local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
 local kind = require "codecell.files.kind"
+local masked = require "codecell.files.masked"
 local message = require "codecell.mcp.message"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
 
 local resources = {}
 
+local TOOL = "resources" -- what a policy knows it by
 local DEPTH = 4 -- of what is listed
 local PAGE = 200 -- resources
 local READ_MOST = 8 * 1024 * 1024 -- bytes
@@ -42,7 +44,8 @@ function resources.link(path, size)
     mimeType = kind.of(path), size = size }
 end
 
-local function files_of(sandbox)
+-- The policy of the tools holds here too: these are read by the same client.
+local function files_of(session, sandbox)
   local entries, err = sandbox.files:list(".", { depth = DEPTH })
   if err and err.kind == "limit_exceeded" then
     entries, err = sandbox.files:list(".")
@@ -52,7 +55,8 @@ local function files_of(sandbox)
   end
   local list = {}
   for _, entry in ipairs(entries) do
-    if entry.type == "file" and not is_hidden(entry.path) then
+    if entry.type == "file" and not is_hidden(entry.path)
+      and session.kit:_is_allowed(TOOL, { verb = "read", path = entry.path }) then
       list[#list + 1] = { uri = address.of_file(entry.path), name = name_of(entry.path),
         mimeType = kind.of(entry.path), size = entry.size }
     end
@@ -87,7 +91,7 @@ local function list_all(session, request)
   local sandbox = session.box:peek()
   local list, err = {}, nil
   if sandbox then
-    list, err = files_of(sandbox)
+    list, err = files_of(session, sandbox)
   end
   if not list then
     return nil, message.problem("internal", err.message)
@@ -138,7 +142,11 @@ local function content_of(path, bytes)
   return { mimeType = type_of == kind.unknown and "text/plain" or type_of, text = bytes }
 end
 
-local function file(sandbox, path)
+local function file(session, sandbox, path)
+  local allowed, refusal = session.kit:_permit(TOOL, { verb = "read", path = path })
+  if not allowed then
+    return nil, refusal
+  end
   local entry, err = sandbox.files:get_info(path)
   if entry and entry.type == "dir" then
     return folder(sandbox, path)
@@ -148,7 +156,7 @@ local function file(sandbox, path)
   end
   local bytes
   if entry then
-    bytes, err = sandbox.files:read(path, { length = READ_MOST })
+    bytes, err = masked(sandbox, path, 0, READ_MOST)
   end
   if not bytes then
     return nil, err
@@ -165,7 +173,7 @@ local function read(session, request)
   local sandbox = wanted and wanted.path and session.box:peek()
   local found, err
   if sandbox then
-    found, err = file(sandbox, wanted.path)
+    found, err = file(session, sandbox, wanted.path)
   elseif wanted and wanted.output then
     local text
     text, err = session.kit:read_output(wanted.output, wanted.offset)

@@ -128,6 +128,13 @@ local INDEX = { PIP_INDEX_URL = "index", UV_DEFAULT_INDEX = "index", UV_INDEX_UR
 local SECOND = { PIP_EXTRA_INDEX_URL = true, PIP_FIND_LINKS = true, UV_INDEX = true,
   UV_EXTRA_INDEX_URL = true }
 
+--- Whether a variable says where packages come from.
+---@param name string
+---@return boolean
+function sources.is_variable(name)
+  return INDEX[name] ~= nil or SECOND[name] ~= nil or name == "NPM_TOKEN"
+end
+
 --- Take what names a source out of the variables of an install: it stays outside.
 ---@param given table a result of `sources.new`
 ---@param envs table<string, string>

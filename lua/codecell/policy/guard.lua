@@ -208,8 +208,12 @@ function verbs.sandbox.install(policy, _, list, given)
     names = { unpack(names) }
     names[#names + 1] = "-r " .. tostring(given.requirements)
   end
-  local ok, err = policy:permit({ verb = "install", what = "install", package = names,
-    language = type(given) == "table" and given.language or "python" })
+  local how = type(given) == "table" and given or {}
+  local ok, err = permit_envs(policy, "install", how.envs)
+  if ok then
+    ok, err = policy:permit({ verb = "install", what = "install", package = names,
+      language = how.language or "python" })
+  end
   if not ok then
     return nil, err
   end
@@ -296,12 +300,16 @@ for _, verb in ipairs({ "clone", "init", "add", "commit", "push", "pull", "statu
   "create_branch", "checkout_branch", "delete_branch", "reset", "restore", "remote_add",
   "remote_get", "set_config", "get_config", "diff" }) do
   verbs.git[verb] = function(policy, real, ...)
-    local words = { "git", verb }
+    local words, given = { "git", verb }, {}
     for i = 1, select("#", ...) do
       local word = select(i, ...)
       words[#words + 1] = type(word) == "string" and word or nil
+      given = type(word) == "table" and word or given -- options come last
     end
-    local ok, err = permit_command(policy, real, "git", words)
+    local ok, err = permit_envs(policy, "git", given.envs)
+    if ok then
+      ok, err = permit_command(policy, real, "git", words)
+    end
     if type(ok) == "table" then
       return policy:_refuse({ verb = "shell", what = "git" },
         "an approval with other code: there is none in it to be changed")

@@ -9,90 +9,80 @@ local compatible = {}
 
 -- ---- what the policy is asked ----
 
-local function list_of(value)
-  return type(value) == "table" and value or { value }
-end
-
--- By action or tool: the request, and the argument that holds its code.
+-- By action or tool, of fields as the verb itself reads them: the requests, of which the first may
+-- be about code, and the field that holds it.
 local asks = {}
 
+-- Variables that are given with it, where there are any.
+local function with_envs(given, ...)
+  local names, list = {}, { (...) }
+  for name in pairs(given.envs or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  list[#list + 1] = names[1] and { verb = "env", env = names } or nil
+  return list
+end
+
+function asks.create(given)
+  return with_envs(given)
+end
+
 function asks.execute(given)
-  return { verb = "run", code = given.code, language = given.language or "python" }, "code"
+  return with_envs(given, { verb = "run", code = given.code,
+    language = given.language or "python" }), "code"
 end
 
 function asks.shell(given)
-  local field = given.command ~= nil and "command" or "cmd"
-  return { verb = "shell", code = given[field] }, field
+  return with_envs(given, { verb = "shell", code = given.command }), "command"
 end
 
-asks.start_server = asks.shell
-
-local function path_of(given)
-  return given.filePath or given.file_path or given.path
+function asks.start_server(given)
+  local list = asks.shell(given)
+  list[#list + 1] = given.logFile and { verb = "write", path = given.logFile } or nil
+  return list, "command"
 end
 
 function asks.read_file(given)
-  return { verb = "read", path = path_of(given) }
+  return { { verb = "read", path = given.filePath } }
 end
 
 asks.get_file_downloadurl = asks.read_file
 
 function asks.write_file(given)
-  return { verb = "write", path = path_of(given) }
+  return { { verb = "write", path = given.filePath } }
 end
 
 function asks.install(given)
-  return { verb = "install", package = list_of(given.packages or given.code),
-    language = given.language or "python" }
+  local packages = fields.packages(given)
+  return with_envs(given, packages[1] and { verb = "install", package = packages,
+    language = given.language or "python" } or nil)
 end
 
 function asks.execute_python_code(given)
-  return { verb = "run", code = given.code, language = "python" }, "code"
+  local list, packages = { { verb = "run", code = given.code, language = "python" } },
+    given.install_packages
+  list[2] = packages and packages ~= json.null and packages[1] and { verb = "install",
+    package = packages, language = "python" } or nil
+  return list, "code"
 end
 
-local function is_text(value)
-  return type(value) == "string"
-end
-
-local function is_plain(request)
-  for _, name in ipairs({ "code", "language", "path" }) do
-    if request[name] ~= nil and not is_text(request[name]) then
-      return false
-    end
+-- Whether it may be done; `read` are its fields as the verb reads them. What the policy has made
+-- of its code is put into the arguments.
+local function permit(kit, tool, read, given)
+  if not kit.given.policy or not asks[tool] then
+    return true
   end
-  for _, name in ipairs(request.package or {}) do
-    if not is_text(name) then
-      return false
+  local requests, field = asks[tool](read)
+  for _, request in ipairs(requests) do
+    local allowed, err = kit:_permit(tool, request)
+    if not allowed then
+      return nil, err
+    elseif allowed.code then
+      given[field] = allowed.code
     end
   end
   return true
-end
-
--- Whether it may be done; what is no request at all is refused by the verb itself. What the policy
--- has changed is put into the arguments.
-local function permit(kit, tool, request, given, field)
-  if not request or not is_plain(request) then
-    return true
-  end
-  local allowed, err = kit:_permit(tool, request)
-  if allowed and allowed.code and field then
-    given[field] = allowed.code
-  end
-  return allowed, err
-end
-
-local function permit_all(kit, tool, given)
-  local ask = asks[tool]
-  if not kit.given.policy or not ask then
-    return true
-  end
-  local request, field = ask(given)
-  local allowed, err = permit(kit, tool, request, given, field)
-  local packages = tool == "execute_python_code" and given.install_packages
-  if allowed and packages and packages ~= json.null and type(packages) == "table" then
-    return permit(kit, tool, { verb = "install", package = packages, language = "python" }, given)
-  end
-  return allowed, err
 end
 
 -- ---- the sets ----
@@ -144,7 +134,12 @@ end
 ---@param given table
 ---@return codecell.ToolResult
 function compatible.actions.call(kit, definition, given)
-  local allowed, err = permit_all(kit, given.action, given)
+  local action = fields.by_name[given.action]
+  local read = action and fields.read(action, given, { sessionId = kit.given.session }, json.null)
+  local allowed, err = true, nil
+  if read then -- what cannot be read is refused by the verb, which reads it in the same way
+    allowed, err = permit(kit, given.action, read, given)
+  end
   if not allowed then
     return result.of_error(definition.name, err)
   end
@@ -167,11 +162,14 @@ end
 ---@param given table
 ---@return codecell.ToolResult
 function compatible.cortex.call(kit, definition, given)
-  local allowed, err = permit_all(kit, definition.name, given)
+  local cortex = require "codecell.tools.cortex"
+  local allowed, err = true, nil
+  if not cortex.check(given) then
+    allowed, err = permit(kit, definition.name, given, given)
+  end
   if not allowed then
     return result.of_error(definition.name, err)
   end
-  local cortex = require "codecell.tools.cortex"
   local reply = cortex[definition.name](given, { service = kit.given.service,
     user = kit.given.user, session = kit.given.session })
   return of_reply(definition.name, reply)

@@ -35,7 +35,10 @@ local function failure(given, message, about)
     details = about and about.details or nil }
 end
 
-local function check(given)
+--- What is wrong with a call of execute_python_code.
+---@param given table
+---@return string? problem
+function cortex.check(given)
   if type(given.code) ~= "string" or given.code == "" then
     return "InvalidRequest: code is required"
   end
@@ -162,7 +165,7 @@ local function answer(given, ctx, reply, packages, warnings, most)
 end
 
 local function run(given, ctx)
-  local problem = check(given)
+  local problem = cortex.check(given)
   if problem then
     return failure(given, problem)
   end

@@ -266,6 +266,16 @@ function Kit:_permit(tool, request)
   return type(allowed) == "table" and allowed or {}
 end
 
+--- Whether the policy lets something through that nobody is asked about.
+---@param tool string
+---@param request table as of `codecell.policy`
+---@return boolean
+function Kit:_is_allowed(tool, request)
+  local policy = self.given.policy
+  request.tool, request.user, request.agent = tool, self.given.user, self.given.agent
+  return not policy or policy:decide(request) == "allow"
+end
+
 local function report_options(self)
   local budget = self.given.budget or {}
   return { budget = { chars = budget.chars, tokens = budget.tokens,

@@ -112,7 +112,7 @@ function Place:with(called)
     return called(sandbox)
   end
   local ok, value, problem = wait.call(called, sandbox)
-  self.given.service.roster:release(entry)
+  self.given.service.roster:release(entry, ok and problem or nil)
   if not ok then
     error(value, 0)
   end
