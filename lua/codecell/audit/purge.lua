@@ -155,13 +155,24 @@ local function locked(path, called, ...)
   return done, err
 end
 
--- It is not, when it was put aside and nothing was recorded since.
-local function is_there(path)
-  local file = core.host_file(path)
-  if file then
-    file:close()
+-- The first file that was not done; one that is put aside meanwhile has another name then.
+local function next_file(path, done)
+  for _, one in ipairs(lines.files(path)) do
+    if not done[one] then
+      done[one] = true
+      return one
+    end
   end
-  return file ~= nil
+end
+
+local function rewrite_all(path, numbers)
+  local done, ok, err = {}, true, nil
+  local one = next_file(path, done)
+  while one and ok do
+    ok, err = locked(one, rewrite, one, numbers)
+    one = next_file(path, done)
+  end
+  return ok, err
 end
 
 local function with_text(err)
@@ -185,11 +196,8 @@ local function run(audit, meant, reason)
     ok, err = audit.journal:add({ event = "purge" }, { salt = core.random_id(32),
       records = found, reason = reason })
   end
-  local files = ok and lines.files(path) or {}
-  for _, one in ipairs(files) do
-    if ok and (one ~= path or is_there(one)) then
-      ok, err = locked(one, rewrite, one, found)
-    end
+  if ok then
+    ok, err = rewrite_all(path, found)
   end
   if not ok then
     return nil, with_text(err)
