@@ -169,6 +169,26 @@ local function locked(path, called, ...)
   return done, err
 end
 
+-- The first file that was not done; one that is put aside meanwhile has another name then.
+local function next_file(path, done)
+  for _, one in ipairs(lines.files(path)) do
+    if not done[one] then
+      done[one] = true
+      return one
+    end
+  end
+end
+
+local function rewrite_all(path, ranges)
+  local done, ok, err = {}, true, nil
+  local one = next_file(path, done)
+  while one and ok do
+    ok, err = locked(one, rewrite, one, ranges)
+    one = next_file(path, done)
+  end
+  return ok, err
+end
+
 local function count_of(ranges)
   local count = 0
   for _, range in ipairs(ranges) do
@@ -198,11 +218,8 @@ local function run(audit, meant, reason)
     ok, err = audit.journal:add({ event = "purge" }, { salt = core.random_id(32),
       records = ranges, reason = reason })
   end
-  local files = ok and lines.files(path) or {}
-  for _, one in ipairs(files) do
-    if ok and (one ~= path or core.host_file(one)) then
-      ok, err = locked(one, rewrite, one, ranges)
-    end
+  if ok then
+    ok, err = rewrite_all(path, ranges)
   end
   if not ok then
     return nil, with_text(err)
