@@ -251,11 +251,12 @@ static void test_watch(struct sandbox *sandbox)
 }
 
 /* Whether a directory is told to have been made, after what else there is. */
-static int hears_of(struct sandbox *sandbox, uint64_t watch, const char *event)
+static int hears_of(struct sandbox *sandbox, uint64_t request,
+                    const char *event)
 {
   int patience = 100;
 
-  while (patience > 0 && strstr(next(sandbox, watch), event) == NULL)
+  while (patience > 0 && strstr(next(sandbox, request), event) == NULL)
     patience--;
   return patience > 0;
 }
