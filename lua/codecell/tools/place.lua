@@ -2,7 +2,7 @@
 --- makes when it is needed; and what can be said of it before it is there.
 local backends = require "codecell.backend"
 local errors = require "codecell.errors"
-local merged = require "codecell.service.merged"
+local merged = require "codecell.merged"
 local wait = require "codecell.wait"
 
 local place = {}
