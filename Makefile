@@ -508,7 +508,8 @@ install: all
 	install -D -m 644 docs/codecell.1 "$(DESTDIR)$(INST_MANDIR)/codecell.1"
 	install -d "$(DESTDIR)$(INST_DOCDIR)/docs" # as here, so that links lead somewhere
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)$(INST_DOCDIR)"
-	install -m 644 docs/*.md docs/*.png "$(DESTDIR)$(INST_DOCDIR)/docs"
+	install -m 644 docs/*.md docs/*.png docs/llms.txt "$(DESTDIR)$(INST_DOCDIR)/docs"
+	install -D -m 644 docs/skill/SKILL.md "$(DESTDIR)$(INST_DOCDIR)/docs/skill/SKILL.md"
 
 # For eval: messages of the build go to standard error.
 env:

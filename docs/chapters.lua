@@ -185,7 +185,7 @@ A verb that waits does so by stepping the reactor of its Lua state; in a functio
   {
     title = "The log",
     files = { "lua/codecell/log.lua" },
-    text = "What the service says, and to whom: `codecell.log.sink`, `level` and `format`; see"
+    text = "What the service says, and to whom: `sink`, `level` and `format` of `codecell.log`; see"
       .. " [the service](service.md#the-log).",
     receivers = { log = "codecell.log" },
     except = set("adopt", "configure", "write"),

@@ -97,7 +97,7 @@ describe("a coding agent #user", function()
       assert.truthy(reply.error:find("requests", 1, true))
     end)
 
-    it("installs what a call names on top of its own #G09 #G14 #H08 #H19 #registry", function()
+    it("installs what a call names besides its own #G09 #G14 #H08 #H19 #registry #slow", function()
       local agent = codecell.agent_config.validate({ defaultPackages = { "six", "idna" },
         allowedPackages = { "six", "idna" } })
       local reply = run({ code = "import six, idna; print(six.__version__)",

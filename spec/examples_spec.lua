@@ -237,22 +237,6 @@ describe("the examples, all of them", function()
   end)
 end)
 
-describe("the examples, all of them", function()
-  it("are run by these specifications, which `make examples` runs #N20", function()
-    local text = shell.run("cat spec/*_spec.lua", { folder = "." }).stdout
-    local files = shell.run("find examples -name '*.lua' -o -name '*.py' -o -name '*.mjs'",
-      { folder = "." }).stdout
-    local count = 0
-    for path in files:gmatch "examples/(%S+)" do
-      count = count + 1
-      local name = path:gsub("%.lua$", "")
-      assert.truthy(text:find(name, 1, true), path .. " is run by no specification")
-    end
-    assert.truthy(count > 20)
-    assert.truthy(shell.read("Makefile"):find("\nexamples:", 1, true))
-  end)
-end)
-
 describe("a result", function()
   it("names its formats, a picture among them #E13", function()
     local sandbox = codecell.assert(codecell.create())

@@ -119,7 +119,8 @@ end
 
 -- Pages whose code stands by itself.
 for _, path in ipairs { "README.md", "docs/agents.md", "docs/documents.md", "docs/how-to.md",
-  "docs/mcp.md", "docs/service.md", "docs/tools.md", "docs/tutorial.md" } do
+  "docs/mcp.md", "docs/service.md", "docs/skill/SKILL.md", "docs/tools.md",
+  "docs/tutorial.md" } do
   describe("the code of " .. path, function()
     it("shows what the page says, and nothing else", function()
       local result = shell.run(("CODECELL_LOG=none %s doctest --json --host-lua %s"):format(

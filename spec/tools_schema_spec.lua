@@ -238,7 +238,7 @@ local function answered(kit)
   return told
 end
 
-describe("the schemas of tools, by those who read them #once #registry", function()
+describe("the schemas of tools, by those who read them #once #registry #slow", function()
   local folder, python
 
   local function install(packages)

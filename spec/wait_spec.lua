@@ -155,6 +155,38 @@ describe("the reactor #user", function()
     box:close()
   end)
 
+  it("holds no task that has gone on, however far its deadline is, and forgets no other", function()
+    local wait = require "codecell.wait"
+    local held, order = setmetatable({}, { __mode = "k" }), {}
+    for i = 1, 2000 do
+      local key = {}
+      local task = codecell.async(function()
+        wait.key(key, now() + 1000)
+      end)
+      held[task] = true
+      if i % 400 == 0 then
+        codecell.async(function()
+          wait.key({}, now() + 0.3 - i / 10000)
+          order[#order + 1] = i
+        end)
+      end
+      require("codecell.reactor").wake(key)
+      codecell.step(0)
+    end
+    collectgarbage()
+    collectgarbage()
+    local count = 0
+    for _ in pairs(held) do
+      count = count + 1
+    end
+    assert.is_true(count < 300, count)
+    local deadline = now() + 20
+    while #order < 5 and now() < deadline do
+      codecell.step(0.05)
+    end
+    assert.equal(5, #order)
+  end)
+
   it("step waits at most so long, and says whether anything happened", function()
     codecell.step(0)
     local began = now()

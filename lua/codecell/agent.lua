@@ -7,6 +7,7 @@ local cortex = require "codecell.tools.cortex"
 local dialect = require "codecell.tools.dialect"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local merged = require "codecell.merged"
 local nearest = require "codecell.nearest"
 local prompt = require "codecell.agent.prompt"
 local settings = require "codecell.config"
@@ -38,11 +39,7 @@ function agent.new(given, ctx)
   if not config then
     return nil, invalid("agent", problems)
   end
-  local own = { agent = config }
-  for name, value in pairs(ctx or {}) do
-    own[name] = value
-  end
-  return setmetatable({ config = config, ctx = own }, Agent)
+  return setmetatable({ config = config, ctx = merged({ agent = config }, ctx) }, Agent)
 end
 
 local function name_of(tool)
@@ -83,10 +80,7 @@ local REQUEST = { message = "string", agent_type = "string", system_prompt = "st
 -- What the live configuration says; of a broken one nothing.
 local function facts(given, service)
   local found = service and service.config or settings()
-  local about = {}
-  for name, value in pairs(given or {}) do
-    about[name] = value
-  end
+  local about = merged(given)
   if found then
     about.max_execution_time, about.is_mock = found.max_execution_time, found.mode == "mock"
   end

@@ -14,6 +14,7 @@ local policy = require "codecell.policy"
 local reactor = require "codecell.reactor"
 local seen = require "codecell.sandbox.seen"
 local server = require "codecell.server"
+local sorted = require "codecell.sorted"
 
 local expose = {}
 
@@ -200,7 +201,7 @@ end
 function expose.list(sandbox)
   local all = {}
   for name, entry in pairs(sandbox._exposed.names) do
-    all[name] = inside.sorted(entry.functions)
+    all[name] = sorted(entry.functions)
   end
   return all
 end
@@ -221,7 +222,7 @@ function expose.expose(sandbox, name, functions, given, level)
       "pass data with stdin or files:write, or use backend = \"local\"")
   end
   return seen.verb(sandbox, "expose", function()
-    return { name = name, functions = entry and inside.sorted(entry.functions) or nil }
+    return { name = name, functions = entry and sorted(entry.functions) or nil }
   end, change, sandbox, name, entry)
 end
 

@@ -12,6 +12,7 @@ local reactor = require "codecell.reactor"
 local targets = require "codecell.http.target"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
+local whole = require "codecell.http.whole"
 
 local http = {}
 
@@ -411,22 +412,13 @@ end
 ---@return string? body
 ---@return codecell.Error? err kind "limit_exceeded", and as of `read`
 function Response:all(limit)
-  local chunks, size = {}, 0
-  while true do
-    local chunk, err = self:read()
-    if err then
-      return nil, err
-    elseif not chunk then
-      return table.concat(chunks)
-    end
-    size = size + #chunk
+  return whole(self, function(_, size)
     if size > limit then
       self:close()
-      return nil, errors.new("limit_exceeded", ("%s: the answer is longer than %d bytes"):format(
+      return errors.new("limit_exceeded", ("%s: the answer is longer than %d bytes"):format(
         self.target.origin, limit))
     end
-    chunks[#chunks + 1] = chunk
-  end
+  end)
 end
 
 --- All that matters has come. A connection whose answer ends soon can be used again: that end is

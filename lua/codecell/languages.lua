@@ -7,6 +7,7 @@ local errors = require "codecell.errors"
 local interpreters = require "codecell.languages.interpreters"
 local nearest = require "codecell.nearest"
 local options = require "codecell.options"
+local sorted = require "codecell.sorted"
 
 local languages = {}
 
@@ -41,15 +42,6 @@ local RULES = {
   whole = { type = "name" },
 }
 
-local function keys(of)
-  local list = {}
-  for name in pairs(of) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
-
 -- ---- registering ----
 
 -- As E2B reads the names of languages: " JS " is "js".
@@ -66,7 +58,7 @@ local function check_places(language, field)
   for _, word in ipairs(language[field] or {}) do
     for place in word:gmatch("{(%a+)}") do
       if not PLACES[place] then
-        local near = nearest(place, keys(PLACES))
+        local near = nearest(place, sorted(PLACES))
         error(WRONG:format(field, language.name, ("there is no {%s}; did you mean {%s}?")
           :format(place, near or "source")), 4)
       end
@@ -190,10 +182,10 @@ local function unknown(name)
   if #name > NAME_MOST then
     return errors.new("invalid_argument", ("unknown language: a name of %d bytes"):format(#name))
   end
-  local near = nearest(plain(name), keys(by_alias))
+  local near = nearest(plain(name), sorted(by_alias))
   return errors.new("invalid_argument", ("unknown language %q; %s"):format(name, near
     and ("did you mean %q?"):format(by_alias[near])
-    or "known are " .. table.concat(keys(known), ", ")))
+    or "known are " .. table.concat(sorted(known), ", ")))
 end
 
 --- What is known of a language.
@@ -231,7 +223,7 @@ end
 ---@return string? name
 function languages.of_file(path)
   local extension = path:match("%.([%w+_-]+)$")
-  for _, name in ipairs(extension and keys(known) or {}) do
+  for _, name in ipairs(extension and sorted(known) or {}) do
     for _, one in ipairs(known[name].extensions) do
       if one == extension:lower() then
         return name
@@ -374,7 +366,7 @@ end
 ---@return string[] prefixes
 function languages.prefixes()
   local list, seen = {}, {}
-  for _, name in ipairs(keys(known)) do
+  for _, name in ipairs(sorted(known)) do
     local language = known[name]
     local path = named_program(language)
       or language.folders[1] and interpreters.find(language.programs or {}, language.folders)
@@ -391,7 +383,7 @@ end
 function languages.list()
   find_others()
   local list = {}
-  for i, name in ipairs(keys(known)) do
+  for i, name in ipairs(sorted(known)) do
     local way, err, sort = languages.way(name)
     list[i] = {
       name = name,
@@ -410,7 +402,7 @@ end
 
 local function available_in(root)
   local names = {}
-  for _, name in ipairs(keys(known)) do
+  for _, name in ipairs(sorted(known)) do
     names[#names + 1] = languages.way(name, true, root) and name or nil
   end
   return names

@@ -1,4 +1,6 @@
 --- codecell.metrics: counts as OpenMetrics has them (RFC-to-be of the CNCF; the text format 1.0).
+local sorted = require "codecell.sorted"
+
 local metrics = {}
 
 --- The type of the text, for HTTP.
@@ -58,15 +60,6 @@ local function write_histogram(lines, family, labels, one)
   sample(lines, family .. "_bucket", before .. 'le="+Inf"', one.count)
   sample(lines, family .. "_count", labels, one.count)
   sample(lines, family .. "_sum", labels, one.sum)
-end
-
-local function sorted(values)
-  local names = {}
-  for name in pairs(values) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
 end
 
 --- The text of counts.

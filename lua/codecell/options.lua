@@ -1,6 +1,7 @@
 --- Checks of arguments. What is wrong with them is a bug of the caller: it raises, and blames the
 --- line that called the verb.
 local nearest = require "codecell.nearest"
+local sorted = require "codecell.sorted"
 
 local options = {}
 
@@ -177,20 +178,11 @@ function checks.either(what, value, rule, level)
   checks[one.type](what, value, one, level + 1)
 end
 
-local function names_of(schema)
-  local names = {}
-  for name in pairs(schema) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 local function unknown(verb, key, schema, level)
   if type(key) ~= "string" then
     fail(level + 1, "%s: options have names, got a %s as key", verb, type(key))
   end
-  local names = names_of(schema)
+  local names = sorted(schema)
   local near = nearest(key, names)
   fail(level + 1, "%s: unknown option %s%s", verb, named(key),
     near and ("; did you mean %q?"):format(near)

@@ -12,6 +12,7 @@
 --- them. It says what verbs are let through; what code that runs can reach is bounded by its
 --- sandbox, by its network and its mounts.
 local errors = require "codecell.errors"
+local merged = require "codecell.merged"
 local options = require "codecell.options"
 local patterns = require "codecell.policy.patterns"
 local rules = require "codecell.policy.rules"
@@ -104,13 +105,7 @@ local MANY = { "package", "path", "host", "env" }
 
 -- A request for several things, as one for each.
 local function single(self, request)
-  local one = {}
-  for key, value in pairs(self._subject) do
-    one[key] = value
-  end
-  for key, value in pairs(request) do
-    one[key] = value
-  end
+  local one = merged(self._subject, request)
   local list = { one }
   for _, field in ipairs(MANY) do
     if type(one[field]) == "table" then
@@ -118,10 +113,7 @@ local function single(self, request)
       list = {}
       for _, base in ipairs(before) do
         for i = 1, math.max(#one[field], 1) do
-          local copy = {}
-          for key, value in pairs(base) do
-            copy[key] = value
-          end
+          local copy = merged(base)
           copy[field] = one[field][i]
           list[#list + 1] = copy
         end
@@ -213,23 +205,7 @@ end
 local ANSWERS = { choices = { "run", "always", "edit", "reject" } }
 
 local function question_of(self, request, label, because)
-  local question = { rule = label, because = because }
-  for key, value in pairs(self._subject) do
-    question[key] = value
-  end
-  for key, value in pairs(request) do
-    question[key] = value
-  end
-  return question
-end
-
-local function edited(request, code)
-  local changed = {}
-  for key, value in pairs(request) do
-    changed[key] = value
-  end
-  changed.code = code
-  return changed
+  return merged({ rule = label, because = because }, merged(self._subject, request))
 end
 
 local function ask(self, request, approve, label, because)
@@ -247,7 +223,7 @@ local function ask(self, request, approve, label, because)
         request.what or request.verb), 0)
     end
     options.argument("approve", "code", detail, "data", nil, 1)
-    local changed = edited(request, detail)
+    local changed = merged(request, { code = detail })
     tell(self, changed, "allow", label, answer)
     return changed
   elseif answer == "always" then

@@ -20,6 +20,8 @@ local ready = {}       -- tasks to resume in the next step, in order
 local ready_count = 0
 local alarms = {}      -- binary heap of { at = deadline, task =, serial = }
 local alarm_count = 0
+local ALARMS_LEAST = 64
+local alarms_most = ALARMS_LEAST -- how many there may be until the stale ones are looked for
 local armed            -- deadline that the C object will ring at
 local parked_count = 0 -- tasks that have not been resumed yet, without those of the background
 local watcher          -- of the attached host
@@ -73,7 +75,25 @@ function reactor.now()
   return current:now()
 end
 
-local function push_alarm(entry)
+local push_alarm
+
+-- Those of tasks that have gone on stay in the heap. When they may be most of it they are let go,
+-- and with them all that such tasks hold.
+local function let_go_of_stale()
+  local old, count = alarms, alarm_count
+  alarms, alarm_count, alarms_most = {}, 0, math.huge
+  for i = 1, count do
+    if old[i].serial == old[i].task.serial then
+      push_alarm(old[i])
+    end
+  end
+  alarms_most = math.max(ALARMS_LEAST, 2 * alarm_count)
+end
+
+function push_alarm(entry)
+  if alarm_count >= alarms_most then
+    let_go_of_stale()
+  end
   alarm_count = alarm_count + 1
   local i = alarm_count
   while i > 1 do

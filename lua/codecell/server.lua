@@ -8,6 +8,7 @@ local options = require "codecell.options"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
+local whole = require "codecell.http.whole"
 
 local server = {}
 
@@ -126,21 +127,12 @@ end
 ---@return string? body
 ---@return codecell.Error? err kind "limit_exceeded", and as of `read`
 function Request:all(limit)
-  local chunks, size = {}, 0
-  while true do
-    local chunk, err = self:read()
-    if err then
-      return nil, err
-    elseif not chunk then
-      return table.concat(chunks)
-    end
-    size = size + #chunk
+  return whole(self, function(_, size)
     if size > limit then
-      return nil, errors.new("limit_exceeded", ("read: the request is longer than %d bytes"):format(
+      return errors.new("limit_exceeded", ("read: the request is longer than %d bytes"):format(
         limit))
     end
-    chunks[#chunks + 1] = chunk
-  end
+  end)
 end
 
 -- What the library decides by the length of the body.

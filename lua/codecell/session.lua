@@ -9,6 +9,7 @@
 local blocks = require "codecell.agent.blocks"
 local format = require "codecell.agent.format"
 local interpret = require "codecell.agent.interpret"
+local merged = require "codecell.merged"
 local options = require "codecell.options"
 
 local session = {}
@@ -44,25 +45,14 @@ end
 
 -- Who it is for, as the documents have it: "timestamp" is in milliseconds.
 local function create_options(self)
-  local all = {}
-  for name, value in pairs(self.create) do
-    all[name] = value
-  end
-  all.metadata = { userId = self.user, sessionId = self.conversation, ip = self.ip,
+  local who = { userId = self.user, sessionId = self.conversation, ip = self.ip,
     timestamp = ("%.0f"):format(os.time() * 1000) }
-  for name, value in pairs(self.create.metadata or {}) do
-    all.metadata[name] = value
-  end
-  return all
+  return merged(self.create, { metadata = merged(who, self.create.metadata) })
 end
 
 local function with_sandbox(self, given)
-  local about = {}
-  for name, value in pairs(given or {}) do
-    about[name] = value
-  end
-  about.owner, about.key, about.create = self.user, self.conversation, create_options(self)
-  return about
+  return merged(given, { owner = self.user, key = self.conversation,
+    create = create_options(self) })
 end
 
 --- Run code; its variables and files stay for the next time.
@@ -108,12 +98,7 @@ function Session:observe(message, given)
   end
   local observed, replies = {}, {}
   for i, block in ipairs(runnable) do
-    local about = {}
-    for name, value in pairs(given or {}) do
-      about[name] = value
-    end
-    about.language = block.language
-    local reply, err = self:run(block.code, about)
+    local reply, err = self:run(block.code, merged(given, { language = block.language }))
     observed[i], replies[i] = observation_of(reply, err, i, #runnable), reply
     if not reply or not reply.success then
       break

@@ -9,6 +9,7 @@ local core = require "codecell.core"
 local json = require "codecell.json"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
+local sorted = require "codecell.sorted"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
 
@@ -166,12 +167,8 @@ local function value_of(value)
 end
 
 local function attributes_of(given)
-  local names, list = {}, json.list()
-  for name in pairs(given) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for i, name in ipairs(names) do
+  local list = json.list()
+  for i, name in ipairs(sorted(given)) do
     list[i] = { key = name, value = value_of(given[name]) }
   end
   return list

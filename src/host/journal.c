@@ -73,7 +73,7 @@ static int is_named(const char *path, const struct stat *status)
 int cell_journal_open(const char *path, uint64_t *size,
                       struct cell_error *error)
 {
-  struct stat status;
+  struct stat status = {0};
   int fd = open_file(path, O_RDWR | O_APPEND, &status, error);
 
   if (fd < 0)
@@ -144,7 +144,7 @@ int cell_journal_cut(int fd, uint64_t size, struct cell_error *error)
 int cell_journal_note(const char *path, const void *bytes, size_t length,
                       struct cell_error *error)
 {
-  struct stat status;
+  struct stat status = {0};
   int fd = open_file(path, O_WRONLY, &status, error);
   int result = -1;
 

@@ -9,6 +9,7 @@ local events = require "codecell.agent.chat.events"
 local failure = require "codecell.e2b.failure"
 local http = require "codecell.http"
 local json = require "codecell.json"
+local merged = require "codecell.merged"
 local options = require "codecell.options"
 local secret = require "codecell.config.secret"
 
@@ -63,10 +64,7 @@ local function headers_of(self)
 end
 
 local function body_of(self, messages, about)
-  local body = {}
-  for name, value in pairs(self.given.parameters or {}) do
-    body[name] = value
-  end
+  local body = merged(self.given.parameters)
   body.model, body.messages = self.given.model, json.list(messages)
   body.tools = about and about.tools
   if self.stream then

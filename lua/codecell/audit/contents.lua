@@ -2,6 +2,7 @@
 local base64 = require "codecell.base64"
 local json = require "codecell.json"
 local signals = require "codecell.process.signals"
+local sorted = require "codecell.sorted"
 local texts = require "codecell.audit.texts"
 
 local contents = {}
@@ -27,12 +28,8 @@ local function times_of(timings)
 end
 
 local function names_of(values)
-  local names = json.list()
-  for name in pairs(values or {}) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return #names > 0 and names or nil
+  local names = sorted(values)
+  return #names > 0 and json.list(names) or nil
 end
 
 contents.names = names_of

@@ -7,6 +7,7 @@ local errors = require "codecell.errors"
 local journal = require "codecell.audit.journal"
 local json = require "codecell.json"
 local lines = require "codecell.audit.lines"
+local ranges = require "codecell.audit.ranges"
 local wait = require "codecell.wait"
 
 local purge = {}
@@ -45,17 +46,17 @@ local function turn(number)
   end
 end
 
-local function add(ranges, number)
-  local last = ranges[#ranges]
-  if last and last[2] == number - 1 then
-    last[2] = number
-  else
-    ranges[#ranges + 1] = json.list({ number, number })
+-- Why the lines have ended before the file has: a part of it is not taken for all of it.
+local function failure_of(line, whole)
+  if line == false then
+    return errors.new("system",
+      "audit: a line is longer than any record; see 'codecell audit verify'")
   end
+  return line == nil and whole or nil
 end
 
 -- Note the numbers of what is to be emptied in a file.
-local function search(path, meant, ranges)
+local function search(path, meant, found)
   local from, err = lines.open(path)
   if not from then
     return err.kind == "not_found" or nil, err
@@ -66,49 +67,35 @@ local function search(path, meant, ranges)
     if head == nil then
       break
     elseif head then
-      add(ranges, head.number)
+      ranges.add(found, head.number)
     end
     turn(from.number)
     line, whole = from:next()
   end
   from:close()
-  return true
+  err = failure_of(line, whole)
+  return not err or nil, err
 end
 
 local function search_all(path, meant)
-  local ranges = json.list()
+  local found = {}
   for _, one in ipairs(lines.files(path)) do
-    local ok, err = search(one, meant, ranges)
+    local ok, err = search(one, meant, found)
     if not ok then
       return nil, err
     end
   end
-  return ranges
+  return found
 end
 
-local function covers(ranges, number)
-  local low, high = 1, #ranges
-  while low <= high do
-    local middle = math.floor((low + high) / 2)
-    if number < ranges[middle][1] then
-      high = middle - 1
-    elseif number > ranges[middle][2] then
-      low = middle + 1
-    else
-      return true
-    end
-  end
-  return false
-end
-
--- Copy the lines of a file, those of the ranges without their contents. Tells whether there were
+-- Copy the lines of a file, those of some numbers without their contents. Tells whether there were
 -- any.
-local function copy(from, to, ranges)
+local function copy(from, to, numbers)
   local line, whole = from:next()
   local size, found = 0, false
   while line do
     local head = whole and chain.ending(line)
-    local is_meant = head and not KEPT[head.event] and covers(ranges, head.number)
+    local is_meant = head and not KEPT[head.event] and ranges.cover(numbers, head.number)
     local text = is_meant and chain.emptied(line) or line .. (whole and "\n" or "")
     local ok, err = core.journal_append(to, size, text)
     if not ok then
@@ -118,11 +105,10 @@ local function copy(from, to, ranges)
     turn(from.number)
     line, whole = from:next()
   end
-  if line == false then
-    return nil, errors.new("system",
-      "audit: a line is longer than any record; see 'codecell audit verify'")
+  local ok, err = nil, failure_of(line, whole)
+  if not err then
+    ok, err = to:flush()
   end
-  local ok, err = to:flush()
   if not ok then
     return nil, err
   end
@@ -130,7 +116,7 @@ local function copy(from, to, ranges)
 end
 
 -- Put a file without those contents in the place of one, whose lock is ours.
-local function rewrite(path, ranges)
+local function rewrite(path, numbers)
   local from, err = lines.open(path)
   if not from then
     return nil, err
@@ -140,7 +126,7 @@ local function rewrite(path, ranges)
   local to, done
   to, err = core.journal(draft)
   if to then
-    done, err = copy(from, to, ranges)
+    done, err = copy(from, to, numbers)
     to:close()
   end
   from:close()
@@ -169,12 +155,24 @@ local function locked(path, called, ...)
   return done, err
 end
 
-local function count_of(ranges)
-  local count = 0
-  for _, range in ipairs(ranges) do
-    count = count + range[2] - range[1] + 1
+-- The first file that was not done; one that is put aside meanwhile has another name then.
+local function next_file(path, done)
+  for _, one in ipairs(lines.files(path)) do
+    if not done[one] then
+      done[one] = true
+      return one
+    end
   end
-  return count
+end
+
+local function rewrite_all(path, numbers)
+  local done, ok, err = {}, true, nil
+  local one = next_file(path, done)
+  while one and ok do
+    ok, err = locked(one, rewrite, one, numbers)
+    one = next_file(path, done)
+  end
+  return ok, err
 end
 
 local function with_text(err)
@@ -189,25 +187,22 @@ end
 ---@return codecell.Error? err
 local function run(audit, meant, reason)
   local path = audit.path
-  local ranges, err = locked(path, search_all, path, meant)
-  if ranges and #ranges == 0 then
+  local found, err = locked(path, search_all, path, meant)
+  if found and #found == 0 then
     return 0
   end
-  local ok = ranges
+  local ok = found
   if ok then
     ok, err = audit.journal:add({ event = "purge" }, { salt = core.random_id(32),
-      records = ranges, reason = reason })
+      records = found, reason = reason })
   end
-  local files = ok and lines.files(path) or {}
-  for _, one in ipairs(files) do
-    if ok and (one ~= path or core.host_file(one)) then
-      ok, err = locked(one, rewrite, one, ranges)
-    end
+  if ok then
+    ok, err = rewrite_all(path, found)
   end
   if not ok then
     return nil, with_text(err)
   end
-  return count_of(ranges)
+  return ranges.count(found)
 end
 
 --- Empty the records of somebody.

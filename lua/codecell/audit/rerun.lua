@@ -4,6 +4,7 @@ local create = require "codecell.create"
 local diff = require "codecell.project.diff"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local sorted = require "codecell.sorted"
 local texts = require "codecell.audit.texts"
 
 local rerun = {}
@@ -47,15 +48,6 @@ local function add_text(lines, name, value, other)
   elseif text and text ~= "" then
     lines[#lines + 1] = name .. ":\n" .. text .. (text:sub(-1) == "\n" and "" or "\n")
   end
-end
-
-local function sorted(values)
-  local names = {}
-  for name in pairs(values) do
-    names[#names + 1] = tostring(name)
-  end
-  table.sort(names)
-  return names
 end
 
 local function add_results(lines, results, others)

@@ -7,6 +7,7 @@ local journal = require "codecell.audit.journal"
 local json = require "codecell.json"
 local lines = require "codecell.audit.lines"
 local options = require "codecell.options"
+local ranges = require "codecell.audit.ranges"
 local wait = require "codecell.wait"
 
 local verify = {}
@@ -34,22 +35,11 @@ local function complain(self, line, problem)
   end
 end
 
--- Ranges of numbers, growing at their end.
-local function add(ranges, number)
-  local last = ranges[#ranges]
-  if last and last[2] == number - 1 then
-    last[2] = number
-  else
-    ranges[#ranges + 1] = { number, number }
-  end
-end
-
 local function note_emptied(self, head, line)
   self.emptied = self.emptied + 1
-  local last = self.empty[#self.empty]
-  add(self.empty, head.number)
-  if self.empty[#self.empty] ~= last then
-    self.empty[#self.empty].line, self.empty[#self.empty].file = line, self.file
+  local range = ranges.add(self.empty, head.number)
+  if range then
+    range.line, range.file = line, self.file
   end
 end
 

@@ -6,6 +6,7 @@
 local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
 local json = require "codecell.json"
+local sorted = require "codecell.sorted"
 
 local format = {}
 
@@ -75,15 +76,6 @@ function format.unpack(value)
     unpacked[key] = format.unpack(item)
   end
   return unpacked
-end
-
-local function sorted(value)
-  local names = {}
-  for name in pairs(value) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
 end
 
 local function encode(value)

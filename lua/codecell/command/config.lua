@@ -3,6 +3,7 @@ local command = require "codecell.command"
 local config = require "codecell.config"
 local json = require "codecell.json"
 local secret = require "codecell.config.secret"
+local sorted = require "codecell.sorted"
 
 local listing = {
   summary = "show every setting, its variable, and where its value is from",
@@ -92,11 +93,7 @@ end
 local function show_templates(list)
   for _, one in ipairs(list) do
     if one.name == "templates" then
-      local names = {}
-      for name in pairs(one.value) do
-        names[#names + 1] = name
-      end
-      table.sort(names)
+      local names = sorted(one.value)
       for _, name in ipairs(names) do
         command.write(name, "\t", shown(one.value[name]), "\n")
       end

@@ -3,17 +3,14 @@ local codecell = require "codecell"
 local command = require "codecell.command"
 local launch = require "codecell.command.launch"
 local nearest = require "codecell.nearest"
+local sorted = require "codecell.sorted"
 
 local parts = {}
 
 -- The part that the first word names, and the words behind it; its options are the ones given. Or
 -- nil and what is wrong.
 local function find(given, arguments, known)
-  local names = {}
-  for name in pairs(known) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
+  local names = sorted(known)
   local name = arguments[1]
   local part = known[name]
   if not part then

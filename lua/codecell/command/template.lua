@@ -6,6 +6,7 @@ local json = require "codecell.json"
 local launch = require "codecell.command.launch"
 local parts = require "codecell.command.parts"
 local size = require "codecell.command.size"
+local sorted = require "codecell.sorted"
 local terminal = require "codecell.command.terminal"
 
 local template = {
@@ -223,12 +224,7 @@ local function show(options, words)
   line("from", one.from)
   line("programs", one.root)
   line("cwd", one.cwd)
-  local names = {}
-  for name in pairs(one.envs) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted(one.envs)) do
     line("env", name .. "=" .. one.envs[name])
   end
   for i, text in ipairs(one.steps or {}) do

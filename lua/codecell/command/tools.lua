@@ -1,5 +1,6 @@
 --- `codecell tools`: the tools that a model is given, as people or as a provider reads them.
 local command = require "codecell.command"
+local sets = require "codecell.tools.sets"
 local tools = require "codecell.tools"
 
 local WIDTH = 78
@@ -11,27 +12,15 @@ local listing = {
     .. "this machine has. With --dialect prints what a request's field `tools` takes.\n",
   example = "codecell tools --dialect anthropic",
   options = {
-    { name = "dialect", value = "D", kind = "name", help = "one of "
+    { name = "dialect", value = "D", choices = tools.dialects, help = "one of "
       .. table.concat(tools.dialects, ", ") },
-    { name = "set", value = "S", kind = "name",
+    { name = "set", value = "S", choices = sets.names,
       help = "recommended (default), actions (the twelve) or cortex" },
     { name = "network", value = "NET", kind = "network",
       help = "of the sandbox that is told of: none (default), open, or names" },
     { name = "json", help = "print JSON; without --dialect that of mcp" },
   },
 }
-
-local function one_of(option, value, known)
-  if value == nil or known[value] then
-    return true
-  end
-  local names = {}
-  for name in pairs(known) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return nil, ("%s needs one of %s, not %q"):format(option, table.concat(names, ", "), value)
-end
 
 local function as_set(list)
   local found = {}
@@ -69,13 +58,6 @@ end
 function listing.run(options, arguments)
   if arguments[1] then
     return nil, "takes no arguments"
-  end
-  local ok, message = one_of("--dialect", options.dialect, as_set(tools.dialects))
-  if ok then
-    ok, message = one_of("--set", options.set, as_set(require("codecell.tools.sets").names))
-  end
-  if not ok then
-    return nil, message
   end
   local kit = tools.kit({ set = options.set, create = { network = options.network } })
   if options.dialect or options.json then

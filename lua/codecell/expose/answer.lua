@@ -10,6 +10,7 @@ local json = require "codecell.json"
 local network = require "codecell.network"
 local reactor = require "codecell.reactor"
 local secrets = require "codecell.secrets"
+local sorted = require "codecell.sorted"
 
 local answer = {}
 
@@ -29,11 +30,7 @@ end
 local function list(request, names)
   local all = {}
   for name, entry in pairs(names) do
-    all[name] = json.list()
-    for called in pairs(entry.functions) do
-      table.insert(all[name], called)
-    end
-    table.sort(all[name])
+    all[name] = json.list(sorted(entry.functions))
   end
   return request:reply(200, JSON, json.encode(all))
 end

@@ -4,6 +4,7 @@ local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
+local whole = require "codecell.http.whole"
 
 local arguments = {}
 
@@ -36,23 +37,14 @@ end
 ---@return string? body
 ---@return codecell.Error? err
 function arguments.read(exposed, call, request, most)
-  local chunks, size = {}, 0
-  while true do
-    local chunk, err = request:read()
-    if err then
-      return nil, err
-    elseif not chunk then
-      return table.concat(chunks)
-    end
-    size = size + #chunk
+  return whole(request, function(bytes, size)
     if size > most then
-      return nil, errors.new("limit_exceeded", ("the arguments have more than %d bytes of JSON; "
+      return errors.new("limit_exceeded", ("the arguments have more than %d bytes of JSON; "
         .. "pass a path instead, or have the host raise limits.arguments"):format(most))
-    elseif not arguments.hold(exposed, call, #chunk) then
-      return nil, errors.new("unavailable", arguments.busy)
+    elseif not arguments.hold(exposed, call, bytes) then
+      return errors.new("unavailable", arguments.busy)
     end
-    chunks[#chunks + 1] = chunk
-  end
+  end)
 end
 
 local function rest(exposed, seconds)

@@ -1,6 +1,7 @@
 --- What the code of a sandbox calls exposed functions with: a module for each language that has one
 --- here, and a command. They lie in a folder of the sandbox, which variables lead to.
 local core = require "codecell.core"
+local sorted = require "codecell.sorted"
 
 local inside = {}
 
@@ -13,18 +14,6 @@ local PATHS = {
   { "NODE_PATH", FOLDER .. "/node_modules:", "" },
   { "LUA_PATH", FOLDER .. "/lua/?.lua;", ";" },
 }
-
---- The keys of a table.
----@param names table<string, any>
----@return string[]
-function inside.sorted(names)
-  local all = {}
-  for name in pairs(names) do
-    all[#all + 1] = name
-  end
-  table.sort(all)
-  return all
-end
 
 -- Statements that say to readers of its source which names it has.
 local function javascript(names)
@@ -47,7 +36,7 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function inside.tell(sandbox, exposed)
-  local names = inside.sorted(exposed.names)
+  local names = sorted(exposed.names)
   local ok, err = write(sandbox, "node_modules/host/index.js", javascript(names))
   if not ok or exposed.is_told then
     return ok, err

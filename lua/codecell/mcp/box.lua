@@ -1,6 +1,7 @@
 --- The sandbox of a session: made when it is first needed, made anew when it has ended.
 local create = require "codecell.create"
 local errors = require "codecell.errors"
+local merged = require "codecell.merged"
 local reactor = require "codecell.reactor"
 local wait = require "codecell.wait"
 
@@ -20,12 +21,7 @@ local DAY = 86400
 ---@param on_event fun(event: table) hears what the sandbox tells
 ---@return codecell.McpBox
 function box.new(given, idle, on_event)
-  local wanted = {}
-  for name, value in pairs(given or {}) do
-    wanted[name] = value
-  end
-  wanted.on_event = on_event
-  return setmetatable({ wanted = wanted, idle = idle }, Box)
+  return setmetatable({ wanted = merged(given, { on_event = on_event }), idle = idle }, Box)
 end
 
 --- The sandbox, if there is one that lives.

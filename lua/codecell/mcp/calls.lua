@@ -1,6 +1,7 @@
 --- tools/list and tools/call.
 local json = require "codecell.json"
 local markdown = require "codecell.agent.format.markdown"
+local merged = require "codecell.merged"
 local message = require "codecell.mcp.message"
 local parts = require "codecell.agent.format.parts"
 local reactor = require "codecell.reactor"
@@ -40,15 +41,9 @@ end
 
 -- The answer of a call that goes on has the id of its job alone.
 local function with_job(schema)
-  local changed, properties = {}, {}
-  for name, value in pairs(schema) do
-    changed[name] = value
-  end
-  for name, value in pairs(schema.properties or {}) do
-    properties[name] = value
-  end
-  properties.job = { type = "string", description = "of a call that goes on: its id" }
-  changed.properties, changed.required = properties, nil
+  local changed = merged(schema, { properties = merged(schema.properties, {
+    job = { type = "string", description = "of a call that goes on: its id" } }) })
+  changed.required = nil
   return changed
 end
 

@@ -3,6 +3,7 @@ local answer = require "codecell.gateway.answer"
 local holding = require "codecell.gateway.holding"
 local json = require "codecell.json"
 local mcp = require "codecell.mcp"
+local merged = require "codecell.merged"
 local message = require "codecell.mcp.message"
 local origin = require "codecell.gateway.origin"
 local reactor = require "codecell.reactor"
@@ -87,12 +88,9 @@ end
 
 local function begin(self, owner)
   local found = { id = answer.secret(), owner = owner, seen = reactor.now(), open = 0 }
-  local given = { emit = function(value) emit(found, value) end }
-  for name, value in pairs(self.given.session) do
-    given[name] = value
-  end
   local err
-  found.session, err = mcp.session(given)
+  found.session, err = mcp.session(merged(self.given.session, {
+    emit = function(value) emit(found, value) end }))
   if not found.session then
     return nil, err
   end

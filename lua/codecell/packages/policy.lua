@@ -1,6 +1,7 @@
 --- Which packages may be had: the decision on a name.
 local names = require "codecell.packages.names"
 local nearest = require "codecell.nearest"
+local sorted = require "codecell.sorted"
 
 local policy = {}
 
@@ -10,15 +11,6 @@ local BUILDERS = {
   "setuptools-scm", "packaging", "pathspec", "pluggy", "trove-classifiers", "editables", "tomli",
   "typing-extensions",
 }
-
-local function listed(set)
-  local list = {}
-  for name in pairs(set) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
 
 ---@class codecell.PackagePolicy
 ---@field allow table<string, table<string, true>>? by manager; nil: every name
@@ -87,7 +79,7 @@ function Policy:refusal(manager, name, admitted)
   elseif not self.allow or self.allow[manager][name] or admitted and admitted[manager][name] then
     return nil
   end
-  local near = nearest(name, listed(self.allow[manager]))
+  local near = nearest(name, sorted(self.allow[manager]))
   local meant = near and ("; did you mean %q?"):format(near) or ""
   return "it is not in the allow list of `packages`" .. meant,
     ("packages = {allow = {%q}}"):format(name)
@@ -97,8 +89,8 @@ end
 ---@param manager "pip"|"npm"
 ---@return string
 function Policy:canonical(manager)
-  return table.concat({ self.allow and table.concat(listed(self.allow[manager]), " ") or "*",
-    table.concat(listed(self.deny[manager]), " "), tostring(self.dependencies) }, "\n")
+  return table.concat({ self.allow and table.concat(sorted(self.allow[manager]), " ") or "*",
+    table.concat(sorted(self.deny[manager]), " "), tostring(self.dependencies) }, "\n")
 end
 
 return policy

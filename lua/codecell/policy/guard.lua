@@ -2,6 +2,7 @@
 ---
 --- What is given to users is a table in front of the sandbox: the library itself works with what is
 --- behind it, so that nobody is asked about what an installer or a compiler writes.
+local merged = require "codecell.merged"
 local mounts = require "codecell.project.mounts"
 local network = require "codecell.network"
 
@@ -127,10 +128,7 @@ end
 ---@return table? options
 ---@return codecell.Error? err kind "denied_by_policy"
 function guard.admit(policy, given)
-  local wanted = {}
-  for name, value in pairs(given) do
-    wanted[name] = value
-  end
+  local wanted = merged(given)
   local ok, err = permit_envs(policy, "create", given.envs, given.secrets)
   local paths = writable(given.mounts)
   if ok and #paths > 0 then
@@ -292,11 +290,7 @@ function verbs.pty.create(policy, real, given)
     ok, err = permit_command(policy, real, "create", how.cmd)
   end
   if type(ok) == "table" then
-    local changed = { cmd = ok.code }
-    for name, value in pairs(how) do
-      changed[name] = changed[name] or value
-    end
-    return packed(changed)
+    return packed(merged(how, { cmd = ok.code }))
   end
   return ok and packed(given), err
 end

@@ -1,6 +1,7 @@
 --- The rules of a policy: read once, never changed, and asked what they say of a request.
 local options = require "codecell.options"
 local patterns = require "codecell.policy.patterns"
+local sorted = require "codecell.sorted"
 
 local rules = {}
 
@@ -43,11 +44,7 @@ local RULE = { because = { type = "name" }, verb = TEXTS }
 for field in pairs(patterns.fields) do
   RULE[field] = TEXTS
 end
-local FIELDS = {}
-for field in pairs(patterns.fields) do
-  FIELDS[#FIELDS + 1] = field
-end
-table.sort(FIELDS)
+local FIELDS = sorted(patterns.fields)
 
 local function listed(value)
   return type(value) == "table" and value or { value }

@@ -104,7 +104,7 @@ function Begun:settle(made, err)
   spans.finish(self.span, err, made and { ["codecell.sandbox.id"] = made.id } or nil)
   self.made, self.id = made, made and made.id
   if made and not made._witness then
-    made._told = self.on_event
+    made._listener = self.on_event
     witness.attach(made, self.audited)
   end
   if not self.audited then

@@ -234,7 +234,7 @@ function duplicate.fork(from, given)
     wanted[name] = from._given[name]
   end
   wanted.template, wanted.audit = from._given.template_handle, from._audit
-  wanted.on_event = from._told or wanted.on_event
+  wanted.on_event = from._listener or wanted.on_event
   for name, value in pairs(given) do
     wanted[name] = value
   end

@@ -3,6 +3,7 @@
 ---
 --- Each such event of a sandbox has `class = "security"`, and says in `sort` which it is:
 --- "connect", "package", "limit", "redaction", "syscall", "policy".
+local merged = require "codecell.merged"
 local network = require "codecell.network"
 
 local security = {}
@@ -23,11 +24,8 @@ function security.tell(sandbox, sort, message, about)
   if not sandbox._on_event then
     return
   end
-  local event = { type = "security", class = "security", sort = sort, message = message }
-  for name, value in pairs(about or {}) do
-    event[name] = value
-  end
-  network.event(sandbox, event)
+  network.event(sandbox, merged({ type = "security", class = "security", sort = sort,
+    message = message }, about))
 end
 
 local LIMITS = { limit_exceeded = true, no_space = true, out_of_memory = true }

@@ -86,8 +86,11 @@ end
 --- Look for them no more.
 ---@param self codecell.Service
 function ending.rest(self)
-  if self.watcher then
-    reactor.unpark(self.watcher)
+  local watcher = self.watcher
+  if watcher then
+    watcher.serial = watcher.serial + 1 -- its alarm is stale
+    reactor.unpark(watcher)
+    self.watcher = nil
   end
 end
 

@@ -1,6 +1,6 @@
 --- How many pieces of code are run at the same time.
 local options = require "codecell.options"
-local merged = require "codecell.service.merged"
+local merged = require "codecell.merged"
 local rules = require "codecell.service.rules"
 local task = require "codecell.task"
 

@@ -1,5 +1,6 @@
 --- codecell.Shared: a sandbox in the hands of one of several agents, with the rights that it has.
 local errors = require "codecell.errors"
+local merged = require "codecell.merged"
 local options = require "codecell.options"
 
 local shared = {}
@@ -92,11 +93,7 @@ function Shared:run(code, given)
   if not found then
     return nil, err
   end
-  local about = {}
-  for name, value in pairs(given or {}) do
-    about[name] = value
-  end
-  about.sandbox, about.owner = self.id, self.agent
+  local about = merged(given, { sandbox = self.id, owner = self.agent })
   local reply
   reply, err = self.service:execute(code, about)
   shared.tell(self.entry, { who = self.agent, event = "run", code = code,

@@ -1,4 +1,5 @@
 --- Who looks on at what a service does: its audit, and those who listen to "security".
+local merged = require "codecell.merged"
 local spans = require "codecell.spans"
 local wait = require "codecell.wait"
 
@@ -27,12 +28,7 @@ function watching.on_event(service, given)
   end
   return function(event)
     if event.class == "security" then
-      local about = {}
-      for name, value in pairs(event) do
-        about[name] = value
-      end
-      about.owner = given.owner
-      service:_emit("security", about)
+      service:_emit("security", merged(event, { owner = given.owner }))
     end
     return called and called(event)
   end

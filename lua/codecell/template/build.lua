@@ -6,6 +6,7 @@ local errors = require "codecell.errors"
 local keep = require "codecell.template.keep"
 local languages = require "codecell.languages"
 local mark = require "codecell.template.mark"
+local sorted = require "codecell.sorted"
 local store = require "codecell.template.store"
 local tail = require "codecell.process.tail"
 local template = require "codecell.template"
@@ -80,14 +81,7 @@ end
 
 local TEXTS = {
   copy = function(step) return "COPY " .. step.from .. " " .. step.to end,
-  env = function(step)
-    local names = {}
-    for name in pairs(step.envs) do
-      names[#names + 1] = name
-    end
-    table.sort(names)
-    return "ENV " .. table.concat(names, " ")
-  end,
+  env = function(step) return "ENV " .. table.concat(sorted(step.envs), " ") end,
   npm = function(step) return "npm " .. table.concat(step.packages, " ") end,
   python = function(step) return "python " .. table.concat(step.packages, " ") end,
   run = function(step) return "RUN " .. words(step.command) end,

@@ -1,5 +1,6 @@
 --- What tools say of the sandbox: made from what it is, so that it is true.
 local languages = require "codecell.languages"
+local sorted = require "codecell.sorted"
 
 local describe = {}
 
@@ -93,14 +94,10 @@ end
 ---@param about codecell.ToolAbout
 ---@return string
 function describe.exposed(about)
-  local names, texts = {}, {}
-  for name in pairs(about.exposed) do
-    names[#names + 1] = name
-  end
+  local names, texts = sorted(about.exposed), {}
   if #names == 0 then
     return ""
   end
-  table.sort(names)
   for i, name in ipairs(names) do
     texts[i] = ("%s (%s)"):format(name, list_of(about.exposed[name]))
   end

@@ -2,7 +2,7 @@
 --- makes when it is needed; and what can be said of it before it is there.
 local backends = require "codecell.backend"
 local errors = require "codecell.errors"
-local merged = require "codecell.service.merged"
+local merged = require "codecell.merged"
 local wait = require "codecell.wait"
 
 local place = {}
@@ -112,7 +112,7 @@ function Place:with(called)
     return called(sandbox)
   end
   local ok, value, problem = wait.call(called, sandbox)
-  self.given.service.roster:release(entry)
+  self.given.service.roster:release(entry, ok and problem or nil)
   if not ok then
     error(value, 0)
   end

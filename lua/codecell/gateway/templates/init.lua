@@ -8,6 +8,7 @@ local listing = require "codecell.gateway.control.listing"
 local naming = require "codecell.gateway.templates.naming"
 local record = require "codecell.gateway.record"
 local shape = require "codecell.e2b.shape"
+local sorted = require "codecell.sorted"
 local store = require "codecell.template.store"
 local uploads = require "codecell.gateway.templates.uploads"
 local urls = require "codecell.http.url"
@@ -113,11 +114,7 @@ function templates.list(gateway, request)
   if not all then
     return answer.error(request, err)
   end
-  local names = {}
-  for name in pairs(all) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
+  local names = sorted(all)
   table.insert(names, 1, "code-interpreter-v1")
   table.insert(names, 1, "base")
   local page, following = listing.cut(request, names, answer.form(request.query),
