@@ -36,7 +36,6 @@ describe("codecell", function()
 
   it("answers bad usage with status 2 and one line that says what is wrong", function()
     local cases = {
-      [""] = "give a command",
       ["rum"] = "unknown command rum; did you mean run?",
       ["serve all"] = "takes no arguments",
       ["serve --port x"] = "--port: a number",

@@ -12,9 +12,16 @@ for name in run("--help").stdout:gmatch "\n  (%l[%l-]*) +%l" do
   names[#names + 1] = name
 end
 
-describe("every command", function()
+describe("every command #once", function()
   it("is in the list", function()
     assert.truthy(#names >= 24)
+  end)
+
+  it("is told on standard error, with status 2, where none is given", function()
+    local result = run ""
+    assert.equal(2, result.status)
+    assert.equal("", result.stdout)
+    assert.equal(run("--help").stdout .. "codecell: give a command\n", result.stderr)
   end)
 
   it("tells options, exit statuses and an example with --help, on standard output", function()
@@ -78,7 +85,7 @@ describe("every command", function()
   end)
 end)
 
-describe("codecell completion", function()
+describe("codecell completion #once", function()
   local function words(line)
     return run("completion --words -- " .. line).stdout
   end

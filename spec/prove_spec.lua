@@ -69,6 +69,7 @@ describe("an attack of codecell doctor --prove #once", function()
 
   setup(function()
     canary = codecell.assert(victim.make())
+    canary.given.abstract = {} -- those of other programs are left alone outside
     about = { token = canary.token, secret = "a-word-to-be-hidden", limits = {} }
   end)
 

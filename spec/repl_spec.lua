@@ -52,6 +52,25 @@ describe("codecell repl #user #once", function()
     on_terminal(steps)
   end)
 
+  it("hears Ctrl-C while output floods", function()
+    local steps = { { "expect", PROMPT } }
+    add(steps, "while True: print('x' * 80)\r", ("x"):rep(80))
+    add(steps, "\3", "KeyboardInterrupt")
+    add(steps, "6 * 7\r", "42\r\n")
+    on_terminal(steps)
+  end)
+
+  it("starts the interpreter again when Ctrl-C is typed three times", function()
+    local steps = { { "expect", PROMPT } }
+    add(steps, "import signal\r", PROMPT)
+    add(steps, "exec('signal.signal(2, signal.SIG_IGN); print(20 + 22)\\nwhile True: pass')\r",
+      "42\r\n")
+    steps[#steps + 1] = { "repeat", "\3", "once more" }
+    steps[#steps + 1] = { "repeat", "\3", "variables are lost" }
+    add(steps, "6 * 7\r", "42\r\n")
+    on_terminal(steps)
+  end)
+
   it("goes on in the next line until the code is whole, with its indentation", function()
     local steps = { { "expect", PROMPT } }
     add(steps, "def double(value):\r", "...")

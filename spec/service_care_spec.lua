@@ -152,6 +152,24 @@ describe("a service #user", function()
       assert.truthy(made.timestamp:find("^%d+$"))
     end)
 
+  it("is held by nothing when it is closed #D16", function()
+    local held = setmetatable({}, { __mode = "k" })
+    for _ = 1, 100 do
+      new({ mode = "mock" })
+      service:execute("1", { key = "k" })
+      held[service] = true
+      service:close()
+    end
+    service = nil
+    collectgarbage()
+    collectgarbage()
+    local count = 0
+    for _ in pairs(held) do
+      count = count + 1
+    end
+    assert.is_true(count < 80, count) -- alarms that are stale are let go of by the dozen
+  end)
+
   it("ends nothing for being idle while somebody uses it #D16", function()
     local now = 0
     new({ clock = function() return now end, idle_timeout = 10 })

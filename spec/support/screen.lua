@@ -4,8 +4,8 @@ local shell = require "spec.support.shell"
 
 local screen = {}
 
---- Take steps ({"send", text}, {"expect", text}, {"size", rows, columns}, {"signal", number},
---- {"end"}) with a command line; {seen = {...}, rest, status, is_restored, missing}.
+--- Take steps, which terminal.py explains, with a command line: {seen = {...}, rest, status,
+--- is_restored, missing}.
 ---@param line string of the shell
 ---@param steps table[]
 ---@param options {rows: integer?, columns: integer?, variables: string?}?

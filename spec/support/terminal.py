@@ -3,7 +3,8 @@
     terminal.py ROWS COLUMNS COMMAND... < steps
 
 A step is a line of JSON: ["send", text], ["expect", text] (waits for it, in what
-has come since the last), ["size", rows, columns], ["signal", number],
+has come since the last), ["repeat", text, expected] (sends it every second until the other
+comes), ["size", rows, columns], ["signal", number],
 ["end"] (waits for the end of the command). The answer is one JSON object: seen (what
 each "expect" has seen, its text included), rest, status, is_restored (whether the terminal has
 the settings of the beginning), missing (the text that did not come).
@@ -20,6 +21,7 @@ import termios
 import time
 
 PATIENCE = 30  # seconds
+MOST, KEPT = 262144, 4096  # characters that nobody has expected
 
 
 class Terminal:
@@ -45,12 +47,19 @@ class Terminal:
             return True
         return False
 
-    def expect(self, text):
-        deadline = time.monotonic() + PATIENCE
+    def expect(self, text, again=None):
+        """Waits for a text, and sends another every second meanwhile."""
+        due = time.monotonic()
+        deadline = due + PATIENCE
         while text not in self.text:
             if time.monotonic() > deadline:
                 return None
+            if again and time.monotonic() >= due:
+                os.write(self.master, again.encode())
+                due = time.monotonic() + 1
             self.read(0.1)
+            if len(self.text) > MOST and text not in self.text:
+                self.text = self.text[-KEPT:]
         till = self.text.index(text) + len(text)
         seen, self.text = self.text[:till], self.text[till:]
         return seen
@@ -83,10 +92,10 @@ def main():
             terminal.resize(*values)
         elif verb == 'signal':
             terminal.process.send_signal(values[0])
-        elif verb == 'expect':
-            seen = terminal.expect(values[0])
+        elif verb in ('expect', 'repeat'):
+            seen = terminal.expect(values[-1], verb == 'repeat' and values[0])
             if seen is None:
-                answer['missing'] = values[0]
+                answer['missing'] = values[-1]
                 break
             answer['seen'].append(seen)
         else:

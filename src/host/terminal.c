@@ -50,9 +50,9 @@ static void stand_guard(int end, int fd, const struct termios *before)
   while (got < 0 && errno == EINTR);
   if (got != 0)
     return;
+  tcsetattr(1, TCSANOW, before); /* first: what is full cannot be written to */
   got = write(1, RESET, sizeof RESET - 1);
   (void)got;
-  tcsetattr(1, TCSANOW, before);
 }
 
 static int start_guard(struct cell_terminal *terminal, struct cell_error *error)

@@ -131,7 +131,8 @@ static int server_listen_at(lua_State *L)
                    cell_address_to_socket(&there, (uint16_t)port, &address));
 }
 
-/* _listen_below(path): 0; or nil, err. "@" and a name is an abstract socket, which
+/* _listen_below(path): 0; or nil, err. "@" and a name is an abstract socket,
+*which
 ** is no file.
 */
 static int server_listen_below(lua_State *L)
@@ -151,8 +152,7 @@ static int server_listen_below(lua_State *L)
     return listen_at(L, &address, sizeof *there);
   there->sun_path[0] = '\0';
   return listen_at(
-    L, &address,
-    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+    L, &address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 }
 
 /* _listen_with(descriptor): takes the descriptor's, a socket that listens; its

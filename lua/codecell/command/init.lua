@@ -165,7 +165,8 @@ end
 -- What was typed before the first command: `--help`, `--version`, nothing.
 local function global(word)
   if word == nil then
-    return complain(": give a command; 'codecell --help' lists all")
+    io.stderr:write(help.overview(command.all()))
+    return complain(": give a command")
   elseif word == "--help" or word == "-h" then
     return show_overview()
   elseif word == "--version" or word == "-V" then

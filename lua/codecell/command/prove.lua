@@ -7,6 +7,7 @@ local hunger = require "codecell.command.prove.hunger"
 local judge = require "codecell.command.prove.judge"
 local program = require "codecell.command.prove.program"
 local victim = require "codecell.command.prove.victim"
+local wait = require "codecell.wait"
 
 local prove = {}
 
@@ -92,21 +93,33 @@ local function sandbox_for(sandbox, settings, watch)
   return made, err
 end
 
-local function attack_all(report, about, options, on_progress)
+local function attack_all(rows, about, options, on_progress)
   local settings, attacks = settings_of(options, about), prove.attacks()
   local sandbox, err
   for i, attack in ipairs(attacks) do
-    on_progress(i, #attacks + 3, attack.name)
+    on_progress(i, #attacks + 2, attack.name)
     sandbox, err = sandbox_for(sandbox, settings, about.watch)
     if not sandbox then
       return nil, err
     elseif i == 1 then
       examine(sandbox, about)
     end
-    report.attacks[i] = attempt(sandbox, attack, about)
+    rows[i] = attempt(sandbox, attack, about)
   end
   sandbox:close()
+  on_progress(#attacks + 1, #attacks + 2, "outlive the deadline")
+  rows[#rows + 1] = afterwards.outlive(about.python, options)
+  on_progress(#attacks + 2, #attacks + 2, "leave something behind")
+  rows[#rows + 1] = afterwards.leftovers(about.watch)
   return true
+end
+
+local function report_of(rows)
+  local counts = { ok = 0, failed = 0, skipped = 0 }
+  for _, row in ipairs(rows) do
+    counts[row.status] = counts[row.status] + 1
+  end
+  return { ok = counts.failed == 0, attacks = rows, counts = counts }
 end
 
 -- What is made once for all sandboxes is no leftover of these.
@@ -128,36 +141,28 @@ end
 ---@return codecell.Error? err when no sandbox could be made
 function prove.run(options, on_progress)
   options, on_progress = options or {}, on_progress or function() end
-  local report = { attacks = {}, counts = { ok = 0, failed = 0, skipped = 0 } }
   local ready, err = warm_up(options)
-  if not ready then
-    return nil, err
-  end
-  local python = os.getenv "CODECELL_PYTHON" or "python3"
   local canary
-  canary, err = victim.make()
+  if ready then
+    canary, err = victim.make()
+  end
   if not canary then
     return nil, err
   end
-  local about = { python = python, deaf = canary.deaf, token = canary.token, given = canary.given,
-    secret = core.random_id(24), watch = afterwards.watch() }
-  ready, err = attack_all(report, about, options, on_progress)
-  local list = report.attacks
-  if ready then
-    on_progress(#prove.attacks() + 1, #prove.attacks() + 3, "outlive the deadline")
-    list[#list + 1] = afterwards.outlive(about.python, options)
-    on_progress(#prove.attacks() + 2, #prove.attacks() + 3, "leave something behind")
-    list[#list + 1] = afterwards.leftovers(about.watch)
-  end
-  list[#list + 1] = look_at_victim(victim.finish(canary))
-  if not ready then
+  local about = { python = os.getenv "CODECELL_PYTHON" or "python3", deaf = canary.deaf,
+    token = canary.token, given = canary.given, secret = core.random_id(24),
+    watch = afterwards.watch() }
+  local rows = {}
+  local ok
+  -- Whatever interrupts it: no canary stays.
+  ok, ready, err = wait.call(attack_all, rows, about, options, on_progress)
+  rows[#rows + 1] = look_at_victim(victim.finish(canary))
+  if not ok then
+    error(ready, 0)
+  elseif not ready then
     return nil, err
   end
-  for _, row in ipairs(list) do
-    report.counts[row.status] = report.counts[row.status] + 1
-  end
-  report.ok = report.counts.failed == 0
-  return report
+  return report_of(rows)
 end
 
 return prove

@@ -59,7 +59,7 @@ local OUTLIVE = {
 ---@return codecell.ProvedAttack
 function afterwards.outlive(python, options)
   local name = "codecell-daemon-" .. core.random_id(12)
-  local settings = { timeout = 1.5 }
+  local settings = { timeout = 60 }
   for key, value in pairs(options) do
     settings[key] = value
   end
@@ -68,14 +68,13 @@ function afterwards.outlive(python, options)
     or { "/bin/sh", "-c", SHELL_DAEMON, name }
   local result
   if sandbox then
-    result, err = sandbox.commands:run(argv, { timeout = 1 })
+    result, err = sandbox.commands:run(argv, { timeout = PATIENCE })
   end
   if not result then
     return judge.failed(OUTLIVE, tostring(err))
   end
-  local was_seen = eventually(function()
-    return processes_with(name)[1] or sandbox:_state() == "gone"
-  end) and processes_with(name)[1]
+  local was_seen = processes_with(name)[1] ~= nil
+  sandbox:set_timeout(0.5) -- its deadline
   eventually(function()
     return sandbox:_state() == "gone"
   end)

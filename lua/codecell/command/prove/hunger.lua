@@ -25,7 +25,9 @@ end
 
 -- What a bomb of memory came to: it says how far it got, if it is not ended for it.
 local function look_at_memory(result)
-  if result.out_of_memory or result.signal == "SIGKILL" then
+  if result.timed_out then
+    return { { name = "memory", outcome = "unbounded" } }
+  elseif result.out_of_memory or result.signal == "SIGKILL" then
     return { { name = "at:" .. (result.stdout:match "(%d+)%D*$" or "0"), outcome = "killed" } }
   end
   return {}

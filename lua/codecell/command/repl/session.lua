@@ -4,11 +4,14 @@ local command = require "codecell.command"
 local completion = require "codecell.context.completion"
 local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
+local reactor = require "codecell.reactor"
 local run = require "codecell.command.run"
 local show = require "codecell.command.show"
 local wait = require "codecell.wait"
 
-local PATIENCE = 3 -- times Ctrl-C is typed until the interpreter itself is ended
+local AFTER_MOST = 65536 -- bytes of output that are shown after Ctrl-C
+-- Times Ctrl-C is typed until the interpreter itself is ended, each so many seconds after the last.
+local PATIENCE, APART = 3, 0.5
 
 ---@class codecell.ReplSession
 local Session = {}
@@ -40,7 +43,7 @@ end
 
 -- Wait for the end of a run, and let Ctrl-C interrupt it: at first the code, at last all of it.
 local function follow(self, running, editor)
-  local interrupts = 0
+  local interrupts, counts_from = 0, 0
   while true do
     local execution, err = running:poll()
     if execution ~= false then
@@ -48,12 +51,16 @@ local function follow(self, running, editor)
     end
     local is_gone = editor and editor:gather() == nil
     if is_gone or editor and editor:take_interrupt() then
-      interrupts = is_gone and PATIENCE or interrupts + 1
+      interrupts = is_gone and PATIENCE or interrupts
+      if reactor.now() >= counts_from then
+        interrupts, counts_from = interrupts + 1, reactor.now() + APART
+      end
+      self.left = self.left or AFTER_MOST
       running:kill(interrupts < PATIENCE and "sigint" or "sigkill")
       if is_gone then
         editor = nil
       elseif interrupts < PATIENCE then
-        self:note("^C", interrupts > 1 and " (once more ends the interpreter)" or "")
+        self:note("^C", interrupts == PATIENCE - 1 and " (once more ends the interpreter)" or "")
       end
     end
     if editor then
@@ -62,6 +69,28 @@ local function follow(self, running, editor)
       wait.key(nil, nil)
     end
   end
+end
+
+-- As a terminal does, Ctrl-C drops what was printed and waits to be shown, but for a little.
+local function stream(self)
+  local how, shown = show.stream(self.view), 0
+  for name, called in pairs(how) do
+    how[name] = function(text)
+      shown = shown + #text
+      if shown > AFTER_MOST then -- whoever floods lets the keys be heard
+        shown = 0
+        wait.turn()
+      end
+      if self.left then
+        text, self.left = text:sub(1, self.left), self.left - #text
+        self.is_dropped = self.is_dropped or self.left < 0
+        self.left = math.max(self.left, 0)
+      end
+      called(text)
+    end
+  end
+  self.left, self.is_dropped = nil, false
+  return how
 end
 
 -- Names that a session of JavaScript declares are nowhere to be asked for.
@@ -76,7 +105,7 @@ end
 ---@param editor codecell.Editor? hears Ctrl-C meanwhile
 ---@return boolean goes_on false: the sandbox has ended
 function Session:execute(code, editor)
-  local view, how = self.view, show.stream(self.view)
+  local view, how = self.view, stream(self)
   how.language, how.timeout = self.language, self.timeout
   local running, err = self.sandbox:start_code(code, how)
   local execution
@@ -88,6 +117,10 @@ function Session:execute(code, editor)
     complain(self, "codecell: " .. tostring(err) .. (err.hint and "\n  " .. err.hint or ""))
     self.status = command.status.failed
     return self.sandbox:is_running() == true
+  end
+  if self.is_dropped then
+    view.out:settle()
+    self:note("the rest of the output is left out")
   end
   show.finish(view, execution)
   run.tell_refused(execution)
