@@ -101,6 +101,14 @@ describe("the actions, asked by models that do not know what they do #user", fun
       end
     end)
 
+  it("cannot fill the memory with a request of many small values #F30", function()
+    local one = new({})
+    local text = '{"action":"list_sandboxes","x":[' .. ("[],"):rep(1000000) .. "[]]}"
+    local reply = cjson.decode(codecell.actions.call_json(text, { service = one }))
+    assert.is_false(reply.success)
+    assert.matches("no JSON", reply.error)
+  end)
+
   it("cannot use an id of another's sandbox in any field #F03 #I03", function()
     new({ mode = "kernel" })
     local ann = { service = service, user = "ann" }

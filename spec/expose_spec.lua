@@ -51,6 +51,10 @@ describe("sandbox:expose #user", function()
     lost = function() return nil, { kind = "not_found", message = "no such page" } end,
     fail = function() error("no such luck") end,
     stumble = function() return seen.nobody.name end,
+    pass_on = function()
+      local _, problem = pcall(error, "spec/x.lua:1: no luck")
+      error(problem)
+    end,
     strange = function() return { print } end,
     sleep = function(seconds)
       local ended, err = the().commands:run({ "sleep", tostring(seconds) })
@@ -179,6 +183,8 @@ except HostError as error:
     local text = printed(sandbox(), "try: tools.stumble()\nexcept HostError as e: print(e)")
     assert.truthy(text:find("tools.stumble: attempt to index", 1, true), text)
     assert.is_nil(text:find("spec", 1, true), text)
+    text = printed(sandbox(), "try: tools.pass_on()\nexcept HostError as e: print(e)")
+    assert.equal("tools.pass_on: no luck\n", text)
   end)
 
   it("shows an exception that nobody catches as the error of the cell", function()

@@ -391,6 +391,12 @@ describe("resources by MCP", function()
     assert.is_nil(names[".hidden"])
     assert.equal("a,b\n", read(names["ä b.csv"].uri).text)
     assert.equal("AP8=", read("sandbox:///home/user/raw").blob)
+    client:tool("run_code", { code = "open('a\\nb\\x1bc', 'w').close()" })
+    local named
+    for _, one in ipairs(client:call("resources/list").resources) do
+      named = one.uri:find("a%%0[Aa]b%%1[Bb]c") and one.name or named
+    end
+    assert.equal("a b\226\144\155c", named)
     assert.matches("e.txt", read("sandbox:///home/user/d").text)
     assert.equal(-32002, select(2, read("sandbox:///home/user/none")).code)
   end)

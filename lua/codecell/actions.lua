@@ -25,6 +25,7 @@ local words = require "codecell.agent.words"
 local actions = {}
 
 local NOBODY = "anonymous" -- whoever the host does not name
+local VALUES_MOST = 1000000 -- of a request: many small ones would take all memory
 local SOON = 60 -- seconds before the end at which a warning is due
 
 local VERBS = {}
@@ -237,7 +238,7 @@ end
 ---@param ctx table? as of `call`
 ---@return string reply JSON in one line
 function actions.call_json(text, ctx)
-  local request, err = json.decode(text)
+  local request, err = json.decode(text, VALUES_MOST)
   local told
   if err then
     told = failure(nil, "The request is no JSON: " .. err.message, "invalid",

@@ -155,6 +155,11 @@ function contents.execution(sandbox, execution)
   }
 end
 
+-- A path, or another short text of what was asked for.
+local function hidden(sandbox, text)
+  return sandbox._mask and type(text) == "string" and sandbox._mask:hide(text) or text
+end
+
 --- A command that is to be started.
 ---@param sandbox codecell.Sandbox
 ---@param details table of the spawn
@@ -165,7 +170,8 @@ function contents.command(sandbox, details)
   for i, word in ipairs(details.argv) do
     argv[i] = texts.pack(word, keep or i == 1, mask)
   end
-  return { argv = argv, cwd = details.cwd, tag = details.tag, envs = names_of(details.envs),
+  return { argv = argv, cwd = hidden(sandbox, details.cwd), tag = hidden(sandbox, details.tag),
+    envs = names_of(details.envs),
     terminal = details.kind == "terminal" or nil, timeout = details.timeout,
     stdin = type(details.stdin) == "string" and texts.pack(details.stdin, keep, mask) or nil }
 end
@@ -201,7 +207,7 @@ function contents.ended(sandbox, process, result)
     exit_code = not done.signal and done.exit_code or nil, signal = done.signal,
     stdout = texts.pack(done.stdout or kept(process, 0), keep),
     stderr = texts.pack(done.stderr or kept(process, 1), keep), truncated = done.truncated,
-    err = err and { kind = err.kind, message = err.message } or nil,
+    err = err and { kind = err.kind, message = hidden(sandbox, err.message) } or nil,
   }
 end
 
@@ -209,30 +215,30 @@ local files = {}
 
 function files.write(sandbox, path, source, mode)
   local keep, mask = sandbox._audit.code, sandbox._mask
-  return { path = path, mode = type(mode) == "number" and mode > 0 and mode or nil,
+  return { path = hidden(sandbox, path), mode = type(mode) == "number" and mode > 0 and mode or nil,
     data = type(source) == "string" and texts.pack(source, keep, mask)
       or texts.of_file(source, keep, mask) }
 end
 
 files.append = files.write
 
-function files.link(_, path, target)
-  return { path = path, to = target }
+function files.link(sandbox, path, target)
+  return { path = hidden(sandbox, path), to = hidden(sandbox, target) }
 end
 
 files.rename = files.link
 
 function files.unpack(sandbox, path, stream)
-  return { path = path, data = type(stream) == "userdata" and texts.of_file(stream, false,
-    sandbox._mask) or nil }
+  return { path = hidden(sandbox, path), data = type(stream) == "userdata"
+    and texts.of_file(stream, false, sandbox._mask) or nil }
 end
 
-function files.read(_, path, offset, length)
-  return { path = path, offset = offset ~= 0 and offset or nil, length = length }
+function files.read(sandbox, path, offset, length)
+  return { path = hidden(sandbox, path), offset = offset ~= 0 and offset or nil, length = length }
 end
 
-function files.mkdir(_, path)
-  return { path = path }
+function files.mkdir(sandbox, path)
+  return { path = hidden(sandbox, path) }
 end
 
 files.remove = files.mkdir

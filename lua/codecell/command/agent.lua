@@ -8,6 +8,8 @@ local json = require "codecell.json"
 local requests = require "codecell.command.requests"
 local write = require "codecell.write"
 
+local VALUES_MOST = 1000000 -- of a call: many small ones would take all memory
+
 local listing = {
   summary = "make a coding agent's file, or answer for its tools",
   usage = "codecell agent new --type coding [OPTIONS] [FILE]\n"
@@ -66,7 +68,7 @@ local function make(options, path)
 end
 
 local function reply_to(one, line)
-  local asked, err = json.decode(line)
+  local asked, err = json.decode(line, VALUES_MOST)
   if err or type(asked) ~= "table" then
     return { success = false, error = "InvalidRequest: "
       .. (err and err.message or "an object expected") }

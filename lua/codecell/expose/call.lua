@@ -29,13 +29,13 @@ end
 local PLACES = { "^%[string \"[^\n]-\"%]:%d+: ", "^[^\n]-%.lua:%d+: ", "^%([^\n%)]+%):%d+: ",
   "^stdin:%d+: ", "^[^%s:]*/[^\n:]*:%d+: ", "^%.%.%.[^\n:]*:%d+: " }
 
+-- What was raised again has one for each time.
 local function without_place(text)
   text = text:gsub("\n?stack traceback:\n.*$", "")
-  for _, place in ipairs(PLACES) do
-    local rest, count = text:gsub(place, "", 1)
-    if count > 0 then
-      return rest
-    end
+  local i = 1
+  while PLACES[i] do
+    local rest, count = text:gsub(PLACES[i], "", 1)
+    text, i = rest, count > 0 and 1 or i + 1
   end
   return text
 end

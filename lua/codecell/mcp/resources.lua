@@ -8,6 +8,7 @@ local masked = require "codecell.files.masked"
 local message = require "codecell.mcp.message"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
+local terminal = require "codecell.agent.terminal"
 
 local resources = {}
 
@@ -31,8 +32,9 @@ local function is_hidden(path)
   return false
 end
 
+-- In one line: people and models are shown it as it is.
 local function name_of(path)
-  return json.repair(path:gsub("^/home/user/", ""))
+  return (terminal.visible(path:gsub("^/home/user/", "")):gsub("%c", " "))
 end
 
 --- What a result says of a file that it is about.

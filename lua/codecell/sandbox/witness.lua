@@ -34,10 +34,11 @@ end
 
 --- An error as a record has it.
 ---@param err any
+---@param mask userdata? of secrets
 ---@return {kind: string, message: string}
-function witness.failure(err)
+function witness.failure(err, mask)
   return { kind = type(err) == "table" and err.kind or "raised",
-    message = texts.pack(tostring(err), true) }
+    message = texts.pack(tostring(err), true, mask) }
 end
 
 --- Record what is about to be done.
@@ -97,7 +98,7 @@ function witness.act(sandbox, act, called, ...)
     act.told and ok and act.told(value))
   local content = ok and value and act.after and number and act.after(value) or {}
   content.seconds = contents.time(reactor.now() - began)
-  content.err = problem and witness.failure(problem) or content.err
+  content.err = problem and witness.failure(problem, sandbox._mask) or content.err
   local done, unable = witness.after(sandbox, act.event, number, content)
   if not ok then
     error(value, 0)
@@ -184,7 +185,8 @@ local function spawn(real, sandbox, details)
     return process
   end
   spans.finish(span, err)
-  local done, unable = witness.after(sandbox, "command", number, { err = witness.failure(err) })
+  local done, unable = witness.after(sandbox, "command", number,
+    { err = witness.failure(err, sandbox._mask) })
   return nil, done and err or unable
 end
 
