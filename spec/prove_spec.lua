@@ -146,6 +146,18 @@ describe("an attack of codecell doctor --prove #once", function()
     assert.equal("what only the host knows came out", row.by)
   end)
 
+  it("gets through where it may write to a folder of the host, which looks itself", function()
+    local folder = shell.folder()
+    shell.run("chown 12345:12345 " .. folder) -- one of root may not be written to
+    local harmed = codecell.assert(victim.make())
+    local own = canary
+    canary, harmed.given.outside = harmed, folder .. "/written"
+    opened("write outside", { mounts = { { host = folder, path = folder, mode = "write" } } })
+    canary = own
+    assert.same({ folder .. "/written was made outside" }, victim.finish(harmed))
+    shell.remove(folder)
+  end)
+
   it("gets through where a limit is wider than it says", function()
     local row = opened("fork bomb", { limits = { processes = 1024 } })
     assert.equal("failed", row.status)

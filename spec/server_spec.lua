@@ -363,6 +363,17 @@ print(idle[0].recv(10))]])
     small:close()
   end)
 
+  it("listens at an abstract socket, which is no file", function()
+    local one = codecell.assert(server.new(function(request) request:reply(200, nil, "here") end))
+    local name = "@codecell-test-" .. core.random_id(12)
+    assert.same({ unix = name }, codecell.assert(one:listen({ unix = name })))
+    assert.truthy(shell.run("cat /proc/net/unix").stdout:find(" " .. name .. "\n", 1, true))
+    local _, err = one:listen({ unix = name })
+    assert.truthy(err)
+    one:close()
+    assert.falsy(shell.run("cat /proc/net/unix").stdout:find(" " .. name .. "\n", 1, true))
+  end)
+
   it("can be at a socket of the file system, which it removes", function()
     local folder = shell.folder()
     local path = folder .. "/socket"

@@ -11,6 +11,7 @@ local execution = require "codecell.execution"
 local history = require "codecell.sandbox.history"
 local options = require "codecell.options"
 local secrets = require "codecell.secrets"
+local write = require "codecell.write"
 
 local export = {}
 
@@ -148,14 +149,9 @@ function export.save(sandbox, path)
   if not text then
     return nil, err
   end
-  local file, problem = io.open(path, "wb")
-  if not file then
+  local done, problem = write(path, text)
+  if not done then
     return nil, errors.new("system", "export: " .. problem)
-  end
-  local written, why = file:write(text)
-  local closed, late = file:close()
-  if not written or not closed then
-    return nil, errors.new("system", ("export: %s: %s"):format(path, why or late))
   end
   return true
 end

@@ -2,7 +2,7 @@
 ---@param first table?
 ---@param second table?
 ---@return table
-return function(first, second)
+local function merged(first, second)
   local all = {}
   for name, value in pairs(first or {}) do
     all[name] = value
@@ -12,3 +12,11 @@ return function(first, second)
   end
   return all
 end
+
+-- LuaJIT 2.1.0-beta3 makes wrong code of hot loops over `pairs`.
+local jit = package.loaded.jit
+if jit then
+  jit.off(merged)
+end
+
+return merged

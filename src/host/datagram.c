@@ -1,3 +1,4 @@
+/* datagram.c -- see datagram.h. */
 #include "datagram.h"
 
 #include "../descriptor.h"

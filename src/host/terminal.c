@@ -60,6 +60,7 @@ static int start_guard(struct cell_terminal *terminal, struct cell_error *error)
   int ends[2];
   sigset_t every, mask;
   pid_t stage;
+  int status = 0;
 
   if (cell_fd_pipe(ends) < 0)
     return cell_fail(error, CELL_SYSTEM, errno, "guard the terminal");
@@ -67,19 +68,23 @@ static int start_guard(struct cell_terminal *terminal, struct cell_error *error)
   pthread_sigmask(SIG_BLOCK, &every, &mask);
   stage = fork();
   if (stage == 0) {
+    pid_t guard;
+
     cell_fd_close(&ends[1]);
-    if (fork() == 0)
+    guard = fork();
+    if (guard == 0)
       stand_guard(ends[0], terminal->fd, &terminal->before);
-    _exit(0);
+    _exit(guard < 0);
   }
-  while (stage > 0 && waitpid(stage, NULL, 0) < 0 && errno == EINTR)
+  while (stage > 0 && waitpid(stage, &status, 0) < 0 && errno == EINTR)
     ;
   pthread_sigmask(SIG_SETMASK, &mask, NULL);
   cell_fd_close(&ends[0]);
   terminal->guard = ends[1];
-  if (stage < 0)
-    return cell_fail(error, CELL_SYSTEM, errno, "guard the terminal");
-  return 0;
+  if (stage >= 0 && status == 0)
+    return 0;
+  return cell_fail(error, CELL_SYSTEM, stage < 0 ? errno : EAGAIN,
+                   "guard the terminal");
 }
 
 /* ---- the program ---- */

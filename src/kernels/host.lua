@@ -140,7 +140,6 @@ local function quoted(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
-
 -- What the command prints, and whether it has failed.
 local function run(name, arguments)
   local folder = os.getenv("CODECELL_HOST")

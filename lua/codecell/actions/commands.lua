@@ -1,8 +1,10 @@
 --- The actions of the shell: in the foreground, in the background, and servers.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
-local shape = require "codecell.actions.shape"
+local quoted = require "codecell.process.quoted"
 local reactor = require "codecell.reactor"
+local shape = require "codecell.actions.shape"
+local tail = require "codecell.process.tail"
 local task = require "codecell.task"
 
 local commands = {}
@@ -75,11 +77,7 @@ local function attend(one, roster, entry)
     if not chunk then
       break
     end
-    one.output = one.output .. chunk
-    if #one.output > 2 * KEPT then
-      one.left_out = one.left_out + #one.output - KEPT
-      one.output = one.output:sub(-KEPT)
-    end
+    one.add(chunk)
   end
   local result = not one.process:_closed() and one.process:wait() -- it may live on, and be silent
   one.over = { exit_code = result and result.exit_code or nil }
@@ -102,7 +100,8 @@ local function background(call, found, given)
     return nil, err
   end
   local one = { id = core.random_id(12), process = process, pid = process.pid,
-    command = given.command, output = "", left_out = 0, began = os.time() }
+    command = given.command, began = os.time() }
+  one.add, one.printed, one.total = tail(KEPT)
   list.by_id[one.id] = one
   list.order[#list.order + 1] = one
   call.service.roster:hold(call.entry)
@@ -182,10 +181,11 @@ function commands.command_logs(call, given)
   if not one then
     return nil, found
   end
-  local output = call:cut(one.output)
+  local printed = one.printed()
+  local output = call:cut(printed)
   return { sandboxId = found.id, commandId = one.id, output = output,
     running = one.over == nil, exitCode = one.over and one.over.exit_code or nil,
-    truncated = one.left_out > 0 or #output < #one.output or nil,
+    truncated = #printed < one.total() or #output < #printed or nil,
     text = output ~= "" and output or "It has printed nothing so far." }
 end
 
@@ -201,10 +201,6 @@ function commands.processinfo(call, given)
   end
   local output = call:cut(result.stdout ~= "" and result.stdout or result.stderr)
   return { sandboxId = found.id, output = output, text = output }
-end
-
-local function quoted(path)
-  return "'" .. path:gsub("'", "'\\''") .. "'"
 end
 
 -- Until it listens. One that has failed will not; one that ended well may have left another behind.
@@ -242,7 +238,8 @@ function commands.start_server(call, given)
     if one then
       stop(one)
       local told = errors.new(err.kind, ("nothing listens at port %d: %s%s"):format(given.port,
-        err.message, one.output ~= "" and "; it printed: " .. call:cut(one.output) or ""), err.hint)
+        err.message, one.total() > 0 and "; it printed: " .. call:cut(one.printed()) or ""),
+        err.hint)
       return nil, told
     end
     return nil, err

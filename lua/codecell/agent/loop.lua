@@ -14,6 +14,7 @@ local repair = require "codecell.agent.repair"
 local system = require "codecell.agent.loop.system"
 local tools = require "codecell.tools"
 local usage = require "codecell.agent.loop.usage"
+local wait = require "codecell.wait"
 local watch = require "codecell.agent.loop.watch"
 
 local STEPS, REPAIRS = 10, 3
@@ -376,7 +377,6 @@ function Loop:run()
       self:take(answer)
     end
   end
-  self.kit:close()
   return self.outcome
 end
 
@@ -435,5 +435,11 @@ return function(given)
   self.kit = kit_of(self, given)
   self.outcome = { messages = begin_messages(self, given), executions = {}, results = {},
     installed = {}, usage = self.usage }
-  return self:run()
+  local outcome
+  ok, outcome = wait.call(self.run, self)
+  self.kit:close()
+  if not ok then
+    error(outcome, 0) -- of the user's functions
+  end
+  return outcome
 end

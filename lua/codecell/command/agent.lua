@@ -2,9 +2,11 @@
 local agent = require "codecell.agent"
 local agent_config = require "codecell.agent_config"
 local command = require "codecell.command"
+local errors = require "codecell.errors"
 local files = require "codecell.command.agent-config"
 local json = require "codecell.json"
 local requests = require "codecell.command.requests"
+local write = require "codecell.write"
 
 local VALUES_MOST = 1000000 -- of a call: many small ones would take all memory
 
@@ -37,15 +39,6 @@ local listing = {
   },
 }
 
-local function write_file(path, text)
-  local file, problem = io.open(path, "wb")
-  if not file then
-    command.abort(problem)
-  end
-  file:write(text, "\n")
-  file:close()
-end
-
 local function make(options, path)
   if options.type ~= "coding" then
     return nil, "new: --type coding is the one type there is"
@@ -65,7 +58,11 @@ local function make(options, path)
     there:close()
     return nil, ("new: %s is there already; name another file"):format(path)
   end
-  write_file(path, (json.encode(agent_config.camel(config))))
+  local written, problem = write(path, errors.assert(json.encode(agent_config.camel(config)))
+    .. "\n")
+  if not written then
+    command.abort(problem)
+  end
   command.write("wrote ", path, "; codecell agent run ", path, " answers for its tools\n")
   return command.status.success
 end

@@ -5,6 +5,7 @@ local json = require "codecell.json"
 local launch = require "codecell.command.launch"
 local run = require "codecell.command.run"
 local terminal = require "codecell.command.terminal"
+local write = require "codecell.write"
 
 local LIFETIME = 86400 -- seconds; the sandbox ends with the command
 
@@ -32,11 +33,9 @@ for _, option in ipairs(launch.options) do
 end
 
 local function write_back(path, text)
-  local file, problem = io.open(path, "wb")
-  local written = file and file:write(text)
-  local closed = file and file:close()
-  if not written or not closed then
-    command.abort(("cannot write %s: %s"):format(path, problem or "the disk is full"))
+  local written, problem = write(path, text)
+  if not written then
+    command.abort("cannot write " .. problem)
   end
 end
 

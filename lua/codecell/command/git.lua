@@ -1,5 +1,6 @@
 --- `codecell git`: git in a sandbox that stays, so that what is cloned is code like any other.
 local named = require "codecell.command.named"
+local quoted = require "codecell.process.quoted"
 local run = require "codecell.command.run"
 local runner = require "codecell.git.run"
 
@@ -26,10 +27,6 @@ local git = {
 
 local DEFAULT = "git" -- name of the sandbox
 
-local function quote(word)
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
 -- The folder that a clone makes, as git names it.
 local function folder_of(words)
   local places = {}
@@ -53,14 +50,14 @@ local function host_of(words)
 end
 
 local function code_of(words)
-  local quoted = {}
+  local safe = {}
   for i, word in ipairs(words) do
-    quoted[i] = quote(word)
+    safe[i] = quoted(word)
   end
   local line = "GIT_TERMINAL_PROMPT=0 GIT_PAGER=cat git -c credential.helper= -c "
-    .. quote(runner.helper) .. " " .. table.concat(quoted, " ") .. " </dev/null"
+    .. quoted(runner.helper) .. " " .. table.concat(safe, " ") .. " </dev/null"
   local folder = words[1] == "clone" and folder_of(words)
-  return folder and line .. " && cd -- " .. quote(folder) or line
+  return folder and line .. " && cd -- " .. quoted(folder) or line
 end
 
 function git.run(options, words)

@@ -169,14 +169,11 @@ function launch.audit(options, found)
     audit_retention = found.audit_retention, audit_sync = found.audit_sync })
 end
 
---- Make the sandbox that the options ask for.
----@param what string the command
+--- What the options say of a sandbox, checked in the order of the words.
 ---@param options table as options.parse gave them
----@param lifetime number? seconds; default: as long as the code may take, and a little more
----@return codecell.Sandbox? sandbox
----@return integer? status of what failed; nil for bad usage
+---@return {backend: string, found: codecell.Config, mounts: table[]}? wanted
 ---@return string? message of bad usage
-function launch.create(what, options, lifetime)
+function launch.wanted(options)
   local backend, message = launch.backend(options)
   local found, mounts
   if backend then
@@ -185,9 +182,22 @@ function launch.create(what, options, lifetime)
   if found then
     mounts, message = folders.mounts(options)
   end
-  if not mounts then
+  return mounts and { backend = backend, found = found, mounts = mounts } or nil, message
+end
+
+--- Make the sandbox that the options ask for.
+---@param what string the command
+---@param options table as options.parse gave them
+---@param lifetime number? seconds; default: as long as the code may take, and a little more
+---@return codecell.Sandbox? sandbox
+---@return integer? status of what failed; nil for bad usage
+---@return string? message of bad usage
+function launch.create(what, options, lifetime)
+  local wanted, message = launch.wanted(options)
+  if not wanted then
     return nil, nil, message
   end
+  local found = wanted.found
   local secrets, envs = launch.variables(options, found)
   local timeout = (options.timeout or TIMEOUT_DEFAULT) + (options.install and INSTALL or 0)
   timeout = math.min(timeout + MARGIN, launch.day)
@@ -198,12 +208,12 @@ function launch.create(what, options, lifetime)
   local sandbox
   sandbox, err = codecell.create {
     audit = audit or nil,
-    backend = backend,
+    backend = wanted.backend,
     timeout = lifetime or timeout,
     envs = envs,
     secrets = secrets,
     metadata = found.metadata,
-    mounts = mounts,
+    mounts = wanted.mounts,
     network = options.network,
     packages = options.packages and options.packages.packages,
     name = options.name,

@@ -1,8 +1,8 @@
 --- `codecell mcp`: a server of the Model Context Protocol, for programs in which a model works.
+local address = require "codecell.command.serve.address"
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
-local folders = require "codecell.command.folders"
 local launch = require "codecell.command.launch"
 local reactor = require "codecell.reactor"
 
@@ -83,22 +83,15 @@ end
 
 -- What every sandbox is made with; or nil and what is wrong with the words.
 local function create_of(options)
-  local backend, problem = launch.backend(options)
-  local found, mounts
-  if backend then
-    found, problem = launch.configure(options)
-  end
-  if found then
-    mounts, problem = folders.mounts(options)
-  end
-  if not mounts then
+  local wanted, problem = launch.wanted(options)
+  if not wanted then
     return nil, problem
   end
-  local create = { backend = backend, mounts = mounts[1] and mounts or nil,
+  local create = { backend = wanted.backend, mounts = wanted.mounts[1] and wanted.mounts or nil,
     limits = limits(options), network = options.network, template = options.template,
     packages = packages(options) }
   if options.set == nil or options.set == "recommended" then
-    return with_variables(options, found, create)
+    return with_variables(options, wanted.found, create)
   end
   create.envs = options.env and select(2, launch.variables(options, { hidden_env_prefix = "" }))
   create.audit = options.audit and command.absolute(options.audit)
@@ -109,10 +102,6 @@ local function session_of(options, create)
   return { create = create, set = options.set, timeout = options.timeout, idle = options.idle,
     job_after = options["job-after"],
     problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end }
-end
-
-local function is_loopback(host)
-  return host == nil or host == "::1" or host:find("^127%.") ~= nil
 end
 
 local HTTP_ONLY = { "host", "domain", "api-key", "no-auth", "sessions" }
@@ -126,7 +115,7 @@ local function problem_of(options)
     end
   elseif options["no-auth"] and options["api-key"] then
     return "give --api-key or --no-auth, not both"
-  elseif options["no-auth"] and not is_loopback(options.host) then
+  elseif options["no-auth"] and not address.is_loopback(options.host) then
     return ("--no-auth: anybody who reaches %s could run code; give --api-key, or a --host of "
       .. "this machine alone"):format(options.host)
   end

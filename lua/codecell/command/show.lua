@@ -5,6 +5,7 @@ local core = require "codecell.core"
 local json = require "codecell.json"
 local media = require "codecell.agent.media"
 local terminal = require "codecell.command.terminal"
+local write = require "codecell.write"
 
 local show = {}
 
@@ -71,14 +72,9 @@ local function save(view, format, bytes)
     view.saved = view.saved + 1
     path = ("%s/figure-%d.%s"):format(view.folder, view.saved, SUFFIXES[format])
   until not exists(path)
-  local handle, message = io.open(path, "wb")
-  if not handle then
-    command.abort("cannot save a picture: " .. message)
-  end
-  local written, why = handle:write(bytes)
-  local closed = handle:close()
-  if not written or not closed then
-    command.abort("cannot save " .. path .. ": " .. tostring(why or "the disk is full"))
+  local written, problem = write(path, bytes)
+  if not written then
+    command.abort("cannot save a picture: " .. problem)
   end
   view.err:write(view.err:style("dim", "saved " .. path), "\n")
 end

@@ -270,10 +270,19 @@ function Http:answer(request)
   end
 end
 
+-- Ending one may wait, and others come and go meanwhile.
+local function all_of(self)
+  local list = {}
+  for _, found in pairs(self.sessions) do
+    list[#list + 1] = found
+  end
+  return list
+end
+
 --- End the sessions that nobody uses any more.
 function Http:tidy()
   local now = reactor.now()
-  for _, found in pairs(self.sessions) do
+  for _, found in ipairs(all_of(self)) do
     if found.open == 0 and not found.session:is_busy() and now - found.seen > self.idle then
       finish(self, found)
     end
@@ -282,7 +291,7 @@ end
 
 --- End all sessions.
 function Http:close()
-  for _, found in pairs(self.sessions) do
+  for _, found in ipairs(all_of(self)) do
     finish(self, found)
   end
 end

@@ -107,12 +107,13 @@ local LISTENS = {
 ---@param method string
 ---@param params table?
 function modern.tell(session, method, params)
-  local listens = LISTENS[method]
-  for _, wanted in ipairs(session.listeners) do
-    if listens and listens(wanted, params) then
-      wanted:notify(method, { _meta = { [PREFIX .. "subscriptionId"] = wanted.id },
-        uri = params and params.uri })
-    end
+  local listens, told = LISTENS[method], {}
+  for _, wanted in ipairs(listens and session.listeners or {}) do
+    told[#told + 1] = listens(wanted, params) and wanted or nil
+  end
+  for _, wanted in ipairs(told) do -- which waits: who listens may change meanwhile
+    wanted:notify(method, { _meta = { [PREFIX .. "subscriptionId"] = wanted.id },
+      uri = params and params.uri })
   end
 end
 

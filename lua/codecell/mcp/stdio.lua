@@ -127,6 +127,9 @@ function stdio.open(given)
     self.output, err = core.writer(reactor.get())
   end
   if not self.output then
+    if self.session then
+      self.session:close()
+    end
     return nil, err
   end
   task.background(guarded, self, speak)

@@ -2,6 +2,7 @@
 --- the home, and a server on the loopback and at an abstract socket that tells a word.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local write = require "codecell.write"
 
 local victim = {}
 
@@ -15,12 +16,6 @@ function victim.read(path)
     file:close()
   end
   return text
-end
-
-local function write(path, text)
-  local file = io.open(path, "wb")
-  local ok = file and file:write(text)
-  return file and file:close() and ok ~= nil
 end
 
 -- Addresses of this machine but those of its loopback.

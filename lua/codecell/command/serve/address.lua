@@ -6,6 +6,13 @@ local address = {}
 local FILE_MOST = 1048576 -- bytes of a file with certificates
 local HTTPS = 443
 
+--- Whether nobody but this machine reaches a server there.
+---@param host string? an address; nil: the default, which is such a one
+---@return boolean
+function address.is_loopback(host)
+  return host == nil or host == "::1" or host:find("^127%.") ~= nil
+end
+
 local function read(option, path)
   local file, problem = io.open(path, "rb")
   local text

@@ -8,16 +8,6 @@ local wishes = require "codecell.gateway.control.wishes"
 local settings = {}
 
 local KEY_LEAST = 8 -- characters
-local LOOPBACK = { "^127%.", "^::1$" }
-
-local function is_loopback(host)
-  for _, pattern in ipairs(LOOPBACK) do
-    if (host or "127.0.0.1"):find(pattern) then
-      return true
-    end
-  end
-  return false
-end
 
 -- What nobody would be served with.
 local AT_LEAST_ONE = { "connections", "key-sandboxes", "max-sandboxes" }
@@ -36,7 +26,7 @@ function settings.problem(options)
     return "--port: a number from 0 to 65535"
   elseif options["no-auth"] and (options["api-key"] or options["api-keys"]) then
     return "give --api-key or --no-auth, not both"
-  elseif options["no-auth"] and not is_loopback(options.host) then
+  elseif options["no-auth"] and not address.is_loopback(options.host) then
     return ("--no-auth: anybody who reaches %s could make sandboxes; give --api-key, or a "
       .. "--host of this machine alone"):format(options.host)
   end
