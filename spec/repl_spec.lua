@@ -178,11 +178,11 @@ describe("codecell repl #user #once", function()
     end
     -- Wide characters, a long line and one that was edited in its middle.
     local script = ([[
-tmux() { command tmux -L "codecell-$$" -f /dev/null "$@"; }
+tmux() { SHELL=/bin/sh command tmux -L "codecell-$$" -f /dev/null "$@"; }
 trap 'tmux kill-server' EXIT
 seen() { i=0; until tmux capture-pane -p | grep -qF "$1"; do
   i=$((i+1)); [ $i -lt 300 ] || { tmux capture-pane -p; exit 1; }; sleep 0.1; done; }
-tmux new-session -d -x 40 -y 12 "XDG_STATE_HOME=%s %s repl"
+tmux new-session -d -x 40 -y 12 "XDG_STATE_HOME=%s %s repl; echo status \$?; sleep 60"
 seen '>>>'
 tmux send-keys "text = '中文 und noch viel mehr, das nicht in eine Zeile passt'" Enter
 seen 'passt'

@@ -132,9 +132,9 @@ static int server_listen_at(lua_State *L)
 }
 
 /* _listen_below(path): 0; or nil, err. "@" and a name is an abstract socket,
-*which
-** is no file.
-*/
+ *which
+ ** is no file.
+ */
 static int server_listen_below(lua_State *L)
 {
   struct sockaddr_storage address = {0};
