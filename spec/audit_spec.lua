@@ -332,6 +332,7 @@ describe("an audit", function()
       local done, err = verb()
       assert.is_nil(done)
       assert.truthy(err.message:find("audit: ", 1, true), err.message)
+      assert.equal("system", err.kind) -- and none that the verb itself has
     end
     os.execute(("rmdir %s; mv %s.away %s"):format(path, path, path))
     assert.equal("1", codecell.assert(sandbox.files:read("ran")))

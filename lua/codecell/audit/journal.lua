@@ -40,7 +40,12 @@ local HINTS = {
   permission_denied = "give the audit a file of your own in a folder of your own",
 }
 
+-- Any other kind would be taken for one of the verb that is refused.
+local KINDS = { cancelled = true, limit_exceeded = true, no_space = true,
+  permission_denied = true }
+
 local function explain(err)
+  err.kind = KINDS[err.kind] and err.kind or "system"
   local hint = HINTS[err.kind] or "give the audit another path"
   if not err.message:find("audit: ", 1, true) then
     err.message = "audit: " .. err.message

@@ -149,8 +149,7 @@ function guard.admit(policy, given)
     return nil, err
   end
   local backend = given.backend or "local"
-  if backend == "local" and policy:decide({ verb = "write", path = "~", is_deep = true }) == "deny"
-  then
+  if backend == "local" and policy:decide({ verb = "write", path = "~" }) == "deny" then
     wanted.read_only = true
   end
   return wanted
