@@ -23,14 +23,15 @@ int cell_datagram_send(const char *path, const void *bytes, size_t size,
                        struct cell_error *error)
 {
   struct sockaddr_un there = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
   ssize_t sent;
   int number, fd;
 
-  if (strlen(path) >= sizeof there.sun_path)
+  if (length >= sizeof there.sun_path)
     return cell_fail(error, CELL_INVALID_ARGUMENT, 0,
                      "send: the path of a socket has at most %d bytes",
                      (int)sizeof there.sun_path - 1);
-  strcpy(there.sun_path, path);
+  memcpy(there.sun_path, path, length + 1);
   fd = cell_fd_above_stdio(
     socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd < 0)
