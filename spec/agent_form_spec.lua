@@ -1,4 +1,5 @@
 -- The form of a coding agent's configuration, in a browser.
+local browser = require "spec.support.browser"
 local cjson = require "cjson"
 local codecell = require "codecell"
 local shell = require "spec.support.shell"
@@ -11,10 +12,8 @@ describe("the form of a coding agent, in a browser #slow #registry #once", funct
   local folder, told, missing
   setup(function()
     folder = shell.folder()
-    local browser = shell.run("command -v chromium").stdout:match("%S+")
-    missing = not browser and "chromium is not installed"
-      or shell.run("npm install --silent playwright-core", { folder = folder, time = 300 }).status
-        ~= 0 and "the registry of npm does not answer"
+    local program
+    program, missing = browser.prepare(folder)
     if missing then
       return
     end
@@ -27,7 +26,7 @@ describe("the form of a coding agent, in a browser #slow #registry #once", funct
     page("hostile.html", { name = MARKUP, systemPrompt = "\n</textarea>" .. MARKUP })
     shell.write(folder .. "/form.mjs", shell.read "spec/support/form.mjs")
     local result = shell.run(("cd %s && node form.mjs acting.html plain.html hostile.html %s")
-      :format(folder, browser), { time = 200 })
+      :format(folder, program), { time = 200 })
     told = result.stdout .. result.stderr
   end)
   teardown(function()
@@ -45,10 +44,7 @@ describe("the form of a coding agent, in a browser #slow #registry #once", funct
     { "quiet", "asks nobody else, and no browser complains #H01" },
   }) do
     it(case[2], function()
-      if missing then
-        return pending(missing)
-      end
-      assert.truthy(("\n" .. told):find("\nok " .. case[1] .. "\n", 1, true), told)
+      browser.expect(case[1], told, missing)
     end)
   end
 

@@ -1,4 +1,5 @@
 -- The page that `codecell serve` shows a browser at "/".
+local browser = require "spec.support.browser"
 local gateway = require "spec.support.gateway"
 local shell = require "spec.support.shell"
 
@@ -166,10 +167,8 @@ describe("the page of codecell serve, in a browser #M10 #slow #registry #once", 
   local folder, server, told, missing
   setup(function()
     folder = shell.folder()
-    local browser = shell.run("command -v chromium").stdout:match("%S+")
-    missing = not browser and "chromium is not installed"
-      or shell.run("npm install --silent playwright-core", { folder = folder, time = 300 }).status
-        ~= 0 and "the registry of npm does not answer"
+    local program
+    program, missing = browser.prepare(folder)
     if missing then
       return
     end
@@ -177,7 +176,7 @@ describe("the page of codecell serve, in a browser #M10 #slow #registry #once", 
     assert(shell.run(("cp spec/support/page.mjs spec/support/page_attacks.mjs %s/"):format(folder),
       { folder = "." }).status == 0)
     local result = shell.run(("cd %s && node page.mjs %s %s %s %s"):format(folder, server.url,
-      gateway.key, os.getenv "CODECELL_PICTURES" or folder, browser), { time = 500 })
+      gateway.key, os.getenv "CODECELL_PICTURES" or folder, program), { time = 500 })
     told = result.stdout .. result.stderr
   end)
   teardown(function()
@@ -189,10 +188,7 @@ describe("the page of codecell serve, in a browser #M10 #slow #registry #once", 
 
   for _, case in ipairs(CASES) do
     it(case[2], function()
-      if missing then
-        return pending(missing)
-      end
-      assert.truthy(("\n" .. told):find("\nok " .. case[1] .. "\n", 1, true), told)
+      browser.expect(case[1], told, missing)
     end)
   end
 

@@ -66,6 +66,14 @@ describe("codecell.log", function()
     assert.equal("invalid_argument", err.kind)
   end)
 
+  it("tells fields that are false as well", function()
+    local line = require "codecell.log.line"
+    local one = cjson.decode(line.json("error", "m", { event = "run.end", success = false,
+      level = "mine" }, "p"))
+    assert.is_false(one.success)
+    assert.equal("error", one.level)
+  end)
+
   it("sends the system's log one datagram an event, and never waits for it #K09", function()
     local path = folder .. "/socket"
     local taker = io.popen(("exec /usr/bin/python3 spec/support/datagrams.py %s"):format(

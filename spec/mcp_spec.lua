@@ -415,6 +415,9 @@ describe("resources by MCP", function()
     assert.equal("***\n", result.contents[1].text)
     local list = other:call("resources/list").resources
     assert.same({ "b" }, { list[1].name, list[2] and list[2].name })
+    local done = other:call("completion/complete", { ref = { type = "ref/prompt",
+      name = "analyze_file" }, argument = { name = "path", value = "private/" } })
+    assert.same({}, done.completion.values)
     other.close()
   end)
 

@@ -318,6 +318,18 @@ describe("a sandbox under a policy", function()
     assert.has_error(function() sandbox:run_code "1" end)
   end)
 
+  it("shows who is asked what no terminal obeys", function()
+    local asked = {}
+    codecell.assert(create({ approve = function(question)
+      asked[#asked + 1] = question.shown
+      return "reject"
+    end }))
+    sandbox:run_code("evil()\27[2K\27[1A\rsafe()\226\128\174")
+    sandbox.files:write_files({ { path = "a\27[1A", data = "" }, { path = "b", data = "" } })
+    assert.same({ "evil()\226\144\155[2K\226\144\155[1A\226\144\141safe()<U+202E>",
+      "a\226\144\155[1A, b" }, asked)
+  end)
+
   it("asks with what the code can reach, and runs what was edited", function()
     local asked
     codecell.assert(create({ approve = function(question)

@@ -1,6 +1,7 @@
 -- The answers of models with calls of tools: what comes back for any of them, and in each dialect.
 local codecell = require "codecell"
 local json = require "codecell.json"
+local picture = require "spec.support.picture"
 
 local function same_json(expected, value)
   assert.equal((json.encode(json.decode(expected))), (json.encode(value)))
@@ -102,14 +103,7 @@ describe("kit:handle", function()
   local kit
   setup(function()
     kit = codecell.tools.kit {}
-    kit:call("run_code", { code = [[
-import struct, zlib
-def chunk(name, body):
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-class Picture:
-    def _repr_png_(self):
-        return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(b"\0" * 14)) + chunk(b"IEND", b""))]] })
+    kit:call("run_code", { code = picture(2, 2) })
   end)
   teardown(function()
     kit:close()

@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local format = require "codecell.agent.format"
 local json = require "codecell.json"
+local showing = require "spec.support.picture"
 local unicode = require "codecell.agent.unicode"
 
 -- As far as anyone reads it who does not decode it: 640 x 480.
@@ -304,17 +305,7 @@ end)
 describe("a kit with pictures", function()
   it("has them made smaller inside the sandbox, or told in words", function()
     local kit = codecell.tools.kit { budget = { image_px = 64 } }
-    local told = kit:call("run_code", { code = [[
-import struct, zlib
-def chunk(name, body):
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-class Picture:
-    def _repr_png_(self):
-        return (b"\x89PNG\r\n\x1a\n"
-            + chunk(b"IHDR", struct.pack(">IIBBBBB", 300, 200, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress((b"\0" + b"\xff\0\0" * 300) * 200))
-            + chunk(b"IEND", b""))
-display(Picture())]] })
+    local told = kit:call("run_code", { code = showing(300, 200) .. "display(Picture())" })
     assert.same({ "image", 64, 42 }, { told.parts[2].type, told.parts[2].width,
       told.parts[2].height })
     local pixels = codecell.assert(codecell.media.thumbnail(kit.place.made, told.parts[2].data,

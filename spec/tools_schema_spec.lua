@@ -1,6 +1,7 @@
 -- The schemas of tools: as each provider wants them, and no wider than the sandbox is.
 local codecell = require "codecell"
 local json = require "codecell.json"
+local picture = require "spec.support.picture"
 local shell = require "spec.support.shell"
 
 local function schemas(dialect, given)
@@ -318,14 +319,7 @@ describe("the schemas of tools, by those who read them #once #registry #slow", f
       return pending("the package index does not answer")
     end
     local kit = codecell.tools.kit {}
-    kit:call("run_code", { code = [[
-import struct, zlib
-def chunk(name, body):
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-class Picture:
-    def _repr_png_(self):
-        return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(b"\0" * 14)) + chunk(b"IEND", b""))]] })
+    kit:call("run_code", { code = picture(2, 2) })
     local given = given_of(kit)
     kit:close()
     assert.equal("image_url", given.openai_messages[3].content[2].type)

@@ -16,6 +16,7 @@ local merged = require "codecell.merged"
 local options = require "codecell.options"
 local patterns = require "codecell.policy.patterns"
 local rules = require "codecell.policy.rules"
+local terminal = require "codecell.agent.terminal"
 
 local policy = {}
 
@@ -40,6 +41,8 @@ local REMEMBERED_MOST = 1000 -- answers of "always" of one session
 ---@class codecell.PolicyQuestion : codecell.PolicyRequest what `approve` is called with; a copy
 ---@field rule string the rule or mode that asks
 ---@field because string? of the rule
+---@field shown string its code, or else what it is about, for the eyes of who is asked: what would
+---steer a terminal or turn the reading direction is made visible
 
 ---@class codecell.PolicyDecision
 ---@field verb string
@@ -204,8 +207,16 @@ end
 
 local ANSWERS = { choices = { "run", "always", "edit", "reject" } }
 
+-- Models have written it: on a terminal it could look like something else.
+local function shown_of(request)
+  local about = request.code or request.package or request.path or request.host or request.env
+    or request.name or ""
+  return terminal.visible(type(about) == "table" and table.concat(about, ", ") or about)
+end
+
 local function question_of(self, request, label, because)
-  return merged({ rule = label, because = because }, merged(self._subject, request))
+  return merged({ rule = label, because = because, shown = shown_of(request) },
+    merged(self._subject, request))
 end
 
 local function ask(self, request, approve, label, because)

@@ -41,6 +41,7 @@ class Connection:
         self.socket.close()
 
     def ask(self, path, body):
+        self.is_answered = False  # what has begun to be is not asked again
         self.socket.sendall(
             b'POST /%b HTTP/1.1\r\nHost: host\r\nContent-Type: application/json'
             b'\r\nContent-Length: %d\r\n\r\n%b' % (path, len(body), body))
@@ -49,6 +50,7 @@ class Connection:
         bytes_read = self.socket.recv(262144)
         if not bytes_read:
             raise ConnectionError('the host has closed the connection')
+        self.is_answered = True
         return bytes_read
 
     def answer(self):
@@ -86,7 +88,7 @@ def exchange(path, body):
             status, answer, goes_on = connection.answer()
         except ConnectionError:
             connection.close()
-            if not is_new:
+            if not is_new and not connection.is_answered:
                 continue
             raise HostError('the host does not answer any more',
                             'unavailable') from None

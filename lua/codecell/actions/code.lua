@@ -37,7 +37,7 @@ function code.execute(call, given)
   end
   local reply
   reply, err = call.service:execute(given.code, { sandbox = found.id, owner = call.owner,
-    language = given.language ~= nil and given.language or nil, envs = given.envs })
+    language = given.language, envs = given.envs })
   if not reply then
     return nil, err
   end

@@ -4,6 +4,7 @@ local core = require "codecell.core"
 local history = require "codecell.command.history"
 local json = require "codecell.json"
 local report = require "codecell.service.report"
+local terminal = require "codecell.agent.terminal"
 
 local usage = {
   summary = "tell what services have used, and what it has cost",
@@ -47,7 +48,7 @@ end
 
 -- Names of users are anybody's: nothing in them is for the terminal.
 local function shown(value)
-  return (tostring(value):gsub("%c", "?"))
+  return terminal.visible((tostring(value):gsub("%c", "?")))
 end
 
 local NUMBERS = { seconds = "%.3f", cost = "%.6f", sandboxes = "%d", runs = "%d", failed = "%d",

@@ -4,6 +4,7 @@ local failure = require "codecell.e2b.failure"
 local fields = require "codecell.http.fields"
 local json = require "codecell.json"
 local shape = require "codecell.e2b.shape"
+local sorted = require "codecell.sorted"
 local transport = require "codecell.e2b.transport"
 local urls = require "codecell.http.url"
 
@@ -312,11 +313,7 @@ local function filter(metadata)
   if not metadata then
     return nil
   end
-  local names, pieces = {}, {}
-  for name in pairs(metadata) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
+  local names, pieces = sorted(metadata), {}
   local function twice(text)
     return urls.encode(urls.encode(text))
   end

@@ -6,6 +6,7 @@ local failure = require "codecell.e2b.failure"
 local json = require "codecell.json"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.e2b.shape"
+local sorted = require "codecell.sorted"
 local transport = require "codecell.e2b.transport"
 local urls = require "codecell.http.url"
 local wait = require "codecell.wait"
@@ -118,12 +119,8 @@ function readers.run(step)
 end
 
 function readers.env(step)
-  local names, args = {}, json.list()
-  for name in pairs(step.env) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  local args = json.list()
+  for _, name in ipairs(sorted(step.env)) do
     args[#args + 1], args[#args + 2] = name, step.env[name]
   end
   return { type = "ENV", args = args }

@@ -35,7 +35,9 @@ end
 function line.json(level, message, fields, part)
   local one = { time = timestamp(), level = level, part = part, message = message }
   for name, value in pairs(fields) do
-    one[name] = one[name] == nil and value or one[name]
+    if one[name] == nil then
+      one[name] = value
+    end
   end
   return json.encode(one) or ("{\"level\":%q}"):format(level)
 end

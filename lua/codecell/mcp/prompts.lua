@@ -100,7 +100,8 @@ local function paths(session, value)
     and sandbox.files:list(folder == "" and "." or folder)
   local values = {}
   for _, entry in ipairs(entries or {}) do
-    if entry.name:sub(1, #start) == start then
+    if entry.name:sub(1, #start) == start
+      and session.kit:_is_allowed("resources", { verb = "read", path = entry.path }) then
       values[#values + 1] = json.repair(folder .. entry.name .. (entry.type == "dir" and "/" or ""))
     end
   end

@@ -5,6 +5,7 @@
 local merged = require "codecell.merged"
 local mounts = require "codecell.project.mounts"
 local network = require "codecell.network"
+local sorted = require "codecell.sorted"
 
 local guard = {}
 
@@ -92,19 +93,8 @@ local function permit_packages(policy, what, given)
   return narrowed(policy, request, "package", given, is_name, "write names without \"*\" in it")
 end
 
-local function names_in(...)
-  local names = {}
-  for i = 1, select("#", ...) do
-    for name in pairs((select(i, ...)) or {}) do
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names)
-  return names
-end
-
-local function permit_envs(policy, what, ...)
-  local names = names_in(...)
+local function permit_envs(policy, what, envs, secrets)
+  local names = sorted(merged(envs, secrets))
   if #names == 0 then
     return true
   end

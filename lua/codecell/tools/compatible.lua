@@ -4,6 +4,7 @@ local arguments = require "codecell.tools.arguments"
 local fields = require "codecell.actions.fields"
 local json = require "codecell.json"
 local result = require "codecell.tools.result"
+local sorted = require "codecell.sorted"
 
 local compatible = {}
 
@@ -15,11 +16,7 @@ local asks = {}
 
 -- Variables that are given with it, where there are any.
 local function with_envs(given, ...)
-  local names, list = {}, { (...) }
-  for name in pairs(given.envs or {}) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
+  local names, list = sorted(given.envs), { (...) }
   list[#list + 1] = names[1] and { verb = "env", env = names } or nil
   return list
 end

@@ -43,10 +43,11 @@ local function parse(text)
       entries[#entries + 1] = value
     end
   end
-  while #entries > MOST do
-    table.remove(entries, 1)
+  local latest = {}
+  for i = math.max(1, #entries - MOST + 1), #entries do
+    latest[#latest + 1] = entries[i]
   end
-  return entries
+  return latest
 end
 
 --- Whether code holds what should stand in no file: a key, or a value for something named so.
