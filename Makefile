@@ -297,7 +297,7 @@ demo:
 
 # Suites side by side: what most tests do is wait. A suite's output comes when it
 # has ended.
-SIDE_BY_SIDE = $(MAKE) -k -j$(shell expr $(JOBS) + $(JOBS)) --output-sync=target
+SIDE_BY_SIDE = $(MAKE) -k -j$(shell expr $(JOBS) '*' 3) --output-sync=target
 test:
 	@.ci/deps install "$(LUA_VERSION)" build demo test
 	@$(MAKE) -s -j$(JOBS) all $(TEST_PROGRAMS)
@@ -383,12 +383,13 @@ lint-clang:
 format:
 	clang-format -i $(C_FILES)
 
-# What takes long and is the same on every Lua (#once) runs on one of them.
+# What is the same on every Lua (#once), and what takes long (#slow), runs on one of
+# them.
 check-luas:
 	@status=0; for version in $(ALL_LUAS); do \
 	  $(MAKE) -s -j$(JOBS) all LUA_VERSION=$$version && \
 	  $(SIDE_BY_SIDE) test-lua LUA_VERSION=$$version \
-	    BUSTED_OPTIONS=$$([ $$version = 5.4 ] || echo --exclude-tags=once) || status=1; \
+	    BUSTED_OPTIONS=$$([ $$version = 5.4 ] || echo --exclude-tags=once,slow) || status=1; \
 	done; exit $$status
 
 # What Debian's Python lacks, or has in an older version, from the package index:
