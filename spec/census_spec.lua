@@ -119,6 +119,23 @@ describe("codecell ls", function()
     kill_host(host)
   end)
 
+  it("shows those alone in which nothing runs #F36", function()
+    local host = start_host()
+    local busy = codecell.assert(codecell.create())
+    local is_busy
+    local run = codecell.assert(busy:start_code("print(1, flush=True)\nwhile True: pass",
+      { on_stdout = function() is_busy = true end }))
+    assert.truthy(eventually(20, function() return is_busy end))
+    local function shown(id)
+      return shell.run(shell.codecell .. " ls --idle").stdout:find(id, 1, true)
+    end
+    assert.truthy(eventually(20, function() return shown(host.id) end))
+    assert.falsy(shown(busy.id))
+    run:kill()
+    busy:close()
+    kill_host(host)
+  end)
+
   it("is empty soon after the host was killed #D17", function()
     local host = start_host()
     assert.truthy(listed(host.id))

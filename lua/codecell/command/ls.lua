@@ -1,17 +1,20 @@
 --- `codecell ls`: the sandboxes that live, found by their processes.
 local core = require "codecell.core"
 local command = require "codecell.command"
+local idle = require "codecell.command.idle"
 local json = require "codecell.json"
 local keeper = require "codecell.command.keeper"
 
 local ls = {
   summary = "list the sandboxes that live on this machine",
-  usage = "codecell ls [--all] [--json]",
+  usage = "codecell ls [--all] [--idle] [--json]",
   description = "Lists your sandboxes, whichever program made them: id, process number, age, and\n"
-    .. "the name of those that 'codecell run --name' keeps.\n",
+    .. "the name of those that 'codecell run --name' keeps. With --idle it looks for a\n"
+    .. "second, and lists those in which nothing runs: what 'codecell kill' can end.\n",
   example = "codecell ls --json",
   options = {
     { name = "all", help = "those of other users too" },
+    { name = "idle", help = "those alone that spend no processor time for a second" },
     { name = "json", help = "print them as JSON" },
   },
 }
@@ -51,6 +54,9 @@ function ls.run(options, arguments)
   if not found then
     io.stderr:write("codecell ls: ", tostring(err), "\n")
     return command.status.failed
+  end
+  if options.idle then
+    found = idle.among(found)
   end
   add_names(found)
   if options.json then
