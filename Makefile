@@ -334,8 +334,8 @@ $(SPECS:%=test-lua-%): test-lua-%: all
 # and the other way round.
 test-user: all
 	@BUILD='$(BUILD)' $(SUITE) counts other-user .ci/other-user \
-	  $(MAKE) -k -j$(JOBS) --output-sync=target test-lua LUA_VERSION=$(LUA_VERSION) \
-	  BUSTED_OPTIONS=--tags=user \
+	  $(MAKE) -k -j$(shell expr $(JOBS) + 1) --output-sync=target test-lua LUA_VERSION=$(LUA_VERSION) \
+	  BUSTED_OPTIONS="--tags=user --exclude-tags=slow" \
 	  SPECS="$$(grep -l '#user' $(SPECS) | tr '\n' ' ')"
 
 $(BUILD)/tests/%: spec/engine/%.c $(ENGINE_OBJECTS)
