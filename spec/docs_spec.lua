@@ -67,8 +67,8 @@ describe("the manual page", function()
     if shell.run("command -v man").status ~= 0 then
       return pending "there is no man"
     end
-    local result = shell.run("MANWIDTH=100 man --warnings -l docs/codecell.1 | col -b",
-      { folder = "." })
+    local result = shell.run("env -u LD_PRELOAD MANWIDTH=100 man --warnings -l docs/codecell.1"
+      .. " | col -b", { folder = "." })
     assert.equal("", result.stderr)
     for _, text in ipairs { "codecell kill ID|NAME... | --all", "-l, --language LANGUAGE",
       "CODECELL_PYTHON" } do
@@ -81,7 +81,7 @@ describe("the page of settings", function()
   it("has the table that `make docs` takes from codecell config --markdown #N21", function()
     local page = shell.read "docs/configuration.md"
     local told = shell.run("env -i PATH=\"$PATH\" LUA_PATH=\"$LUA_PATH\" "
-      .. "LUA_CPATH=\"$LUA_CPATH\" "
+      .. "LUA_CPATH=\"$LUA_CPATH\" LD_PRELOAD=\"$LD_PRELOAD\" ASAN_OPTIONS=\"$ASAN_OPTIONS\" "
       .. shell.codecell .. " config --markdown").stdout
     assert.equal(told, page:match "\n(| setting .*)$", "type: make docs")
   end)
