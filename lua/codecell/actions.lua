@@ -19,6 +19,7 @@ local parts = require "codecell.agent.format.parts"
 local sandboxes = require "codecell.actions.sandboxes"
 local services = require "codecell.service"
 local shape = require "codecell.actions.shape"
+local unpack = require "codecell.unpack"
 local wait = require "codecell.wait"
 local words = require "codecell.agent.words"
 
@@ -36,7 +37,7 @@ for _, part in ipairs({ code, commands, files, sandboxes }) do
 end
 
 function VERBS.help(_, given)
-  return { actions = shape.list({ (table.unpack or unpack)(fields.names) }), -- luacheck: ignore
+  return { actions = shape.list({ unpack(fields.names) }),
     text = help.text(given.topic) }
 end
 

@@ -16,7 +16,7 @@ local function pack(...)
   return { n = select("#", ...), ... }
 end
 
-local unpack = table.unpack or unpack -- luacheck: ignore
+local unpack = require "codecell.unpack"
 
 local function settle(self, ok, ...)
   if coroutines.status(self.thread) ~= "dead" then

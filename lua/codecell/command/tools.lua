@@ -1,6 +1,7 @@
 --- `codecell tools`: the tools that a model is given, as people or as a provider reads them.
 local command = require "codecell.command"
 local sets = require "codecell.tools.sets"
+local sorted = require "codecell.sorted"
 local tools = require "codecell.tools"
 
 local WIDTH = 78
@@ -46,10 +47,9 @@ end
 local function show(kit)
   for _, tool in ipairs(kit:schemas("mcp")) do
     local required, names = as_set(tool.inputSchema.required), {}
-    for name in pairs(tool.inputSchema.properties) do
-      names[#names + 1] = required[name] and name or name .. "?"
+    for i, name in ipairs(sorted(tool.inputSchema.properties)) do
+      names[i] = required[name] and name or name .. "?"
     end
-    table.sort(names)
     command.write(tool.name, "{", table.concat(names, ", "), "}\n",
       wrapped(tool.description), "\n")
   end

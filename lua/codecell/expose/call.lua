@@ -17,7 +17,7 @@ calling.statuses = {
   not_found = 404, rate_limited = 429, timeout = 504, unavailable = 503,
 }
 
-local unpack = table.unpack or unpack -- luacheck: ignore
+local unpack = require "codecell.unpack"
 
 local function pack(...)
   return { n = select("#", ...), ... }

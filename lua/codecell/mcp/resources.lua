@@ -9,6 +9,7 @@ local message = require "codecell.mcp.message"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
 local terminal = require "codecell.agent.terminal"
+local unpack = require "codecell.unpack"
 
 local resources = {}
 
@@ -81,7 +82,7 @@ local function page_of(list, cursor)
   while cursor and list[first] and list[first].uri <= cursor do
     first = first + 1
   end
-  local page = json.list({ (table.unpack or unpack)(list, first, first + PAGE - 1) }) -- luacheck: ignore
+  local page = json.list({ unpack(list, first, first + PAGE - 1) })
   return page, list[first + PAGE] and page[#page].uri or nil
 end
 

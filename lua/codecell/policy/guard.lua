@@ -9,7 +9,7 @@ local sorted = require "codecell.sorted"
 
 local guard = {}
 
-local unpack = table.unpack or unpack -- luacheck: ignore
+local unpack = require "codecell.unpack"
 
 -- ---- what code can reach ----
 

@@ -13,7 +13,7 @@ local wait = require "codecell.wait"
 
 local witness = {}
 
-local unpack = table.unpack or unpack -- luacheck: ignore
+local unpack = require "codecell.unpack"
 
 local PART = "codecell:audit"
 local STOP, CONTINUE = 19, 18

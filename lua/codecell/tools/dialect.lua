@@ -1,5 +1,6 @@
 --- One definition of a tool, written as each provider wants it.
 local json = require "codecell.json"
+local unpack = require "codecell.unpack"
 
 local dialect = {}
 
@@ -26,7 +27,7 @@ dialect.names = { "openai", "openai_responses", "anthropic", "gemini", "mcp" }
 local function plain_schema(field)
   local schema = { type = field.type, description = field.description }
   if field.enum then
-    schema.enum = json.list({ (table.unpack or unpack)(field.enum) }) -- luacheck: ignore
+    schema.enum = json.list({ unpack(field.enum) })
   end
   if field.type == "array" then
     schema.items = { type = "string" }

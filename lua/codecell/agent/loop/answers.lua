@@ -4,7 +4,7 @@ local json = require "codecell.json"
 
 local answers = {}
 
-local unpack = table.unpack or unpack -- luacheck: ignore
+local unpack = require "codecell.unpack"
 
 local function at(value, ...)
   for i = 1, select("#", ...) do
