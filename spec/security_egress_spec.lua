@@ -213,6 +213,10 @@ local codecell = require "codecell"
 codecell.setup({ name_servers = { "127.0.0.1:%d" } })
 local sandbox = codecell.assert(codecell.create({ network = {
   allow = { "good.example:%d", "127.0.0.1:%d" } } }))
+local low = {}
+for i = 1, 4 do
+  low[i] = io.open("/dev/null")
+end
 local greedy = codecell.assert(sandbox.commands:run({ "python3", "-c", [=[
 import socket
 peers = []
@@ -231,6 +235,10 @@ local said = ""
 repeat
   said = said .. codecell.assert(greedy:read(20))
 until said == "all\nwaits\n"
+for i = 1, 4 do -- a low number that comes free is not the sign of room for many
+  low[i]:close()
+  greedy:read(0.3)
+end
 local other = codecell.assert(codecell.create())
 print(codecell.assert(other:run_code("6 * 7")).text)
 codecell.assert(greedy:write("\n"))

@@ -45,23 +45,43 @@ void cell_egress_look(struct cell_egress *egress)
   }
 }
 
-/* The host's descriptors are for other things first: the last quarter of what
-** it may have, or RESERVE of them, is not for visitors.
+/* The lowest descriptor that is free, if it is one for visitors: the last
+** quarter of what the host may have, or RESERVE of them, is for other things.
+** -1: there is none.
 */
-static int has_descriptors(const struct cell_door *door)
+static int take_place(const struct cell_door *door)
 {
   struct rlimit limit;
   rlim_t most;
-  int fd = fcntl(door->fd, F_DUPFD_CLOEXEC, 0); /* the lowest that is free */
-  int result;
+  int fd = fcntl(door->fd, F_DUPFD_CLOEXEC, 3);
 
-  if (fd < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
-    return 0;
-  most = limit.rlim_cur;
-  most -= most / 4 < RESERVE ? most / 4 : RESERVE;
-  result = (rlim_t)fd < most;
+  if (fd < 0)
+    return -1;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    most = limit.rlim_cur;
+    most -= most / 4 < RESERVE ? most / 4 : RESERVE;
+    if ((rlim_t)fd < most)
+      return fd;
+  }
   cell_fd_close(&fd);
-  return result;
+  return -1;
+}
+
+/* A visitor needs two, the other one for its way out, which is opened when it
+** is known where that leads; its place is kept until then. 0: no room.
+*/
+static int take_places(const struct cell_door *door, int *place)
+{
+  int fd;
+
+  *place = take_place(door);
+  if (*place < 0)
+    return 0;
+  fd = take_place(door);
+  if (fd < 0)
+    cell_fd_close(place);
+  cell_fd_close(&fd); /* the visitor is given this number */
+  return *place >= 0;
 }
 
 static void rested(struct cell_timer *timer)
@@ -81,34 +101,46 @@ static void rest(struct cell_egress *egress)
   cell_egress_look(egress);
 }
 
+/* One visitor. 0: there is none, or no room. */
+static int let_in(struct cell_door *door)
+{
+  struct cell_egress *egress = door->egress;
+  int fd, place;
+
+  if (!take_places(door, &place)) {
+    rest(egress);
+    return 0;
+  }
+  fd = cell_fd_above_stdio(
+    accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (fd < 0) {
+    cell_fd_close(&place);
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+      rest(egress);
+    return 0;
+  }
+  if (door->kind == CELL_SOCKET_NAMES_STREAM) {
+    cell_fd_close(&place); /* questions go out by the resolver's sockets */
+    cell_caller_begin(egress, fd);
+  } else {
+    cell_visit_begin(egress, door->kind, fd, place);
+  }
+  cell_egress_look(egress);
+  return 1;
+}
+
 static void knocked(struct cell_source *source, uint32_t events)
 {
   struct cell_door *door = CELL_CONTAINER(source, struct cell_door, source);
-  int i, fd;
+  int i = 0;
 
   (void)events;
   if (door->kind == CELL_SOCKET_NAMES) {
     cell_asked_receive(door);
     return;
   }
-  if (!has_descriptors(door)) {
-    rest(door->egress);
-    return;
-  }
-  for (i = 0; i < ACCEPTS && !door->is_closed; i++) {
-    fd = cell_fd_above_stdio(
-      accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (fd < 0) {
-      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-        rest(door->egress);
-      return;
-    }
-    if (door->kind == CELL_SOCKET_NAMES_STREAM)
-      cell_caller_begin(door->egress, fd);
-    else
-      cell_visit_begin(door->egress, door->kind, fd);
-    cell_egress_look(door->egress);
-  }
+  while (i < ACCEPTS && !door->is_closed && let_in(door))
+    i++;
 }
 
 void cell_door_open(struct cell_egress *egress, enum cell_socket_kind kind,

@@ -88,9 +88,11 @@ void cell_doors_close(struct cell_egress *egress);
 
 /* ---- visit.c ---- */
 
-/* A connection that was accepted. Takes fd. */
+/* A connection that was accepted. Takes fd, and place_fd, which is closed when
+** the way out needs its place.
+*/
 void cell_visit_begin(struct cell_egress *egress, enum cell_socket_kind kind,
-                      int fd);
+                      int fd, int place_fd);
 void cell_visit_end(struct cell_visit *visit); /* at once, by a reset */
 struct cell_visit *cell_visit_next(struct cell_visit *visit);
 const struct cell_target *cell_visit_target(const struct cell_visit *visit);

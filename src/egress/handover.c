@@ -52,6 +52,7 @@ static int add(struct cell_visit *visit)
   struct cell_handed *handed;
   int ends[2];
 
+  cell_fd_close(&visit->place_fd);
   handed =
     egress->handed_count < WAITING_MAX ? calloc(1, sizeof *handed) : NULL;
   if (handed == NULL || cell_fd_pair(SOCK_STREAM, ends) < 0) {

@@ -34,6 +34,7 @@ static void visit_free(struct cell_visit *visit)
   cell_bridge_close(&visit->bridge);
   cell_fd_close(&visit->fd);
   cell_fd_close(&visit->server_fd);
+  cell_fd_close(&visit->place_fd);
   free(visit->early);
   free(visit);
   cell_egress_look(egress);
@@ -200,6 +201,7 @@ static int begin_connect(struct cell_visit *visit,
   socklen_t size = cell_address_to_socket(address, visit->target.port, &there);
   int on = 1;
 
+  cell_fd_close(&visit->place_fd);
   visit->server_fd = cell_fd_above_stdio(
     socket(there.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (visit->server_fd < 0)
@@ -379,18 +381,20 @@ static int find_target(struct cell_visit *visit)
 }
 
 void cell_visit_begin(struct cell_egress *egress, enum cell_socket_kind kind,
-                      int fd)
+                      int fd, int place_fd)
 {
   struct cell_visit *visit = calloc(1, sizeof *visit);
   int on = 1;
 
   if (visit == NULL) {
     cell_fd_close(&fd);
+    cell_fd_close(&place_fd);
     return;
   }
   visit->egress = egress;
   visit->fd = fd;
   visit->server_fd = -1;
+  visit->place_fd = place_fd;
   visit->bridge.sides[0].fd = visit->bridge.sides[1].fd = -1;
   visit->timer.due = time_passed;
   visit->source = (struct cell_source){fd, 0, ready, 0};

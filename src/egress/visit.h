@@ -36,6 +36,7 @@ struct cell_visit {
   struct cell_source source; /* the sandbox's side, unless the bridge has it */
   struct cell_source server; /* the other one, likewise */
   int fd, server_fd;
+  int place_fd; /* keeps the place of server_fd until that is opened */
   struct cell_timer timer;
   struct cell_lookup lookup;
   struct cell_address addresses[8]; /* to be tried */
