@@ -259,7 +259,7 @@ time.sleep(60)
       local start = os.clock()
       local sandbox, err = codecell.create({ timeout = 10 })
       if sandbox then
-        assert(sandbox.pty:create({ cmd = { "true" } })):wait(5)
+        assert(sandbox.pty:create({ cmd = { "true" } })):wait(60)
         assert(sandbox.commands:run("head -c 100000 /dev/zero > file"))
         assert.equal(100000, #assert(sandbox.files:read("file")))
         sandbox:close()

@@ -17,7 +17,7 @@ local function work(turns)
   local size = #codecell.assert(sandbox.files:read("a"))
   local task = codecell.async(function() return sandbox.commands:run("sleep 60") end)
   task:cancel()
-  local _, err = task:wait(10)
+  local _, err = task:wait(60)
   sandbox:close()
   return table.concat({ text, (out:gsub("\n", "")), tostring(size), err.kind,
     turns() > before and "beside" or "alone" }, " ")
