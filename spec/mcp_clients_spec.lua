@@ -62,7 +62,7 @@ describe("the official clients of MCP, against codecell mcp #slow #registry #onc
     end
     local function inspect(words)
       return shell.run(("cd %s && node_modules/.bin/mcp-inspector --cli %s %s"):format(folder,
-        stdio, words), { time = 60 }).stdout
+        stdio, words)).stdout
     end
     assert.matches('"name": "run_code"', inspect("--method tools/list"))
     assert.matches("42", inspect("--method tools/call --tool-name run_code "

@@ -135,14 +135,17 @@ os.wait()']], { background = true }))
 
   it("takes nothing of the time of a running cell, or of a command", function()
     local cell = codecell.assert(sandbox():start_code(
-      "import time\nfor _ in range(10): time.sleep(0.01)\n'whole'", { timeout = 0.6 }))
+      "import os, time\nwhile not os.path.exists('/tmp/go'): time.sleep(0.01)\n'whole'",
+      { timeout = 2 }))
     local command = codecell.async(function()
-      return sandbox().commands:run("sleep 0.1; echo whole", { timeout = 0.6 })
+      return sandbox().commands:run("until [ -e /tmp/go ]; do sleep 0.01; done; echo whole",
+        { timeout = 2 })
     end)
     codecell.step(0.05)
     codecell.assert(sandbox():pause())
-    let_pass(0.8)
+    let_pass(2.2)
     assert.is_false(cell:poll())
+    codecell.assert(sandbox().files:write("/tmp/go", ""))
     codecell.assert(sandbox():resume())
     local done = codecell.assert(cell:wait(LONG))
     assert.is_nil(done.error)

@@ -53,7 +53,7 @@ describe("the client of E2B, inside of another program #hosts #slow", function()
         vim.cmd "qa!"
       end)()]])
     local result = shell.run(environment .. "nvim --headless -u NONE -i NONE -n -c 'luafile "
-      .. path .. "'", { time = 40 })
+      .. path .. "'")
     os.remove(path)
     assert.equal(EXPECTED .. "\n", result.stdout, result.stderr)
   end)
