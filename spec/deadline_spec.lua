@@ -62,8 +62,9 @@ describe("a sandbox with on_timeout = \"pause\" #S123", function()
   it("stands still although the host does not look at it", function()
     codecell.assert(sandbox.commands:run(
       "(while :; do echo >>/tmp/ticks; sleep 0.005; done) & sleep 0.1", { background = true }))
+    wait_until(function() return sandbox.files:exists("/tmp/ticks") end)
     codecell.assert(sandbox:set_timeout(SOON))
-    os.execute("sleep 0.6") -- nothing is stepped
+    os.execute("sleep 1.5") -- nothing is stepped
     local before = sandbox.files:get_info("/tmp/ticks").size
     os.execute("sleep 0.1")
     assert.equal(before, sandbox.files:get_info("/tmp/ticks").size)

@@ -3,6 +3,7 @@ local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
 local out_of_time = require "spec.support.out_of_time"
 local shell = require "spec.support.shell"
+local wait_until = require "spec.support.wait_until"
 
 describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
   local server, sandbox
@@ -188,9 +189,31 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
     local path = "/sandboxes/" .. one.id
     assert.equal(204, (server:ask(path, { method = "DELETE" }))) -- by somebody else
     assert.equal(404, (server:ask(path, { method = "DELETE" })))
-    assert.equal("sandbox_gone", select(2, waiting:wait(20)).kind)
+    assert.equal("sandbox_gone", select(2, waiting:wait(60)).kind)
     assert.equal("sandbox_gone", select(2, one.commands:run("true")).kind)
     one:close()
+  end)
+
+  it("is gone for calls that it had not answered when it was killed", function()
+    for _, call in ipairs({
+      function(one) return one.commands:run("true") end,
+      function(one) return one.commands:run("true", { cwd = "/tmp" }) end,
+      function(one) return one.files:list("/") end,
+      function(one) return one.files:write("file", "text") end,
+      function(one) return one.files:read("/etc/passwd") end,
+      function(one) return one:run_code("1") end,
+    }) do
+      local one = codecell.assert(codecell.create(server:options({ network = "none" })))
+      shell.run("kill -STOP $(grep -lsa '^codecell-sandbox " .. one.id
+        .. "' /proc/[0-9]*/cmdline | cut -d/ -f3)") -- so that it answers nothing
+      local open = server:metric("codecell_requests_open")
+      local waiting = codecell.async(function() return call(one) end)
+      wait_until(function() return server:metric("codecell_requests_open") > open end)
+      server:ask("/sandboxes/" .. one.id, { method = "DELETE" })
+      local _, err = waiting:wait(60)
+      assert.equal("sandbox_gone", err.kind, err)
+      one:close()
+    end
     assert.equal("", server:problems())
   end)
 end)
