@@ -286,6 +286,29 @@ describe("codecell.service #user", function()
       assert.is_true(outcomes[3].reply.timings.queue > 0)
     end)
 
+    it("end with whoever waits for many of them, and say of each what became of it", function()
+      local service = new({ mode = "kernel" })
+      local began
+      service:on("sandbox.create", function() began = true end)
+      local task = codecell.async(service.map, service, { "import time; time.sleep(60)", "2", "3" },
+        { concurrency = 1 })
+      local deadline = os.time() + 20
+      while not began and os.time() < deadline do
+        codecell.step(0.1)
+      end
+      task:cancel()
+      local outcomes = task:wait(20)
+      assert.equal(3, #outcomes)
+      for _, outcome in ipairs(outcomes) do
+        assert.equal("cancelled", outcome.err.kind)
+      end
+      while service:stats().active > 0 and os.time() < deadline do
+        codecell.step(0.1)
+      end
+      assert.equal(0, service:stats().active)
+      assert.equal(0, service:stats().running)
+    end)
+
     it("answer overloaded at once where nobody may wait any more #L07", function()
       local service = new({ max_concurrent_executions = 1 })
       local running = codecell.async(function()
