@@ -1,45 +1,13 @@
 -- The service: many users, one configuration. Real sandboxes; a clock of its own where time counts.
 local codecell = require "codecell"
+local services = require "spec.support.services"
 local shell = require "spec.support.shell"
 
 describe("codecell.service #user", function()
-  local lines, before
-
-  setup(function()
-    before = codecell.log.sink
-    codecell.log.sink = function(level, message, fields)
-      lines[#lines + 1] = { level = level, message = message, fields = fields }
-    end
-  end)
-
-  teardown(function()
-    codecell.log.sink = before
-  end)
-
-  before_each(function()
-    lines = {}
-  end)
-
-  local open = {}
-
-  local function new(given)
-    given.mode = given.mode or "kernel"
-    given.pool_size = given.pool_size or 0
-    given.rate_limit_per_min = given.rate_limit_per_min or 0
-    local made = codecell.assert(codecell.service(given))
-    open[#open + 1] = made
-    return made
-  end
-
-  after_each(function()
-    for _, service in ipairs(open) do
-      service:close()
-    end
-    open = {}
-  end)
+  local new, logged = services(before_each, after_each)
 
   local function has_line(level, text)
-    for _, line in ipairs(lines) do
+    for _, line in ipairs(logged()) do
       if line.level == level and line.message:find(text, 1, true) then
         return true
       end
@@ -456,7 +424,7 @@ while time.process_time() < end: pass]], { key = "k" }).usage
       assert.is_true(has_line("info", "Executing Python code in E2B sandbox: # "))
       assert.is_true(has_line("info", "Code execution completed successfully. Sandbox ID: "
         .. reply.sandbox_id))
-      for _, line in ipairs(lines) do
+      for _, line in ipairs(logged()) do
         local shown = line.message:match("^Executing Python code in E2B sandbox: (.*)%.%.%.$")
         if shown then
           assert.equal("# " .. ("é"):rep(98), shown)

@@ -20,8 +20,8 @@ end
 ---@param self codecell.Loop
 ---@param called fun(about: table): ...
 ---@param about table options of `Kit:call`
----@return any ... what it returned; nothing where the loop itself was cancelled meanwhile: it cannot
----wait any more, and what was called ends by itself
+---@return any ... what it returned; nothing where the loop itself was cancelled meanwhile: it can
+---wait no more, and what was called ends by itself
 function watch.call(self, called, about)
   self.is_idle = false
   if not self.given.on_idle then
