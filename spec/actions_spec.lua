@@ -279,6 +279,29 @@ describe("codecell.actions #user", function()
       assert.is_nil(last.truncated)
     end)
 
+    it("cuts no character in two at the end of a slice #F18", function()
+      local text = ("0123456é\n€"):rep(2000)
+      s({ action = "write_file", filePath = "long", fileContent = text })
+      local pieces, offset = {}, 0
+      repeat
+        local reply = s({ action = "read_file", filePath = "long", offset = offset, limit = 4096 })
+        assert.is_nil(reply.encoding)
+        pieces[#pieces + 1], offset = reply.content, reply.nextOffset
+      until not offset
+      assert.equal(text, table.concat(pieces))
+      local reply = s({ action = "read_file", filePath = "long", offset = 7, limit = 1 })
+      assert.same({ "base64", 8 }, { reply.encoding, reply.nextOffset }) -- else it never came on
+    end)
+
+    it("says where it has left something out #B08", function()
+      local reply = s({ action = "shell", command = "seq 100000; seq 100000 >&2" })
+      assert.is_true(reply.truncated)
+      assert.is_true(#reply.stdout <= 10200 and #reply.stderr <= 10200)
+      reply = s({ action = "execute", code = "import sys\nprint('x' * 50000, file=sys.stderr)" })
+      assert.is_true(reply.truncated)
+      assert.is_nil(s({ action = "shell", command = "seq 10" }).truncated)
+    end)
+
     it("gives a file to the user by a URL #F22", function()
       s({ action = "write_file", filePath = "/home/user/output.txt", fileContent = "bytes\0" })
       local reply = s({ action = "get_file_downloadurl", filePath = "/home/user/output.txt" })
@@ -386,6 +409,17 @@ describe("codecell.actions #user", function()
       assert.is_false(codecell.actions.call(request).success)
     end
     other:close()
+  end)
+
+  it("gives files to the user where the environment names no folder for them #F22", function()
+    local told = shell.run("env -u XDG_RUNTIME_DIR -u CODECELL_DOWNLOAD_DIR E2B_MODE=kernel "
+      .. "CODECELL_LOG=none " .. shell.codecell .. " actions", { stdin =
+        '{"action":"create","sessionId":"a"}\n'
+        .. '{"action":"write_file","sessionId":"a","filePath":"o.txt","fileContent":"1"}\n'
+        .. '{"action":"get_file_downloadurl","sessionId":"a","filePath":"o.txt"}\n' })
+    local reply = cjson.decode(told.stdout:match("([^\n]+)\n$"))
+    assert.matches("^file:///tmp/codecell%-%d+/downloads/%w+/o%.txt$", reply.url)
+    assert.is_nil(shell.read(reply.url:sub(8))) -- it went with the program
   end)
 
   it("is a command that reads a request a line #F01", function()

@@ -112,6 +112,16 @@ describe("a service in mode #user", function()
       end)
     end)
 
+    it(mode .. " tells the lifetime that was asked for #M09 #D07 #F05", function()
+      with(function(service)
+        local made = codecell.assert(service:create({ timeout_ms = 600000 }))
+        assert.equal(600, made:get_info().timeout)
+      end)
+      with_actions(function(call)
+        assert.equal(5, call({ action = "create" }).timeout) -- the one of before
+      end)
+    end)
+
     it(mode .. " runs commands in the background for a model #M09 #F14 #F16", function()
       with_actions(function(call)
         local id = call({ action = "shell", command = "echo on; exec sleep 60",
@@ -138,6 +148,10 @@ describe("a service in mode #user", function()
           filePath = "/home/user/t.txt" })
         assert.equal(given and "Hello" or "", given and shell.run("curl -sf " .. shell.quote(
           given.url)).stdout or "")
+        if given then
+          given = call({ action = "get_file_downloadurl", filePath = "/home/user/none" })
+          assert.same({ false, "not_found" }, { given.success, given.kind })
+        end
       end)
     end)
 

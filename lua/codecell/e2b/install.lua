@@ -1,5 +1,6 @@
 --- Packages in a sandbox of E2B: its own pip or npm fetches them, from where its network reaches.
 local errors = require "codecell.errors"
+local languages = require "codecell.languages"
 local options = require "codecell.options"
 
 local install = {}
@@ -52,9 +53,13 @@ function install.install(sandbox, list, given)
   list = type(list) == "string" and { list } or list
   options.argument("install", "packages", list, "strings", { least = 1 }, 4)
   given = options.check("install", given, RULES, 4)
-  local installer = INSTALLERS[given.language or "python"]
+  local language, err = languages.find(given.language or "python")
+  if not language then
+    return nil, err
+  end
+  local installer = INSTALLERS[language.name]
   if not installer then
-    return nil, errors.unsupported("install for " .. given.language, "e2b",
+    return nil, errors.unsupported("install for " .. language.name, "e2b",
       "run its package manager by a command")
   end
   local argv = {}
@@ -68,7 +73,8 @@ function install.install(sandbox, list, given)
     end
     argv[#argv + 1] = wanted
   end
-  local result, err = sandbox.commands:run(argv, { envs = given.envs,
+  local result
+  result, err = sandbox.commands:run(argv, { envs = given.envs,
     timeout = given.timeout or TIMEOUT })
   if not result then
     return nil, err
