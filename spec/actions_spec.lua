@@ -377,9 +377,10 @@ describe("codecell.actions #user", function()
     other:close()
   end)
 
-  it("answers whatever it is sent with success and valid JSON #F30 #G19 #I06 #M06", function()
-    local other = codecell.assert(codecell.service({ mode = "mock", max_active_sandboxes = 100,
-      rate_limit_per_min = 0, download_dir = folder }))
+  -- Any requests, of which most make no sense; a seed, so that what fails fails again.
+  local function any_requests(mode, count)
+    local other = codecell.assert(codecell.service({ mode = mode, max_active_sandboxes = 100,
+      pool_size = 0, rate_limit_per_min = 0, download_dir = folder }))
     local names = { "action", "sessionId", "code", "command", "timeout", "envs", "filePath",
       "fileContent", "port", "language", "commandId", "packages", "background", "offset", "x" }
     local values = { "", "a", "\0", "\255", ("x"):rep(5000), 0, -1, 1e308, 0 / 0, true, false,
@@ -388,7 +389,7 @@ describe("codecell.actions #user", function()
     local function any(list)
       return list[math.random(#list)]
     end
-    for _ = 1, 1500 do
+    for _ = 1, count do
       local request = { action = math.random() < 0.9 and any(TWELVE) or any(values) }
       for _ = 1, math.random(5) do
         request[any(names)] = any(values)
@@ -396,9 +397,16 @@ describe("codecell.actions #user", function()
       if math.random() < 0.9 then
         request.action = any(TWELVE)
       end
-      local reply = codecell.actions.call(request, { service = other, user = "f" })
+      if request.action == "install" then
+        request.packages, request.code = nil, nil -- no registry is asked
+      end
+      local reply = codecell.actions.call(request, { service = other, user = any({ "f", "g" }) })
       assert.equal("boolean", type(reply.success))
       assert.equal("string", type(reply.text))
+      if not reply.success then
+        assert.equal("string", type(reply.error))
+        assert.truthy(reply.kind and reply.kind ~= "internal", reply.error)
+      end
       local text = assert(json.encode(reply))
       assert.truthy(cjson.decode(text))
     end
@@ -409,6 +417,18 @@ describe("codecell.actions #user", function()
       assert.is_false(codecell.actions.call(request).success)
     end
     other:close()
+  end
+
+  it("answers whatever it is sent with success and valid JSON #F30 #G19 #I06 #M06", function()
+    any_requests("mock", 1500)
+    any_requests("kernel", 400)
+  end)
+
+  it("refuses a command that cannot be, and says so #F13 #I06", function()
+    call({ action = "create", sessionId = "nul" })
+    local reply = call({ action = "shell", sessionId = "nul", command = "echo \0" })
+    assert.equal("command of `shell`: a text without NUL expected.", reply.error)
+    call({ action = "kill", sessionId = "nul" })
   end)
 
   it("gives files to the user where the environment names no folder for them #F22", function()

@@ -40,7 +40,7 @@ describe("a service in mode #user", function()
 
     it(mode .. " runs code, keeps what it made, and ends what it made #B10 #C01 #M09", function()
       with(function(service)
-        local session = codecell.session({ service = service, user = "u", conversation = "c" })
+        local session = service:session({ user = "u", conversation = "c" })
         codecell.assert(session:run("x = 10"))
         local reply = codecell.assert(session:run("x * 2"))
         assert.equal(mode == "mock", reply.mock == true)
@@ -109,6 +109,17 @@ describe("a service in mode #user", function()
           assert.equal("ZeroDivisionError: division by zero",
             call({ action = "execute", code = "1/0" }).error)
         end
+      end)
+    end)
+
+    it(mode .. " gives an agent no network that it did not ask for #M09 #H12 #H17", function()
+      with(function(service)
+        local agent = codecell.assert(codecell.agent.new({ name = "a" },
+          { service = service, user = "u", session = "k" }))
+        assert.is_true(agent:call("execute_python_code", { code = "1" }).success)
+        local made = codecell.assert(service:get(service:list()[1].id))
+        assert.equal("none", made:get_info().network)
+        assert.truthy(agent:prompt():find("There is no network", 1, true))
       end)
     end)
 
@@ -227,8 +238,13 @@ describe("a service in mode #user", function()
           local function kind(code, given)
             return codecell.assert(service:execute(code, given)).details.kind
           end
+          local function line(code)
+            return codecell.assert(service:execute(code)).details.line
+          end
           assert.equal("runtime", kind("1/0"))
           assert.equal("syntax", kind("print(("))
+          assert.equal(2, line("x = 1\nprint((")) -- also where only the traceback has it
+          assert.equal(1, line("def f(): return 1/0\n\nf()"))
           local reply = codecell.assert(service:execute(
             "print(1, flush=True)\nwhile True: pass", { timeout = 0.5 }))
           assert.equal("timeout", reply.details.kind)
