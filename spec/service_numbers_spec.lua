@@ -201,6 +201,23 @@ describe("the numbers of a service #user", function()
         'codecell_runs_total{status="failed",kind="runtime",language="python"}'])
     end)
 
+    it("are no formulas for a program that calculates #L02", function()
+      local path, lines = folder .. "/formulas.jsonl", {}
+      for i, name in ipairs({ '=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\t=1", "a;=1",
+        "ann-1" }) do
+        lines[i] = cjson.encode({ event = "run", at = i, user = name, language = "python",
+          timings = {} })
+      end
+      shell.write(path, table.concat(lines, "\n") .. "\n")
+      local told, names = codecell_command("usage --by user --format csv " .. path).stdout, {}
+      for name in told:gmatch("\n(.-),0,0%.000,1,0,") do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      assert.same({ '"\'\t=1"', '"\'=HYPERLINK(""http://x"")"', '"a;=1"', "'+1", "'-1",
+        "'@SUM(A1)", "ann-1" }, names)
+    end)
+
     it("hold any name of a user, cut where it is long #L02", function()
       local path = folder .. "/names.jsonl"
       local service = new({ usage_file = path, mode = "mock" })
