@@ -80,7 +80,8 @@ describe("a service in mode #user", function()
           assert.equal("unsupported", told.kind)
         end)
         assert.is_true(call({ action = "kill" }).success)
-        assert.equal("killed", call({ action = "kill" }).kind)
+        local told = call({ action = "kill" })
+        assert.equal("killed", told.kind, told.error)
       end)
     end
 
