@@ -2,7 +2,8 @@
 local scan = {}
 
 local NAMES_MOST, NAME_MOST = 1000, 200
-local CODE_MOST = 2 ^ 20 -- bytes that are looked at; marks alone would fill the memory
+-- Bytes and texts that are looked at: code of nothing but marks would take long.
+local CODE_MOST, TEXTS_MOST = 2 ^ 20, 20000
 
 -- ---- comments and texts ----
 
@@ -72,7 +73,7 @@ function scan.plain(code, language)
     if last then
       pieces[#pieces + 1] = code:sub(from, first - 1)
       pieces[#pieces + 1] = code:sub(first, last):gsub("[^\n]", " ")
-      texts[#texts + 1] = is_text and { first, last } or nil
+      texts[#texts + 1] = is_text and #texts < TEXTS_MOST and { first, last } or nil
       from = last + 1
     end
     at = (last or first) + 1
