@@ -140,6 +140,25 @@ report("inotify", outcome)
     end)
   end)
 
+  it("leaves terminals to others #S079", function()
+    within(function(sandbox)
+      local found = attack.outcomes(sandbox, [[
+terminals, outcome = 0, "unbounded"
+try:
+    while terminals < 1000:
+        os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+        terminals += 1
+except OSError as error:
+    outcome = errno.errorcode[error.errno]
+report("terminals", outcome)
+report("count", terminals)
+]])
+      assert.equal("ENOSPC", found.terminals)
+      assert.equal("128", found.count)
+      assert(assert(sandbox.pty:create({ cmd = { "true" } })):wait(20))
+    end)
+  end)
+
   it("floods standard output and is cut, counted and survived #S080 #I10", function()
     within(function(sandbox)
       local result = codecell.assert(sandbox.commands:run("yes | head -c 50000000; yes x >&2",

@@ -1,5 +1,6 @@
 /* main.c -- the executable of stem, wardens and relay: its role is in argv[0].
  */
+#include "priority.h"
 #include "relay.h"
 #include "stem/stem.h"
 
@@ -30,5 +31,6 @@ int main(int argc, char **argv)
   if (argc < 1 || strncmp(argv[0], stem, sizeof stem - 1) != 0)
     return 127;
   raise_descriptors();
+  priority_give_up();
   return stem_run(argv[0], strlen(argv[0]));
 }
