@@ -192,6 +192,8 @@ static int fail_stage(struct cell_error *error, const char *stage, int number)
   else if (number == EFBIG)
     snprintf(error->hint, sizeof error->hint,
              "raise the limit of the size of files (ulimit -f)");
+  else if (strcmp(stage, "/dev/null") == 0)
+    snprintf(error->hint, sizeof error->hint, "/dev must be mounted");
   else if (refused)
     snprintf(error->hint, sizeof error->hint,
              "a system call filter forbids clone; run the container with "
@@ -302,7 +304,11 @@ int cell_launch(struct cell_launched *launched, const char *role,
   if (program < 0)
     return -1;
   null = cell_fd_above_stdio(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (null < 0 || cell_fd_pair(SOCK_SEQPACKET, ends) < 0 ||
+  if (null < 0) {
+    fail_stage(error, "/dev/null", errno);
+    goto done;
+  }
+  if (cell_fd_pair(SOCK_SEQPACKET, ends) < 0 ||
       cell_fd_nonblocking(ends[0]) < 0) {
     fail_stage(error, "channel", errno);
     goto done;
