@@ -32,8 +32,8 @@ end
 describe("codecell mcp --http #once", function()
   local server
   setup(function()
-    server = mcp.listen(("--api-key %s --api-key %s --domain box.example --sessions 6"):format(
-      KEY, OTHER))
+    server = mcp.listen(("--api-key %s --api-key %s --domain box.example --sessions 6 "
+      .. "--sessions-per-key 5"):format(KEY, OTHER))
   end)
   teardown(function()
     server.close()
@@ -174,18 +174,24 @@ describe("codecell mcp --http #once", function()
     shell.remove(folder)
   end)
 
-  it("has so many sessions at a time", function()
+  it("has so many sessions at a time, of one key and of all", function()
+    local initialize = { jsonrpc = "2.0", id = 1, method = "initialize",
+      params = { protocolVersion = "2025-06-18" } }
     local list = {}
-    for i = 1, 6 do
+    for i = 1, 5 do
       list[i] = server:begin_session(KEY)
     end
-    local status, body = post({ body = { jsonrpc = "2.0", id = 1, method = "initialize",
-      params = { protocolVersion = "2025-06-18" } } })
+    local status, body = post({ body = initialize })
+    assert.equal(429, status)
+    assert.matches("%-%-sessions%-per%-key", body.error.message)
+    local other = server:begin_session(OTHER)
+    status, body = server:post({ key = OTHER, body = initialize })
     assert.equal(503, status)
-    assert.matches("%-%-sessions", body.error.message)
-    for i = 1, 6 do
+    assert.matches("%-%-sessions allows", body.error.message)
+    for i = 1, 5 do
       assert.equal(204, (post({ method = "DELETE", session = list[i] })))
     end
+    assert.equal(204, (server:post({ key = OTHER, method = "DELETE", session = other })))
     status = post({ body = { jsonrpc = "2.0", id = 1, method = "initialize" } })
     assert.equal(200, status)
     post({ method = "DELETE", session = server:begin_session(KEY) })
