@@ -36,7 +36,7 @@ local serve = {
     { name = "sessions-per-key", value = "N", kind = "count", most = 10000,
       help = "of them (an equal share)" },
     { name = "max-upload", value = "SIZE", kind = "size",
-      help = "messages that are held at once, by HTTP (256M)" },
+      help = "messages that are held at once, by HTTP (128M)" },
     { name = "idle", value = "SECONDS", kind = "seconds",
       help = "a sandbox that nobody has used for so long ends (3600)" },
     { name = "timeout", value = "SECONDS", kind = "seconds",

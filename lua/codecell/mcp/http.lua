@@ -15,9 +15,10 @@ local wait = require "codecell.wait"
 local http = {}
 
 local SESSIONS_MOST = 64
-local HELD_MOST = 256 * 1024 * 1024 -- bytes of messages, of all clients
+local HELD_MOST = 128 * 1024 * 1024 -- bytes of messages, of all clients
 local HELD_LEAST = 64 * 1024 * 1024 -- of one key: the longest message fits
 local UNUSED = 60 -- seconds
+local LARGE = 8 * 1024 * 1024 -- bytes of a message whose memory is given back at once
 local REQUESTS_MOST, REQUESTS_LEAST = 512, 64 -- that are open, of all keys and of one
 
 ---@class codecell.McpHttpOptions
@@ -27,7 +28,7 @@ local REQUESTS_MOST, REQUESTS_LEAST = 512, 64 -- that are open, of all keys and 
 ---@field idle number? seconds after which a session that nobody uses ends (3600)
 ---@field sessions integer? at a time (64)
 ---@field sessions_of_one integer? of one key; default: an equal share of those
----@field held integer? bytes of messages in memory (256 MiB)
+---@field held integer? bytes of messages in memory (128 MiB)
 
 ---@class codecell.McpOwner what one key has at a time
 ---@field name string
@@ -182,6 +183,9 @@ local function read(request, owner)
   holding.of(request, owner.share)
   local text, status, why = holding.all(request, message.most)
   holding.done(request)
+  if request.received > LARGE then
+    collectgarbage() -- else its pieces would stay until as much again has come
+  end
   if not text then
     return status and refuse(request, status, status == 429 and "busy" or "request", why
       or status == 413 and ("a message has at most %d bytes"):format(message.most)
