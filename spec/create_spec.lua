@@ -89,9 +89,19 @@ describe("create #user", function()
       assert.same({
         HOME = "/home/user", USER = "user", LOGNAME = "user", LANG = "C.UTF-8", TMPDIR = "/tmp",
         PIP_BREAK_SYSTEM_PACKAGES = "1", PIP_RETRIES = "0", npm_config_fetch_retries = "0",
-        PATH = "/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin", TZ = "UTC", CODECELL = "1",
-        GREETING = "hello",
+        PATH = "/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin:/run/bin", TZ = "UTC",
+        CODECELL = "1", GREETING = "hello",
       }, seen)
+    end)
+  end)
+
+  it("knows Python by its short name, though the machine may not", function()
+    in_sandbox({}, function(sandbox)
+      local found = codecell.assert(sandbox.commands:run("python3 --version; python --version"))
+      if found.stdout == "" then
+        return pending("there is no Python 3 in /usr/bin")
+      end
+      assert.matches("^(Python 3%.[^\n]*\n)%1$", found.stdout)
     end)
   end)
 

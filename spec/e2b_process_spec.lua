@@ -125,12 +125,19 @@ describe("commands in a sandbox of E2B", function()
       result.packages)
     assert.equal("python3", started().process.cmd)
     assert.equal("requests>=2", started().process.args[6])
-    answer(e2b.process(out("ERROR: No matching distribution\n", "stderr"),
+    answer(e2b.process(out("ERROR: No matching distribution found for nothing_there\n", "stderr"),
       { ["end"] = { exitCode = 1, exited = true } }))
-    local none, err = sandbox:install("nothing-there")
+    local none, err = sandbox:install({ "nothing-there>1", "six" }, { language = "py" })
     assert.is_nil(none)
     assert.equal("not_found", err.kind)
     assert.truthy(err.log:find("No matching", 1, true))
+    assert.same({ { name = "nothing-there", status = "not_found" },
+      { name = "six", status = "not_installed" } }, err.packages)
+    answer(e2b.process(out("npm error 404  '@a/b@*' is not in this registry.\n", "stderr"),
+      { ["end"] = { exitCode = 1, exited = true } }))
+    none, err = sandbox:install("@a/b", { language = "js" })
+    assert.is_nil(none)
+    assert.same({ { name = "@a/b", status = "not_found" } }, err.packages)
     none, err = sandbox:install("--index-url=http://x")
     assert.is_nil(none)
     assert.equal("invalid_argument", err.kind)

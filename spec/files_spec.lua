@@ -333,6 +333,14 @@ os.remove("old")]]))
     assert.equal("home/\nhome/x/\nhome/x/y\n", names("home/"))
   end)
 
+  it("says why a folder on the way could not be made", function()
+    for _, path in ipairs({ "/app/main.py", "/usr/a/b/c" }) do
+      local entry, err = sandbox().files:write(path, "x")
+      assert.is_nil(entry)
+      assert.equal(("write %s: Read-only file system"):format(path), err.message)
+    end
+  end)
+
   it("says what is missing, and raises for what is no path", function()
     local path, err = save("missing")
     assert.is_false(path)

@@ -266,13 +266,13 @@ describe("codecell.agent.loop", function()
     assert.truthy(outcome.messages[5].content:find("nothing was run", 1, true))
   end)
 
-  it("can be cancelled while code runs", function()
+  -- Cancel it as soon as something is called.
+  local function cancelled_early(answer, given)
     local began
-    local task = codecell.async(function()
-      return run({ python "import time\ntime.sleep(60)" }, { on_step = function(event)
-        began = began or event.type == "call"
-      end })
-    end)
+    function given.on_step(event)
+      began = began or event.type == "call"
+    end
+    local task = codecell.async(run, { answer }, given)
     for _ = 1, 2000 do
       codecell.step(0.01)
       if began then
@@ -281,7 +281,21 @@ describe("codecell.agent.loop", function()
     end
     assert.is_true(began)
     task:cancel()
-    local outcome = task:wait(20)
+    return task:wait(20)
+  end
+
+  it("can be cancelled while code runs", function()
+    local outcome = cancelled_early(python "import time\ntime.sleep(60)", {})
+    assert.equal("cancelled", outcome.stopped)
+    assert.equal("4", sandbox:run_code("2 + 2").text)
+  end)
+
+  it("can be cancelled while somebody listens for silence", function()
+    local outcome = cancelled_early(python "import time\ntime.sleep(60)", { on_idle = print })
+    assert.equal("cancelled", outcome.stopped)
+    outcome = cancelled_early({ tool_calls = { { id = "c1", type = "function", ["function"] = {
+      name = "run_shell", arguments = '{"command": "sleep 60"}' } } } },
+      { on_idle = print, tools = true })
     assert.equal("cancelled", outcome.stopped)
     assert.equal("4", sandbox:run_code("2 + 2").text)
   end)

@@ -1,6 +1,9 @@
 -- Sandboxes that stay between commands: `codecell run --name`, and the program that keeps them.
+local http = require "codecell.http"
 local json = require "cjson"
+local server = require "codecell.server"
 local shell = require "spec.support.shell"
+local wait = require "codecell.wait"
 
 describe("codecell run --name #user #D26", function()
   local folder, socket
@@ -194,7 +197,7 @@ describe("codecell run --name #user #D26", function()
 
   it("keeps them whatever is wrong with a request", function()
     run "run --name a -c 'x = 7'"
-    local client = assert(require("codecell.http").client({ socket = socket }))
+    local client = assert(http.client({ socket = socket }))
     for _, body in ipairs({ "", "{", "[]", '{"name": "a"}', '{"name": "new", "options": []}' }) do
       local answer = assert(client:request({ url = "http://127.0.0.1/codecell/run",
         method = "POST", body = body }))
@@ -203,6 +206,40 @@ describe("codecell run --name #user #D26", function()
     client:close()
     assert.equal("7\n", run("run --name a -c 'x'").stdout)
     assert.equal("1\n", run("run --name new -c 1").stdout)
+  end)
+
+  it("goes on when a command leaves that waits for a sandbox which another one makes", function()
+    local is_let_go
+    local cloud = assert(server.new(function(request)
+      while not is_let_go do
+        wait.turn()
+      end
+      request:reply(400, {}, "no")
+    end))
+    local path = folder .. "/held/serve.sock"
+    finally(function()
+      shell.run("kill -KILL $(cat " .. folder .. "/held/pid)")
+    end)
+    os.execute(("mkdir -m 700 %s/held; E2B_API_KEY=e2b_%s E2B_API_URL=http://127.0.0.1:%d %s "
+      .. "> %s/held/out 2>&1 & echo $! > %s/held/pid"):format(folder, ("0"):rep(40),
+      assert(cloud:listen({ port = 0 })).port, line("serve --unix " .. path), folder, folder))
+    shell.run(("for i in $(seq 1000); do [ -S %s ] && break; sleep 0.02; done"):format(path))
+    local client, other = assert(http.client({ socket = path })), http.client({ socket = path })
+    local function ask(by, method, below, body)
+      return assert(by:request({ url = "http://127.0.0.1/codecell/" .. below, method = method,
+        body = body, timeout = 20 }))
+    end
+    local order = json.encode { name = "held", code = "MQ==", options = { backend = "e2b" } }
+    local maker = ask(client, "POST", "run", order)
+    ask(other, "POST", "run", order)
+    other:close()
+    for _ = 1, 3 do -- by which it has seen that
+      assert.equal("[]", ask(client, "GET", "sandboxes"):all(1024))
+    end
+    is_let_go = true
+    assert.matches('"problem"', maker:all(4096))
+    client:close()
+    cloud:close()
   end)
 
   it("leaves what is no socket where it is, and says when a path is too long", function()

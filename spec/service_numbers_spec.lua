@@ -3,6 +3,7 @@
 local cjson = require "cjson"
 local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
+local services = require "spec.support.services"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
@@ -10,34 +11,15 @@ local wait_until = require "spec.support.wait_until"
 local PRICES = { cpu_second = 10000, gib_second = 0, paid = { "local" } }
 
 describe("the numbers of a service #user", function()
-  local open, before, folder = {}, nil, nil
+  local new, folder = services(before_each, after_each), nil
 
   setup(function()
-    before = codecell.log.sink
-    codecell.log.sink = function() end
     folder = shell.folder()
   end)
 
   teardown(function()
-    codecell.log.sink = before
     shell.remove(folder)
   end)
-
-  after_each(function()
-    for _, service in ipairs(open) do
-      service:close()
-    end
-    open = {}
-  end)
-
-  local function new(given)
-    given.mode = given.mode or "kernel"
-    given.pool_size = given.pool_size or 0
-    given.rate_limit_per_min = 0
-    local made = codecell.assert(codecell.service(given))
-    open[#open + 1] = made
-    return made
-  end
 
   local function paid(given)
     local now = 1000
@@ -217,6 +199,23 @@ describe("the numbers of a service #user", function()
       assert.equal(1, families.codecell_cost.samples.codecell_cost_total)
       assert.equal(1, families.codecell_runs.samples[
         'codecell_runs_total{status="failed",kind="runtime",language="python"}'])
+    end)
+
+    it("are no formulas for a program that calculates #L02", function()
+      local path, lines = folder .. "/formulas.jsonl", {}
+      for i, name in ipairs({ '=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\t=1", "a;=1",
+        "ann-1" }) do
+        lines[i] = cjson.encode({ event = "run", at = i, user = name, language = "python",
+          timings = {} })
+      end
+      shell.write(path, table.concat(lines, "\n") .. "\n")
+      local told, names = codecell_command("usage --by user --format csv " .. path).stdout, {}
+      for name in told:gmatch("\n(.-),0,0%.000,1,0,") do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      assert.same({ '"\'\t=1"', '"\'=HYPERLINK(""http://x"")"', '"a;=1"', "'+1", "'-1",
+        "'@SUM(A1)", "ann-1" }, names)
     end)
 
     it("hold any name of a user, cut where it is long #L02", function()

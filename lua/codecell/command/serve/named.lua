@@ -64,7 +64,9 @@ end
 -- The one of that name, made if there is none; nobody makes it twice.
 local function find(order)
   while making[order.name] do
-    wait.key(making[order.name])
+    if not wait.key(making[order.name]) then -- its client has gone
+      return nil, wait.failure("create")
+    end
   end
   local one = living(order.name)
   if not one then

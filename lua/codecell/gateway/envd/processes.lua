@@ -251,6 +251,8 @@ methods.SendSignal = { call = function(one, body)
   sent, err = found:kill(number)
   if sent == false then
     return nil, errors.new("not_found", ("process with pid %d not found"):format(found.pid))
+  elseif sent and body.signal == "SIGNAL_SIGKILL" then
+    found:await_end() -- who looks for it next is not to see it die
   end
   return sent and {}, err
 end }
