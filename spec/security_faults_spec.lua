@@ -142,6 +142,22 @@ describe("a host that stays", function()
     assert.matches("^true\tsystem\t24\t[^\n]*descriptor[^\n]*\ntrue\n$", text)
   end)
 
+  it("that may write no files is told so by an error, and not by a signal #S128 #S133", function()
+    local text = run([[
+      local codecell = require "codecell"
+      local sandbox, err = codecell.create()
+      print(sandbox, err.kind, err.errno, err.hint)
+    ]], "ulimit -f 0;")
+    assert.equal("nil\tsystem\t27\traise the limit of the size of files (ulimit -f)\n", text)
+    local left = run(opening .. [[
+      local sandbox = create()
+      local content = ("x"):rep(2 ^ 20)
+      local ok, err = sandbox.files:write("large", content)
+      print(ok, err.errno, sandbox.commands:run("echo alive").stdout)
+    ]], "ulimit -f 800;")
+    assert.equal("nil\t27\talive\n\n", left)
+  end)
+
   it("works with its standard streams closed #S133", function()
     local result = os.tmpname()
     local program = ([[

@@ -95,6 +95,31 @@ print(len(children), flush=True)
     end, { limits = { memory = 256 * 2 ^ 20 } })
   end)
 
+  it("cannot keep more in sockets than a part of its memory #S076", function()
+    within(function(sandbox)
+      if assert(sandbox:get_info()).limits.memory.by == "watchdog" then
+        return pending("without control groups nothing counts what sockets hold")
+      end
+      local result = attack.python(sandbox, [[
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+pairs, total = [], 0
+for _ in range(400):
+    near = socket.create_connection(listener.getsockname())
+    pairs.append((near, listener.accept()[0]))
+    near.setblocking(False)
+    try:
+        while True: total += near.send(bytes(1 << 18))
+    except BlockingIOError:
+        pass
+    print(total >> 20, flush=True)
+]], { timeout = 60 })
+      local most = tonumber(result.stdout:match("(%d+)\n$")) -- of one that was killed too
+      assert.is_true(most < 256, result.stdout:sub(-100))
+      assert.equal("yes\n", assert(sandbox.commands:run("echo yes")).stdout)
+    end, { limits = { memory = 256 * 2 ^ 20 } })
+  end)
+
   it("runs out of inodes before the machine does #S078", function()
     within(function(sandbox)
       local found = attack.outcomes(sandbox, [[
@@ -137,6 +162,25 @@ report("inotify", outcome)
       local own = attack.host(
         [[/usr/bin/python3 -c 'import ctypes; print(ctypes.CDLL(None).inotify_init() >= 0)']])
       assert.equal("True\n", own)
+    end)
+  end)
+
+  it("leaves terminals to others #S079", function()
+    within(function(sandbox)
+      local found = attack.outcomes(sandbox, [[
+terminals, outcome = 0, "unbounded"
+try:
+    while terminals < 1000:
+        os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+        terminals += 1
+except OSError as error:
+    outcome = errno.errorcode[error.errno]
+report("terminals", outcome)
+report("count", terminals)
+]])
+      assert.equal("ENOSPC", found.terminals)
+      assert.equal("128", found.count)
+      assert(assert(sandbox.pty:create({ cmd = { "true" } })):wait(20))
     end)
   end)
 
