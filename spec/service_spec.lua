@@ -444,7 +444,7 @@ while time.process_time() < end: pass]], { key = "k" }).usage
       end
       service:execute("raise ValueError('" .. key .. " and so on')")
       local all = {}
-      for i, line in ipairs(lines) do
+      for i, line in ipairs(logged()) do
         all[i] = line.message
       end
       all = table.concat(all, "\n")
