@@ -48,7 +48,8 @@ Packages are kept in its folder codecell; ~/.cache if it is not set.
 .B XDG_RUNTIME_DIR
 The socket of what
 .B run \-\-name
-keeps is in its folder codecell; in /tmp/codecell-UID if it is not set.
+keeps, and copies of files for download, are in its folder codecell; in /tmp/codecell-UID if it is
+not set.
 .TP
 .BR PIP_INDEX_URL ", " npm_config_registry
 Where packages come from, as for pip and npm; their configuration files count too.

@@ -3,31 +3,15 @@ local cjson = require "cjson"
 local codecell = require "codecell"
 local fields = require "codecell.actions.fields"
 local json = require "codecell.json"
+local services = require "spec.support.services"
 local shell = require "spec.support.shell"
 
 describe("the actions, asked by models that do not know what they do #user", function()
-  local service, sink
-
-  setup(function()
-    sink = codecell.log.sink
-    codecell.log.sink = function() end
-  end)
-
-  teardown(function()
-    codecell.log.sink = sink
-  end)
-
-  after_each(function()
-    if service then
-      service:close()
-      service = nil
-    end
-  end)
+  local make, service = services(before_each, after_each), nil
 
   local function new(given)
-    given.mode, given.pool_size = given.mode or "mock", 0
-    given.rate_limit_per_min = given.rate_limit_per_min or 0
-    service = codecell.assert(codecell.service(given))
+    given.mode = given.mode or "mock"
+    service = make(given)
     return service
   end
 

@@ -236,7 +236,7 @@ describe("codecell.actions #user", function()
         local status = response.status
         response:close()
         return status
-      end):wait(10)
+      end):wait(60)
       assert.equal(200, page)
       s({ action = "kill_command", commandId = reply.commandId })
     end)
@@ -277,6 +277,29 @@ describe("codecell.actions #user", function()
       assert.equal("1\n2\n3\n", table.concat(pieces):sub(1, 6))
       local last = s({ action = "read_file", filePath = "long", offset = 1288890, limit = 100 })
       assert.is_nil(last.truncated)
+    end)
+
+    it("cuts no character in two at the end of a slice #F18", function()
+      local text = ("0123456é\n€"):rep(2000)
+      s({ action = "write_file", filePath = "long", fileContent = text })
+      local pieces, offset = {}, 0
+      repeat
+        local reply = s({ action = "read_file", filePath = "long", offset = offset, limit = 4096 })
+        assert.is_nil(reply.encoding)
+        pieces[#pieces + 1], offset = reply.content, reply.nextOffset
+      until not offset
+      assert.equal(text, table.concat(pieces))
+      local reply = s({ action = "read_file", filePath = "long", offset = 7, limit = 1 })
+      assert.same({ "base64", 8 }, { reply.encoding, reply.nextOffset }) -- else it never came on
+    end)
+
+    it("says where it has left something out #B08", function()
+      local reply = s({ action = "shell", command = "seq 100000; seq 100000 >&2" })
+      assert.is_true(reply.truncated)
+      assert.is_true(#reply.stdout <= 10200 and #reply.stderr <= 10200)
+      reply = s({ action = "execute", code = "import sys\nprint('x' * 50000, file=sys.stderr)" })
+      assert.is_true(reply.truncated)
+      assert.is_nil(s({ action = "shell", command = "seq 10" }).truncated)
     end)
 
     it("gives a file to the user by a URL #F22", function()
@@ -354,9 +377,10 @@ describe("codecell.actions #user", function()
     other:close()
   end)
 
-  it("answers whatever it is sent with success and valid JSON #F30 #G19 #I06 #M06", function()
-    local other = codecell.assert(codecell.service({ mode = "mock", max_active_sandboxes = 100,
-      rate_limit_per_min = 0, download_dir = folder }))
+  -- Any requests, of which most make no sense; a seed, so that what fails fails again.
+  local function any_requests(mode, count)
+    local other = codecell.assert(codecell.service({ mode = mode, max_active_sandboxes = 100,
+      pool_size = 0, rate_limit_per_min = 0, download_dir = folder }))
     local names = { "action", "sessionId", "code", "command", "timeout", "envs", "filePath",
       "fileContent", "port", "language", "commandId", "packages", "background", "offset", "x" }
     local values = { "", "a", "\0", "\255", ("x"):rep(5000), 0, -1, 1e308, 0 / 0, true, false,
@@ -365,7 +389,7 @@ describe("codecell.actions #user", function()
     local function any(list)
       return list[math.random(#list)]
     end
-    for _ = 1, 1500 do
+    for _ = 1, count do
       local request = { action = math.random() < 0.9 and any(TWELVE) or any(values) }
       for _ = 1, math.random(5) do
         request[any(names)] = any(values)
@@ -373,9 +397,16 @@ describe("codecell.actions #user", function()
       if math.random() < 0.9 then
         request.action = any(TWELVE)
       end
-      local reply = codecell.actions.call(request, { service = other, user = "f" })
+      if request.action == "install" then
+        request.packages, request.code = nil, nil -- no registry is asked
+      end
+      local reply = codecell.actions.call(request, { service = other, user = any({ "f", "g" }) })
       assert.equal("boolean", type(reply.success))
       assert.equal("string", type(reply.text))
+      if not reply.success then
+        assert.equal("string", type(reply.error))
+        assert.truthy(reply.kind and reply.kind ~= "internal", reply.error)
+      end
       local text = assert(json.encode(reply))
       assert.truthy(cjson.decode(text))
     end
@@ -386,6 +417,29 @@ describe("codecell.actions #user", function()
       assert.is_false(codecell.actions.call(request).success)
     end
     other:close()
+  end
+
+  it("answers whatever it is sent with success and valid JSON #F30 #G19 #I06 #M06", function()
+    any_requests("mock", 1500)
+    any_requests("kernel", 400)
+  end)
+
+  it("refuses a command that cannot be, and says so #F13 #I06", function()
+    call({ action = "create", sessionId = "nul" })
+    local reply = call({ action = "shell", sessionId = "nul", command = "echo \0" })
+    assert.equal("command of `shell`: a text without NUL expected.", reply.error)
+    call({ action = "kill", sessionId = "nul" })
+  end)
+
+  it("gives files to the user where the environment names no folder for them #F22", function()
+    local told = shell.run("env -u XDG_RUNTIME_DIR -u CODECELL_DOWNLOAD_DIR E2B_MODE=kernel "
+      .. "CODECELL_LOG=none " .. shell.codecell .. " actions", { stdin =
+        '{"action":"create","sessionId":"a"}\n'
+        .. '{"action":"write_file","sessionId":"a","filePath":"o.txt","fileContent":"1"}\n'
+        .. '{"action":"get_file_downloadurl","sessionId":"a","filePath":"o.txt"}\n' })
+    local reply = cjson.decode(told.stdout:match("([^\n]+)\n$"))
+    assert.matches("^file:///tmp/codecell%-%d+/downloads/%w+/o%.txt$", reply.url)
+    assert.is_nil(shell.read(reply.url:sub(8))) -- it went with the program
   end)
 
   it("is a command that reads a request a line #F01", function()

@@ -1,3 +1,4 @@
+local audit_file = require "spec.support.audit_file"
 local chain = require "codecell.audit.chain"
 local codecell = require "codecell"
 local core = require "codecell.core"
@@ -5,22 +6,8 @@ local shell = require "spec.support.shell"
 
 -- A file of records, and what they are worth.
 describe("an audit", function()
-  local folder, path
-
-  before_each(function()
-    folder = shell.folder()
-    path = folder .. "/audit.jsonl"
-  end)
-
-  after_each(function()
-    shell.remove(folder)
-  end)
-
-  local function open(given)
-    given = given or {}
-    given.path = given.path or path
-    return codecell.assert(codecell.audit.open(given))
-  end
+  local audited = audit_file(before_each, after_each)
+  local open, verify = audited.open, audited.verify
 
   local function filled(count, given)
     local audit = open(given)
@@ -33,14 +20,10 @@ describe("an audit", function()
 
   local function lines()
     local list = {}
-    for line in io.lines(path) do
+    for line in io.lines(audited.path) do
       list[#list + 1] = line
     end
     return list
-  end
-
-  local function verify(given)
-    return codecell.assert(codecell.audit.verify(path, given))
   end
 
   -- The lines that are complained of.
@@ -71,7 +54,7 @@ describe("an audit", function()
   it("is its owner's alone, whatever the folder was #K11", function()
     filled(1)
     local entry
-    for _, one in ipairs(codecell.assert(core.host_list(folder))) do
+    for _, one in ipairs(codecell.assert(core.host_list(audited.folder))) do
       entry = one.name == "audit.jsonl" and one or entry
     end
     assert.equal(384, entry.mode % 4096) -- 0600
@@ -80,7 +63,7 @@ describe("an audit", function()
   it("goes on where it ended, also for another program #K11", function()
     filled(2)
     local program = ('require("codecell.errors").assert(require("codecell.audit").open{path=%q})'
-      .. ':write{event="run"}'):format(path)
+      .. ':write{event="run"}'):format(audited.path)
     local result = shell.run(shell.lua .. " -e " .. shell.quote(program))
     assert.equal(0, result.status, result.stderr)
     filled(1)
@@ -94,7 +77,7 @@ describe("an audit", function()
       local audit = require("codecell.errors").assert(require("codecell.audit").open{path=%q})
       for i = 1, 50 do
         assert(audit:write{event="run", text=("x"):rep(i * 20)})
-      end]]):format(path)
+      end]]):format(audited.path)
     local one = shell.lua .. " -e " .. shell.quote(program)
     local result = shell.run(("(%s) & (%s) & (%s) & wait"):format(one, one, one))
     assert.equal("", result.stderr)
@@ -107,7 +90,7 @@ describe("an audit", function()
 
   it("shows a flipped byte wherever it is, with the number of its line #K11", function()
     filled(6)
-    local text = shell.read(path)
+    local text = shell.read(audited.path)
     local starts, from = {}, 1
     for line in text:gmatch("[^\n]*\n") do
       starts[#starts + 1] = from
@@ -117,21 +100,21 @@ describe("an audit", function()
       local length = (starts[line + 1] or #text + 1) - start - 1
       for at = start, start + length - 1, 7 do
         local byte = text:byte(at)
-        shell.write(path, text:sub(1, at - 1) .. string.char(byte == 126 and 33 or byte + 1)
+        shell.write(audited.path, text:sub(1, at - 1) .. string.char(byte == 126 and 33 or byte + 1)
           .. text:sub(at + 1))
         local report = verify()
         assert.is_false(report.ok)
         assert.equal(line, report.problems[1].line, "byte " .. at)
       end
     end
-    shell.write(path, text)
+    shell.write(audited.path, text)
     assert.is_true(verify().ok)
   end)
 
   it("shows a cut at the end, by what is kept beside it #K11", function()
     filled(5)
     local list = lines()
-    shell.write(path, table.concat(list, "\n", 1, 4) .. "\n")
+    shell.write(audited.path, table.concat(list, "\n", 1, 4) .. "\n")
     local report = verify()
     assert.is_false(report.ok)
     assert.truthy(report.problems[1].problem:find("cut off", 1, true))
@@ -142,12 +125,12 @@ describe("an audit", function()
     filled(3)
     local anchor = verify().anchor
     assert.is_true(verify({ anchor = anchor }).ok)
-    os.remove(path)
-    os.remove(path .. ".anchor")
+    os.remove(audited.path)
+    os.remove(audited.path .. ".anchor")
     filled(3)
     assert.is_true(verify().ok)
     assert.is_false(verify({ anchor = anchor }).ok)
-    local _, err = codecell.audit.verify(path, { anchor = "nonsense" })
+    local _, err = codecell.audit.verify(audited.path, { anchor = "nonsense" })
     assert.equal("invalid_argument", err.kind)
   end)
 
@@ -159,7 +142,7 @@ describe("an audit", function()
       for i, number in ipairs({ ... }) do
         text[i] = list[number] .. "\n"
       end
-      shell.write(path, table.concat(text))
+      shell.write(audited.path, table.concat(text))
       return complaints(verify())
     end
     assert.same({}, with(1, 2, 3, 4, 5, 6, 7))
@@ -173,7 +156,7 @@ describe("an audit", function()
     filled(4)
     local list = lines()
     list[3] = chain.emptied(list[3]):sub(1, -2)
-    shell.write(path, table.concat(list, "\n") .. "\n")
+    shell.write(audited.path, table.concat(list, "\n") .. "\n")
     local report = verify()
     assert.same({ 3 }, complaints(report))
     assert.truthy(report.problems[1].problem:find("no purge", 1, true))
@@ -181,21 +164,21 @@ describe("an audit", function()
 
   it("is read as lines of anything, none of which raises or takes for ever #K11", function()
     filled(3)
-    local good = shell.read(path)
+    local good = shell.read(audited.path)
     for _, junk in ipairs({ "\0\0\0\n", ("x"):rep(300000) .. "\n", '{"content":null}\n', "\n\n",
       '{"content":{},"head":{},"digest":"' .. ("0"):rep(64) .. '"}\n', "\255\254\n" }) do
-      shell.write(path, good .. junk)
+      shell.write(audited.path, good .. junk)
       assert.same({ 5 }, { complaints(verify())[1] })
     end
-    shell.write(path, "")
+    shell.write(audited.path, "")
     assert.is_false(verify().ok)
-    local _, err = codecell.audit.verify(folder .. "/none.jsonl")
+    local _, err = codecell.audit.verify(audited.folder .. "/none.jsonl")
     assert.equal("not_found", err.kind)
   end)
 
   it("counts a line that is being written as none #K11", function()
     filled(3)
-    local file = io.open(path, "ab")
+    local file = io.open(audited.path, "ab")
     file:write('{"content":{"code":"half')
     file:close()
     local report = verify()
@@ -206,26 +189,26 @@ describe("an audit", function()
 
   it("is mended by the next record where a line was not written whole, and says so", function()
     filled(2)
-    local file = io.open(path, "ab")
+    local file = io.open(audited.path, "ab")
     file:write('{"content":{"code":"half')
     file:close()
     filled(1)
     assert.is_true(verify().ok)
-    assert.truthy(shell.read(path):find('"event":"recovered"', 1, true))
-    assert.falsy(shell.read(path):find("half", 1, true))
+    assert.truthy(shell.read(audited.path):find('"event":"recovered"', 1, true))
+    assert.falsy(shell.read(audited.path):find("half", 1, true))
   end)
 
   -- ---- parts ----
 
   it("puts full files aside, and is one chain through all of them #K11", function()
     filled(600, { max_size = 65536 })
-    assert.truthy(shell.read(path .. ".1"))
-    assert.truthy(shell.read(path .. ".2"))
+    assert.truthy(shell.read(audited.path .. ".1"))
+    assert.truthy(shell.read(audited.path .. ".2"))
     local report = verify()
     assert.is_true(report.ok)
     assert.equal(0, report.first)
     assert.truthy(report.records > 600)
-    os.remove(path .. ".1")
+    os.remove(audited.path .. ".1")
     report = verify()
     assert.is_false(report.ok)
     assert.truthy(report.problems[1].problem:find("missing", 1, true))
@@ -236,8 +219,8 @@ describe("an audit", function()
   it("forgets a subject, and holds all the same #N18", function()
     local audit = filled(9)
     assert.equal(6, codecell.assert(audit:purge("ann-smith")))
-    assert.falsy(shell.read(path):find("ann-smith", 1, true))
-    assert.truthy(shell.read(path):find("someone-else", 1, true))
+    assert.falsy(shell.read(audited.path):find("ann-smith", 1, true))
+    assert.truthy(shell.read(audited.path):find("someone-else", 1, true))
     local report = verify()
     assert.is_true(report.ok)
     assert.equal(6, report.emptied)
@@ -250,7 +233,7 @@ describe("an audit", function()
     local audit = filled(600, { max_size = 65536 })
     assert.equal(400, codecell.assert(audit:purge("ann-smith")))
     for _, one in ipairs({ "", ".1", ".2" }) do
-      assert.falsy((shell.read(path .. one) or ""):find("ann-smith", 1, true))
+      assert.falsy((shell.read(audited.path .. one) or ""):find("ann-smith", 1, true))
     end
     assert.is_true(verify().ok)
   end)
@@ -262,7 +245,7 @@ describe("an audit", function()
     local report = verify()
     assert.is_true(report.ok)
     assert.equal(4, report.emptied)
-    assert.truthy(shell.read(path):find('"code":"new"', 1, true))
+    assert.truthy(shell.read(audited.path):find('"code":"new"', 1, true))
   end)
 
   it("keeps only digests of code and output where it is told to #N18", function()
@@ -272,8 +255,8 @@ describe("an audit", function()
     codecell.assert(sandbox.commands:run("echo private command"))
     codecell.assert(sandbox.files:write("f", "private file"))
     sandbox:close()
-    assert.falsy(shell.read(path):find("private", 1, true))
-    local session = codecell.assert(codecell.audit.sessions(path))[1]
+    assert.falsy(shell.read(audited.path):find("private", 1, true))
+    local session = codecell.assert(codecell.audit.sessions(audited.path))[1]
     assert.is_nil(session.cells[1].code)
     assert.equal(core.digest("sha256"):update("word = 'private'\nprint(word + ' output')"):finish(),
       session.cells[1].code_digest.sha256)
@@ -282,45 +265,47 @@ describe("an audit", function()
   -- ---- where nothing can be written ----
 
   it("refuses a link, a folder of others, and a file that others can write to #K11", function()
-    shell.write(folder .. "/target", "")
-    os.execute(("ln -s target %s"):format(shell.quote(path)))
+    shell.write(audited.folder .. "/target", "")
+    os.execute(("ln -s target %s"):format(shell.quote(audited.path)))
     local audit = open()
     local _, err = audit:write({ event = "run" })
     assert.equal("permission_denied", err.kind)
-    assert.equal("", shell.read(folder .. "/target"))
-    os.remove(path)
-    os.execute(("umask 0; : > %s; chmod 666 %s"):format(shell.quote(path), shell.quote(path)))
+    assert.equal("", shell.read(audited.folder .. "/target"))
+    os.remove(audited.path)
+    local word = shell.quote(audited.path)
+    os.execute(("umask 0; : > %s; chmod 666 %s"):format(word, word))
     _, err = audit:write({ event = "run" })
     assert.equal("permission_denied", err.kind)
     assert.truthy(err.message:find("chmod 600", 1, true))
-    os.execute(("rm %s; mkfifo %s"):format(shell.quote(path), shell.quote(path)))
+    os.execute(("rm %s; mkfifo %s"):format(word, word))
     _, err = audit:write({ event = "run" })
     assert.equal("permission_denied", err.kind)
-    os.execute("chmod 777 " .. shell.quote(folder))
-    _, err = codecell.audit.open({ path = path })
+    os.execute("chmod 777 " .. shell.quote(audited.folder))
+    _, err = codecell.audit.open({ path = audited.path })
     assert.equal("permission_denied", err.kind)
   end)
 
   it("goes on behind no cut, and in no file that is none #K11", function()
     local audit = filled(4)
-    shell.write(path, table.concat(lines(), "\n", 1, 3) .. "\n")
+    shell.write(audited.path, table.concat(lines(), "\n", 1, 3) .. "\n")
     local _, err = audit:write({ event = "run" })
     assert.equal("system", err.kind)
     assert.truthy(err.message:find("codecell audit verify", 1, true))
-    os.remove(path)
+    os.remove(audited.path)
     _, err = audit:write({ event = "run" })
     assert.equal("system", err.kind)
-    os.remove(path .. ".anchor")
-    shell.write(path, "notes of mine\n")
+    os.remove(audited.path .. ".anchor")
+    shell.write(audited.path, "notes of mine\n")
     _, err = audit:write({ event = "run" })
     assert.equal("system", err.kind)
-    assert.equal("notes of mine\n", shell.read(path))
+    assert.equal("notes of mine\n", shell.read(audited.path))
   end)
 
   it("refuses code where a record cannot be written: it is not run #K11", function()
     local sandbox = codecell.assert(codecell.create({ audit = open() }))
     codecell.assert(sandbox:run_code("open('ran', 'w').write('1')"))
-    os.execute(("mv %s %s.away; mkdir %s"):format(shell.quote(path), path, shell.quote(path)))
+    local word = shell.quote(audited.path)
+    os.execute(("mv %s %s.away; mkdir %s"):format(word, word, word))
     for _, verb in ipairs({
       function() return sandbox:run_code("open('ran', 'w').write('2')") end,
       function() return sandbox.commands:run("echo 2 > ran") end,
@@ -334,16 +319,16 @@ describe("an audit", function()
       assert.truthy(err.message:find("audit: ", 1, true), err.message)
       assert.equal("system", err.kind) -- and none that the verb itself has
     end
-    os.execute(("rmdir %s; mv %s.away %s"):format(path, path, path))
+    os.execute(("rmdir %s; mv %s.away %s"):format(word, word, word))
     assert.equal("1", codecell.assert(sandbox.files:read("ran")))
     sandbox:close()
     assert.is_true(verify().ok)
   end)
 
   it("makes no sandbox where that cannot be recorded #K11", function()
-    os.execute("mkdir " .. shell.quote(path) .. " && mkdir " .. shell.quote(path .. "/audit.jsonl"))
+    os.execute("mkdir -p " .. shell.quote(audited.path .. "/audit.jsonl"))
     local before = #codecell.list()
-    local made, err = codecell.create({ audit = path })
+    local made, err = codecell.create({ audit = audited.path })
     assert.is_nil(made)
     assert.truthy(err.message:find("audit: ", 1, true))
     assert.equal(before, #codecell.list())
@@ -356,7 +341,7 @@ describe("an audit", function()
       for i = 1, 1000 do
         local number, err = audit:write{event="run", code=("x"):rep(500)}
         if not number then print(err.kind, i) os.exit(0) end
-      end]]):format(path)
+      end]]):format(audited.path)
     -- The shell counts blocks of 1024 bytes.
     local result = shell.run("bash -c " .. shell.quote("ulimit -f 64; " .. shell.lua .. " -e "
       .. shell.quote(program)))

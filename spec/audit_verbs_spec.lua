@@ -1,36 +1,11 @@
+local audit_file = require "spec.support.audit_file"
 local codecell = require "codecell"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
 describe("an audit of a sandbox #user", function()
-  local folder, path
-
-  before_each(function()
-    folder = shell.folder()
-    path = folder .. "/audit.jsonl"
-  end)
-
-  after_each(function()
-    shell.remove(folder)
-  end)
-
-  local function open(given)
-    given = given or {}
-    given.path = path
-    return codecell.assert(codecell.audit.open(given))
-  end
-
-  local function verify()
-    return codecell.assert(codecell.audit.verify(path))
-  end
-
-  local function records()
-    local list = {}
-    codecell.assert(codecell.audit.read(path, function(record)
-      list[#list + 1] = record
-    end))
-    return list
-  end
+  local audited = audit_file(before_each, after_each)
+  local open, verify, records = audited.open, audited.verify, audited.records
 
   -- The events, in order, of those that have a name.
   local function events()
@@ -122,8 +97,8 @@ describe("an audit of a sandbox #user", function()
     assert.is_nil((sandbox.files:remove("sesame-open/none/x")))
     assert.is_nil((sandbox.files:read("sesame-open/none")))
     sandbox:close()
-    assert.falsy(shell.read(path):find("sesame", 1, true))
-    assert.truthy(shell.read(path):find('"secrets":["KEY"]', 1, true))
+    assert.falsy(shell.read(audited.path):find("sesame", 1, true))
+    assert.truthy(shell.read(audited.path):find('"secrets":["KEY"]', 1, true))
   end)
 
   it("has what a policy has decided #I21 #K11", function()
@@ -147,7 +122,7 @@ describe("an audit of a sandbox #user", function()
     local history = sandbox:history()
     local id = sandbox.id
     sandbox:close()
-    local session = codecell.assert(codecell.audit.sessions(path, { sandbox = id }))[1]
+    local session = codecell.assert(codecell.audit.sessions(audited.path, { sandbox = id }))[1]
     assert.equal(#history, #session.cells)
     for i, cell in ipairs(session.cells) do
       assert.equal(history[i].code, cell.code)
@@ -157,7 +132,7 @@ describe("an audit of a sandbox #user", function()
       assert.equal(history[i].execution.error and history[i].execution.error.name,
         cell.execution.error and cell.execution.error.name)
     end
-    assert.same({}, codecell.audit.sessions(path, { subject = "nobody" }))
+    assert.same({}, codecell.audit.sessions(audited.path, { subject = "nobody" }))
   end)
 
   it("has no account of an index, and results of any size #K11", function()
@@ -167,8 +142,8 @@ describe("an audit of a sandbox #user", function()
       .. "    return {'text/plain': 'x' * 1000000, 'text/html': 'y' * 1000000}\n"
       .. "for i in range(8): display(Large())"))
     sandbox:close()
-    assert.falsy(shell.read(path):find("word@", 1, true))
-    assert.truthy(shell.read(path):find("https://***@index.example", 1, true))
+    assert.falsy(shell.read(audited.path):find("word@", 1, true))
+    assert.truthy(shell.read(audited.path):find("https://***@index.example", 1, true))
     local results = records()[5].content.results
     assert.equal(8, #results)
     assert.equal("string", type(results[1].text))
@@ -176,7 +151,7 @@ describe("an audit of a sandbox #user", function()
   end)
 
   it("has the end of a sandbox whose time was up #K11", function()
-    local sandbox = codecell.assert(codecell.create({ audit = open(), timeout = 0.3 }))
+    local sandbox = codecell.assert(codecell.create({ audit = open(), timeout = 2 }))
     wait_until(function() return sandbox:_state() == "gone" end)
     codecell.step(0)
     sandbox:close()
@@ -215,7 +190,7 @@ describe("an audit of a sandbox #user", function()
       assert.equal(tostring(i), task:wait(60))
     end
     assert.is_true(verify().ok)
-    for _, session in ipairs(codecell.assert(codecell.audit.sessions(path))) do
+    for _, session in ipairs(codecell.assert(codecell.audit.sessions(audited.path))) do
       assert.equal(session.cells[1].code:match("%d$"), session.cells[1].execution.text)
     end
   end)
@@ -226,12 +201,12 @@ describe("an audit of a sandbox #user", function()
     local sink = codecell.log.sink
     codecell.log.sink = function() end
     local service = codecell.assert(codecell.service({ mode = "kernel", pool_size = 0,
-      audit = path, allowed_languages = { "python" } }))
+      audit = audited.path, allowed_languages = { "python" } }))
     codecell.assert(service:execute("1 + 1", { owner = "ann" }))
     service:execute("1 + 1", { owner = "bob", language = "lua" })
     service:close()
     codecell.log.sink = sink
-    local session = codecell.assert(codecell.audit.sessions(path))[1]
+    local session = codecell.assert(codecell.audit.sessions(audited.path))[1]
     assert.equal("ann", session.subject)
     assert.equal("2", session.cells[1].execution.text)
     local last = records()

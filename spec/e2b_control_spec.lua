@@ -5,7 +5,7 @@ local shell = require "spec.support.shell"
 
 -- Let what was queued be sent.
 local function step_until(condition)
-  local patience = os.time() + 10
+  local patience = os.time() + 60
   while not condition() and os.time() < patience do
     codecell.step(0.02)
   end
@@ -73,6 +73,7 @@ describe("the control plane of E2B", function()
   it("refuses before anything is sent what E2B does not have", function()
     for kind, list in pairs {
       unsupported = { { gpu = true }, { limits = { memory = 2 ^ 30 } }, { root_view = true },
+        { read_only = true },
         { network = { allow = { "a.b:8443" } } }, { network = { allow = { "a.b" },
           deny = { "c.d" } } }, { network = { allow = "open", deny = { "c.d" } } } },
       invalid_argument = { { auto_resume = true }, { keep_memory = false },

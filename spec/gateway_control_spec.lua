@@ -37,6 +37,30 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
     return table.concat(list)
   end
 
+  it("answers for a sandbox whose time is over as for one that is not there #J20", function()
+    made(nil, function(id)
+      assert.equal(204, (ask("POST", "/timeout", { timeout = 0 }, id)))
+      for _, verb in ipairs({ "/pause", "/snapshots", "/fork", "/timeout", "/connect" }) do
+        local status, body = ask("POST", verb, { timeout = 60 }, id)
+        assert.equal(404, status)
+        assert.matches("its time was over at", body.message)
+      end
+    end)
+  end)
+
+  it("starts a sandbox anew after a pause without memory #M10", function()
+    local function boot()
+      return printed(record, "cat /proc/sys/kernel/random/boot_id")
+    end
+    local first = boot()
+    assert.matches("^%x+%-%x+%-%x+%-%x+%-%x+\n$", first)
+    for _, keeps_memory in ipairs({ true, false }) do
+      assert.equal(204, (ask("POST", "/pause", { memory = keeps_memory })))
+      assert.equal(201, (ask("POST", "/connect", { timeout = 300 })))
+      assert.equal(keeps_memory, boot() == first)
+    end
+  end)
+
   it("takes fields by their types, and says which one is wrong", function()
     local cases = {
       metadata = { metadata = { a = 1 } }, envVars = { envVars = "x" },

@@ -4,13 +4,17 @@ local gateway = require "spec.support.gateway"
 local hostile = require "spec.support.hostile"
 local json = require "codecell.json"
 
+local function start(more)
+  local server = gateway.start(("--api-key %s %s"):format(gateway.key, more), 0, "ulimit -n 1200;")
+  local record = server:create({ timeout = 300 })
+  server:ask("/execute", { to = record, port = 49999, method = "POST", body = { code = "1" } })
+  return server, record
+end
+
 describe("codecell serve, attacked #user", function()
   local server, record, memory, descriptors
   setup(function()
-    server = gateway.start(("--api-key %s --connections 12 --max-upload 16M"):format(gateway.key),
-      0, "ulimit -n 1200;")
-    record = server:create({ timeout = 300 })
-    server:ask("/execute", { to = record, port = 49999, method = "POST", body = { code = "1" } })
+    server, record = start("--connections 12 --max-upload 16M")
     memory, descriptors = server:weight()
   end)
   teardown(function() server:stop() end)
@@ -230,7 +234,7 @@ print(ask(post("/process.Process/SendInput", large, ENVD)),
     ask(post("/process.Process/Start", frame(large), ENVD, STREAM)),
     ask(post("/files?path=large", large, ENVD, "application/octet-stream"))) # is held by nobody
 first.close()
-for _ in range(200):
+for _ in range(1000):
     if ask(post("/process.Process/List", large, ENVD)) == 200:
         break
     time.sleep(0.05)
@@ -301,6 +305,42 @@ def create(size):
 print(create(1 << 20), create(16384), create(16383))]])
   end)
 
+  it("lists many files, and serves others meanwhile", function()
+    assert.equal("3000 True\n", attack [[
+code = "import os\nos.mkdir('many')\nfor i in range(3000): open('many/%04d' % i, 'w').close()"
+assert ask(post("/execute", json.dumps({"code": code}), CODE)) == 200
+data = all_of(connect(post("/filesystem.Filesystem/ListDir", '{"path": "many"}', ENVD)))
+names = [one["name"] for one in json.loads(body_of(data))["entries"] ]
+print(len(names), names == sorted(names))]])
+  end)
+
+  it("is as it was, after all that", function()
+    local patience = os.time() + 30
+    local weight, count = server:weight()
+    while (count > descriptors + 2 or weight >= memory + 131072) and os.time() < patience do
+      os.execute("sleep 0.1")
+      weight, count = server:weight()
+    end
+    assert.is_true(count <= descriptors + 2, ("%d descriptors of %d"):format(count, descriptors))
+    assert.is_true(weight < memory + 131072, ("%d of %d kB"):format(weight, memory))
+    assert.equal(1, server:metric("codecell_requests_open"))
+    assert.equal("", server:problems())
+    local _, text = server:ask("/execute", { to = record, port = 49999, method = "POST",
+      body = { code = "6 * 7" } })
+    assert.matches('"42"', text)
+  end)
+end)
+
+-- One of its own: a collector that has seen large bodies lets as much garbage gather again.
+describe("the memory of codecell serve, attacked #user", function()
+  local server, record
+  setup(function() server, record = start("") end)
+  teardown(function() server:stop() end)
+
+  local function attack(program)
+    return hostile.python(server, gateway.key, record, program)
+  end
+
   it("keeps none of the trailers and interim answers that code sends without end", function()
     local before, own = server:weight(), server:create({ timeout = 100 })
     assert.equal("200 502 True\n", hostile.python(server, gateway.key, own, [[
@@ -336,15 +376,6 @@ print(status(8001)[0], status(8002)[0], others_are_served())]]))
     assert.is_true(now < before + 32768, ("%d of %d kB"):format(now, before))
   end)
 
-  it("lists many files, and serves others meanwhile", function()
-    assert.equal("3000 True\n", attack [[
-code = "import os\nos.mkdir('many')\nfor i in range(3000): open('many/%04d' % i, 'w').close()"
-assert ask(post("/execute", json.dumps({"code": code}), CODE)) == 200
-data = all_of(connect(post("/filesystem.Filesystem/ListDir", '{"path": "many"}', ENVD)))
-names = [one["name"] for one in json.loads(body_of(data))["entries"] ]
-print(len(names), names == sorted(names))]])
-  end)
-
   it("keeps little of what a client does not read, and holds the program up", function()
     local before = server:weight()
     assert.equal("True True\n", attack [[
@@ -369,21 +400,5 @@ code.close()
 end_all()]])
     local now = server:weight()
     assert.is_true(now < before + 65536, ("%d of %d kB"):format(now, before))
-  end)
-
-  it("is as it was, after all that", function()
-    local patience = os.time() + 30
-    local weight, count = server:weight()
-    while count > descriptors + 2 and os.time() < patience do
-      os.execute("sleep 0.1")
-      weight, count = server:weight()
-    end
-    assert.is_true(count <= descriptors + 2, ("%d descriptors of %d"):format(count, descriptors))
-    assert.is_true(weight < memory + 131072, ("%d of %d kB"):format(weight, memory))
-    assert.equal(1, server:metric("codecell_requests_open"))
-    assert.equal("", server:problems())
-    local _, text = server:ask("/execute", { to = record, port = 49999, method = "POST",
-      body = { code = "6 * 7" } })
-    assert.matches('"42"', text)
   end)
 end)

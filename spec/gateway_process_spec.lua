@@ -105,6 +105,20 @@ describe("the processes of codecell serve #M10 #user", function()
     assert.equal(-1, end_of("closed").exitCode)
   end)
 
+  it("have ended when a kill is answered", function()
+    local process = start("killed", "sleep 60")
+    local function is_there()
+      return (server:ask("/filesystem.Filesystem/Stat", { method = "POST", to = record,
+        body = { path = "/proc/" .. process.pid } })) == 200
+    end
+    assert.is_true(is_there())
+    assert.equal(200, (call("SendSignal", { process = { pid = process.pid },
+      signal = "SIGNAL_SIGKILL" })))
+    assert.is_false(is_there())
+    assert.equal(404, (call("SendSignal", { process = { pid = process.pid },
+      signal = "SIGNAL_SIGKILL" })))
+  end)
+
   it("are found by their tags, each by its own", function()
     start("first", "read line; exit 4")
     start("second", "read line; exit 5")

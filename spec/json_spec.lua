@@ -18,6 +18,8 @@ describe("codecell.json", function()
     assert.equal("[]", json.encode(json.list()))
     assert.equal("{}", json.encode({}))
     assert.equal('["a"]', json.encode({ "a" }))
+    assert.equal('{"0":7,"1":8}', json.encode({ [0] = 7, 8 })) -- nothing of a table is lost
+    assert.equal('{"1":1,"2":2,"a":3}', json.encode({ 1, 2, a = 3 }))
     assert.is_true(json.is_list(json.decode("[]")))
     assert.is_false(json.is_list(json.decode("{}")))
   end)

@@ -113,6 +113,19 @@ describe("codecell.agent.loop", function()
       .executions[1].text)
   end)
 
+  it("runs no code that an answer only quotes, and takes that for the answer", function()
+    for _, quoted in ipairs({ "The page says:\n\n> " .. python("1"):gsub("\n(.)", "\n> %1"),
+      "<example>\n" .. python "1" .. "</example>\n", "```python example\n1\n```\n",
+      "> ```python\n> cut", "<think>\n" .. python "1" .. "</think>\nOne." }) do
+      local outcome = run { quoted }
+      assert.same({ "answer", quoted, 0 }, { outcome.stopped, outcome.answer,
+        #outcome.executions })
+    end
+    local outcome = run { "> " .. python("1"):gsub("\n(.)", "\n> %1") .. "\n" .. python "2",
+      "Two." }
+    assert.same({ 1, "2" }, { #outcome.executions, outcome.executions[1].text })
+  end)
+
   it("does not run code that was cut, and says so", function()
     local outcome = run { { content = "```python\nprint(1", stop_reason = "length" }, "Well." }
     assert.same({}, outcome.executions)
@@ -253,13 +266,13 @@ describe("codecell.agent.loop", function()
     assert.truthy(outcome.messages[5].content:find("nothing was run", 1, true))
   end)
 
-  it("can be cancelled while code runs", function()
+  -- Cancel it as soon as something is called.
+  local function cancelled_early(answer, given)
     local began
-    local task = codecell.async(function()
-      return run({ python "import time\ntime.sleep(60)" }, { on_step = function(event)
-        began = began or event.type == "call"
-      end })
-    end)
+    function given.on_step(event)
+      began = began or event.type == "call"
+    end
+    local task = codecell.async(run, { answer }, given)
     for _ = 1, 2000 do
       codecell.step(0.01)
       if began then
@@ -268,7 +281,21 @@ describe("codecell.agent.loop", function()
     end
     assert.is_true(began)
     task:cancel()
-    local outcome = task:wait(20)
+    return task:wait(20)
+  end
+
+  it("can be cancelled while code runs", function()
+    local outcome = cancelled_early(python "import time\ntime.sleep(60)", {})
+    assert.equal("cancelled", outcome.stopped)
+    assert.equal("4", sandbox:run_code("2 + 2").text)
+  end)
+
+  it("can be cancelled while somebody listens for silence", function()
+    local outcome = cancelled_early(python "import time\ntime.sleep(60)", { on_idle = print })
+    assert.equal("cancelled", outcome.stopped)
+    outcome = cancelled_early({ tool_calls = { { id = "c1", type = "function", ["function"] = {
+      name = "run_shell", arguments = '{"command": "sleep 60"}' } } } },
+      { on_idle = print, tools = true })
     assert.equal("cancelled", outcome.stopped)
     assert.equal("4", sandbox:run_code("2 + 2").text)
   end)

@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
 local http = require "codecell.http"
+local out_of_time = require "spec.support.out_of_time"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
@@ -40,7 +41,7 @@ describe("a service in mode #user", function()
 
     it(mode .. " runs code, keeps what it made, and ends what it made #B10 #C01 #M09", function()
       with(function(service)
-        local session = codecell.session({ service = service, user = "u", conversation = "c" })
+        local session = service:session({ user = "u", conversation = "c" })
         codecell.assert(session:run("x = 10"))
         local reply = codecell.assert(session:run("x * 2"))
         assert.equal(mode == "mock", reply.mock == true)
@@ -79,7 +80,8 @@ describe("a service in mode #user", function()
           assert.equal("unsupported", told.kind)
         end)
         assert.is_true(call({ action = "kill" }).success)
-        assert.equal("killed", call({ action = "kill" }).kind)
+        local told = call({ action = "kill" })
+        assert.equal("killed", told.kind, told.error)
       end)
     end
 
@@ -112,6 +114,27 @@ describe("a service in mode #user", function()
       end)
     end)
 
+    it(mode .. " gives an agent no network that it did not ask for #M09 #H12 #H17", function()
+      with(function(service)
+        local agent = codecell.assert(codecell.agent.new({ name = "a" },
+          { service = service, user = "u", session = "k" }))
+        assert.is_true(agent:call("execute_python_code", { code = "1" }).success)
+        local made = codecell.assert(service:get(service:list()[1].id))
+        assert.equal("none", made:get_info().network)
+        assert.truthy(agent:prompt():find("There is no network", 1, true))
+      end)
+    end)
+
+    it(mode .. " tells the lifetime that was asked for #M09 #D07 #F05", function()
+      with(function(service)
+        local made = codecell.assert(service:create({ timeout_ms = 600000 }))
+        assert.equal(600, made:get_info().timeout)
+      end)
+      with_actions(function(call)
+        assert.equal(5, call({ action = "create" }).timeout) -- the one of before
+      end)
+    end)
+
     it(mode .. " runs commands in the background for a model #M09 #F14 #F16", function()
       with_actions(function(call)
         local id = call({ action = "shell", command = "echo on; exec sleep 60",
@@ -138,6 +161,10 @@ describe("a service in mode #user", function()
           filePath = "/home/user/t.txt" })
         assert.equal(given and "Hello" or "", given and shell.run("curl -sf " .. shell.quote(
           given.url)).stdout or "")
+        if given then
+          given = call({ action = "get_file_downloadurl", filePath = "/home/user/none" })
+          assert.same({ false, "not_found" }, { given.success, given.kind })
+        end
       end)
     end)
 
@@ -213,10 +240,19 @@ describe("a service in mode #user", function()
           local function kind(code, given)
             return codecell.assert(service:execute(code, given)).details.kind
           end
+          local function line(code)
+            return codecell.assert(service:execute(code)).details.line
+          end
           assert.equal("runtime", kind("1/0"))
           assert.equal("syntax", kind("print(("))
-          local reply = codecell.assert(service:execute(
-            "print(1, flush=True)\nwhile True: pass", { timeout = 0.5 }))
+          assert.equal(2, line("x = 1\nprint((")) -- also where only the traceback has it
+          assert.equal(1, line("def f(): return 1/0\n\nf()"))
+          local reply
+          out_of_time(0.5, function(timeout)
+            reply = codecell.assert(service:execute("print(1, flush=True)\nwhile True: pass",
+              { timeout = timeout }))
+            return { stdout = reply.output }
+          end)
           assert.equal("timeout", reply.details.kind)
           assert.equal("1\n", reply.output)
         end)

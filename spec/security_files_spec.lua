@@ -195,6 +195,27 @@ report("kallsyms", "readable" if any(int(line.split()[0], 16) for line in lines)
     end)
   end)
 
+  it("has a boot of its own, and shows no file systems of the machine #S009", function()
+    local function boot(sandbox)
+      return (attack.python(sandbox, [[print(open("/proc/sys/kernel/random/boot_id").read())
+print(os.listdir("/proc/fs"))]]).stdout)
+    end
+    within(function(sandbox)
+      local first = boot(sandbox)
+      assert.matches("^%x+%-%x+%-4%x+%-[89ab]%x+%-%x+\n\n%[%]\n$", first)
+      assert.equal(37, #first:match("^[^\n]*\n"))
+      local file = io.open("/proc/sys/kernel/random/boot_id")
+      if file then
+        assert.not_equal(file:read("*l"), first:match("^[^\n]*"))
+        file:close()
+      end
+      assert.equal(first, boot(sandbox))
+      within(function(other)
+        assert.not_equal(first, boot(other))
+      end)
+    end)
+  end)
+
   it("never lets the program that started it be overwritten #S012 #S044", function()
     within(function(sandbox)
       local found = outcomes(sandbox, [[

@@ -2,6 +2,7 @@
 
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
+local out_of_time = require "spec.support.out_of_time"
 
 local within = attack.within
 
@@ -53,7 +54,7 @@ os._exit(0)
         { "python3", "-c", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass" },
         { timeout = 1 }))
       assert.is_true(result.timed_out)
-    end, { limits = { processes = 64 }, timeout = 30 })
+    end, { limits = { processes = 64 } })
   end)
 
   it("loses only itself to the memory limit, and that is said #S075 #I12", function()
@@ -80,18 +81,43 @@ for _ in range(8):
         time.sleep(60)
         os._exit(0)
     children.append(pid)
-until = time.time() + 20 # a hog fills its memory as fast as the machine can
+until = time.time() + 50 # a hog fills its memory as fast as the machine can
 while len(children) > 2 and time.time() < until:
     children = [pid for pid in children if os.waitpid(pid, os.WNOHANG)[0] == 0]
     time.sleep(0.05)
 print(len(children), flush=True)
-]], { timeout = 30 })
+]], { timeout = 100 })
       local left = tonumber(result.stdout)
       assert.is_true(left == nil or left <= 2, result.stdout)
       if by ~= "watchdog" then -- which acts a tenth of a second late
         local metrics = codecell.assert(sandbox:get_metrics())
         assert.is_true(metrics.memory_peak <= 257 * 2 ^ 20, tostring(metrics.memory_peak))
       end
+    end, { limits = { memory = 256 * 2 ^ 20 } })
+  end)
+
+  it("cannot keep more in sockets than a part of its memory #S076", function()
+    within(function(sandbox)
+      if assert(sandbox:get_info()).limits.memory.by == "watchdog" then
+        return pending("without control groups nothing counts what sockets hold")
+      end
+      local result = attack.python(sandbox, [[
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+pairs, total = [], 0
+for _ in range(400):
+    near = socket.create_connection(listener.getsockname())
+    pairs.append((near, listener.accept()[0]))
+    near.setblocking(False)
+    try:
+        while True: total += near.send(bytes(1 << 18))
+    except BlockingIOError:
+        pass
+    print(total >> 20, flush=True)
+]], { timeout = 60 })
+      local most = tonumber(result.stdout:match("(%d+)\n$")) -- of one that was killed too
+      assert.is_true(most < 256, result.stdout:sub(-100))
+      assert.equal("yes\n", assert(sandbox.commands:run("echo yes")).stdout)
     end, { limits = { memory = 256 * 2 ^ 20 } })
   end)
 
@@ -140,14 +166,34 @@ report("inotify", outcome)
     end)
   end)
 
+  it("leaves terminals to others #S079", function()
+    within(function(sandbox)
+      local found = attack.outcomes(sandbox, [[
+terminals, outcome = 0, "unbounded"
+try:
+    while terminals < 1000:
+        os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+        terminals += 1
+except OSError as error:
+    outcome = errno.errorcode[error.errno]
+report("terminals", outcome)
+report("count", terminals)
+]])
+      assert.equal("ENOSPC", found.terminals)
+      assert.equal("128", found.count)
+      assert(assert(sandbox.pty:create({ cmd = { "true" } })):wait(20))
+    end)
+  end)
+
   it("floods standard output and is cut, counted and survived #S080 #I10", function()
     within(function(sandbox)
-      local result = codecell.assert(sandbox.commands:run("yes | head -c 50000000; yes x >&2",
-        { timeout = 2 }))
-      assert.is_true(result.timed_out)
+      local result = codecell.assert(sandbox.commands:run(
+        "yes | head -c 50000000; yes x | head -c 50000000 >&2"))
       assert.is_true(#result.stdout <= 2 ^ 20)
       assert.equal(50000000, result.truncated.stdout.total)
       assert.is_true(#result.stderr <= 2 ^ 20)
+      assert.equal(50000000, result.truncated.stderr.total)
+      assert.is_true(assert(sandbox.commands:run("yes", { timeout = 0.5 })).timed_out)
       local execution = assert(sandbox:run_code("for i in range(300000): print('line', i)"))
       assert.is_true(#table.concat(execution.logs.stdout) <= 2 ^ 20)
       assert.is_true(execution.truncated.stdout.total > 3000000)
@@ -173,12 +219,13 @@ report("inotify", outcome)
   }) do
     it("ends " .. name .. " at the deadline of its cell #S081 #S082 #S083 #S087 #I09", function()
       within(function(sandbox)
-        local execution = assert(sandbox:run_code("print('begun', flush=True)\n" .. code,
-          { timeout = 1 }))
+        local execution = out_of_time(1, function(timeout)
+          return assert(sandbox:run_code("print('begun', flush=True)\n" .. code,
+            { timeout = timeout }))
+        end)
         assert.is_true(execution.timed_out)
         assert.equal("begun\n", table.concat(execution.logs.stdout))
         assert.truthy(execution.error)
-        assert.is_true(execution.seconds < 10)
         works(sandbox)
       end)
     end)
@@ -208,10 +255,9 @@ report("inotify", outcome)
 
   it("lets a command return although a child holds its output #S085", function()
     within(function(sandbox)
-      local start = codecell.reactor():now()
-      local result = codecell.assert(sandbox.commands:run("sleep 100 & echo done"))
+      local result = codecell.assert(sandbox.commands:run("sleep 1000 & echo done"))
       assert.equal("done\n", result.stdout)
-      assert.is_true(codecell.reactor():now() - start < 5)
+      assert.equal(0, sandbox.commands:run("pgrep -fx 'sleep 1000'").exit_code)
     end)
   end)
 
@@ -224,13 +270,13 @@ for _ in range(2000):
         if os.fork() == 0: os._exit(0)
         os._exit(0)
     os.waitpid(pid, 0)
-deadline = time.time() + 5
+deadline = time.time() + 60
 while time.time() < deadline:
     count = len([p for p in os.listdir("/proc") if p.isdigit()])
     if count <= 3: break
     time.sleep(0.05)
 print(count)
-]], { timeout = 60 })
+]], { timeout = 300 })
       assert.is_true(tonumber(result.stdout) <= 3, result.stdout)
     end)
   end)

@@ -3,32 +3,16 @@ local cjson = require "cjson"
 local codecell = require "codecell"
 local downloads = require "codecell.service.downloads"
 local fields = require "codecell.actions.fields"
+local services = require "spec.support.services"
 local shell = require "spec.support.shell"
 
 describe("a service #user", function()
-  local service, before
+  local make, service = services(before_each, after_each), nil
 
   local function new(given)
-    given.mode, given.pool_size, given.rate_limit_per_min = given.mode or "kernel", 0, 0
-    service = codecell.assert(codecell.service(given))
+    service = make(given)
     return service
   end
-
-  setup(function()
-    before = codecell.log.sink
-    codecell.log.sink = function() end
-  end)
-
-  teardown(function()
-    codecell.log.sink = before
-  end)
-
-  after_each(function()
-    if service then
-      service:close()
-      service = nil
-    end
-  end)
 
   local function assert_nothing_stays()
     assert.equal(0, service.gate.busy)

@@ -3,41 +3,27 @@
 local codecell = require "codecell"
 local e2b = require "spec.support.e2b"
 local package_index = require "spec.support.package_index"
+local services = require "spec.support.services"
 local shell = require "spec.support.shell"
 
 local DEAD = "http://127.0.0.1:9"
 
 describe("a service whose cloud cannot be reached #user", function()
-  local service, sink, said, server
+  local make, logged = services(before_each, after_each)
+  local service, server
 
   setup(function()
-    sink = codecell.log.sink
-    codecell.log.sink = function(level, message, fields)
-      said[#said + 1] = { level = level, message = message, event = fields.event }
-    end
     server = e2b.start()
   end)
 
   teardown(function()
     server:stop()
-    codecell.log.sink = sink
-  end)
-
-  before_each(function()
-    said = {}
-  end)
-
-  after_each(function()
-    if service then
-      service:close()
-      service = nil
-    end
   end)
 
   local function new(given)
-    given.mode, given.pool_size, given.max_retries = "production", 0, 0
+    given.mode, given.max_retries = "production", 0
     given.api_key, given.api_url = e2b.key, given.api_url or DEAD
-    service = codecell.assert(codecell.service(given))
+    service = make(given)
     return service
   end
 
@@ -59,8 +45,9 @@ describe("a service whose cloud cannot be reached #user", function()
     assert.equal("production", service:list()[1].degraded_from)
     assert.equal("production", made.degraded_from)
     local warned = 0
-    for _, line in ipairs(said) do
-      warned = warned + (line.level == "warning" and line.event == "sandbox.degraded" and 1 or 0)
+    for _, line in ipairs(logged()) do
+      local is_told = line.level == "warning" and line.fields.event == "sandbox.degraded"
+      warned = warned + (is_told and 1 or 0)
     end
     assert.equal(1, warned)
     assert.equal(0, service:usage().cost)

@@ -1,45 +1,13 @@
 -- The service: many users, one configuration. Real sandboxes; a clock of its own where time counts.
 local codecell = require "codecell"
+local services = require "spec.support.services"
 local shell = require "spec.support.shell"
 
 describe("codecell.service #user", function()
-  local lines, before
-
-  setup(function()
-    before = codecell.log.sink
-    codecell.log.sink = function(level, message, fields)
-      lines[#lines + 1] = { level = level, message = message, fields = fields }
-    end
-  end)
-
-  teardown(function()
-    codecell.log.sink = before
-  end)
-
-  before_each(function()
-    lines = {}
-  end)
-
-  local open = {}
-
-  local function new(given)
-    given.mode = given.mode or "kernel"
-    given.pool_size = given.pool_size or 0
-    given.rate_limit_per_min = given.rate_limit_per_min or 0
-    local made = codecell.assert(codecell.service(given))
-    open[#open + 1] = made
-    return made
-  end
-
-  after_each(function()
-    for _, service in ipairs(open) do
-      service:close()
-    end
-    open = {}
-  end)
+  local new, logged = services(before_each, after_each)
 
   local function has_line(level, text)
-    for _, line in ipairs(lines) do
+    for _, line in ipairs(logged()) do
       if line.level == level and line.message:find(text, 1, true) then
         return true
       end
@@ -286,6 +254,29 @@ describe("codecell.service #user", function()
       assert.is_true(outcomes[3].reply.timings.queue > 0)
     end)
 
+    it("end with whoever waits for many of them, and say of each what became of it", function()
+      local service = new({ mode = "kernel" })
+      local began
+      service:on("sandbox.create", function() began = true end)
+      local task = codecell.async(service.map, service, { "import time; time.sleep(60)", "2", "3" },
+        { concurrency = 1 })
+      local deadline = os.time() + 20
+      while not began and os.time() < deadline do
+        codecell.step(0.1)
+      end
+      task:cancel()
+      local outcomes = task:wait(20)
+      assert.equal(3, #outcomes)
+      for _, outcome in ipairs(outcomes) do
+        assert.equal("cancelled", outcome.err.kind)
+      end
+      while service:stats().active > 0 and os.time() < deadline do
+        codecell.step(0.1)
+      end
+      assert.equal(0, service:stats().active)
+      assert.equal(0, service:stats().running)
+    end)
+
     it("answer overloaded at once where nobody may wait any more #L07", function()
       local service = new({ max_concurrent_executions = 1 })
       local running = codecell.async(function()
@@ -433,7 +424,7 @@ while time.process_time() < end: pass]], { key = "k" }).usage
       assert.is_true(has_line("info", "Executing Python code in E2B sandbox: # "))
       assert.is_true(has_line("info", "Code execution completed successfully. Sandbox ID: "
         .. reply.sandbox_id))
-      for _, line in ipairs(lines) do
+      for _, line in ipairs(logged()) do
         local shown = line.message:match("^Executing Python code in E2B sandbox: (.*)%.%.%.$")
         if shown then
           assert.equal("# " .. ("é"):rep(98), shown)
@@ -441,6 +432,36 @@ while time.process_time() < end: pass]], { key = "k" }).usage
       end
       service:execute("1/0")
       assert.is_true(has_line("error", "Code execution error: ZeroDivisionError: division by zero"))
+    end)
+
+    it("has no keys and secrets, wherever they are cut #K16 #K18 #I22", function()
+      local service = new({})
+      local key = "sk-proj-" .. ("Ab1"):rep(20)
+      for place = 60, 110, 10 do
+        service:execute(("#"):rep(place) .. key)
+        service:execute(("#"):rep(place) .. "hunter2hunter2",
+          { create = { secrets = { TOKEN = "hunter2hunter2" } } })
+      end
+      service:execute("raise ValueError('" .. key .. " and so on')")
+      local all = {}
+      for i, line in ipairs(logged()) do
+        all[i] = line.message
+      end
+      all = table.concat(all, "\n")
+      assert.is_nil(all:find("sk-p", 1, true), all)
+      assert.is_nil(all:find("hunt", 1, true), all)
+      assert.is_true(has_line("error", "Code execution error: ValueError: *** and so on"))
+    end)
+
+    it("is written by the command too, an event a line #K09", function()
+      local told = shell.run("CODECELL_LOG=json " .. shell.codecell .. " run --mode mock -c 1")
+      local events = {}
+      for line in told.stderr:gmatch("{[^\n]+") do
+        events[#events + 1] = require("cjson").decode(line).event
+      end
+      assert.same({ "run.start", "run.end" }, events)
+      local quiet = shell.run(shell.codecell .. " run --mode mock -c 1").stderr
+      assert.is_nil(quiet:find("INFO", 1, true))
     end)
 
     it("is written as JSON or by pattern where that is asked for #B15 #B16 #K09 #K13", function()

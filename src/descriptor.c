@@ -84,13 +84,50 @@ int cell_fd_pair(int type, int ends[2])
   return move_above_stdio(ends);
 }
 
-/* Take back the SIGPIPE that our write has left pending in this thread. */
-static void consume_pipe_signal(const sigset_t *pipe_signal)
+/* The signal with which a write is refused in this thread, beside its errno. */
+static int signal_of(int number)
+{
+  return number == EPIPE ? SIGPIPE : number == EFBIG ? SIGXFSZ : 0;
+}
+
+/* Take back the signal that our write has left pending in this thread. */
+static void consume(int number)
 {
   const struct timespec at_once = {0, 0};
+  sigset_t one;
 
-  while (sigtimedwait(pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
+  sigemptyset(&one);
+  sigaddset(&one, number);
+  while (sigtimedwait(&one, NULL, &at_once) < 0 && errno == EINTR)
     ;
+}
+
+long cell_fd_write(int fd, const void *bytes, size_t size)
+{
+  sigset_t signals, before, pending;
+  int number, raised;
+  long written;
+
+  /* No flag keeps write(2) from raising them, and the dispositions are the
+  ** host's. */
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGPIPE);
+  sigaddset(&signals, SIGXFSZ);
+  sigemptyset(&pending);
+  sigpending(&pending);
+  if (pthread_sigmask(SIG_BLOCK, &signals, &before) != 0)
+    return -1;
+  do
+    written = write(fd, bytes, size);
+  while (written < 0 && errno == EINTR);
+  number = errno;
+  raised = written < 0 ? signal_of(number) : 0;
+  /* One that waited before, blocked by the host, is the host's. */
+  if (raised != 0 && !sigismember(&pending, raised))
+    consume(raised);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = number;
+  return written;
 }
 
 int cell_fd_memory(const char *name, const void *bytes, size_t size)
@@ -100,42 +137,19 @@ int cell_fd_memory(const char *name, const void *bytes, size_t size)
   int number;
 
   while (fd >= 0 && written < size) {
-    ssize_t count =
-      pwrite(fd, (const char *)bytes + written, size - written, (off_t)written);
+    long count =
+      cell_fd_write(fd, (const char *)bytes + written, size - written);
 
-    if (count < 0 && errno != EINTR) {
+    if (count < 0) {
       number = errno;
       cell_fd_close(&fd);
       errno = number;
     }
     written += count > 0 ? (size_t)count : 0;
   }
+  if (fd >= 0)
+    lseek(fd, 0, SEEK_SET);
   return fd;
-}
-
-long cell_fd_write(int fd, const void *bytes, size_t size)
-{
-  sigset_t pipe_signal, before, pending;
-  int was_pending = 0;
-  int saved;
-  long written;
-
-  /* A pipe has no MSG_NOSIGNAL, and the disposition is the host's. */
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  if (pthread_sigmask(SIG_BLOCK, &pipe_signal, &before) != 0)
-    return -1;
-  if (sigismember(&before, SIGPIPE) && sigpending(&pending) == 0)
-    was_pending = sigismember(&pending, SIGPIPE);
-  do
-    written = write(fd, bytes, size);
-  while (written < 0 && errno == EINTR);
-  saved = errno;
-  if (written < 0 && saved == EPIPE && !was_pending)
-    consume_pipe_signal(&pipe_signal);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  errno = saved;
-  return written;
 }
 
 long cell_fd_send(int socket, const void *header, size_t header_size,

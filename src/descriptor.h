@@ -24,7 +24,7 @@ int cell_fd_pair(int type, int ends[2]); /* AF_UNIX, CLOEXEC, blocking */
 /* A file in memory that holds these bytes, to be read from its start; or -1. */
 int cell_fd_memory(const char *name, const void *bytes, size_t size);
 
-/* write(2) that raises no SIGPIPE in the host, whatever fd is. */
+/* write(2) that raises no SIGPIPE and no SIGXFSZ in the host, whatever fd is. */
 long cell_fd_write(int fd, const void *bytes, size_t size);
 
 /* One message with up to CELL_FDS_MAX descriptors, without blocking and

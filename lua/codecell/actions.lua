@@ -79,6 +79,7 @@ end
 --- A text of the sandbox, short and without control characters.
 ---@param text string
 ---@return string
+---@return boolean is_cut
 function Call:cut(text)
   return parts.cut(text, self.most)
 end

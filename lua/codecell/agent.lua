@@ -83,6 +83,7 @@ local function facts(given, service)
   local about = merged(given)
   if found then
     about.max_execution_time, about.is_mock = found.max_execution_time, found.mode == "mock"
+    about.backend = found.backend
   end
   return about
 end
@@ -122,7 +123,9 @@ function agent.request(given, config)
     system_prompt = given.system_prompt }
   if given.agent_type == CODING then
     checked.system_prompt = given.system_prompt or checked.system_prompt
-    told.system_prompt = prompt.text(checked, facts())
+    local about = facts()
+    about.network = not config and about.backend == "e2b" and "open" or nil -- as the cloud does
+    told.system_prompt = prompt.text(checked, about)
   end
   return told
 end

@@ -3,8 +3,9 @@ local environment = {}
 
 local BASE = {
   HOME = "/home/user", USER = "user", LOGNAME = "user",
-  PATH = "/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin", LANG = "C.UTF-8", TMPDIR = "/tmp",
-  TZ = "UTC", CODECELL = "1",
+  -- /run/bin: names that the machine's programs have elsewhere (src/warden/root/skeleton.c)
+  PATH = "/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin:/run/bin", LANG = "C.UTF-8",
+  TMPDIR = "/tmp", TZ = "UTC", CODECELL = "1",
   PIP_BREAK_SYSTEM_PACKAGES = "1", -- there is no system to break: it is read-only
 }
 

@@ -121,11 +121,33 @@ local function sorted_keys(value)
   return keys
 end
 
+-- A list alone: one that has other keys too is an object, or they would be lost.
+local function is_list_alone(value)
+  if getmetatable(value) == list_type then
+    return true
+  elseif value[1] == nil then
+    return false
+  end
+  local length = #value
+  for key in pairs(value) do
+    if type(key) ~= "number" or key < 1 or key > length or key % 1 ~= 0 then
+      return false
+    end
+  end
+  return true
+end
+
+-- LuaJIT 2.1.0-beta3 makes wrong code of hot loops over `pairs`.
+local jit = package.loaded.jit
+if jit then
+  jit.off(is_list_alone)
+end
+
 local function encode_table(value, pieces, depth)
   if depth >= DEPTH_MAX then
     error({ problem = "nested deeper than " .. DEPTH_MAX .. ", or in itself" })
   end
-  if json.is_list(value) then
+  if is_list_alone(value) then
     pieces[#pieces + 1] = "["
     for i = 1, #value do
       pieces[#pieces + 1] = i > 1 and "," or nil

@@ -192,6 +192,16 @@ function Service:start(code, given)
   return job.start(self, code, given, finder(self, given))
 end
 
+--- The session of a conversation, in this service.
+---@param given {user: string, conversation: string, ip: string?, create: table?} as of
+---`codecell.session`
+---@return codecell.Session session
+function Service:session(given)
+  check_open(self, "session")
+  options.argument("session", "options", given, "table")
+  return require("codecell.session").session(merged(given, { service = self }))
+end
+
 --- Run code in a sandbox of its own, whatever else there is.
 ---@param code string
 ---@param given table|string|nil as of `execute`, without `sandbox` and `key`

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static int fail_path(struct cell_error *error, const char *what,
@@ -95,35 +94,10 @@ int cell_journal_open(const char *path, uint64_t *size,
   return -1;
 }
 
-/* write(2) that raises no SIGXFSZ in the host, which is for this thread alone
-** and would end it. One that waits already is left where it is.
-*/
-static ssize_t write_quietly(int fd, const void *bytes, size_t length)
-{
-  const struct timespec now = {0, 0};
-  sigset_t signals, before, waiting;
-  ssize_t written;
-  int number;
-
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGXFSZ);
-  sigpending(&waiting);
-  pthread_sigmask(SIG_BLOCK, &signals, &before);
-  do
-    written = write(fd, bytes, length);
-  while (written < 0 && errno == EINTR);
-  number = errno;
-  if (written < 0 && number == EFBIG && !sigismember(&waiting, SIGXFSZ))
-    sigtimedwait(&signals, NULL, &now);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  errno = number;
-  return written;
-}
-
 int cell_journal_append(int fd, uint64_t size, const void *bytes, size_t length,
                         struct cell_error *error)
 {
-  ssize_t written = write_quietly(fd, bytes, length);
+  long written = cell_fd_write(fd, bytes, length);
 
   if (written >= 0 && (size_t)written == length)
     return 0;
@@ -150,7 +124,7 @@ int cell_journal_note(const char *path, const void *bytes, size_t length,
 
   if (fd < 0)
     return -1;
-  if (write_quietly(fd, bytes, length) != (ssize_t)length ||
+  if (cell_fd_write(fd, bytes, length) != (long)length ||
       ((uint64_t)status.st_size > length && ftruncate(fd, (off_t)length) < 0))
     fail_path(error, "write", path);
   else

@@ -296,10 +296,8 @@ int cell_tree_describe(int root, const char *name, int mode, int64_t modified,
 static int write_all(int to, const unsigned char *bytes, size_t length)
 {
   while (length > 0) {
-    long written = write(to, bytes, length);
+    long written = cell_fd_write(to, bytes, length);
 
-    if (written < 0 && errno == EINTR)
-      continue;
     if (written <= 0)
       return -1;
     bytes += written;

@@ -189,6 +189,11 @@ static int fail_stage(struct cell_error *error, const char *stage, int number)
   if (refused && (strcmp(stage, "memfile") == 0 || strcmp(stage, "exec") == 0))
     snprintf(error->hint, sizeof error->hint,
              "programs in memory must be allowed: sysctl vm.memfd_noexec=0");
+  else if (number == EFBIG)
+    snprintf(error->hint, sizeof error->hint,
+             "raise the limit of the size of files (ulimit -f)");
+  else if (strcmp(stage, "/dev/null") == 0)
+    snprintf(error->hint, sizeof error->hint, "/dev must be mounted");
   else if (refused)
     snprintf(error->hint, sizeof error->hint,
              "a system call filter forbids clone; run the container with "
@@ -209,11 +214,9 @@ static int make_program(struct cell_error *error)
   if (fd < 0)
     return fail_stage(error, "memfile", errno);
   while (written < cell_warden_program_size) {
-    long count = write(fd, cell_warden_program + written,
-                       cell_warden_program_size - written);
+    long count = cell_fd_write(fd, cell_warden_program + written,
+                               cell_warden_program_size - written);
 
-    if (count < 0 && errno == EINTR)
-      continue;
     if (count <= 0) {
       fail_stage(error, "memfile", errno);
       cell_fd_close(&fd);
@@ -301,7 +304,11 @@ int cell_launch(struct cell_launched *launched, const char *role,
   if (program < 0)
     return -1;
   null = cell_fd_above_stdio(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (null < 0 || cell_fd_pair(SOCK_SEQPACKET, ends) < 0 ||
+  if (null < 0) {
+    fail_stage(error, "/dev/null", errno);
+    goto done;
+  }
+  if (cell_fd_pair(SOCK_SEQPACKET, ends) < 0 ||
       cell_fd_nonblocking(ends[0]) < 0) {
     fail_stage(error, "channel", errno);
     goto done;

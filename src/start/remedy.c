@@ -97,6 +97,8 @@ static const struct remedy remedies[] = {
   {NULL, ENODEV, CELL_UNSUPPORTED,
    "the kernel lacks a file system that isolation needs"},
   {NULL, ENOMEM, CELL_SYSTEM, "the machine is out of memory"},
+  {NULL, EFBIG, CELL_SYSTEM,
+   "raise the limit of the size of files (ulimit -f)"},
   {NULL, 0, CELL_SYSTEM, NULL},
 };
 

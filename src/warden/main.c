@@ -1,5 +1,6 @@
 /* main.c -- the executable of stem, wardens and relay: its role is in argv[0].
  */
+#include "priority.h"
 #include "relay.h"
 #include "stem/stem.h"
 
@@ -8,16 +9,17 @@
 
 /* Descriptors on their way in messages are counted for all processes of a user
 ** and compared with the limit of the sender: with ours above that of any code
-** in a sandbox, none can keep us from passing any.
+** in a sandbox, none can keep us from passing any. And how large a file of the
+** host may be says nothing of those in a sandbox.
 */
-static void raise_descriptors(void)
+static void raise_limit(int resource)
 {
   struct rlimit limit;
 
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+  if (getrlimit(resource, &limit) < 0)
     return;
   limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  setrlimit(resource, &limit);
 }
 
 int main(int argc, char **argv)
@@ -29,6 +31,8 @@ int main(int argc, char **argv)
     return relay_run();
   if (argc < 1 || strncmp(argv[0], stem, sizeof stem - 1) != 0)
     return 127;
-  raise_descriptors();
+  raise_limit(RLIMIT_NOFILE);
+  raise_limit(RLIMIT_FSIZE);
+  priority_give_up();
   return stem_run(argv[0], strlen(argv[0]));
 }

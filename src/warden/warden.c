@@ -8,6 +8,7 @@
 #include "limits/watchdog.h"
 #include "lockdown.h"
 #include "network/network.h"
+#include "priority.h"
 #include "process/reaper.h"
 #include "process/session.h"
 #include "root/mount.h"
@@ -93,10 +94,9 @@ static int read_configuration(struct warden *warden, struct failure *failure)
 
 static int take_identity(struct warden *warden, struct failure *failure)
 {
-  struct sched_param parameters = {0};
   int self, result;
 
-  sched_setscheduler(0, SCHED_OTHER, &parameters);
+  priority_normal();
   warden->proc =
     mount_new("proc", NULL, MOUNT_NO_SETUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC);
   if (warden->proc < 0)

@@ -41,10 +41,11 @@ function code.execute(call, given)
   if not reply then
     return nil, err
   end
+  local stderr, is_cut = call:cut(table.concat(reply.logs.stderr))
   local told = { sandboxId = found.id, language = reply.language, output = reply.output,
-    stderr = call:cut(table.concat(reply.logs.stderr)), results = results_of(call, reply),
+    stderr = stderr, results = results_of(call, reply),
     executionTime = reply.execution_time, text = format(reply.execution), mock = reply.mock,
-    truncated = reply.truncated and true or nil, stateLost = reply.state_lost or nil,
+    truncated = reply.truncated and true or is_cut or nil, stateLost = reply.state_lost or nil,
     degradedFrom = reply.degraded_from, warnings = reply.warnings }
   if not reply.success then
     told.failed = { message = call:cut(reply.details.message), kind = reply.details.kind,

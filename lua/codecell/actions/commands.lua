@@ -44,9 +44,11 @@ local function foreground(call, found, given)
   if not result then
     return nil, err
   end
-  local told = { sandboxId = found.id, stdout = call:cut(result.stdout),
-    stderr = call:cut(result.stderr), exitCode = result.exit_code,
-    truncated = result.truncated and true or nil, failed = failure_of(result) }
+  local stdout, is_cut = call:cut(result.stdout)
+  local stderr, is_short = call:cut(result.stderr)
+  local told = { sandboxId = found.id, stdout = stdout, stderr = stderr,
+    exitCode = result.exit_code, failed = failure_of(result),
+    truncated = result.truncated and true or is_cut or is_short or nil }
   told.output, told.text = told.stdout, text_of(told)
   return told
 end
@@ -182,10 +184,10 @@ function commands.command_logs(call, given)
     return nil, found
   end
   local printed = one.printed()
-  local output = call:cut(printed)
+  local output, is_cut = call:cut(printed)
   return { sandboxId = found.id, commandId = one.id, output = output,
     running = one.over == nil, exitCode = one.over and one.over.exit_code or nil,
-    truncated = #printed < one.total() or #output < #printed or nil,
+    truncated = #printed < one.total() or is_cut or nil,
     text = output ~= "" and output or "It has printed nothing so far." }
 end
 

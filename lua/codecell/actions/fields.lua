@@ -34,7 +34,7 @@ fields.actions = {
     fields = { SESSION, { name = "code", type = "data", required = true, label = "Code",
       help = "the code" }, LANGUAGE, ENVS } },
   { name = "shell", purpose = "run a shell command. For Python and others use execute",
-    fields = { SESSION, { name = "command", type = "data", required = true, label = "Command",
+    fields = { SESSION, { name = "command", type = "command", required = true, label = "Command",
       aliases = { "cmd" }, help = "the command" },
       { name = "background", type = "flag", help = "return at once, with a commandId" },
       { name = "cwd", type = "text", help = "the folder to run in; default /home/user" }, ENVS } },
@@ -65,7 +65,7 @@ fields.actions = {
     fields = { { name = "topic", type = "name", help = "the name of an action" } } },
   { name = "start_server", is_extra = true,
     purpose = "run a server in the background, wait for its port, and get its address",
-    fields = { SESSION, { name = "command", type = "data", required = true, label = "Command",
+    fields = { SESSION, { name = "command", type = "command", required = true, label = "Command",
       aliases = { "cmd" }, help = "what starts it" },
       { name = "port", type = "port", required = true, label = "Port",
         help = "at which it will listen" },
@@ -125,6 +125,13 @@ end
 function read.data(value)
   if type(value) ~= "string" then
     return nil, "a text expected, got " .. type(value)
+  end
+  return value
+end
+
+function read.command(value)
+  if type(value) ~= "string" or value:find("%z") then
+    return nil, "a text without NUL expected"
   end
   return value
 end

@@ -5,6 +5,7 @@ local errors = require "codecell.errors"
 local json = require "codecell.json"
 local masked = require "codecell.files.masked"
 local shape = require "codecell.actions.shape"
+local unicode = require "codecell.agent.unicode"
 
 local files = {}
 
@@ -42,6 +43,12 @@ local function is_text(data)
   return not data:find("%z") and json.repair(data) == data
 end
 
+-- A piece of a text ends between two characters; the next one has the rest.
+local function whole(data)
+  local kept = data:sub(1, #data - unicode.incomplete(data))
+  return kept ~= "" and is_text(kept) and kept or data
+end
+
 function files.read_file(call, given)
   local found, err = call:sandbox(given)
   local about
@@ -58,6 +65,7 @@ function files.read_file(call, given)
   if not data then
     return nil, err
   end
+  data = more and whole(data) or data
   local told = { sandboxId = found.id, filePath = given.filePath, size = about.size,
     truncated = more or nil, nextOffset = more and offset + #data or nil }
   if is_text(data) then

@@ -95,6 +95,7 @@ end
 
 local function refusal(self, response)
   local body = response:all(PROBLEM_MOST)
+  response:close()
   local status = response.status
   local said = said_in(body or "")
   local kind = BY_STATUS[status] or status >= 500 and "unavailable" or "protocol"

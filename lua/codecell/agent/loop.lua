@@ -11,6 +11,7 @@ local options = require "codecell.options"
 local policy = require "codecell.policy"
 local reactor = require "codecell.reactor"
 local repair = require "codecell.agent.repair"
+local result_of_error = require("codecell.tools.result").of_error
 local system = require "codecell.agent.loop.system"
 local tools = require "codecell.tools"
 local usage = require "codecell.agent.loop.usage"
@@ -152,7 +153,7 @@ end
 function Loop:call(tool, given, about)
   return watch.call(self, function(watched)
     return self.kit:call(tool, given, watched)
-  end, about or self:about())
+  end, about or self:about()) or result_of_error(tool, cancelled())
 end
 
 -- Run code; install what it could not import, where nothing else can have happened, and run it
@@ -240,7 +241,7 @@ function Loop:blocks_in(answer)
   for _, block in ipairs(found) do
     if block.runnable then
       runnable[#runnable + 1] = block
-    elseif not block.closed and block.language then
+    elseif not block.closed and block.language and not block.quoted then
       cut = block
     end
   end
@@ -298,8 +299,12 @@ function Loop:handle(answer)
   local messages, results = watch.call(self, function(about)
     return self.kit:handle(self.dialect, answer.message, about)
   end, self:about())
+  if not messages then
+    self:stop("cancelled", cancelled())
+    return true
+  end
   local failed
-  for i, result in ipairs(results or {}) do
+  for i, result in ipairs(results) do
     self:note(result)
     self.usage:add_text(result.text)
     failed = failed or result.is_error and results[i] or nil
@@ -386,6 +391,9 @@ local function kit_of(self, given)
     about[name] = given[name]
   end
   function about.on_event(event)
+    if event.type == "result" and self.outcome.stopped then
+      return nil -- of a call that was left behind
+    end
     self:tell({ type = event.type, tool = event.tool, arguments = event.arguments,
       result = event.result })
     return not (event.type == "call" and self:is_over()) -- also of several calls in one answer

@@ -18,8 +18,8 @@ local function files_line(config)
       .. "sandbox."
 end
 
-local function network_line(config)
-  return config.enable_network
+local function network_line(config, about)
+  return (config.enable_network or about.network == "open")
     and "The network can be reached; private addresses cannot."
     or "There is no network: do not try to download anything."
 end
@@ -46,6 +46,7 @@ local ADVICE = {
 ---@field memory integer? bytes
 ---@field max_execution_time number? seconds that the service allows
 ---@field is_mock boolean? nothing is executed
+---@field network "open"|nil what code has of it by no wish of the agent's
 
 local function identity_lines(config, lines)
   if config.description ~= "" then
@@ -72,7 +73,7 @@ function prompt.text(config, about)
     and "Variables and files stay from one call to the next."
     or "Each call starts afresh: variables and files of earlier calls are not there."
   lines[#lines + 1] = files_line(config)
-  lines[#lines + 1] = network_line(config)
+  lines[#lines + 1] = network_line(config, about)
   packages_lines(config, lines)
   lines[#lines + 1] = ("An execution may take at most %s seconds, a sandbox lives %s seconds.")
     :format(number(math.min(config.max_execution_time, about.max_execution_time or math.huge)),

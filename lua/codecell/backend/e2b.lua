@@ -34,7 +34,7 @@ local backend = {
 
 -- ---- create ----
 
-local ABSENT = { "gpu", "mounts", "packages", "root_view", "warm" }
+local ABSENT = { "gpu", "mounts", "packages", "read_only", "root_view", "warm" }
 local OURS = { code = true, output = true }
 
 local function check_supported(given)

@@ -22,9 +22,9 @@ local function processes()
       for number in (fields or ""):gmatch "%-?%d+" do
         numbers[#numbers + 1] = tonumber(number)
       end
-      if numbers[13] then
+      if numbers[14] then
         list[tonumber(entry.name)] = { parent = numbers[1],
-          ticks = numbers[10] + numbers[11] + numbers[12] + numbers[13] }
+          ticks = numbers[11] + numbers[12] + numbers[13] + numbers[14] }
       end
     end
   end

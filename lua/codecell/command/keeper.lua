@@ -6,6 +6,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local http = require "codecell.http"
 local json = require "codecell.json"
+local runtime_folder = require "codecell.runtime_folder"
 
 local START = 20 -- seconds until it answers
 local POLL = 0.02
@@ -20,11 +21,7 @@ local keeper = {
 --- Where its socket is: in a folder of this user alone.
 ---@return string path
 function keeper.socket()
-  local folder = os.getenv "XDG_RUNTIME_DIR"
-  if not folder or folder == "" then
-    return ("/tmp/codecell-%d/serve.sock"):format(core.uid())
-  end
-  return folder .. "/codecell/serve.sock"
+  return runtime_folder() .. "/serve.sock"
 end
 
 -- Whoever could put another socket there would get the code, and what it is given.

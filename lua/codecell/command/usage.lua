@@ -59,6 +59,15 @@ local function cell(column, value)
     or value == nil and "" or tostring(value)
 end
 
+-- A text in a CSV. Programs that calculate take what begins with one of these for a formula, and
+-- names of users are anybody's: an apostrophe before it keeps it a text.
+local function quoted(text)
+  if text:find("^[=+%-@\t\r\n]") then
+    text = "'" .. text
+  end
+  return text:find('[",;\t\r\n]') and '"' .. text:gsub('"', '""') .. '"' or text
+end
+
 local write = {}
 
 function write.csv(columns, rows)
@@ -67,7 +76,7 @@ function write.csv(columns, rows)
     local cells = {}
     for i, column in ipairs(columns) do
       local text = cell(column, row[column])
-      cells[i] = text:find('[",\r\n]') and '"' .. text:gsub('"', '""') .. '"' or text
+      cells[i] = type(row[column]) == "number" and text or quoted(text)
     end
     command.write(table.concat(cells, ","), "\r\n")
   end

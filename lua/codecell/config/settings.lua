@@ -113,7 +113,8 @@ settings.list = {
     default = "E2B_CODE_EV_",
     help = "variables of this program that begin so are given to code, and hidden in its output" },
   { name = "download_dir", variables = { "CODECELL_DOWNLOAD_DIR" }, type = "text",
-    help = "where files are put that a user is given; by default below XDG_RUNTIME_DIR" },
+    help = "where files are put that a user is given; by default below XDG_RUNTIME_DIR,"
+      .. " or /tmp/codecell-UID" },
   { name = "budget", variables = { "CODECELL_BUDGET" }, type = "amounts",
     names = { "usd", "user_usd" }, help = "what sandboxes may cost: usd together, user_usd those of"
       .. " each user" },

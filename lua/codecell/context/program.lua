@@ -274,12 +274,12 @@ local function run_cell(self, job, began)
     return nil, err
   end
   local done, now = run.execution, reactor.now()
-  self.count = self.count + 1
-  done.execution_count = self.count
+  done.execution_count = self.count + 1
   if done.error and job.on_error and not run.raised then
     local called, problem = job.call(job.on_error, done.error)
     run.raised = not called and { problem } or nil
   end
+  self.count = done.execution_count -- as with kernels, after all callbacks
   local timings, compiled_at = done.timings, run.compiled_at or now
   timings.queue, timings.create = locked - began, compiled_at - locked
   timings.run, done.seconds = now - compiled_at, now - began

@@ -12,6 +12,7 @@ local control = {}
 
 local MIB = 1048576
 local LEAST_ENVD = "0.1.0" -- anything older cannot be spoken to
+local MOMENT = 0.1 -- seconds
 
 -- It says who asks: a server looks at it, and gets no other name than ours.
 control.agent = "codecell-lua/0.1"
@@ -116,6 +117,14 @@ function control.languages()
   return { "python", "javascript", "typescript", "r", "java", "bash" }
 end
 
+-- Seconds from its start to its end. Its lifetime is asked for in whole ones, and the two times are
+-- taken a moment apart.
+local function lifetime(started, ends)
+  local seconds = math.max(ends - started, 0)
+  local near = math.floor(seconds + 0.5)
+  return math.abs(seconds - near) < MOMENT and near or seconds
+end
+
 --- What is known of a sandbox, as `get_info` and `list` give it.
 ---@param found table of the control plane
 ---@return codecell.SandboxInfo
@@ -125,7 +134,7 @@ function control.info(found)
   return {
     id = id:match("^[^-]+") or id, backend = "e2b", template = shape.text(found.templateID),
     alias = shape.text(found.alias), state = shape.text(found.state) or "running",
-    started_at = started, end_at = ends, timeout = math.max(ends - started, 0),
+    started_at = started, end_at = ends, timeout = lifetime(started, ends),
     metadata = shape.texts(found.metadata), isolation = "microvm", network = network_of(found),
     limits = { cpu = limit(found.cpuCount), memory = limit(found.memoryMB, MIB),
       disk = limit(found.diskSizeMB, MIB) },

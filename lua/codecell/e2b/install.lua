@@ -1,5 +1,6 @@
 --- Packages in a sandbox of E2B: its own pip or npm fetches them, from where its network reaches.
 local errors = require "codecell.errors"
+local languages = require "codecell.languages"
 local options = require "codecell.options"
 
 local install = {}
@@ -17,23 +18,52 @@ local INSTALLERS = {
 }
 INSTALLERS.typescript = INSTALLERS.javascript
 
+-- As both pip and npm write names.
+local function plain(name)
+  return (name:lower():gsub("[._]", "-"))
+end
+
 -- What pip says that it has installed: "Successfully installed name-1.0 other-2.1".
 local function installed_by(log)
   local found = {}
   for line in log:gmatch("Successfully installed ([^\n]+)") do
     for name, version in line:gmatch("(%S+)%-(%d[^%s-]*)") do
-      found[name:lower():gsub("[._]", "-")] = version
+      found[plain(name)] = version
     end
   end
   return found
+end
+
+-- The name in what is to be installed: "@a/b" of "@a/b@1.0", "requests" of "requests[socks]==2".
+local function name_of(wanted)
+  return wanted:match("^@?[^@%[=<>~!; ]+") or wanted
+end
+
+local MISSING = { "No matching distribution found for (%w[%w._-]*)",
+  "404%s+'(@?[^@'%s]+)[^'\n]*' is not in", "No matching version found for (@?[^@%s]+)" }
+
+-- What became of each when the installer has failed: it installs all of them, or none.
+local function left_out(list, log)
+  local missing, packages = {}, {}
+  for _, pattern in ipairs(MISSING) do
+    for name in log:gmatch(pattern) do
+      missing[plain(name)] = true
+    end
+  end
+  for i, wanted in ipairs(list) do
+    local name = name_of(wanted)
+    packages[i] = { name = name, status = missing[plain(name)] and "not_found"
+      or "not_installed" }
+  end
+  return packages
 end
 
 local function result_of(list, result)
   local log = (result.stdout .. result.stderr):sub(-LOG_MOST)
   local installed, packages = installed_by(log), {}
   for i, wanted in ipairs(list) do
-    local name = wanted:match("^@?[^@%[=<>~!; ]+")
-    local version = installed[name:lower():gsub("[._]", "-")]
+    local name = name_of(wanted)
+    local version = installed[plain(name)]
     packages[i] = { name = name, version = version,
       status = (version or not log:find("already satisfied", 1, true)) and "installed"
         or "present" }
@@ -47,14 +77,18 @@ end
 ---@param list string|string[]
 ---@param given table?
 ---@return table? result
----@return codecell.Error? err with `log`
+---@return codecell.Error? err with `log`, and where the installer has failed `packages`
 function install.install(sandbox, list, given)
   list = type(list) == "string" and { list } or list
   options.argument("install", "packages", list, "strings", { least = 1 }, 4)
   given = options.check("install", given, RULES, 4)
-  local installer = INSTALLERS[given.language or "python"]
+  local language, err = languages.find(given.language or "python")
+  if not language then
+    return nil, err
+  end
+  local installer = INSTALLERS[language.name]
   if not installer then
-    return nil, errors.unsupported("install for " .. given.language, "e2b",
+    return nil, errors.unsupported("install for " .. language.name, "e2b",
       "run its package manager by a command")
   end
   local argv = {}
@@ -68,7 +102,8 @@ function install.install(sandbox, list, given)
     end
     argv[#argv + 1] = wanted
   end
-  local result, err = sandbox.commands:run(argv, { envs = given.envs,
+  local result
+  result, err = sandbox.commands:run(argv, { envs = given.envs,
     timeout = given.timeout or TIMEOUT })
   if not result then
     return nil, err
@@ -80,6 +115,7 @@ function install.install(sandbox, list, given)
     or errors.new("not_found", ("install: %s ended with status %d: %s"):format(
       installer[1], result.exit_code, log:match("([^\n]+)\n*$") or "it said nothing"))
   err.log = log
+  err.packages = not result.timed_out and left_out(list, log) or nil
   return nil, err
 end
 

@@ -219,7 +219,9 @@ end
 ---@return codecell.Error? err
 function Record:resume(seconds, keeps_memory)
   while self.is_resuming do
-    wait.key(self)
+    if not wait.key(self) then
+      return nil, wait.failure("resume")
+    end
   end
   if not self:lives() then
     return nil, errors.new("sandbox_gone", "resume: the sandbox has ended")

@@ -231,7 +231,7 @@ end
 local function listen(session, sandbox)
   local watcher, problem = sandbox.files:watch_dir(".", { recursive = true })
   if not watcher then
-    session.watched = nil
+    session.watched = session.watched ~= sandbox and session.watched or nil
     return session:log("warning", "codecell", problem.message)
   end
   local goes_on = true
@@ -249,7 +249,9 @@ local function listen(session, sandbox)
     tell(session, changes)
   end
   watcher:close()
-  session.watched = nil
+  if session.watched == sandbox then -- else another one is listened to by now
+    session.watched = nil
+  end
 end
 
 --- Listen to what changes, from the time on at which the client shows that it cares.

@@ -1,6 +1,7 @@
 --- URLs of files for people: in the cloud signed ones, here copies in a folder of this user.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local runtime_folder = require "codecell.runtime_folder"
 
 local downloads = {}
 
@@ -19,18 +20,20 @@ local function in_url(path)
   return (path:gsub("[^%w%-._~/]", function(byte) return ("%%%02X"):format(byte:byte()) end))
 end
 
+-- A folder that nobody else can change, unless the host has named one.
 local function folder_of(service)
   local folder = service.config.download_dir
   if folder then
     return folder
   end
-  local base = os.getenv("XDG_RUNTIME_DIR")
-  if not base or base:sub(1, 1) ~= "/" then
-    return nil, errors.new("unsupported", "download_url: there is no folder for downloads; "
-      .. "set download_dir (CODECELL_DOWNLOAD_DIR), or XDG_RUNTIME_DIR",
-      "set CODECELL_DOWNLOAD_DIR")
+  folder = runtime_folder() .. "/downloads"
+  local ok, err = core.host_store(folder, true)
+  if not ok then
+    err.message = "download_url: " .. err.message .. "; set download_dir (CODECELL_DOWNLOAD_DIR)"
+    err.hint = "set CODECELL_DOWNLOAD_DIR"
+    return nil, err
   end
-  return base .. "/codecell/downloads"
+  return folder
 end
 
 -- A folder for one copy, below a name that cannot be guessed.
@@ -75,6 +78,16 @@ local function check_room(service, path, size)
   return true
 end
 
+-- What the sandbox knows of it; a URL of what is not there would fail at the user's.
+local function file_at(sandbox, path)
+  local about, err = sandbox.files:get_info(path)
+  if about and about.type ~= "file" then
+    return nil, errors.new("invalid_argument", ("download_url: %s is a %s, not a file")
+      :format(path, about.type))
+  end
+  return about, err
+end
+
 --- A URL by which a file can be fetched for an hour.
 ---@param service codecell.Service
 ---@param sandbox codecell.Sandbox
@@ -82,21 +95,18 @@ end
 ---@return string? url
 ---@return number|codecell.Error ends seconds of os.time, or err
 function downloads.url(service, sandbox, path)
-  if sandbox.backend ~= "local" then
-    local url, err = sandbox:download_url(path, { expiration = LIFETIME })
-    return url, url and os.time() + LIFETIME or err
-  end
-  local folder, err = folder_of(service)
-  if not folder then
-    return nil, err
-  end
-  local about
-  about, err = sandbox.files:get_info(path)
+  local about, err = file_at(sandbox, path)
   if not about then
     return nil, err
-  elseif about.type ~= "file" then
-    return nil, errors.new("invalid_argument", ("download_url: %s is a %s, not a file")
-      :format(path, about.type))
+  elseif sandbox.backend ~= "local" then
+    local url
+    url, err = sandbox:download_url(path, { expiration = LIFETIME })
+    return url, url and os.time() + LIFETIME or err
+  end
+  local folder
+  folder, err = folder_of(service)
+  if not folder then
+    return nil, err
   end
   local place, kept
   kept, err = check_room(service, path, about.size)

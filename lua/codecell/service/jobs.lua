@@ -3,6 +3,7 @@ local options = require "codecell.options"
 local merged = require "codecell.merged"
 local rules = require "codecell.service.rules"
 local task = require "codecell.task"
+local wait = require "codecell.wait"
 
 local jobs = {}
 
@@ -33,6 +34,19 @@ local function work(service, list, state)
   end
 end
 
+-- Who waits was cancelled: what runs has to end, what was not begun does not begin.
+local function give_up(list, state, workers, err)
+  state.taken = #list
+  for _, worker in ipairs(workers) do
+    worker:cancel()
+  end
+  local outcomes = {}
+  for i = 1, #list do
+    outcomes[i] = state.outcomes[i] or { err = err }
+  end
+  return outcomes
+end
+
 --- See `Service:map`.
 ---@param service codecell.Service
 ---@param list table[]
@@ -50,7 +64,8 @@ function jobs.run(service, list, given)
   for _, worker in ipairs(workers) do
     worker:wait()
   end
-  return state.outcomes
+  local refusal = wait.refusal("map")
+  return refusal and give_up(list, state, workers, refusal) or state.outcomes
 end
 
 return jobs

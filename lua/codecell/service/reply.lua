@@ -1,5 +1,6 @@
 --- What a call of the service gives back for code: the Execution, and its outcome in few fields.
 local parts = require "codecell.agent.format.parts"
+local terminal = require "codecell.agent.terminal"
 local unicode = require "codecell.agent.unicode"
 local words = require "codecell.agent.words"
 
@@ -23,11 +24,20 @@ function Reply.__index(self, name)
   return self.execution[name]
 end
 
+-- The last line of the code that a traceback names: ours, and that of the cloud's interpreter.
+local function line_in(traceback)
+  local found
+  for line in traceback:gmatch("[Cc]ell[^\n]-, line (%d+)") do
+    found = tonumber(line)
+  end
+  return found
+end
+
 -- "File "<cell>", line 1 ... column": where an error says so.
 local function place_of(failed)
-  local line = failed.line
-  local column = failed.traceback and failed.traceback:match("\n( *)%^")
-  return line, column and #column > 0 and #column or nil
+  local traceback = terminal.strip(failed.traceback or "")
+  local column = traceback:match("\n( *)%^")
+  return failed.line or line_in(traceback), column and #column > 0 and #column or nil
 end
 
 local function details_of(execution)

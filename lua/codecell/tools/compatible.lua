@@ -84,7 +84,8 @@ end
 
 -- ---- the sets ----
 
-local TYPES = { name = "string", text = "string", data = "string", minutes = "integer",
+local TYPES = { name = "string", text = "string", data = "string", command = "string",
+  minutes = "integer",
   count = "integer", port = "integer", flag = "boolean", envs = "object", names = "array" }
 
 -- All fields of all actions, each once.

@@ -102,7 +102,7 @@ local function create_options(agent)
   if not agent then
     return nil
   end
-  return { timeout = agent.timeout, network = agent.enable_network and "open" or nil,
+  return { timeout = agent.timeout, network = agent.enable_network and "open" or "none",
     read_only = not agent.enable_file_system or nil, gpu = agent.enable_gpu or nil,
     packages = agent.allowed_packages[1] and { allow = agent.allowed_packages } or nil }
 end

@@ -7,7 +7,8 @@ getaddrinfo = socket.getaddrinfo
 
 
 def loopback(host, *rest, **named):
-    return getaddrinfo("localhost" if str(host).endswith(".localhost") else host, *rest, **named)
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    return getaddrinfo("localhost" if name.endswith(".localhost") else host, *rest, **named)
 
 
 socket.getaddrinfo = loopback

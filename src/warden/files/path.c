@@ -43,18 +43,23 @@ int path_open(const char *path, int flags, mode_t mode)
   return call_openat2(AT_FDCWD, path, &how);
 }
 
-/* Every missing directory on the way; what is in the way shows at the open. */
-static void make_parents(const char *directory)
+/* Every missing directory on the way. What is in the way shows at the open, but
+** for why one could not be made: that errno, or 0.
+*/
+static int make_parents(const char *directory)
 {
   char part[PATH_SIZE];
   size_t i;
+  int number = 0;
 
   for (i = 1; directory[i - 1] != '\0'; i++)
     if (directory[i] == '/' || directory[i] == '\0') {
       memcpy(part, directory, i);
       part[i] = '\0';
-      mkdir(part, 0755);
+      if (mkdir(part, 0755) < 0 && errno != EEXIST && number == 0)
+        number = errno;
     }
+  return number;
 }
 
 int path_parent(const char *path, int make, const char **name)
@@ -62,7 +67,7 @@ int path_parent(const char *path, int make, const char **name)
   char directory[PATH_SIZE];
   const char *slash = strrchr(path, '/');
   size_t length = (size_t)(slash - path);
-  int fd;
+  int fd, number;
 
   *name = slash + 1;
   if (strcmp(*name, "") == 0 || strcmp(*name, ".") == 0 ||
@@ -77,6 +82,9 @@ int path_parent(const char *path, int make, const char **name)
   fd = path_open(directory, O_PATH | O_DIRECTORY, 0);
   if (fd >= 0 || !make || errno != ENOENT)
     return fd;
-  make_parents(directory);
-  return path_open(directory, O_PATH | O_DIRECTORY, 0);
+  number = make_parents(directory);
+  fd = path_open(directory, O_PATH | O_DIRECTORY, 0);
+  if (fd < 0 && errno == ENOENT && number != 0)
+    errno = number;
+  return fd;
 }

@@ -221,12 +221,14 @@ void cgroup_make(const struct cgroup *cgroup, uint32_t number)
 }
 
 /* The one with swap is absent where that is not accounted. It may never be the
-** smaller one, so it is written first to grow and last to shrink.
+** smaller one, so it is written first to grow and last to shrink. What sockets
+** hold counts for neither: an eighth, of the one store that the machine has.
 */
 static int limit_memory(int own, const char *name, uint64_t memory)
 {
   int result;
 
+  put_number(own, name, "memory.kmem.tcp.limit_in_bytes", memory / 8);
   put_number(own, name, "memory.memsw.limit_in_bytes", memory);
   result = put_number(own, name, "memory.limit_in_bytes", memory);
   put_number(own, name, "memory.memsw.limit_in_bytes", memory);

@@ -4,6 +4,7 @@
 #include "../calls.h"
 #include "../limits/standstill.h"
 #include "../lockdown.h"
+#include "../root/boot.h"
 #include "../root/mount.h"
 #include "../warden.h"
 
@@ -21,8 +22,8 @@ static const char *const hidden[] = {
   "/proc/sched_debug", "/proc/sysrq-trigger", NULL,
 };
 
-static const char *const frozen[] = {"/proc/sys", "/proc/bus", "/proc/fs",
-                                     "/proc/irq", NULL};
+static const char *const frozen[] = {"/proc/sys", "/proc/bus", "/proc/irq",
+                                     NULL};
 
 /* What is absent here hides nothing. */
 static int mask(const char *source, const char *path, unsigned attributes)
@@ -31,7 +32,7 @@ static int mask(const char *source, const char *path, unsigned attributes)
 }
 
 /* Only a member of the namespace can mount the proc that shows it. */
-static int mount_proc(struct failure *failure)
+static int mount_proc(int *boot, struct failure *failure)
 {
   int i;
 
@@ -44,7 +45,8 @@ static int mount_proc(struct failure *failure)
   for (i = 0; frozen[i] != NULL; i++)
     if (mask(frozen[i], frozen[i], MOUNT_READ_ONLY) < 0)
       return fail(failure, "masks");
-  return 0;
+  *boot = boot_mount();
+  return *boot < 0 && errno != ENOENT ? fail(failure, "boot") : 0;
 }
 
 static void say(int control, const struct failure *failure)
@@ -56,7 +58,7 @@ static void say(int control, const struct failure *failure)
 static void reap(struct warden *warden, int control)
 {
   struct failure failure = {0, "", ""};
-  int kept[2], number;
+  int kept[2], boot = -1, number;
 
   self_name(&warden->birth->title, "codecell-reaper", "");
   prctl(PR_SET_NAME, "codecell-reaper", 0, 0, 0);
@@ -68,7 +70,7 @@ static void reap(struct warden *warden, int control)
   kept[0] = control;
   kept[1] = warden->proc;
   self_keep_only(kept, 2);
-  if (mount_proc(&failure) < 0) {
+  if (mount_proc(&boot, &failure) < 0) {
     say(control, &failure);
     _exit(1);
   }
@@ -82,6 +84,8 @@ static void reap(struct warden *warden, int control)
   }
   say(control, &failure);
   while (recv(control, &number, sizeof number, 0) == sizeof number) {
+    if (number == SIGKILL)
+      boot_renew(boot);
     if (number == SIGSTOP)
       number = standstill();
     else

@@ -160,6 +160,24 @@ static int copy_nodes(int root, struct failure *failure)
   return 0;
 }
 
+/* Programs and models type `python`, which Debian leaves to its users. */
+static int copy_python(int source, int root)
+{
+  static const char *const others[] = {"usr/local/bin/python", "usr/bin/python",
+                                       "bin/python", NULL};
+  struct stat status;
+  int i;
+
+  if (fstatat(source, "usr/bin/python3", &status, AT_SYMLINK_NOFOLLOW) < 0)
+    return 0;
+  for (i = 0; others[i] != NULL; i++)
+    if (fstatat(source, others[i], &status, AT_SYMLINK_NOFOLLOW) == 0)
+      return 0;
+  if (mkdirat(root, "run/bin", 0755) < 0)
+    return -1;
+  return symlinkat("/usr/bin/python3", root, "run/bin/python");
+}
+
 /* Every missing directory on the way to `path`, itself included. */
 static int make_way(int root, const char *path)
 {
@@ -252,6 +270,8 @@ static int fill(int source, int root, int gpu, struct failure *failure)
     return -1;
   if (etc_build(source, root) < 0)
     return fail_at(failure, "root", "/etc");
+  if (copy_python(source, root) < 0)
+    return fail_at(failure, "root", "/run/bin");
   return mount_dead_proc(root, failure);
 }
 

@@ -70,8 +70,9 @@ int store_mount(uint64_t size, struct mounts *mounts, int read_only,
     return -1;
   if (read_only && call_mount_setattr_at(CELL_HOME, 0, &change) < 0)
     return fail(failure, "store");
+  /* The machine has 3072 terminals for all sandboxes and containers of it. */
   if (mount("none", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-            "newinstance,ptmxmode=0666,mode=0620") < 0)
+            "newinstance,ptmxmode=0666,mode=0620,max=128") < 0)
     return fail(failure, "terminals");
   return 0;
 }

@@ -4,6 +4,7 @@
 #include "../calls.h"
 #include "../identity.h"
 #include "../network/network.h"
+#include "../priority.h"
 #include "../root/mounts.h"
 #include "../warden.h"
 #include "../wire.h"
@@ -126,7 +127,6 @@ static int take_identity(struct stem *stem, struct failure *failure)
 
 static int prepare(struct stem *stem, struct failure *failure)
 {
-  struct sched_param parameters = {0};
   sigset_t set;
 
   if (setup_read(&stem->setup, stem->channel, failure) < 0 ||
@@ -134,7 +134,7 @@ static int prepare(struct stem *stem, struct failure *failure)
        zygote_read(&stem->zygote, stem->channel, failure) < 0))
     return -1;
   /* Woken, it would otherwise pre-empt the host and clone on its CPU. */
-  sched_setscheduler(0, SCHED_BATCH, &parameters);
+  priority_batch();
   prctl(PR_SET_NAME, "codecell-stem", 0, 0, 0);
   umask(0);
   setsid(); /* a ^C at the host's terminal is not for us */

@@ -3,6 +3,7 @@
 
 #include "../calls.h"
 #include "../lockdown.h"
+#include "../priority.h"
 #include "../root/mount.h"
 #include "../self.h"
 
@@ -184,7 +185,6 @@ static void run(struct zygote *zygote, int channel,
                 const struct self_title *title)
 {
   static char preload[] = "LD_PRELOAD=" SESSION_LIBRARY;
-  struct sched_param parameters = {0};
   struct failure failure = {0, "", ""};
   int null = open("/dev/null", O_RDWR | O_CLOEXEC), i;
   const int fds[SESSION_STEM + 1] = {null, null,   null, zygote->program,
@@ -192,7 +192,7 @@ static void run(struct zygote *zygote, int channel,
   sigset_t set;
 
   self_name(title, "codecell-zygote", "");
-  sched_setscheduler(0, SCHED_OTHER, &parameters);
+  priority_normal();
   if (null < 0 || mount_own(zygote->library) < 0) {
     dup2(channel, SESSION_STEM);
     give_up("mounts");

@@ -93,9 +93,10 @@ end
 ---@param text string
 ---@param budget integer characters
 ---@return string
+---@return boolean is_cut
 function parts.cut(text, budget)
-  local short = parts.clean(text, budget, {})
-  return text == short .. "\n" and text or short
+  local short, is_cut = parts.clean(text, budget, {})
+  return text == short .. "\n" and text or short, is_cut
 end
 
 -- The lines of a traceback from its ends: the call that began it and the place that failed.

@@ -20,7 +20,8 @@ end
 ---@param self codecell.Loop
 ---@param called fun(about: table): ...
 ---@param about table options of `Kit:call`
----@return any ... what it returned
+---@return any ... what it returned; nothing where the loop itself was cancelled meanwhile: it can
+---wait no more, and what was called ends by itself
 function watch.call(self, called, about)
   self.is_idle = false
   if not self.given.on_idle then
@@ -35,6 +36,7 @@ function watch.call(self, called, about)
     local silent = reactor.now() - self.heard
     if not running.done and problem and problem.kind == "cancelled" then
       running:cancel()
+      return
     elseif not running.done and silent >= self.idle then
       self:tell({ type = "idle", seconds = silent })
       self.heard = reactor.now()

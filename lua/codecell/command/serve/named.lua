@@ -64,7 +64,9 @@ end
 -- The one of that name, made if there is none; nobody makes it twice.
 local function find(order)
   while making[order.name] do
-    wait.key(making[order.name])
+    if not wait.key(making[order.name]) then -- its client has gone
+      return nil, wait.failure("create")
+    end
   end
   local one = living(order.name)
   if not one then
@@ -120,7 +122,8 @@ local function run(request, order)
   if execution then
     return tell(request, { execution = show.as_table(execution) })
   end
-  tell(request, { problem = { kind = err.kind, message = err.message, hint = err.hint } })
+  tell(request, { problem = { kind = err.kind, message = err.message, hint = err.hint,
+    log = err.log } })
 end
 
 local answers = {}

@@ -187,6 +187,15 @@ verbs["DELETE "] = function(gateway, request, found)
   answer.empty(request, 204)
 end
 
+-- One that has ended while it was asked for is answered as one that has ended before.
+local function refuse(gateway, request, err)
+  if err.kind ~= "sandbox_gone" then
+    return answer.error(request, err)
+  end
+  gateway:living() -- notes how it has ended
+  answer.failure(request, 404, ended.message(gateway.ended, request.meant.id, request.owner))
+end
+
 -- `about`: `default`, and what else of the field `name` ("timeout") is not usual.
 local function with_timeout(gateway, request, about, called)
   local body = answer.body(request, BODY_MOST)
@@ -199,12 +208,12 @@ local function with_timeout(gateway, request, about, called)
     return answer.failure(request, 400, ("%s: at most %d seconds"):format(about.name, about.most))
   end
   if not seconds then
-    return answer.error(request, err)
+    return refuse(gateway, request, err)
   end
   local ok
   ok, err = called(seconds, body)
   if not ok then
-    return answer.error(request, err)
+    return refuse(gateway, request, err)
   end
   return ok
 end
@@ -255,7 +264,7 @@ verbs["POST /resume"] = function(gateway, request, found)
   end
 end
 
-verbs["POST /pause"] = function(_, request, found)
+verbs["POST /pause"] = function(gateway, request, found)
   local body = answer.body(request, BODY_MOST)
   if not body then
     return
@@ -264,7 +273,7 @@ verbs["POST /pause"] = function(_, request, found)
   end
   local ok, err = found:pause(body.memory ~= false)
   if not ok then
-    return answer.error(request, err)
+    return refuse(gateway, request, err)
   end
   answer.empty(request, 204)
 end
@@ -291,7 +300,7 @@ verbs["PUT /network"] = function(gateway, request, found)
     wanted, err = reach.read(body.allow_internet_access, filled)
   end
   if not wanted then
-    return answer.error(request, err)
+    return refuse(gateway, request, err)
   end
   local given = found.given
   local network, internet = given.network, given.internet
@@ -301,7 +310,7 @@ verbs["PUT /network"] = function(gateway, request, found)
   ok, err = reach.set(found.sandbox, wanted, gateway.network)
   if not ok then
     given.network, given.internet = network, internet
-    return answer.error(request, err)
+    return refuse(gateway, request, err)
   end
   answer.empty(request, 204)
 end
@@ -332,7 +341,7 @@ verbs["POST /snapshots"] = function(gateway, request, found)
     kept, err = found.sandbox:create_snapshot(wanted)
   end
   if not kept then
-    return answer.error(request, err)
+    return refuse(gateway, request, err)
   end
   gateway.snapshots[kept.id], gateway.owners[kept.id] = found.id, request.owner
   answer.json(request, 201, { snapshotID = kept.id, names = json.list({ kept.name }) })

@@ -10,6 +10,7 @@ local wait = require "codecell.wait"
 local run = {}
 
 local IN_A_ROW = 8 -- pieces of output
+local GONE = 1 -- seconds that the end of one that was killed is waited for
 local LEFT_MOST = 64 -- pieces that are still read once it was killed
 local TURN, UNHEARD = 0.0005, 0.01 -- seconds
 local ALIVE = rpc.message({ event = { keepalive = {} } })
@@ -190,6 +191,14 @@ function Run:kill(number, how)
     reactor.wake(self.process:_token())
   end
   return sent, err
+end
+
+--- Wait until it has ended, if that does not take long: it was killed.
+function Run:await_end()
+  local deadline = reactor.now() + GONE
+  while not self.over and not self.process:_closed() and reactor.now() < deadline do
+    wait.key(self, deadline)
+  end
 end
 
 return run
