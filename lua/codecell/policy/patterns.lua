@@ -6,16 +6,23 @@ local names = require "codecell.packages.names"
 
 local patterns = {}
 
--- ---- texts ----
+-- ---- what matches ----
 
--- Where it does not go on, the last "*" takes one character more.
-local function matches_text(pattern, text)
+-- Whether a list is as a pattern has it, in which `many` is any number of items. Where it does not
+-- go on, the last of these takes one item more: so time is bounded by both lengths.
+---@param pattern string[]
+---@param list string[]
+---@param how {many: string, same: (fun(wanted: string, item: string): boolean), is_open: boolean?,
+---is_deep: boolean?} `is_open`: more of the list may come; `is_deep`: or of the pattern
+local function matches(pattern, list, how)
   local at, place, star, mark = 1, 1, nil, nil
-  while place <= #text do
-    local wanted = pattern:sub(at, at)
-    if wanted == "*" then
+  while at <= #pattern or place <= #list and not how.is_open do
+    local wanted = pattern[at]
+    if wanted == how.many then
       star, mark, at = at, place, at + 1
-    elseif wanted == "?" or wanted == text:sub(place, place) then
+    elseif place > #list then
+      return how.is_deep == true
+    elseif wanted and how.same(wanted, list[place]) then
       at, place = at + 1, place + 1
     elseif star then
       mark, at = mark + 1, star + 1
@@ -24,10 +31,27 @@ local function matches_text(pattern, text)
       return false
     end
   end
-  return pattern:find("^%**$", at) ~= nil
+  return true
 end
 
--- ---- paths ----
+local function characters_of(text)
+  local list = {}
+  for character in text:gmatch "." do
+    list[#list + 1] = character
+  end
+  return list
+end
+
+local IN_TEXTS = {
+  many = "*",
+  same = function(wanted, character)
+    return wanted == "?" or wanted == character
+  end,
+}
+
+local function matches_text(pattern, text)
+  return matches(characters_of(pattern), characters_of(text), IN_TEXTS)
+end
 
 -- The names of a path from the root, without "." and "..".
 local function names_of(path)
@@ -44,24 +68,11 @@ end
 
 -- A folder stands for all that is in it. What is asked for with all that is below (`is_deep`) is
 -- matched as well by what lies there.
+local IN_PATHS = { many = "**", same = matches_text, is_open = true }
+local IN_DEEP_PATHS = { many = "**", same = matches_text, is_open = true, is_deep = true }
+
 local function matches_path(wanted, path, is_deep)
-  local at, place, star, mark = 1, 1, nil, nil
-  while at <= #wanted do
-    local name = wanted[at]
-    if name == "**" then
-      star, mark, at = at, place, at + 1
-    elseif place > #path then
-      return is_deep == true
-    elseif matches_text(name, path[place]) then
-      at, place = at + 1, place + 1
-    elseif star then
-      mark, at = mark + 1, star + 1
-      place = mark
-    else
-      return false
-    end
-  end
-  return true
+  return matches(wanted, path, is_deep and IN_DEEP_PATHS or IN_PATHS)
 end
 
 -- ---- what is compared, by field ----
