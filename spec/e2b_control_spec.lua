@@ -5,7 +5,7 @@ local shell = require "spec.support.shell"
 
 -- Let what was queued be sent.
 local function step_until(condition)
-  local patience = os.time() + 10
+  local patience = os.time() + 60
   while not condition() and os.time() < patience do
     codecell.step(0.02)
   end

@@ -11,7 +11,7 @@ local victim = require "codecell.command.prove.victim"
 
 local function doctor(variables, words)
   return shell.run(("%s %s doctor --prove %s"):format(variables, shell.codecell, words or ""),
-    { time = 120 })
+    { time = 300 })
 end
 
 local function by_name(rows)

@@ -18,9 +18,9 @@ local function ticks()
     for number in (text:match "^.*%) %a (.*)$" or ""):gmatch "%-?%d+" do
       numbers[#numbers + 1] = tonumber(number)
     end
-    if numbers[13] then
+    if numbers[14] then
       list[pid] = { parent = numbers[1],
-        ticks = numbers[10] + numbers[11] + numbers[12] + numbers[13] }
+        ticks = numbers[11] + numbers[12] + numbers[13] + numbers[14] }
     end
   end
   return list
