@@ -103,6 +103,32 @@ while True:
     assert.same({ "3 os.system", "4 subprocess.run", "5 while" }, calls)
   end)
 
+  it("warns in other languages by what is written, but for comments and texts #E30", function()
+    local cases = {
+      bash = { "# rm -r x\nrm -rf x; curl x", "2 rm", "2 curl" },
+      c = { '// system("x")\nint main(void) { char *s = "system(1)"; return system(s); }',
+        "2 system" },
+      javascript = { "import { exec } from 'node:child_process'\n// eval(x)\n"
+        .. "let s = 'eval(1)', e = \"\\\"\";\neval(s); /x/.exec(s)\nawait fetch(`eval(\n)`)",
+        "1 child_process", "4 eval", "5 fetch" },
+      lua = { "--[[ os.exit() ]] local s = [==[\nload(x)]==]\nos.execute(s) mine.load(s) load(s)",
+        "3 os.execute", "3 load" },
+      php = { "# eval(1)\n$o->exec(1); $s = 'exec(1)'; shell_exec($s);", "2 shell_exec" },
+      ruby = { "x = 'eval 1' # eval 2\nsystem x", "2 system" },
+      typescript = { "let f: Function = new Function('return 1')\nprocess.exit(0)", "1 Function",
+        "2 process.exit" },
+    }
+    for language, case in pairs(cases) do
+      if not lacks(language) then
+        local calls = { case[1] }
+        for i, one in ipairs(look(case[1], language).warnings) do
+          calls[i + 1] = one.line and one.line .. " " .. one.call
+        end
+        assert.same(case, calls)
+      end
+    end
+  end)
+
   it("needs no permit of a policy, since nothing runs", function()
     if lacks "python" then
       return pending(lacks "python")

@@ -111,7 +111,7 @@ describe("codecell audit #once", function()
     record "x = sorted({'b', 'a'})\nprint(x)\nlen(x)"
     local result = codecell("audit rerun " .. path)
     assert.equal(0, result.status, result.stdout .. result.stderr)
-    assert.truthy(result.stdout:find("1 steps: 1 as before, 0 different, 0 left out", 1, true))
+    assert.truthy(result.stdout:find("1 step: 1 as before, 0 different, 0 left out", 1, true))
     os.execute("rm " .. path .. "*")
     record "import time\nprint('at', time.time_ns())"
     result = codecell("audit rerun " .. path)

@@ -181,6 +181,50 @@ describe("blocks.scan #E24 #E25 #M03", function()
       { block.code, block.closed, block.runnable, block.why })
   end)
 
+  local function verdicts(text)
+    local list = {}
+    for i, block in ipairs(blocks.scan(text)) do
+      list[i] = block.code .. (block.runnable and " runs" or ": " .. block.why)
+    end
+    return list
+  end
+
+  it("does not run what is only shown: quotations, examples, comments", function()
+    local shown = "x: in a quotation, an example or thoughts"
+    local block = only("> " .. T .. "py\n> x\n> " .. T)
+    assert.is_true(block.quoted)
+    assert.same({ shown }, verdicts("> He wrote:\n>\n> - so\n>   " .. T .. "py\n>   x\n>   " .. T))
+    for open, close in pairs({ ["<example>"] = "</example>", ["<blockquote cite=a>"] =
+      "text</blockquote>", ["<!--"] = "so -->", ["<Output>"] = "</OUTPUT>" }) do
+      assert.same({ shown, "y runs" },
+        verdicts(open .. "\n" .. fenced("py", "x") .. close .. "\n" .. fenced("py", "y")), open)
+    end
+    assert.same({ "x runs" }, verdicts("<!-- a --> <think>b</think>\n\n" .. fenced("py", "x")))
+    assert.same({ "x runs" }, verdicts("<example> is a tag\n\n" .. fenced("py", "x")))
+    assert.same({ "x runs" }, verdicts("- one\n  " .. T .. "py\n  x\n  " .. T .. "\n"))
+    assert.is_nil(only(fenced("py", "x")).quoted)
+  end)
+
+  it("does not run what a model only thinks, wherever the first tag of that is", function()
+    assert.same({ "x: in a quotation, an example or thoughts", "y runs" },
+      verdicts("<think>So:\n" .. fenced("py", "x") .. "done.</think>\n" .. fenced("py", "y")))
+    assert.same({ "x: in thoughts", "y runs" },
+      verdicts("So:\n" .. fenced("py", "x") .. "</think>\n" .. fenced("py", "y")))
+    assert.same({ "x: in a quotation, an example or thoughts" },
+      verdicts("<thinking>\n" .. fenced("py", "x")))
+    assert.same({ "x: in a quotation, an example or thoughts", "y runs" },
+      verdicts("<think>\n" .. T .. "py\nx\n</think>\n" .. fenced("py", "y")))
+  end)
+
+  it("does not run what its info string calls an example or an output", function()
+    for _, info in ipairs({ "python example", "python output", "{.python .example}", "rust,ignore",
+      "python no-run", "{python eval=FALSE}", "python {output}" }) do
+      assert.equal("switched off in its info string", only(fenced(info, "x"),
+        { languages = { "python", "rust" } }).why, info)
+    end
+    assert.is_true(only(fenced('python title="output.py"', "x")).runnable)
+  end)
+
   it("finds blocks in quotes and in lists of lists", function()
     assert.equal("a\n\nb", only("> " .. T .. "py\n> a\n>\n> b\n> " .. T).code)
     assert.equal("a", only("1. x\n\n   - y\n\n     " .. T .. "py\n     a\n     " .. T).code)
@@ -349,6 +393,16 @@ describe("blocks.parser #E25", function()
       every[i] = i
     end
     check.stream(text, every, {}, blocks.scan(text))
+  end)
+
+  it("gives the same blocks wherever what is around them is cut", function()
+    local text = "<think>a\n" .. T .. "py\n<b>\n</think>\n" .. fenced("py", "<x>")
+      .. "<example>\n" .. fenced("py", "y") .. "</example>\n</think>\n> " .. fenced("py", "z")
+    local whole = blocks.scan(text)
+    check.ranges(text, whole)
+    for cut = 0, #text do
+      check.stream(text, { cut }, {}, whole)
+    end
   end)
 
   it("gives out prose and code before the line ends, but never a possible fence", function()

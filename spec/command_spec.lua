@@ -56,6 +56,12 @@ describe("codecell", function()
       ["run --timeout nan -c 1"] = "--timeout needs seconds",
       ["run --env PATH -c 1"] = "--env needs NAME=VALUE",
       ["run --save /no/such/folder -c 1"] = "there is no folder",
+      ["run --export /no/such/folder/x.md -c 1"] = "--export: there is no folder",
+      ["run --mode nowhere -c 1"] = "unknown mode \"nowhere\"; there are e2b, kernel, local, mock",
+      ["selftest --apply"] = "unknown option --apply",
+      ["doctest --changes x.md"] = "unknown option --changes",
+      ["kill ''"] = "give the id",
+      ["purge --older 1e99 x"] = "at most 1099511627776,",
       ["run /no/such/file.py"] = "No such file",
       ["run /tmp"] = "cannot read /tmp",
       ["run answer.md"] = "'codecell interpret answer.md'",
@@ -169,12 +175,13 @@ print("e", file=sys.stderr)]])
   end)
 
   it("streams output while the code still runs", function()
-    local pipe = io.popen(codecell .. " " .. code
-      "import time\nprint('one', flush=True)\ntime.sleep(3)\nprint('two')", "r")
+    -- It goes on when its first line was seen.
+    local pipe = io.popen(codecell .. " run --mount " .. folder .. ":/home/user/here -c "
+      .. shell.quote("import os, time\nprint('one', flush=True)\n"
+      .. "while not os.path.exists('here/seen'): time.sleep(0.01)\nprint('two')"), "r")
     assert.equal("one", pipe:read "*l")
-    local seen = os.time()
+    shell.write(folder .. "/seen", "")
     assert.equal("two", pipe:read "*l")
-    assert.truthy(os.time() - seen >= 2)
     pipe:close()
   end)
 
@@ -189,6 +196,27 @@ print("e", file=sys.stderr)]])
     assert.equal(1, result.status)
     assert.equal("before\n", result.stdout)
     assert.truthy(result.stderr:find("ZeroDivisionError", 1, true))
+  end)
+
+  it("ends with status 0 when a program ends itself with that, and with 1 otherwise", function()
+    local programs = { python = "import sys\nprint('x')\nsys.exit(%d)", bash = "echo x; exit %d",
+      lua = "print('x') os.exit(%d)", javascript = "console.log('x'); process.exit(%d)" }
+    for language, program in pairs(programs) do
+      if require("codecell.languages").program(language) then
+        local words = ("run -l %s -c "):format(language)
+        local result = run(words .. shell.quote(program:format(0)))
+        assert.equal("x\n", result.stdout, language)
+        assert.equal("", result.stderr, language)
+        assert.equal(0, result.status, language)
+        result = run(words .. shell.quote(program:format(3)))
+        assert.equal("x\n", result.stdout, language)
+        assert.truthy(result.stderr:find("3", 1, true), result.stderr)
+        assert.equal(1, result.status, language)
+      end
+    end
+    local execution = json.decode(run("run --json -l bash -c 'exit 0'").stdout)
+    assert.equal(0, execution.error.exit_code)
+    assert.is_true(execution.state_lost)
   end)
 
   it("ends with status 124 when time is up, and keeps what was printed #J08", function()
@@ -327,6 +355,17 @@ describe("codecell interpret #user", function()
     assert.truthy(result.stdout:find("block 1, python: runs", 1, true))
     assert.truthy(result.stdout:find("block 2, [^\n]+: does not run"))
     assert.falsy(result.stdout:find("x is 20", 1, true))
+    local rows = json.decode(run("interpret --list --json -", { stdin = answer }).stdout)
+    assert.same({ block = 1, language = "python", runs = true }, rows[1])
+    assert.is_false(rows[2].runs)
+    assert.equal("string", type(rows[2].why))
+  end)
+
+  it("goes on behind a block that ends its program with status 0", function()
+    local text = "```bash\nexit 0\n```\n\n```bash\necho on\n```\n"
+    local result = run("interpret -", { stdin = text })
+    assert.equal("on\n", result.stdout)
+    assert.equal(0, result.status, result.stderr)
   end)
 
   it("stops at the first block that fails", function()

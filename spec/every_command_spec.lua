@@ -67,6 +67,28 @@ describe("every command #once", function()
     end
   end)
 
+  it("prints JSON for programs with --json", function()
+    local folder = shell.folder()
+    local home = "XDG_RUNTIME_DIR=" .. folder .. " " -- nobody else's sandboxes with names
+    shell.write(folder .. "/usage.jsonl", "")
+    local function json(words, status)
+      local result = shell.run(home .. codecell .. " " .. words, { folder = folder })
+      assert.equal(status or 0, result.status, words .. ": " .. result.stderr)
+      return (require("cjson").decode(result.stdout))
+    end
+    assert.equal("Hello World\n", json("selftest --json").logs.stdout[1])
+    assert.same({}, json("metrics --json usage.jsonl").runs_total)
+    assert.same({ file = "a.json" }, json "agent new --type coding --json a.json")
+    assert.same({ { id = "nobody", killed = false } }, json("kill nobody --json", 1))
+    local sandbox = assert(require("codecell").create())
+    assert.same({ { id = sandbox.id, killed = true } }, json("kill --json " .. sandbox.id))
+    sandbox:close()
+    shell.write(folder .. "/answer.md", "```python\n1\n```\n")
+    assert.same({ { block = 1, language = "python", runs = true } },
+      json "doctor --why answer.md --json")
+    shell.remove(folder)
+  end)
+
   it("has no colour in a pipe, nor with NO_COLOR on a terminal", function()
     for _, words in ipairs { "--help", "doctor", "languages", "config", "errors", "ls",
       "run -c '1 / 0'" } do

@@ -113,6 +113,19 @@ describe("codecell.agent.loop", function()
       .executions[1].text)
   end)
 
+  it("runs no code that an answer only quotes, and takes that for the answer", function()
+    for _, quoted in ipairs({ "The page says:\n\n> " .. python("1"):gsub("\n(.)", "\n> %1"),
+      "<example>\n" .. python "1" .. "</example>\n", "```python example\n1\n```\n",
+      "> ```python\n> cut", "<think>\n" .. python "1" .. "</think>\nOne." }) do
+      local outcome = run { quoted }
+      assert.same({ "answer", quoted, 0 }, { outcome.stopped, outcome.answer,
+        #outcome.executions })
+    end
+    local outcome = run { "> " .. python("1"):gsub("\n(.)", "\n> %1") .. "\n" .. python "2",
+      "Two." }
+    assert.same({ 1, "2" }, { #outcome.executions, outcome.executions[1].text })
+  end)
+
   it("does not run code that was cut, and says so", function()
     local outcome = run { { content = "```python\nprint(1", stop_reason = "length" }, "Well." }
     assert.same({}, outcome.executions)

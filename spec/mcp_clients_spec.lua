@@ -39,21 +39,21 @@ describe("the official clients of MCP, against codecell mcp #slow #registry #onc
   end
 
   it("for JavaScript: @modelcontextprotocol/sdk, by both transports", function()
-    check("node mcp_sdk.mjs 1 2025-11-25 " .. stdio, 10, has_javascript)
-    check("node mcp_sdk.mjs 1 2025-11-25 " .. http(), 10, has_javascript)
+    check("node mcp_sdk.mjs 1 2025-11-25 " .. stdio, 11, has_javascript)
+    check("node mcp_sdk.mjs 1 2025-11-25 " .. http(), 11, has_javascript)
   end)
 
   it("for JavaScript: @modelcontextprotocol/client, by both transports", function()
-    check("node mcp_sdk.mjs 2 2026-07-28 " .. stdio, 10, has_javascript)
-    check("node mcp_sdk.mjs 2 2025-11-25 " .. http(), 10, has_javascript)
+    check("node mcp_sdk.mjs 2 2026-07-28 " .. stdio, 11, has_javascript)
+    check("node mcp_sdk.mjs 2 2025-11-25 " .. http(), 11, has_javascript)
   end)
 
   it("for Python, by both transports and with both ways to begin", function()
     local program = "python/bin/python mcp_sdk.py "
-    check(program .. "auto 2026-07-28 " .. stdio, 8, has_python)
-    check(program .. "legacy 2025-11-25 " .. stdio, 8, has_python)
-    check(program .. "auto 2025-11-25 " .. http(), 8, has_python)
-    check(program .. "legacy 2025-11-25 " .. http(), 8, has_python)
+    check(program .. "auto 2026-07-28 " .. stdio, 9, has_python)
+    check(program .. "legacy 2025-11-25 " .. stdio, 9, has_python)
+    check(program .. "auto 2025-11-25 " .. http(), 9, has_python)
+    check(program .. "legacy 2025-11-25 " .. http(), 9, has_python)
   end)
 
   it("the inspector, on the command line", function()
@@ -62,7 +62,7 @@ describe("the official clients of MCP, against codecell mcp #slow #registry #onc
     end
     local function inspect(words)
       return shell.run(("cd %s && node_modules/.bin/mcp-inspector --cli %s %s"):format(folder,
-        stdio, words), { time = 60 }).stdout
+        stdio, words)).stdout
     end
     assert.matches('"name": "run_code"', inspect("--method tools/list"))
     assert.matches("42", inspect("--method tools/call --tool-name run_code "

@@ -20,20 +20,28 @@ local function call(code, more)
   return value
 end
 
--- The messages in an answer of events.
+-- The messages in an answer of events, and the ids of these and of those without one.
 local function events(text)
-  local list = {}
+  local list, ids = {}, {}
   for data in text:gmatch("data: ([^\n]*)\n") do
     list[#list + 1] = json.decode(data)
   end
-  return list
+  for id in text:gmatch("id: ([^\n]*)\n") do
+    ids[#ids + 1] = id
+  end
+  return list, ids
 end
+
+-- Code that goes on until somebody else has made a file, and then says so.
+local WAITS = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.02)\n'it went on'"
+local TOUCH = { jsonrpc = "2.0", id = 8, method = "tools/call",
+  params = { name = "run_shell", arguments = { command = "touch go" } } }
 
 describe("codecell mcp --http #once", function()
   local server
   setup(function()
-    server = mcp.listen(("--api-key %s --api-key %s --domain box.example --sessions 6"):format(
-      KEY, OTHER))
+    server = mcp.listen(("--api-key %s --api-key %s --domain box.example --sessions 6 "
+      .. "--sessions-per-key 5"):format(KEY, OTHER))
   end)
   teardown(function()
     server.close()
@@ -139,14 +147,46 @@ describe("codecell mcp --http #once", function()
     wait_until(function() return not mcp.is_running(mark) end)
   end)
 
+  it("tells by Last-Event-ID what an answer that broke off had still to say", function()
+    local session = server:begin_session(KEY, "2025-11-25")
+    local long = server:post_for_long({ key = KEY, session = session, body = call(WAITS) })
+    local heard, ids = events(long.text())
+    assert.same({ 0, 1 }, { #heard, #ids })
+    long.leave()
+    post({ session = session, body = TOUCH })
+    local function again(id)
+      local status, body, headers = post({ method = "GET", session = session,
+        headers = { "Last-Event-ID: " .. id } })
+      return status, body, headers["content-type"]
+    end
+    local status, body, kind = again(ids[1])
+    assert.same({ 200, "text/event-stream" }, { status, kind })
+    heard, ids = events(body)
+    assert.equal(7, heard[#heard].id)
+    assert.matches("it went on", mcp.text(heard[#heard].result))
+    status, body = again(ids[1]) -- as often as it is wanted
+    assert.same({ 200, 7 }, { status, events(body)[#heard].id })
+    for _, id in ipairs({ "99-0", "1-99", "x", ids[#ids]:rep(90) }) do
+      status, body = again(id)
+      assert.equal(410, status, id)
+    end
+    assert.matches("not kept", body.error.message)
+    post({ method = "DELETE", session = session })
+  end)
+
   it("cancels by a message of its own", function()
     local session = server:begin_session(KEY)
-    os.execute(("(for i in 1 2 3 4 5 6 7 8; do sleep 1; curl -sS -H 'Authorization: Bearer %s' "
-      .. "-H 'Mcp-Session-Id: %s' -H 'Content-Type: application/json' -d '%s' %s | grep 404 && "
-      .. "break; done) > /dev/null 2>&1 &"):format(KEY, session,
+    local folder = shell.folder()
+    local cancelling = io.popen(("(until [ -e %s/over ]; do sleep 0.5; curl -sS --max-time 20 "
+      .. "-H 'Authorization: Bearer %s' -H 'Mcp-Session-Id: %s' -H 'Content-Type: "
+      .. "application/json' -d '%s' %s; done) 2>&1"):format(folder, KEY, session,
       '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}',
       server.url))
     local status, body = post({ session = session, body = call("import time; time.sleep(1000)") })
+    shell.write(folder .. "/over", "")
+    cancelling:read("*a") -- the next call has the same number
+    cancelling:close()
+    shell.remove(folder)
     assert.equal(200, status)
     assert.same({}, events(body))
     status, body = post({ session = session, body = call("5 + 5") })
@@ -174,18 +214,24 @@ describe("codecell mcp --http #once", function()
     shell.remove(folder)
   end)
 
-  it("has so many sessions at a time", function()
+  it("has so many sessions at a time, of one key and of all", function()
+    local initialize = { jsonrpc = "2.0", id = 1, method = "initialize",
+      params = { protocolVersion = "2025-06-18" } }
     local list = {}
-    for i = 1, 6 do
+    for i = 1, 5 do
       list[i] = server:begin_session(KEY)
     end
-    local status, body = post({ body = { jsonrpc = "2.0", id = 1, method = "initialize",
-      params = { protocolVersion = "2025-06-18" } } })
+    local status, body = post({ body = initialize })
+    assert.equal(429, status)
+    assert.matches("%-%-sessions%-per%-key", body.error.message)
+    local other = server:begin_session(OTHER)
+    status, body = server:post({ key = OTHER, body = initialize })
     assert.equal(503, status)
-    assert.matches("%-%-sessions", body.error.message)
-    for i = 1, 6 do
+    assert.matches("%-%-sessions allows", body.error.message)
+    for i = 1, 5 do
       assert.equal(204, (post({ method = "DELETE", session = list[i] })))
     end
+    assert.equal(204, (server:post({ key = OTHER, method = "DELETE", session = other })))
     status = post({ body = { jsonrpc = "2.0", id = 1, method = "initialize" } })
     assert.equal(200, status)
     post({ method = "DELETE", session = server:begin_session(KEY) })
@@ -205,11 +251,100 @@ describe("codecell mcp --http #once", function()
   end)
 end)
 
+describe("the memory of codecell mcp --http #once", function()
+  it("has so many bytes of messages that are not done with, of one key", function()
+    local server = mcp.listen(("--api-key %s --api-key %s --max-upload 1M"):format(KEY, OTHER))
+    local session, other = server:begin_session(KEY), server:begin_session(OTHER)
+    local long = ("x"):rep(600000)
+    local function post(given)
+      given.key, given.session = given.key or KEY, given.session or session
+      return server:post(given)
+    end
+    local waiting = server:post_for_long({ key = KEY, session = session,
+      body = call(WAITS, { junk = long }) })
+    local status, body = post({ body = { jsonrpc = "2.0", id = 3, method = "ping",
+      params = { junk = long } } })
+    assert.equal(429, status)
+    assert.matches("you have %d+ bytes in messages here that are not done with, of %d+",
+      body.error.message)
+    assert.equal(200, (post({ body = ping() })))
+    assert.equal(200, (post({ key = OTHER, session = other, body = ping() })))
+    assert.equal(200, (post({ body = TOUCH })))
+    wait_until(function()
+      return post({ body = { jsonrpc = "2.0", id = 3, method = "ping",
+        params = { junk = long } } }) == 200
+    end)
+    waiting.leave()
+    server.close()
+  end)
+end)
+
+describe("events that can be had again", function()
+  local stream = require "codecell.mcp.stream"
+  local streams = require "codecell.mcp.streams"
+
+  -- An answer that nobody takes away, or whose client goes after so many events.
+  local function reader(most)
+    local text = {}
+    return { text = text, start = function() return true end, finish = function() end,
+      abort = function() end, is_left = function() return #text > (most or math.huge) end,
+      write = function(_, chunk)
+        text[#text + 1] = chunk
+        return true
+      end }
+  end
+
+  it("are bounded where nobody takes them, but for the last, which is the answer", function()
+    local store, one = streams.new(), stream.new()
+    store:add(one)
+    one:put({ n = 0 }, false)
+    one:write_events(reader(0), {}, {})
+    for i = 1, 40 do
+      one:put({ n = i, text = ("x"):rep(100000) }, false)
+      assert.is_true(one.bytes <= 1100000)
+    end
+    one:put({ answer = ("y"):rep(2000000) }, true)
+    local found, number = store:find("1-0")
+    local late = reader()
+    found:write_events(late, {}, { after = number })
+    assert.matches("^id: 1%-42\nevent: message\ndata: {\"answer\"", late.text[#late.text])
+    assert.is_true(one.bytes < 3100000)
+  end)
+
+  it("are kept of some streams that are complete, the newest always", function()
+    local store = streams.new()
+    for _ = 1, 10 do
+      local one = stream.new()
+      store:add(one)
+      one:put({ text = ("x"):rep(900000) }, true)
+    end
+    assert.is_nil((store:find("5-1")))
+    assert.truthy(store:find("10-1"))
+    assert.truthy(store:find("7-0"))
+    assert.is_nil((store:find("7-2")))
+  end)
+
+  it("go to whoever comes last", function()
+    local store, one = streams.new(), stream.new()
+    store:add(one)
+    local first, second = reader(), reader()
+    local reading = codecell.async(function() one:write_events(first, {}, {}) end)
+    one:put({ n = 1 }, false)
+    wait_until(function()
+      codecell.step(0)
+      return #first.text > 1
+    end)
+    one:put({ n = 2 }, true)
+    one:write_events(second, {}, { after = 0 })
+    reading:wait(20)
+    assert.matches("1%-1.*1%-2", table.concat(second.text))
+  end)
+end)
+
 describe("a session of codecell mcp --http #once", function()
   it("ends when nobody has used it for a while", function()
     local server = mcp.listen("--no-auth --idle 1")
     local session = server:begin_session()
-    assert.equal(200, (server:post({ session = session, body = ping() })))
     wait_until(function()
       codecell.step(2)
       return server:post({ session = session, body = ping() }) == 404

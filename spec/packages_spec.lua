@@ -289,6 +289,18 @@ describe("packages", function()
       assert.equal("invalid_argument", err.kind)
     end)
 
+    it("says why one cannot be built, and the command shows what was said", function()
+      if needs_pip(pending) then return end
+      local none, err = create():install("barren")
+      assert.is_nil(none)
+      assert.matches("^install: pip ended with status 1: ", err.message)
+      assert.matches("nothing grows ", err.log)
+      local result = shell.run(("PIP_INDEX_URL=%s XDG_CACHE_HOME=%s %s run --install barren -c 1")
+        :format(index.url, index.cache, shell.codecell))
+      assert.equal(125, result.status)
+      assert.matches("^codecell run: install: pip ended .*\n[^\n]*nothing grows ", result.stderr)
+    end)
+
     it("runs what packages run at their installation in the builder alone #I18", function()
       if needs_npm(pending) then return end
       local sandbox = create()
@@ -434,8 +446,8 @@ describe("packages", function()
       if needs_pip(pending) then return end
       codecell.assert(create():install("alpha"))
       local told = shell.run(("XDG_CACHE_HOME=%s %s packages"):format(index.cache, shell.codecell))
-      assert.matches("MB in %d+ files below " .. index.cache:gsub("%p", "%%%0")
-        .. "/codecell/packages; at most 8589.9 MB\n$", told.stdout)
+      assert.matches("[kM]B in %d+ files below " .. index.cache:gsub("%p", "%%%0")
+        .. "/codecell/packages; at most 8.6 GB\n$", told.stdout)
       told = shell.run(("XDG_CACHE_HOME=%s %s packages --clear --json"):format(index.cache,
         shell.codecell))
       assert.equal(0, codecell.json.decode(told.stdout).bytes)

@@ -45,6 +45,42 @@ local TABLE = {
     { verb = "install", package = { "pandas", "EVIL==2" } }, "deny", "rule 1" },
   { "locked", { { "allow", package = "pandas" } },
     { verb = "install", package = { "pandas", "numpy" } }, "deny", 'mode "locked"' },
+  -- A name is what its installer takes it for: to pip "a_b" is "a.b", to npm they are two.
+  { "auto", { { "deny", package = "lodash.merge" } },
+    { verb = "install", package = "lodash-merge", language = "python" }, "deny", "rule 1" },
+  { "auto", { { "deny", package = "lodash.merge" } },
+    { verb = "install", package = "lodash-merge", language = "javascript" }, "allow", "mode" },
+  { "locked", { { "allow", package = "lodash.merge" } },
+    { verb = "install", package = "lodash.merge@4", language = "node" }, "allow", "rule 1" },
+  { "locked", { { "allow", package = "lodash.merge" } },
+    { verb = "install", package = "lodash_merge", language = "typescript" }, "deny", "mode" },
+  { "locked", { { "allow", package = "@types/*" } },
+    { verb = "install", package = { "@types/node@20", "@Types/react" }, language = "js" }, "allow",
+    "rule 1" },
+  { "auto", { { "deny", package = "*_*" } },
+    { verb = "install", package = "a-b", language = "javascript" }, "allow", "mode" },
+  { "auto", { { "deny", package = "*_*" } },
+    { verb = "install", package = "a-b", language = "python" }, "deny", "rule 1" },
+  -- Of one installer alone, by its mark or by a language that it is for.
+  { "auto", { { "deny", package = "npm:six" } },
+    { verb = "install", package = "six", language = "python" }, "allow", "mode" },
+  { "auto", { { "deny", package = "npm:six" } },
+    { verb = "install", package = "six", language = "typescript" }, "deny", "rule 1" },
+  { "auto", { { "deny", package = "six", language = "javascript" } },
+    { verb = "install", package = "six", language = "typescript" }, "deny", "rule 1" },
+  { "auto", { { "deny", package = "six", language = "javascript" } },
+    { verb = "install", package = "six", language = "python" }, "allow", "mode" },
+  -- Where nobody says which it is, who denies means either, and who allows means both.
+  { "auto", { { "deny", package = "npm:six" } }, { verb = "install", package = "six" }, "deny",
+    "rule 1" },
+  { "auto", { { "deny", package = "six", language = "py*" } },
+    { verb = "install", package = "six" }, "deny", "rule 1" },
+  { "locked", { { "allow", package = "npm:six" } }, { verb = "install", package = "six" }, "deny",
+    "mode" },
+  { "locked", { { "allow", package = "npm:six" } }, { verb = "install", package = "npm:six" },
+    "allow", "rule 1" },
+  { "locked", { { "allow", package = "a.b" } }, { verb = "install", package = "a_b" }, "deny",
+    "mode" },
   -- A folder is all that is in it, by whatever way it is written.
   { "auto", { { "deny", path = "/home/user/.ssh" } }, { verb = "read", path = ".ssh/id" }, "deny",
     "rule 1" },
@@ -375,6 +411,16 @@ describe("a sandbox under a policy", function()
       rules = { { "deny", verb = "net", host = "k*s.example" } } }, { network = "open" })
     assert.is_nil(made)
     assert.truthy(err.message:find("write \"name\" or \"*.name\" in it", 1, true))
+    local touches
+    codecell.assert(create({ mode = "auto", rules = { { "deny", package = "evil" },
+      { "deny", package = "a.b", language = "node" }, { "deny", package = "npm:c" },
+      { "ask", verb = "run" } }, approve = function(question)
+        touches = question.touches
+        return "reject"
+      end }, { packages = { allow = { "six" } } }))
+    assert.is_nil((sandbox:run_code("1")))
+    assert.same({ "evil", "npm:a.b", "npm:c" }, touches.packages.deny)
+    sandbox:close()
     made, err = create({ mode = "auto", rules = { { "deny", package = "*coin*" } } },
       { packages = true })
     assert.is_nil(made)

@@ -43,6 +43,15 @@ describe("codecell repl #user #once", function()
       :find "^600\n")
   end)
 
+  it("ends at what ends other programs of this sort", function()
+    for _, word in ipairs { "exit", "quit()", "%quit", ".exit" } do
+      local steps = { { "expect", PROMPT } }
+      add(steps, word .. "\r", "\r\n")
+      steps[#steps + 1] = { "end" }
+      assert.equal(0, on_terminal(steps).status, word)
+    end
+  end)
+
   it("shows output as it comes; Ctrl-C interrupts the code and keeps the variables", function()
     local steps = { { "expect", PROMPT } }
     add(steps, "x = 'ke' + 'pt'; import time\r", PROMPT)
@@ -218,6 +227,14 @@ describe("codecell repl in a pipe #user", function()
     assert.truthy(result.stderr:find("ZeroDivisionError", 1, true))
     assert.equal(0, result.status)
     assert.equal(1, run("1\n1 / 0").status)
+  end)
+
+  it("says once that variables are lost, and ends at exit", function()
+    local result = run("x=1\nexit 0 # of itself\necho [$x]\nkill -9 $$\necho on\nexit\necho no\n",
+      "-l bash")
+    assert.equal("[]\non\n", result.stdout)
+    assert.equal(2, select(2, result.stderr:gsub("variables are lost", "")), result.stderr)
+    assert.equal(0, result.status)
   end)
 
   it("says what is wrong with its words", function()

@@ -13,6 +13,7 @@ local json = require "codecell.json"
 local languages = require "codecell.languages"
 local missing = require "codecell.analyze.missing"
 local options = require "codecell.options"
+local risks = require "codecell.analyze.risks"
 
 local analyze = {}
 
@@ -62,6 +63,9 @@ local function look(sandbox, code, language, way)
   local found, err = require(LOOKS[language]).look(sandbox, code, language, way)
   if not found then
     return nil, err
+  end
+  for _, note in ipairs(risks.look(language, code, found.imports)) do
+    table.insert(found.warnings, note)
   end
   local analysis = { language = language, imports = json.list(), missing = json.list(),
     errors = json.list(found.errors), warnings = json.list(found.warnings),

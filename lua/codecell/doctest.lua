@@ -25,6 +25,7 @@ local doctest = {}
 ---@field expected? string what the document says
 ---@field got? string what was shown
 ---@field diff? string from the one to the other
+---@field can_update? boolean `text` of the report has what was shown in its place
 
 ---@class codecell.DoctestReport
 ---@field ok boolean nothing failed
@@ -227,7 +228,7 @@ local function report_of(run, checks)
       seen[check.edit] = true
       edits[#edits + 1] = check.edit
     end
-    check.is_updated, check.edit = check.edit ~= nil or nil, nil
+    check.can_update, check.edit = check.edit ~= nil or nil, nil
   end
   report.ok = report.failed == 0
   report.text = update.apply(run.text, edits)

@@ -7,6 +7,7 @@ local box = require "codecell.mcp.box"
 local calls = require "codecell.mcp.calls"
 local create = require "codecell.create"
 local errors = require "codecell.errors"
+local holding = require "codecell.gateway.holding"
 local jobs = require "codecell.mcp.jobs"
 local json = require "codecell.json"
 local levels = require "codecell.mcp.levels"
@@ -24,6 +25,7 @@ local wait = require "codecell.wait"
 
 local mcp = {}
 
+local HELD_MOST = 128 * 1024 * 1024 -- bytes of messages that are not done with
 local ANSWERING_MOST = 64 -- requests at a time; twice as many pings, which tell that it lives
 
 ---@class codecell.McpSession
@@ -41,6 +43,7 @@ local ANSWERING_MOST = 64 -- requests at a time; twice as many pings, which tell
 ---@field package subscribed integer how many those are
 ---@field package outputs {id: string, bytes: integer}[] that can be read on
 ---@field package log_level string the least that is told
+---@field package share codecell.HoldingShare of what its messages may take in memory
 ---@field package listeners codecell.McpRequest[] that end with the session
 ---@field package emit fun(value: table)
 ---@field package answering table<string, codecell.McpRequest>
@@ -57,6 +60,7 @@ Session.__index = Session
 ---@field idle number? seconds that the sandbox lives when it is not used, default 3600
 ---@field job_after number? seconds after which a call is answered with a job, default 45
 ---@field problem (fun(text: string))? hears of faults of this library
+---@field share codecell.HoldingShare? of memory for messages; default: 128 MiB of its own
 ---@field is_modern boolean? requests that name their own revision (2026-07-28) are answered too:
 ---where all requests are of one client. Default false
 
@@ -65,6 +69,7 @@ local OPTIONS = {
   emit = { type = "function" }, create = { type = "table", fields = create.options },
   set = { type = "name" }, policy = { type = "table" }, timeout = SECONDS, idle = SECONDS,
   job_after = SECONDS, problem = { type = "function" }, is_modern = { type = "boolean" },
+  share = { type = "table" },
 }
 local TIMEOUT, IDLE, JOB_AFTER = 300, 3600, 45
 
@@ -89,7 +94,7 @@ function mcp.session(given)
     idle = given.idle or IDLE, job_after = given.job_after or JOB_AFTER,
     problem = given.problem or reactor.fail, is_modern = given.is_modern,
     subscriptions = {}, subscribed = 0, outputs = {}, log_level = levels.default,
-    answering = {}, count = 0, listeners = {},
+    answering = {}, count = 0, listeners = {}, share = given.share or holding.share(HELD_MOST),
   }, Session)
   self.box = box.new(given.create, self.idle, function(event) hear(self, event) end)
   self.jobs = jobs.new(self)
@@ -231,8 +236,8 @@ local function key_of(id)
   return type(id) .. ":" .. tostring(id)
 end
 
-local function accept(self, value, reply)
-  local wanted = request.new(self, value, reply)
+local function accept(self, value, reply, held)
+  local wanted = request.new(self, value, reply, held)
   local key = key_of(value.id)
   if self.answering[key] then
     return wanted:finish(message.answer(value.id, nil, message.problem("request",
@@ -242,10 +247,12 @@ local function accept(self, value, reply)
       ("%d requests are being answered: wait for one of them"):format(self.count))))
   end
   self.answering[key], self.count = wanted, self.count + 1
+  held:use()
   task.background(function()
     wanted.task = wait.task()
     respond(self, wanted)
     self.answering[key], self.count = nil, self.count - 1
+    held:leave()
   end)
 end
 
@@ -260,13 +267,13 @@ end
 -- ---- what it hears ----
 
 -- One message: whether anything will answer it.
-local function take(self, value, reply)
+local function take(self, value, reply, held)
   local kind, problem = message.kind(value)
   if not kind then
     reply(message.answer(message.id_of(value), nil, problem), true)
     return true
   elseif kind == "request" then
-    accept(self, value, reply)
+    accept(self, value, reply, held)
     return true
   elseif kind == "notification" and value.method == "notifications/cancelled" then
     cancelled(self, value.params)
@@ -293,7 +300,7 @@ local function gather(values, reply)
   end
 end
 
-local function take_all(self, values, reply)
+local function take_all(self, values, reply, held)
   if self.version and version.is_at_least(self.version, "2025-06-18") then
     reply(message.answer(nil, nil, message.problem("request",
       "a batch: since 2025-06-18 there are none")), true)
@@ -305,19 +312,32 @@ local function take_all(self, values, reply)
       each(message.answer(value.id, nil, message.problem("request",
         "initialize: not in a batch")), true)
     else
-      take(self, value, each)
+      take(self, value, each, held)
     end
   end
   return is_answered
+end
+
+-- What there is no memory for is refused, but for what gives some back.
+local function take_unheld(self, value, reply, err)
+  if message.kind(value) == "notification" then
+    return take(self, value, reply)
+  end
+  reply(message.answer(message.id_of(value), nil, message.problem("busy", err.message)), true)
+  return true
 end
 
 --- Hear something of the client. Returns at once, unless the client takes nothing.
 ---@param value string|table JSON, or what `codecell.mcp.message` has read of it
 ---@param reply (fun(value: table?, is_last: boolean))? tells the client what belongs to this: in
 ---the end with `is_last`, and nil where nothing answers it any more. Default: `emit`
+---@param held codecell.Held? what it has in memory: taken
 ---@return boolean is_answered whether `reply` is called with `is_last`, now or later
-function Session:receive(value, reply)
+function Session:receive(value, reply, held)
   if self.is_closed then
+    if held then
+      held:leave()
+    end
     return false
   end
   reply = reply or function(answer)
@@ -325,23 +345,34 @@ function Session:receive(value, reply)
       self.emit(answer)
     end
   end
-  local problem
+  local problem, bytes, err
   if type(value) == "string" then
-    value, problem = message.read(value)
+    value, problem, bytes = message.read(value)
   end
   if problem then
     reply(message.answer(nil, nil, problem), true)
     return true
-  elseif json.is_list(value) then
-    return take_all(self, value, reply)
+  elseif not held then
+    held, err = holding.hold(self.share, bytes or 0)
   end
-  return take(self, value, reply)
+  if not held then
+    return take_unheld(self, value, reply, err)
+  end
+  local is_answered = (json.is_list(value) and take_all or take)(self, value, reply, held)
+  held:leave()
+  return is_answered
 end
 
 --- Whether something is being answered, or runs as a job.
 ---@return boolean
 function Session:is_busy()
   return self.count > 0 or self.jobs:count() > 0
+end
+
+--- Whether something would be lost with it: a sandbox, or what is being done.
+---@return boolean
+function Session:has_something()
+  return self.service ~= nil or self.box:peek() ~= nil or self:is_busy()
 end
 
 --- The end: of what runs, and of the sandbox. Idempotent.

@@ -314,6 +314,7 @@ error("codecell.meta is for language servers; it is never required")
 ---@field value string
 ---@field traceback string
 ---@field line integer? of the code
+---@field exit_code integer? status that the interpreter, or the program, has ended with by itself
 
 ---@class codecell.Result
 ---@field text string?

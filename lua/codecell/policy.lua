@@ -160,7 +160,7 @@ local function key_of(one)
   local pieces = {}
   for i, field in ipairs(KEY) do
     local value = one[field]
-    pieces[i] = value and patterns.fields[field] and patterns.plain(field, value) or value or ""
+    pieces[i] = value and patterns.fields[field] and patterns.key(field, one) or value or ""
   end
   pieces[#pieces + 1] = one.is_deep and "deep" or ""
   return table.concat(pieces, "\0")

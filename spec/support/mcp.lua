@@ -207,11 +207,29 @@ function Client:post(given)
   return status, text and text:find("^%s*[{%[]") and json.decode(text) or text, headers
 end
 
+--- Ask by curl without waiting for the end of the answer: `text()`, what has come of it, and
+--- `leave()`, which breaks the connection off. Something of the answer has come already.
+function Client:post_for_long(given)
+  local folder = shell.folder()
+  shell.write(folder .. "/body", json.encode(given.body))
+  os.execute(("curl -sSN --max-time 120 -H 'Authorization: Bearer %s' -H 'Mcp-Session-Id: %s' "
+    .. "-H 'Accept: application/json, text/event-stream' -H 'Content-Type: application/json' "
+    .. "--data-binary @%s/body %s > %s/text 2> %s/err & echo $! > %s/pid"):format(given.key,
+    given.session, folder, self.url, folder, folder, folder))
+  local long = { text = function() return shell.read(folder .. "/text") or "" end }
+  function long.leave()
+    os.execute("kill " .. shell.read(folder .. "/pid"))
+    shell.remove(folder)
+  end
+  wait_until(function() return long.text():find("\n\n", 1, true) ~= nil end)
+  return long
+end
+
 --- Begin a session by HTTP: its id.
-function Client:begin_session(key)
+function Client:begin_session(key, version)
   local status, body, headers = self:post({ key = key, body = { jsonrpc = "2.0", id = 1,
-    method = "initialize", params = { protocolVersion = "2025-06-18", capabilities = {},
-      clientInfo = { name = "spec", version = "1" } } } })
+    method = "initialize", params = { protocolVersion = version or "2025-06-18",
+      capabilities = {}, clientInfo = { name = "spec", version = "1" } } } })
   assert(status == 200 and body.result, json.encode(body))
   return headers["mcp-session-id"]
 end

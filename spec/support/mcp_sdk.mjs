@@ -1,6 +1,7 @@
 // What an official client for JavaScript does with `codecell mcp`: a line "ok NAME" or "FAIL NAME ..." each.
 // node mcp_sdk.mjs 1|2 PROTOCOL COMMAND... or URL KEY
 import assert from 'node:assert'
+import net from 'node:net'
 
 const [line, wanted, ...place] = process.argv.slice(2)
 const isHttp = place[0].startsWith('http')
@@ -19,9 +20,34 @@ async function load() {
   }
 }
 
+// Between client and server; where it is told to, it cuts the answer to a POST behind its first event.
+let isToCut = false
+async function between(url) {
+  const proxy = net.createServer((near) => {
+    const far = net.connect(url.port, url.hostname)
+    let isPost = false
+    near.on('data', (bytes) => {
+      if (/^[A-Z]+ \//.test(bytes)) isPost = bytes.toString().startsWith('POST')
+      far.write(bytes)
+    })
+    far.on('data', (bytes) => {
+      if (isToCut && isPost && /\ndata:\n/.test(bytes)) {
+        isToCut = false
+        near.end(bytes, () => near.destroy())
+        far.destroy()
+      } else near.write(bytes)
+    })
+    for (const [one, other] of [[near, far], [far, near]]) {
+      one.on('close', () => other.destroy()).on('error', () => other.destroy())
+    }
+  })
+  await new Promise((done) => proxy.listen(0, '127.0.0.1', done))
+  return new URL(`http://127.0.0.1:${proxy.address().port}${url.pathname}`)
+}
+
 const sdk = await load()
 const transport = isHttp
-  ? new sdk.StreamableHTTPClientTransport(new URL(place[0]),
+  ? new sdk.StreamableHTTPClientTransport(await between(new URL(place[0])),
     { requestInit: { headers: { Authorization: 'Bearer ' + place[1] } } })
   : new sdk.StdioClientTransport({ command: place[0], args: place.slice(1), stderr: 'inherit' })
 const client = new sdk.Client({ name: 'spec', version: '1' },
@@ -127,6 +153,14 @@ Picture()`)
       await run('print("logged")')
     }
     await until(() => heard.some((message) => message.params?.data === 'logged\n'))
+  },
+  async resumes() {
+    if (!isHttp) return
+    isToCut = true
+    const call = run('import os, time\nwhile not os.path.exists("go"): time.sleep(0.05)\n"it went on"')
+    await until(() => !isToCut)
+    await client.callTool({ name: 'run_shell', arguments: { command: 'touch go' } })
+    assert.match(text(await call), /it went on/)
   },
   async completes() {
     const found = await client.complete({ ref: { type: 'ref/prompt', name: 'analyze_file' },

@@ -4,8 +4,10 @@ python mcp_sdk.py auto|legacy PROTOCOL COMMAND... or URL KEY
 """
 import asyncio
 import base64
+import re
 import sys
 import traceback
+import urllib.parse
 import warnings
 
 import httpx2
@@ -21,10 +23,50 @@ async def hear(params):
     logged.append(params.data)
 
 
-def server():
+class Between:
+    """Between client and server; where it is told to, it cuts the answer to a POST behind its first event."""
+
+    is_to_cut = False
+
+    async def take(self, near, to_near):
+        far, to_far = await asyncio.open_connection(self.url.hostname, self.url.port)
+        is_post = False
+
+        async def forth():
+            nonlocal is_post
+            while data := await near.read(65536):
+                if re.match(rb"[A-Z]+ /", data):
+                    is_post = data.startswith(b"POST")
+                to_far.write(data)
+            to_far.close()
+
+        async def back():
+            while data := await far.read(65536):
+                to_near.write(data)
+                if self.is_to_cut and is_post and b"\ndata:\n" in data:
+                    self.is_to_cut = False
+                    to_far.close()
+                    break
+            to_near.close()
+
+        try:
+            await asyncio.gather(forth(), back(), return_exceptions=True)
+        except asyncio.CancelledError:
+            pass  # the program ends
+
+    async def start(self, url):
+        self.url = urllib.parse.urlparse(url)
+        listening = await asyncio.start_server(self.take, "127.0.0.1", 0)
+        return "http://127.0.0.1:%d%s" % (listening.sockets[0].getsockname()[1], self.url.path)
+
+
+between = Between()
+
+
+async def server():
     if place[0].startswith("http"):
         web = httpx2.AsyncClient(headers={"X-API-Key": place[1]}, timeout=60)
-        return streamable_http_client(place[0], http_client=web)
+        return streamable_http_client(await between.start(place[0]), http_client=web)
     return StdioServerParameters(command=place[0], args=place[1:])
 
 
@@ -120,9 +162,21 @@ async def logs(client):
     raise AssertionError(logged)
 
 
+async def resumes(client):
+    if not place[0].startswith("http"):
+        return
+    between.is_to_cut = True
+    call = asyncio.create_task(run(
+        client, "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)\n'it went on'"))
+    while between.is_to_cut:
+        await asyncio.sleep(0.05)
+    await client.call_tool("run_shell", {"command": "touch go"})
+    assert "it went on" in text(await call)
+
+
 async def main():
-    cases = [begins, lists, calls, shows, progresses, cancels, reads, logs]
-    async with Client(server(), mode=mode, log_level="info", logging_callback=hear) as client:
+    cases = [begins, lists, calls, shows, progresses, cancels, reads, resumes, logs]
+    async with Client(await server(), mode=mode, log_level="info", logging_callback=hear) as client:
         for case in cases:
             try:
                 await case(client)

@@ -75,6 +75,10 @@ SOURCE = {
                                 'build-backend = "maker"\nbackend-path = ["."]\n',
     'grown-1.0/maker.py': BACKEND,
 }
+BARREN = {
+    'barren-1.0/PKG-INFO': 'Metadata-Version: 2.1\nName: barren\nVersion: 1.0\n',
+    'barren-1.0/setup.py': 'raise SystemExit("nothing grows \\x1b[2Jhere")\n',
+}
 
 PYTHON = {  # normal name -> (file, bytes)
     'alpha': [wheel('alpha', '1.0', {'alpha/__init__.py': module(1),
@@ -91,6 +95,7 @@ PYTHON = {  # normal name -> (file, bytes)
         'reads_data/data.txt': 'data'})],
     'pyserial': [wheel('pyserial', '3.5', {'serial.py': module(5)})],
     'grown': [tarball('grown-1.0.tar.gz', SOURCE)],
+    'barren': [tarball('barren-1.0.tar.gz', BARREN)],
     'large': [wheel('large', '1.0', {'large/f%04d.py' % i: module(i)
                                      for i in range(1500)})],
     # ---- what misbehaves ----

@@ -32,6 +32,8 @@ local options = require "codecell.options"
 ---@field why? string why it is not runnable
 ---@field expected? string the output that the text says it has
 ---@field raw? string the text that prompts or JSON were taken from
+---@field quoted? boolean it stands in a block quote, in a comment, in an element such as
+---  `<example>`, or in thoughts: it is only shown
 ---@field nested? codecell.Block[] blocks inside this one, if it is a text with blocks
 ---@field ambiguous? boolean a fence inside it could have closed it
 ---@field warnings? string[] typographic quotes, NUL, invalid UTF-8 and the like in the code

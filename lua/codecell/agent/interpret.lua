@@ -3,6 +3,7 @@ local blocks = require "codecell.agent.blocks"
 local create = require "codecell.create"
 local languages = require "codecell.languages"
 local options = require "codecell.options"
+local wait = require "codecell.wait"
 
 local interpret = {}
 
@@ -15,15 +16,15 @@ function interpret.can_run(name)
   return program ~= nil, err and err.message
 end
 
---- Run the blocks that can be, in their order, until one fails.
+--- Run the blocks that can be, in their order.
 ---@param sandbox codecell.Sandbox
 ---@param found codecell.Block[]
 ---@param begin fun(block: codecell.Block, number: integer): table options of its run_code
 ---@param finish fun(execution: codecell.Execution, block: codecell.Block)
----@param goes_on boolean? after one that failed, too
+---@param stops_at fun(execution: codecell.Execution): boolean whether the next ones are left out
 ---@return codecell.Execution? last nil where there was none, and on failure
 ---@return codecell.Error? err the block was not run, or nobody knows
-function interpret.each(sandbox, found, begin, finish, goes_on)
+function interpret.each(sandbox, found, begin, finish, stops_at)
   local execution, err
   for i, block in ipairs(found) do
     if block.runnable then
@@ -34,7 +35,7 @@ function interpret.each(sandbox, found, begin, finish, goes_on)
         return nil, err
       end
       finish(execution, block)
-      if execution.error and not goes_on then
+      if stops_at(execution) then
         break
       end
     end
@@ -77,6 +78,8 @@ local function run(sandbox, given, found)
   end
   local last, err = interpret.each(sandbox, found, begin, function(execution)
     report.executions[#report.executions + 1] = execution
+  end, function(execution)
+    return execution.error ~= nil
   end)
   if err then
     return nil, err
@@ -108,10 +111,13 @@ function interpret.interpret(text, given)
   if not sandbox then
     return nil, err
   end
-  local report
-  report, err = run(sandbox, given, found)
+  local ok, report
+  ok, report, err = wait.call(run, sandbox, given, found)
   if not given.sandbox then
     sandbox:close()
+  end
+  if not ok then
+    error(report, 0) -- of a callback
   end
   return report, err
 end

@@ -241,7 +241,7 @@ function Loop:blocks_in(answer)
   for _, block in ipairs(found) do
     if block.runnable then
       runnable[#runnable + 1] = block
-    elseif not block.closed and block.language then
+    elseif not block.closed and block.language and not block.quoted then
       cut = block
     end
   end

@@ -57,30 +57,6 @@ local function is_unfinished(parser, list)
   return false
 end
 
--- In the words of shells; advice like all of it.
-local RISKS = {
-  { "%f[%w]rm%s+%-%a*[rR]%a*", "rm", "removes whole folders" },
-  { "%f[%w]curl%f[^%w_]", "curl", "needs the network" },
-  { "%f[%w]wget%f[^%w_]", "wget", "needs the network" },
-  { "%f[%w]sudo%f[^%w_]", "sudo", "there are no rights to be had in a sandbox" },
-  { "%f[%w]eval%f[^%w_]", "eval", "makes code of data" },
-}
-
-local function warn(found, code)
-  local number = 0
-  for line in (code .. "\n"):gmatch("([^\n]*)\n") do
-    number = number + 1
-    line = line:sub(1, LINE_MOST)
-    for _, risk in ipairs(RISKS) do
-      local column = not line:find("^%s*#") and line:find(risk[1])
-      if column and #found.warnings < 100 then
-        table.insert(found.warnings, report.note(risk[2] .. ": " .. risk[3], number, column,
-          risk[2]))
-      end
-    end
-  end
-end
-
 -- Headers that the compiler says it did not find.
 local function note_headers(found)
   local missing = {}
@@ -119,8 +95,6 @@ function others.look(sandbox, code, language, way)
   if language == "c" or language == "cpp" then
     found.imports = scan.c(code)
     note_headers(found)
-  elseif language == "bash" then
-    warn(found, code)
   end
   return found
 end

@@ -1,8 +1,88 @@
---- Words of programs without their comments and texts: what is imported, as far as it is written
---- out.
+--- Programs without their comments and texts: what is imported, as far as it is written out.
 local scan = {}
 
 local NAMES_MOST, NAME_MOST = 1000, 200
+-- Bytes and texts that are looked at: code of nothing but marks would take long.
+local CODE_MOST, TEXTS_MOST = 2 ^ 20, 20000
+
+-- ---- comments and texts ----
+
+-- What a comment or a text may begin with.
+local MARKS = { c = "[\"'/]", cpp = "[\"'/]", javascript = "[\"'`/]", lua = "[\"'%[-]",
+  php = "[\"'/#]", ruby = "[\"'#]", typescript = "[\"'`/]" }
+
+local function end_of_line(code, first)
+  return (code:find("\n", first, true) or #code + 1) - 1
+end
+
+local function through(code, words, from)
+  return select(2, code:find(words, from, true)) or #code
+end
+
+-- The end of a text between marks, past what a backslash stands before; whether it is whole.
+local function end_of_text(code, first, mark)
+  local stops = mark == "`" and "[\\`]" or "[\\\n" .. mark .. "]"
+  local at = first + 1
+  while true do
+    local found = code:find(stops, at)
+    local stop = found and code:sub(found, found)
+    if stop ~= "\\" then
+      return stop == mark and found or (found or #code + 1) - 1, stop == mark
+    end
+    at = found + 2
+  end
+end
+
+-- The end of a long comment or text of Lua; nil: none begins here.
+local function end_of_long(code, first)
+  local marks, past = code:match("^%[(=*)%[()", first)
+  return marks and through(code, "]" .. marks .. "]", past)
+end
+
+-- The end of what begins here, and whether it is a text in whole; nil: nothing does.
+local function past_mark(code, first)
+  local mark, two = code:sub(first, first), code:sub(first, first + 1)
+  if mark == "[" then
+    return end_of_long(code, first), false
+  elseif two == "--" then
+    return end_of_long(code, first + 2) or end_of_line(code, first), false
+  elseif two == "/*" then
+    return through(code, "*/", first + 2), false
+  elseif two == "//" or mark == "#" then
+    return end_of_line(code, first), false
+  elseif mark ~= "-" and mark ~= "/" then
+    return end_of_text(code, first, mark)
+  end
+end
+
+--- The code with blanks for its comments and texts: what is left is where it was.
+---@param code string
+---@param language string
+---@return string plain
+---@return {[1]: integer, [2]: integer}[] texts where those in quotes begin and end
+function scan.plain(code, language)
+  local pieces, texts, from, at = {}, {}, 1, 1
+  local marks = MARKS[language]
+  code = code:sub(1, CODE_MOST)
+  while marks do
+    local first = code:find(marks, at)
+    if not first then
+      break
+    end
+    local last, is_text = past_mark(code, first)
+    if last then
+      pieces[#pieces + 1] = code:sub(from, first - 1)
+      pieces[#pieces + 1] = code:sub(first, last):gsub("[^\n]", " ")
+      texts[#texts + 1] = is_text and #texts < TEXTS_MOST and { first, last } or nil
+      from = last + 1
+    end
+    at = (last or first) + 1
+  end
+  pieces[#pieces + 1] = code:sub(from)
+  return table.concat(pieces), texts
+end
+
+-- ---- imports ----
 
 -- The places of line ends, so that many lines are counted once.
 local function line_counter(code)
@@ -39,79 +119,43 @@ local function npm_package(specifier)
 end
 
 -- What stands before a text for it to be a module: `from "x"`, `import "x"`, `require("x")`.
-local function is_import(before)
-  return before:find("%f[%w_$]from%s*$") or before:find("%f[%w_$]import%s*$")
-    or before:find("%f[%w_$]import%s*%(%s*$") or before:find("%f[%w_$]require%s*%(%s*$")
-end
-
+local IMPORTS = {
+  javascript = { "%f[%w_$]from%s*$", "%f[%w_$]import%s*$", "%f[%w_$]import%s*%(%s*$",
+    "%f[%w_$]require%s*%(%s*$" },
+  lua = { "%f[%w_]require%s*%(?%s*$" },
+}
 local BEFORE = 40 -- bytes before a text that are looked at
+
+-- What the texts behind these words name, made names of packages.
+local function imports(code, language, name_of)
+  local list, add = collector(code)
+  local plain, texts = scan.plain(code, language)
+  for _, text in ipairs(texts) do
+    local before = plain:sub(math.max(1, text[1] - BEFORE), text[1] - 1)
+    for _, pattern in ipairs(IMPORTS[language]) do
+      if before:find(pattern) then
+        add(name_of(code:sub(text[1] + 1, text[2] - 1)), text[1])
+        break
+      end
+    end
+  end
+  return list
+end
 
 --- The packages that a program of JavaScript or TypeScript imports by name.
 ---@param code string
 ---@return {name: string, line: integer}[]
 function scan.javascript(code)
-  local list, add = collector(code)
-  local at = 1
-  while true do
-    local first, _, mark = code:find("([\"'`/])", at)
-    if not first then
-      return list
-    end
-    local two = code:sub(first, first + 1)
-    if two == "//" then
-      at = (code:find("\n", first, true) or #code) + 1
-    elseif two == "/*" then
-      at = (select(2, code:find("*/", first + 2, true)) or #code) + 1
-    elseif mark == "/" then
-      at = first + 1
-    elseif mark == "`" then
-      at = (code:find("`", first + 1, true) or #code) + 1
-    else
-      local last = code:find("[\n" .. mark .. "]", first + 1) or #code
-      if code:sub(last, last) == mark and is_import(code:sub(math.max(at, first - BEFORE),
-        first - 1)) then
-        add(npm_package(code:sub(first + 1, last - 1)), first)
-      end
-      at = last + 1
-    end
-  end
-end
-
--- Past a comment or a long text of Lua that begins here.
-local function past_long(code, first)
-  local marks, past = code:match("^%[(=*)%[()", first)
-  if not marks then
-    return nil
-  end
-  return (select(2, code:find("]" .. marks .. "]", past, true)) or #code) + 1
+  return imports(code, "javascript", npm_package)
 end
 
 --- The modules that a program of Lua requires by name.
 ---@param code string
 ---@return {name: string, line: integer}[]
 function scan.lua(code)
-  local list, add = collector(code)
-  local at = 1
-  while true do
-    local first, _, mark = code:find("([\"'%[-])", at)
-    if not first then
-      return list
-    end
-    local long = mark == "[" and past_long(code, first)
-    if long then
-      at = long
-    elseif code:sub(first, first + 1) == "--" then
-      at = past_long(code, first + 2) or (code:find("\n", first, true) or #code) + 1
-    elseif mark == "[" or mark == "-" then
-      at = first + 1
-    else
-      local last = code:find("[\n" .. mark .. "]", first + 1) or #code
-      if code:sub(math.max(at, first - BEFORE), first - 1):find("%f[%w_]require%s*%(?%s*$") then
-        add(code:sub(first + 1, last - 1), first)
-      end
-      at = last + 1
-    end
-  end
+  return imports(code, "lua", function(name)
+    return name
+  end)
 end
 
 --- The headers that a program of C includes.

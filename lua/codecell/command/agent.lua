@@ -32,6 +32,7 @@ local listing = {
     { name = "network", help = "let code reach the network" },
     { name = "no-files", help = "let code keep no files" },
     { name = "gpu", help = "let code use the graphics processors" },
+    { name = "json", help = "new: print the name of the file as JSON; run does so always" },
     requests.option,
     { name = "print-tools", help = "print the definitions of the tools" },
     { name = "print-prompt", help = "print what the model is told" },
@@ -63,7 +64,11 @@ local function make(options, path)
   if not written then
     command.abort(problem)
   end
-  command.write("wrote ", path, "; codecell agent run ", path, " answers for its tools\n")
+  if options.json then
+    command.print_json({ file = path })
+  else
+    command.write("wrote ", path, "; codecell agent run ", path, " answers for its tools\n")
+  end
   return command.status.success
 end
 

@@ -7,6 +7,7 @@ local json = require "codecell.json"
 local launch = require "codecell.command.launch"
 local parts = require "codecell.command.parts"
 local safe = require "codecell.agent.terminal"
+local size = require "codecell.command.size"
 local terminal = require "codecell.command.terminal"
 
 local found = {
@@ -66,8 +67,8 @@ function run.verify(options, words)
     for _, problem in ipairs(report.problems) do
       command.write(("%s: line %d: %s\n"):format(problem.file, problem.line, problem.problem))
     end
-    command.write(("%s: %d records%s%s\n"):format(report.ok and "as it was written"
-      or "NOT as it was written", report.records, report.emptied > 0
+    command.write(("%s: %s%s%s\n"):format(report.ok and "as it was written"
+      or "NOT as it was written", size.count(report.records, "record"), report.emptied > 0
       and (", %d of them emptied"):format(report.emptied) or "", report.is_torn
       and "; the last line is not whole, and no record" or ""))
   end
@@ -108,8 +109,9 @@ function run.ls(options, words)
     return command.status.success
   end
   for _, row in ipairs(rows) do
-    command.write((("%-21s  %s  %5d runs  %5d steps  %s"):format(shown(row.sandbox),
-      time_of(row.created), row.runs, row.steps, shown(row.subject or "")):gsub(" +$", "")), "\n")
+    command.write((("%-21s  %s  %11s  %11s  %s"):format(shown(row.sandbox), time_of(row.created),
+      size.count(row.runs, "run"), size.count(row.steps, "step"), shown(row.subject or ""))
+      :gsub(" +$", "")), "\n")
   end
   return command.status.success
 end
@@ -220,8 +222,9 @@ function run.rerun(options, words)
     report.steps = json.list(report.steps)
     command.print_json(report)
   else
-    command.write(("%d steps: %d as before, %d different, %d left out\n"):format(#report.steps,
-      #report.steps - report.different - report.skipped, report.different, report.skipped))
+    command.write(("%s: %d as before, %d different, %d left out\n"):format(
+      size.count(#report.steps, "step"), #report.steps - report.different - report.skipped,
+      report.different, report.skipped))
   end
   return report.same and command.status.success or command.status.code_failed
 end

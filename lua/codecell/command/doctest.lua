@@ -28,7 +28,7 @@ local doctest = {
     { name = "json", help = "print what became of each block" },
   },
 }
-for _, option in ipairs(launch.options) do
+for _, option in ipairs(launch.options_without("changes", "apply")) do
   doctest.options[#doctest.options + 1] = option
 end
 
@@ -42,7 +42,7 @@ end
 local function tell(view, path, check)
   if check.status == "failed" then
     view:foreign(("%s:%d: %s: %s%s\n"):format(path, check.line, check.language, check.why,
-      check.is_written and " (updated)" or ""))
+      check.is_updated and " (updated)" or ""))
     local more = check.diff and check.diff:gsub("^[^\n]*\n[^\n]*\n", "") or check.got
     if more and more ~= "" then
       view:foreign(more:gsub("\n+$", "") .. "\n")
@@ -80,8 +80,8 @@ local function check_document(path, text, options)
     write_back(path, report.text)
     report.ok = true
     for _, check in ipairs(report.checks) do
-      check.is_written = check.is_updated
-      report.ok = report.ok and (check.status ~= "failed" or check.is_updated == true)
+      check.is_updated = check.can_update
+      report.ok = report.ok and (check.status ~= "failed" or check.can_update == true)
     end
   end
   report.text = nil

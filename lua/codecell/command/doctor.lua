@@ -43,7 +43,8 @@ end
 
 -- What runs elsewhere stands on nothing here.
 local function examine_cloud()
-  local report = { isolation = "microvm", checks = { checks.e2b() }, limits = {} }
+  local account, isolation = checks.e2b()
+  local report = { isolation = isolation, checks = { account }, limits = {} }
   report.ok = is_well(report.checks)
   return report
 end
@@ -130,30 +131,22 @@ local function print_report(report, out)
       out:write(("%-8s %-16s %.1f ms\n"):format("time", step, report.probe[step] * 1000))
     end
   end
-  local verdict = report.ok and "Code can run here, isolated by the " .. report.isolation .. "."
+  local verdict = report.ok and report.isolation
+    and "Code can run here, isolated by the " .. report.isolation .. "."
+    or report.ok and "Code can run there; each sandbox tells how it is isolated."
     or report.isolation == "none" and "Code cannot run here until what is named above is mended."
     or "Mend what is missing or failed above."
   out:write("\n", out:style("bold", verdict), "\n")
 end
 
 -- Whether each block of a model's answer would run, and why not.
-local function explain_blocks(path)
-  local file, problem = io.open(path, "rb")
-  if not file then
-    return nil, "--why: " .. problem
+local function explain_blocks(path, as_json)
+  local answer, message = require("codecell.command.run").read_all(path)
+  if not answer then
+    return nil, "--why: " .. message
   end
-  local answer = file:read("*a")
-  file:close()
-  local found = codecell.blocks.scan(answer or "",
-    { languages = require("codecell.agent.interpret").can_run })
-  for i, block in ipairs(found) do
-    command.write(("block %d%s: %s\n"):format(i, block.language and ", " .. block.language or "",
-      block.runnable and "runs" or "does not run: " .. (block.why or "it is not code")))
-  end
-  if not found[1] then
-    command.write("no code: put it between lines of three backticks, the first with the language\n")
-  end
-  return command.status.success
+  return require("codecell.command.interpret").list(codecell.blocks.scan(answer,
+    { languages = require("codecell.agent.interpret").can_run }), as_json)
 end
 
 -- The attacks are made for the walls of this machine.
@@ -168,7 +161,7 @@ function doctor.run(options, arguments)
   if arguments[1] then
     return nil, "takes no arguments"
   elseif options.why then
-    return explain_blocks(options.why)
+    return explain_blocks(options.why, options.json)
   end
   local backend, message = launch.backend(options)
   if not backend and (options.backend or options.mode) then

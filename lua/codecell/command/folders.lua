@@ -2,6 +2,7 @@
 local command = require "codecell.command"
 local json = require "codecell.json"
 local mounts = require "codecell.project.mounts"
+local size = require "codecell.command.size"
 
 local folders = {}
 
@@ -72,8 +73,7 @@ local function print_changes(view, changes)
 end
 
 local function tell_applied(outcome)
-  io.stderr:write(("codecell: %d change%s applied\n"):format(#outcome.applied,
-    #outcome.applied == 1 and "" or "s"))
+  io.stderr:write("codecell: ", size.count(#outcome.applied, "change"), " applied\n")
   for _, failed in ipairs(outcome.failed) do
     io.stderr:write("codecell: not applied: ", (tostring(failed.err):gsub("^apply ", "")), "\n")
   end

@@ -22,6 +22,7 @@ local git = {
     { name = "mount", value = "FOLDER", kind = "mount", repeated = true,
       help = "a folder of yours, HOST[:PATH[:MODE]], as of codecell run" },
     { name = "timeout", value = "SECONDS", kind = "seconds", help = "time for git (default 300)" },
+    { name = "json", help = "print the whole Execution" },
   },
 }
 
@@ -65,7 +66,7 @@ function git.run(options, words)
     return nil, "give the words of git, such as clone URL"
   end
   local asked = { name = options.name or DEFAULT, network = options.network,
-    mount = options.mount, timeout = options.timeout, env = {} }
+    mount = options.mount, timeout = options.timeout, json = options.json, env = {} }
   local host = words[1] == "clone" and not options.network and host_of(words)
   if host then
     asked.network = { allow = { host } }
@@ -74,7 +75,7 @@ function git.run(options, words)
     local value = os.getenv(name)
     asked.env[#asked.env + 1] = value and { name, value }
   end
-  return named.run(asked, { code = code_of(words) }, "bash", run.status)
+  return named.run("git", asked, { code = code_of(words) }, "bash", run.status)
 end
 
 return git

@@ -3,6 +3,7 @@ local config = require "codecell.config"
 local cost = require "codecell.cost"
 local ledger = require "codecell.service.ledger"
 local records = require "codecell.service.records"
+local size = require "codecell.command.size"
 
 local history = {}
 
@@ -48,8 +49,8 @@ local function read_file(name, path, counts)
     counts:count(record)
   end)
   if odd and odd > 0 then
-    io.stderr:write(("codecell %s: %d lines of %s are no records, and were left out\n"):format(name,
-      odd, path))
+    io.stderr:write(("codecell %s: %s: left out as no records: %s\n"):format(name, path,
+      size.count(odd, "line")))
   end
   return odd, err and tostring(err)
 end

@@ -38,10 +38,24 @@ local function title(block, number)
     or "no language")
 end
 
-local function list(found)
+--- Say of each block of an answer whether it would run, and why not.
+---@param found codecell.Block[]
+---@param as_json boolean?
+---@return integer status
+function interpret.list(found, as_json)
+  local rows = json.list()
   for i, block in ipairs(found) do
-    command.write(title(block, i), ": ",
-      block.runnable and "runs" or "does not run: " .. (block.why or "not code"), "\n")
+    rows[i] = { block = i, language = block.language, runs = block.runnable == true,
+      why = not block.runnable and (block.why or "not code") or nil }
+    if not as_json then
+      command.write(title(block, i), ": ",
+        rows[i].runs and "runs" or "does not run: " .. rows[i].why, "\n")
+    end
+  end
+  if as_json then
+    command.print_json(rows)
+  elseif not found[1] then
+    command.write("no code: put it between lines of three backticks, the first with the language\n")
   end
   return command.status.success
 end
@@ -79,7 +93,6 @@ end
 -- Runs what can run. Returns the Executions and the exit status of the last.
 local function run_blocks(sandbox, found, options, view)
   local executions, status = {}, command.status.success
-  local goes_on = options["keep-going"]
   local function begin(block, i)
     if view and view.err.is_terminal then
       view.err:write(view.err:style("dim", "-- " .. title(block, i)), "\n")
@@ -94,7 +107,9 @@ local function run_blocks(sandbox, found, options, view)
     end
     executions[#executions + 1] = show.as_table(execution)
     status = status == command.status.success and run.status(execution) or status
-  end, goes_on)
+  end, function(execution)
+    return show.has_failed(execution) and not options["keep-going"]
+  end)
   if err then
     return nil, launch.fail("interpret", err)
   end
@@ -112,7 +127,7 @@ local function check(options, arguments)
   if problem then
     return nil, problem
   elseif options.save then
-    local there, message = show.check_folder(options.save)
+    local there, message = show.check_folder("--save", options.save)
     if not there then
       return nil, message
     end
@@ -127,7 +142,7 @@ function interpret.run(options, arguments)
   end
   local found = blocks.scan(text, { languages = answer.can_run })
   if options.list then
-    return list(found)
+    return interpret.list(found, options.json)
   end
   say_left_out(found)
   if not answer.has_code(found) then

@@ -2,12 +2,13 @@
 local codecell = require "codecell"
 local core = require "codecell.core"
 local command = require "codecell.command"
+local json = require "codecell.json"
 local keeper = require "codecell.command.keeper"
 local urls = require "codecell.http.url"
 
 local kill = {
   summary = "end sandboxes by their ids or names",
-  usage = "codecell kill ID|NAME... | --all",
+  usage = "codecell kill ID|NAME... | --all [--json]",
   description = "Ends your sandboxes at once, whichever program made them, and waits until\n"
     .. "nothing of them is left. Status 1 if one of the ids is no sandbox of yours.\n",
   takes = "sandbox",
@@ -15,6 +16,7 @@ local kill = {
   example = "codecell kill --all",
   options = {
     { name = "all", help = "every sandbox of yours" },
+    { name = "json", help = "print of each whether it was ended" },
   },
 }
 
@@ -55,7 +57,7 @@ local function wanted(options, arguments)
   if options.all and arguments[1] then
     return nil, "give ids or --all, not both"
   elseif not options.all then
-    if not arguments[1] then
+    if (arguments[1] or "") == "" then
       return nil, "give the id of a sandbox, or --all"
     end
     return arguments
@@ -67,31 +69,43 @@ local function wanted(options, arguments)
   return ids
 end
 
+-- One of them: whether it was ended, or nil and why nobody can.
+local function end_one(word)
+  if word:find(ID) then
+    return core.kill_sandbox(word)
+  end
+  return kill_named(word)
+end
+
+local function tell(...)
+  io.stderr:write("codecell kill: ", ...)
+  io.stderr:write("\n")
+end
+
 function kill.run(options, arguments)
-  local ids, message = wanted(options, arguments)
-  if not ids then
+  local words, message = wanted(options, arguments)
+  if not words then
     return nil, message
   end
-  local status, killed = command.status.success, {}
-  for _, id in ipairs(ids) do
-    local done, err
-    if id:find(ID) then
-      done, err = core.kill_sandbox(id)
-      killed[id] = done
-    else
-      done = kill_named(id)
-    end
+  local status, killed, rows = command.status.success, {}, json.list()
+  for i, word in ipairs(words) do
+    local done, err = end_one(word)
+    killed[word] = done or nil
+    rows[i] = { id = word, killed = done == true, problem = err and tostring(err) }
     if err then
-      io.stderr:write("codecell kill: ", tostring(err), "\n")
+      tell(tostring(err))
       status = command.status.failed
     elseif not done and not options.all then
-      io.stderr:write("codecell kill: no sandbox ", id, " of yours\n")
+      tell("no sandbox ", (word:gsub("%c", "?")), " of yours")
       status = math.max(status, command.status.code_failed)
     end
   end
   if not wait_until_gone(killed) then
-    io.stderr:write("codecell kill: killed, but not gone after ", GONE_WITHIN, " s\n")
-    return command.status.failed
+    tell("killed, but not gone after ", GONE_WITHIN, " s")
+    status = command.status.failed
+  end
+  if options.json then
+    command.print_json(rows)
   end
   return status
 end

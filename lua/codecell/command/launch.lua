@@ -4,6 +4,8 @@ local codecell = require "codecell"
 local command = require "codecell.command"
 local config = require "codecell.config"
 local folders = require "codecell.command.folders"
+local sorted = require "codecell.sorted"
+local terminal = require "codecell.command.terminal"
 
 local launch = {
   day = 86400, -- seconds, the longest life of a sandbox
@@ -84,6 +86,15 @@ function launch.options_without(...)
   return list
 end
 
+-- Those whose backend there is.
+local function modes()
+  local list = {}
+  for _, mode in ipairs(sorted(config.backends)) do
+    list[#list + 1] = backends.find(config.backends[mode]) and mode or nil
+  end
+  return table.concat(list, ", ")
+end
+
 --- The backend that the words ask for, or E2B_MODE and E2B_API_KEY.
 ---@param options table as options.parse gave them
 ---@return string? backend
@@ -98,7 +109,9 @@ function launch.backend(options)
     name, message = of_variables()
   end
   local found, err = nil, message
-  if name then
+  if options.mode and not config.backends[options.mode] then
+    err = ("unknown mode %q; there are %s"):format(options.mode, modes())
+  elseif name then
     found, err = backends.find(name)
   end
   if not found then
@@ -106,6 +119,21 @@ function launch.backend(options)
     return nil, from .. tostring(err)
   end
   return name
+end
+
+local LOG_LINES = 20 -- of an installer that failed: its last ones say why
+
+-- An installer tells what packages from elsewhere have told it.
+local function tell_log(log)
+  local lines = {}
+  for line in (log or ""):gmatch "[^\n]+" do
+    lines[#lines + 1] = "  " .. line .. "\n"
+  end
+  if lines[1] then
+    local out = terminal.open(io.stderr, 2)
+    out:foreign(table.concat(lines, "", math.max(1, #lines - LOG_LINES + 1)))
+    out:settle()
+  end
 end
 
 --- Say on standard error why codecell failed, and how to mend it.
@@ -117,6 +145,7 @@ function launch.fail(what, err)
   if err.hint and err.hint ~= "" and not tostring(err):find(err.hint, 1, true) then
     io.stderr:write("  ", err.hint, "\n")
   end
+  tell_log(err.log)
   if err.kind == "unsupported" then
     io.stderr:write("  'codecell doctor' says what this machine can do.\n")
   end

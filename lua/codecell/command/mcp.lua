@@ -33,6 +33,10 @@ local serve = {
     { name = "no-auth", help = "clients need no key" },
     { name = "sessions", value = "N", kind = "count", most = 10000,
       help = "at a time, by HTTP (64)" },
+    { name = "sessions-per-key", value = "N", kind = "count", most = 10000,
+      help = "of them (an equal share)" },
+    { name = "max-upload", value = "SIZE", kind = "size",
+      help = "messages that are held at once, by HTTP (128M)" },
     { name = "idle", value = "SECONDS", kind = "seconds",
       help = "a sandbox that nobody has used for so long ends (3600)" },
     { name = "timeout", value = "SECONDS", kind = "seconds",
@@ -104,7 +108,8 @@ local function session_of(options, create)
     problem = function(text) io.stderr:write("codecell mcp: ", text, "\n") end }
 end
 
-local HTTP_ONLY = { "host", "domain", "api-key", "no-auth", "sessions" }
+local HTTP_ONLY = { "host", "domain", "api-key", "no-auth", "sessions", "sessions-per-key",
+  "max-upload" }
 
 local function problem_of(options)
   if not options.http then
@@ -199,7 +204,8 @@ local function run_http(options, session)
   end
   local stop, err = core.program_stop(codecell.reactor())
   local answering = require("codecell.mcp.http").new({ session = session, keys = keys,
-    names = options.domain, idle = options.idle or IDLE, sessions = options.sessions })
+    names = options.domain, idle = options.idle or IDLE, sessions = options.sessions,
+    sessions_of_one = options["sessions-per-key"], held = options["max-upload"] })
   local made, place
   if stop then
     core.program_raise_files()

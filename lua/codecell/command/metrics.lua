@@ -5,20 +5,25 @@ local numbers = require "codecell.service.numbers"
 
 local metrics = {
   summary = "print the counts of services as OpenMetrics",
-  usage = "codecell metrics [FILE]",
+  usage = "codecell metrics [FILE] [--json]",
   description = "Reads the file that services write where usage_file (CODECELL_USAGE_FILE)\n"
     .. "says so, or FILE. A program that runs tells more: codecell.metrics.openmetrics(service).\n",
   takes = "file",
   example = "codecell metrics usage.jsonl",
-  options = {},
+  options = {
+    { name = "json", help = "print them as JSON" },
+  },
 }
 
-function metrics.run(_, arguments)
+function metrics.run(options, arguments)
   local ledger, problem = history.read("metrics", arguments)
   if not ledger then
     return nil, problem
+  elseif options.json then
+    command.print_json(numbers.counts(ledger))
+  else
+    command.write(numbers.of_ledger(ledger))
   end
-  command.write(numbers.of_ledger(ledger))
   return command.status.success
 end
 

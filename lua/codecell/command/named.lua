@@ -73,24 +73,25 @@ local function decode_pictures(execution)
 end
 
 --- Run the code.
+---@param what string the command
 ---@param options table as options.parse gave them
 ---@param given {code: string, input: string?}
 ---@param language string
 ---@param status fun(execution: table): integer of `codecell run`
 ---@return integer? status nil: bad usage
 ---@return string? message
-function named.run(options, given, language, status)
+function named.run(what, options, given, language, status)
   local order, message = order_of(options, given, language)
   if not order then
     return nil, message
   end
   local client, err = keeper.start()
   if not client then
-    return launch.fail("run", err)
+    return launch.fail(what, err)
   end
   local view, execution, problem = show.open(nil, options.save), nil, nil
-  local ok
-  ok, err = keeper.order(client, order, function(line)
+  local _
+  _, err = keeper.order(client, order, function(line)
     if line.stream and not options.json then
       local out = line.stream == "stdout" and view.out or view.err
       out:foreign(base64.decode(line.data))
@@ -99,14 +100,20 @@ function named.run(options, given, language, status)
   end)
   client:close()
   if not execution then
-    problem = problem and errors.new(problem.kind, problem.message, problem.hint)
-    return launch.fail("run", problem or not ok and err
+    if problem then
+      err = errors.new(problem.kind, problem.message, problem.hint)
+      err.log = problem.log
+    end
+    return launch.fail(what, err
       or errors.new("unavailable", "the program that keeps named sandboxes has ended"))
   elseif options.json then
     command.print_json(execution)
   else
     decode_pictures(execution)
     show.finish(view, execution)
+    if execution.state_lost and not show.has_failed(execution) then
+      io.stderr:write("codecell: the interpreter was started again: its variables are lost\n")
+    end
   end
   return status(execution)
 end

@@ -47,7 +47,7 @@ end
 function read.number(word, option)
   local number, most = tonumber(word), option.most or COUNT_MAX
   if not number or not (number > 0 and number <= most) then
-    return nil, "needs a number above 0 and at most " .. most
+    return nil, ("needs a number above 0 and at most %.0f"):format(most)
   end
   return number
 end

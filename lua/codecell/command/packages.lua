@@ -1,6 +1,7 @@
 --- `codecell packages`: what is kept of packages on this machine, and an end to it.
 local cache = require "codecell.packages.cache"
 local command = require "codecell.command"
+local size = require "codecell.command.size"
 
 local packages = {
   summary = "tell how much is kept of packages, or remove it",
@@ -13,10 +14,6 @@ local packages = {
     { name = "json", help = "print it as JSON" },
   },
 }
-
-local function megabytes(bytes)
-  return ("%.1f MB"):format(bytes / 1e6)
-end
 
 function packages.run(options, arguments)
   if arguments[1] then
@@ -34,10 +31,10 @@ function packages.run(options, arguments)
   if options.json then
     command.print_json(usage)
   elseif options.clear then
-    command.write(megabytes(usage.removed), " removed from ", usage.folder, "\n")
+    command.write(size.text(usage.removed), " removed from ", usage.folder, "\n")
   else
-    command.write(("%s in %d files below %s; at most %s\n"):format(megabytes(usage.bytes),
-      usage.files, usage.folder, megabytes(usage.most)))
+    command.write(("%s in %s below %s; at most %s\n"):format(size.text(usage.bytes),
+      size.count(usage.files, "file"), usage.folder, size.text(usage.most)))
   end
   return command.status.success
 end

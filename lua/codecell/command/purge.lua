@@ -2,6 +2,7 @@
 local audit = require "codecell.audit"
 local command = require "codecell.command"
 local launch = require "codecell.command.launch"
+local size = require "codecell.command.size"
 
 local purge = {
   summary = "empty the records of somebody, or of long ago",
@@ -41,7 +42,7 @@ function purge.run(options, arguments)
   elseif options.json then
     command.print_json({ emptied = count })
   else
-    command.write(("%d records emptied\n"):format(count))
+    command.write(size.count(count, "record"), " emptied\n")
   end
   return command.status.success
 end

@@ -144,7 +144,7 @@ function repl.run(options, arguments)
   if not way then
     return nil, tostring(problem)
   elseif options.save then
-    local ok, message = show.check_folder(options.save)
+    local ok, message = show.check_folder("--save", options.save)
     if not ok then
       return nil, message
     end

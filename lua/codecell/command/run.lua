@@ -4,6 +4,7 @@ local export = require "codecell.export"
 local folders = require "codecell.command.folders"
 local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
+local runs = require "codecell.log.runs"
 local show = require "codecell.command.show"
 
 local run = {
@@ -95,16 +96,19 @@ function run.status(execution)
   elseif execution.out_of_memory then
     return command.status.out_of_memory
   end
-  return execution.error and command.status.code_failed or command.status.success
+  return show.has_failed(execution) and command.status.code_failed or command.status.success
 end
 
 --- What is wrong with the document that is asked for; nil: nothing.
 ---@param options table
 ---@return string? message
 function run.check_export(options)
-  if options.export and not export.format_of(options.export) then
+  if not options.export then
+    return nil
+  elseif not export.format_of(options.export) then
     return "--export: end the name in .ipynb, .md, .py or .lua"
   end
+  return select(2, show.check_folder("--export", options.export:match("^(.*/)[^/]*$") or "."))
 end
 
 --- Keep what was run as a document, if that is asked for.
@@ -134,25 +138,12 @@ local function gather(options, arguments)
     message = "--export is for sandboxes that end with the command: leave out --name"
   end
   if not message and options.save then
-    message = select(2, show.check_folder(options.save))
+    message = select(2, show.check_folder("--save", options.save))
   end
   if message then
     return nil, message
   end
   return { code = code, input = input }
-end
-
---- Say what the code was refused, and what would allow it.
----@param execution codecell.Execution
-function run.tell_refused(execution)
-  for _, refusal in ipairs(execution.refused) do
-    local option, entry = (refusal.allow or ""):match('^(%l+) = {allow = {"([^"]+)"}}$')
-    if refusal.allow == "packages = true" then
-      option, entry = "packages", "all"
-    end
-    io.stderr:write("codecell: ", refusal.what, " refused: ", refusal.why,
-      entry and ("; allow it with --%s %s"):format(option, entry) or "", "\n")
-  end
 end
 
 function run.run(options, arguments)
@@ -162,7 +153,7 @@ function run.run(options, arguments)
   end
   local language = language_of(options, arguments[1], given.code)
   if options.name then
-    return require("codecell.command.named").run(options, given, language, run.status)
+    return require("codecell.command.named").run("run", options, given, language, run.status)
   end
   local sandbox, status, why = launch.create("run", options)
   if not sandbox then
@@ -172,13 +163,14 @@ function run.run(options, arguments)
   local how = options.json and {} or show.stream(view)
   how.language = language
   how.timeout, how.stdin, how.packages = options.timeout, given.input, options.install
+  runs.start(sandbox, language, given.code)
   local execution, err = sandbox:run_code(given.code, how)
   if not execution then
     return launch.fail("run", err)
   end
+  runs.finish(sandbox, execution)
   if not options.json then
     show.finish(view, execution)
-    run.tell_refused(execution)
   end
   local kept
   kept, err = run.export(sandbox, options)

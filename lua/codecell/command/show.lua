@@ -30,14 +30,15 @@ function show.open(sandbox, folder)
   }
 end
 
---- Whether files can be made in a folder of the host.
+--- Whether there is a folder of the host for what is to be kept.
+---@param option string that names it
 ---@param folder string
 ---@return true?
 ---@return string? message
-function show.check_folder(folder)
+function show.check_folder(option, folder)
   local handle = io.open(folder .. "/.", "r")
   if not handle then
-    return nil, "--save: there is no folder " .. folder
+    return nil, ("%s: there is no folder %s"):format(option, folder)
   end
   handle:close()
   return true
@@ -135,8 +136,33 @@ local function show_error(view, problem)
   view.err:settle()
 end
 
+-- sys.exit() of Python is an exception, which ends nothing: its argument tells.
+local EXIT_OF_SUCCESS = { [""] = true, ["0"] = true, None = true, False = true }
+
+--- Whether the code failed. A program that ends by itself with status 0 did not: `exit 0`,
+--- `sys.exit()`, `process.exit()`.
+---@param done codecell.Execution
+---@return boolean
+function show.has_failed(done)
+  local problem = done.error
+  return problem ~= nil and problem.exit_code ~= 0
+    and not (problem.name == "SystemExit" and EXIT_OF_SUCCESS[problem.value] == true)
+end
+
+-- What the code was refused, and what would allow it.
+local function tell_refused(execution)
+  for _, refusal in ipairs(execution.refused) do
+    local option, entry = (refusal.allow or ""):match('^(%l+) = {allow = {"([^"]+)"}}$')
+    if refusal.allow == "packages = true" then
+      option, entry = "packages", "all"
+    end
+    io.stderr:write("codecell: ", refusal.what, " refused: ", refusal.why,
+      entry and ("; allow it with --%s %s"):format(option, entry) or "", "\n")
+  end
+end
+
 --- What comes after the streamed output: displays, then the value of the last
---- expression, then how it went.
+--- expression, then how it went, and what the code was refused.
 ---@param view table from show.open
 ---@param execution codecell.Execution
 function show.finish(view, execution)
@@ -153,9 +179,10 @@ function show.finish(view, execution)
   if main then
     show_result(view, main)
   end
-  if execution.error then
+  if show.has_failed(execution) then
     show_error(view, execution.error)
   end
+  tell_refused(execution)
 end
 
 local function result_table(result)

@@ -1,4 +1,4 @@
---- Sizes and ages for people.
+--- Sizes, counts and dates for people.
 local size = {}
 
 local UNITS = { { 1e9, "GB" }, { 1e6, "MB" }, { 1e3, "kB" } }
@@ -13,6 +13,14 @@ function size.text(bytes)
     end
   end
   return ("%d B"):format(bytes)
+end
+
+--- "1 record", "2 records".
+---@param number integer
+---@param noun string of one
+---@return string
+function size.count(number, noun)
+  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
 end
 
 --- "2026-11-21 19:06", by the clock of this machine.

@@ -139,7 +139,8 @@ function failure.of_program(result, file, folder, which)
   else
     return nil
   end
-  return { name = name, value = value, traceback = name .. ": " .. value, line = place }
+  return { name = name, value = value, traceback = name .. ": " .. value, line = place,
+    exit_code = not result.signal and result.exit_code or nil }
 end
 
 return failure

@@ -193,8 +193,10 @@ local function say_death(self, run)
     elseif status then
       how = ("exited with status %d"):format(status.code)
     end
-    run:fail(execution.mishap("KernelDiedError",
-      ("the interpreter %s; its variables are lost"):format(how)))
+    local died = execution.mishap("KernelDiedError",
+      ("the interpreter %s; its variables are lost"):format(how))
+    died.exit_code = status and status.signal == 0 and status.code or nil
+    run:fail(died)
   end
   return true
 end

@@ -1,10 +1,12 @@
 --- Whose a request to the control plane is: by its key.
 local answer = require "codecell.gateway.answer"
+local sorted = require "codecell.sorted"
 
 local keys = {}
 
 ---@class codecell.GatewayKeys
 ---@field package owners table<string, string>
+---@field package owner_count integer
 ---@field first string the owner of the first: the operator, who sees what nobody else has
 local Keys = {}
 Keys.__index = Keys
@@ -14,10 +16,17 @@ Keys.__index = Keys
 ---@return codecell.GatewayKeys
 function keys.new(list)
   local self = setmetatable({ owners = {}, first = list[1].name }, Keys)
+  local names = {}
   for _, one in ipairs(list) do
-    self.owners[answer.digest(one.key)] = one.name
+    self.owners[answer.digest(one.key)], names[one.name] = one.name, true
   end
+  self.owner_count = #sorted(names)
   return self
+end
+
+---@return integer count of owners
+function Keys:count()
+  return self.owner_count
 end
 
 --- The owner of a key. It is looked for by its digest: how long that takes says nothing of what a

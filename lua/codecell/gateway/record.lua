@@ -221,7 +221,8 @@ end
 --- What a list tells of it.
 ---@return table
 function Record:listed()
-  local limits = self.sandbox:get_info().limits
+  local info = self.sandbox:get_info()
+  local limits = info.limits
   local cpu = limits.cpu.value > 0 and math.ceil(limits.cpu.value) or self.given.cpus
   return {
     templateID = self.given.template, alias = self.given.alias, sandboxID = self.id,
@@ -231,6 +232,7 @@ function Record:listed()
     diskSizeMB = math.floor(limits.disk.value / MIB), metadata = self.given.metadata,
     state = self:is_paused() and "paused" or "running",
     volumeMounts = codecell.json.list(self.given.volumes or {}),
+    isolation = info.isolation, -- no field of E2B's: what runs here is in no machine of its own
   }
 end
 

@@ -102,9 +102,11 @@ function Jobs:start(name, arguments, follower)
   local job = setmetatable({ id = "job" .. self.serial, name = name, printed = printed,
     follower = follower, started_at = reactor.now() }, Job)
   self.list[#self.list + 1] = job
+  follower.held:use()
   job.task = task.background(function()
     job.result = self.session.kit:call(name, arguments, {
       on_stdout = hear(self, job, add, "stdout"), on_stderr = hear(self, job, add, "stderr") })
+    follower.held:leave()
     job.seconds = reactor.now() - job.started_at
     if not job.is_told and not job.follower then
       self:forget(job) -- its request was given up

@@ -19,6 +19,7 @@ message.code = {
 --- Bytes of a message: limits.code is 8 MiB, and JSON may take two for one.
 message.most = 32 * 1024 * 1024
 local VALUES_MOST = 1000000
+local VALUE = 16 -- bytes of one, as json.decode counts them
 local BATCH_MOST = 64
 
 ---@class codecell.RpcError
@@ -105,6 +106,7 @@ end
 ---@param text string
 ---@return any value nil: it is none
 ---@return codecell.RpcError? problem
+---@return integer? bytes that it has in memory, about
 function message.read(text)
   if #text > message.most then
     return nil, message.problem("request", ("a message has at most %d bytes"):format(
@@ -112,13 +114,15 @@ function message.read(text)
   elseif json.repair(text) ~= text then
     return nil, message.problem("parse", "a message is UTF-8")
   end
-  local value, err = json.decode(text, VALUES_MOST)
+  local allowance = { values = VALUES_MOST }
+  local value, err = json.decode_within(text, allowance)
+  local problem
   if err then
-    return nil, message.problem("parse", (err.message:gsub("^json%.decode: ", "")))
+    problem = message.problem("parse", (err.message:gsub("^json%.decode: ", "")))
   elseif json.is_list(value) then
-    return check_batch(value)
+    value, problem = check_batch(value)
   end
-  return value
+  return value, problem, #text + (VALUES_MOST - allowance.values) * VALUE
 end
 
 return message

@@ -14,6 +14,7 @@ local request = {}
 ---@field is_cancelled boolean? by the client: nothing answers it
 ---@field log_level string? what is logged for it; nil: as the session says
 ---@field task codecell.Task? in which it is answered
+---@field held codecell.Held? what it came in
 ---@field package session codecell.McpSession
 ---@field package reply fun(value: table?, is_last: boolean)
 local Request = {}
@@ -26,14 +27,15 @@ local LINE_MOST = 200 -- bytes of what they show
 ---@param session codecell.McpSession
 ---@param value table the message
 ---@param reply fun(value: table?, is_last: boolean) tells the client
+---@param held codecell.Held? what it came in
 ---@return codecell.McpRequest
-function request.new(session, value, reply)
+function request.new(session, value, reply, held)
   local params = value.params or {}
   local meta = type(params._meta) == "table" and params._meta or {}
   local token = meta.progressToken
   return setmetatable({ id = value.id, method = value.method, params = params, meta = meta,
     token = (type(token) == "string" or type(token) == "number") and token or nil,
-    session = session, reply = reply, started_at = reactor.now() }, Request)
+    session = session, reply = reply, held = held, started_at = reactor.now() }, Request)
 end
 
 --- Tell the client something that belongs to this request. Waits while it takes nothing.

@@ -127,8 +127,10 @@ local function explain(sandbox, build, result, log, missing)
   elseif missing.text then
     return errors.new("not_found", missing.text)
   end
+  local reason = log:match("\n%s*error:%s*([^\n]+)") -- of pip, where a package cannot be built
   return errors.new("system", "install: " .. (line
-    or ("%s ended with status %s"):format(build.manager.name, tostring(result.exit_code))))
+    or ("%s ended with status %s%s"):format(build.manager.name, tostring(result.exit_code),
+      reason and ": " .. reason or "")))
 end
 
 -- ---- what became of each ----

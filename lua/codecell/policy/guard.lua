@@ -175,7 +175,8 @@ local function code_verb(what)
     end
     local ok, err = permit_envs(policy, what, how.envs)
     if ok and type(how.packages) == "table" and #how.packages > 0 then
-      ok, err = policy:permit({ verb = "install", what = what, package = how.packages })
+      ok, err = policy:permit({ verb = "install", what = what, package = how.packages,
+        language = language_of(real, how) })
     end
     if ok then
       ok, err = policy:permit({ verb = "run", what = what, code = code,

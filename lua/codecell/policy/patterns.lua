@@ -2,30 +2,10 @@
 --- is any number of names. Their time is bounded whatever the text is, which others have written.
 local home = require "codecell.home"
 local languages = require "codecell.languages"
-local names = require "codecell.packages.names"
+local matches_text = require "codecell.policy.matches_text"
+local package_names = require "codecell.policy.package_names"
 
 local patterns = {}
-
--- ---- texts ----
-
--- Where it does not go on, the last "*" takes one character more.
-local function matches_text(pattern, text)
-  local at, place, star, mark = 1, 1, nil, nil
-  while place <= #text do
-    local wanted = pattern:sub(at, at)
-    if wanted == "*" then
-      star, mark, at = at, place, at + 1
-    elseif wanted == "?" or wanted == text:sub(place, place) then
-      at, place = at + 1, place + 1
-    elseif star then
-      mark, at = mark + 1, star + 1
-      place = mark
-    else
-      return false
-    end
-  end
-  return pattern:find("^%**$", at) ~= nil
-end
 
 -- ---- paths ----
 
@@ -75,57 +55,86 @@ local function language(value)
   return found and found.name or value:lower()
 end
 
--- Extras and versions do not count.
-local function package_name(value)
-  local spec = names.python(value) or names.npm(value)
-  return spec and spec.name or names.plain_python(value)
-end
-
 local function host(value)
   return (value:lower():gsub("%.$", ""):gsub("%.:", ":"))
 end
 
 local PLAIN = { agent = as_it_is, env = as_it_is, host = host, language = language,
-  name = as_it_is, package = package_name, path = names_of, tool = as_it_is, user = as_it_is }
-
--- Of patterns: names with "*" in them are no names of languages and packages.
-local function plain_pattern(field, value)
-  if field == "package" and value:find("[*?]") then
-    return names.plain_python(value)
-  end
-  return PLAIN[field](value)
-end
+  name = as_it_is, package = as_it_is, path = names_of, tool = as_it_is, user = as_it_is }
 
 --- The fields that a pattern can be about.
 ---@type table<string, function>
 patterns.fields = PLAIN
 
+-- ---- patterns ----
+
+-- Of what is installed the language is any of those that its installer is for; where nobody has
+-- said which one it is, it may be any.
+local function of_language(wanted)
+  return function(request, needs_all)
+    local named = request.language
+    if named and matches_text(wanted, language(named)) then
+      return true
+    elseif request.verb ~= "install" then
+      return false
+    end
+    local manager = package_names.manager_of(request)
+    if manager then
+      return package_names.is_about(wanted, manager)
+    end
+    return not named and not needs_all
+  end
+end
+
+local MAKERS = { language = of_language }
+
+-- What is asked for with all that is below it is not let through by a rule for a part of that.
+function MAKERS.path(wanted)
+  return function(request, needs_all)
+    return request.path ~= nil
+      and matches_path(wanted, names_of(request.path), request.is_deep and not needs_all)
+  end
+end
+
+function MAKERS.host(wanted)
+  local has_port = wanted:find(":", 1, true) ~= nil -- else it is whatever port
+  return function(request)
+    local asked = request.host and host(request.host)
+    return asked ~= nil and matches_text(wanted, has_port and asked or (asked:gsub(":%d*$", "")))
+  end
+end
+
+function MAKERS.package(_, pattern)
+  local matches = package_names.pattern(pattern)
+  return function(request, needs_all)
+    return request.package ~= nil and matches(request, needs_all)
+  end
+end
+
 --- A pattern for values of a field.
 ---@param field string
 ---@param value string
----@return fun(text: string, is_deep: boolean?): boolean
+---@return fun(request: codecell.PolicyRequest, needs_all: boolean): boolean matches needs_all: of
+---what the request may mean all has to match, not only something
 function patterns.of(field, value)
-  local wanted = plain_pattern(field, value)
-  if field == "path" then
-    return function(text, is_deep)
-      return matches_path(wanted, names_of(text), is_deep)
-    end
-  elseif field == "host" and not wanted:find(":", 1, true) then -- whatever the port
-    return function(text)
-      return matches_text(wanted, (host(text):gsub(":%d*$", "")))
-    end
+  local wanted = PLAIN[field](value)
+  if MAKERS[field] then
+    return MAKERS[field](wanted, value)
   end
-  return function(text)
-    return matches_text(wanted, PLAIN[field](text))
+  return function(request)
+    return request[field] ~= nil and matches_text(wanted, PLAIN[field](request[field]))
   end
 end
 
 --- A value as it is remembered: what is written in two ways is one.
 ---@param field string
----@param value string
+---@param request codecell.PolicyRequest that has the field
 ---@return string
-function patterns.plain(field, value)
-  local plain = plain_pattern(field, value)
+function patterns.key(field, request)
+  if field == "package" then
+    return package_names.key(request)
+  end
+  local plain = PLAIN[field](request[field])
   return type(plain) == "table" and "/" .. table.concat(plain, "/") or plain
 end
 

@@ -1,5 +1,6 @@
 --- The rules of a policy: read once, never changed, and asked what they say of a request.
 local options = require "codecell.options"
+local package_names = require "codecell.policy.package_names"
 local patterns = require "codecell.policy.patterns"
 local sorted = require "codecell.sorted"
 
@@ -19,7 +20,7 @@ local MOST = 1000
 ---@field agent (string|string[])?
 ---@field tool (string|string[])?
 ---@field language (string|string[])?
----@field package (string|string[])? without version: "scikit-*"
+---@field package (string|string[])? without version: "scikit-*"; of one installer: "npm:six"
 ---@field path (string|string[])? "/data" is all that is in it; "/work/**/.git"
 ---@field host (string|string[])? "*.example.org", or with a port: then of that port alone
 ---@field env (string|string[])? name of a variable
@@ -63,6 +64,29 @@ local function text_of(effect, given)
   return table.concat(pieces, " ")
 end
 
+-- What it is about as `network` of a sandbox says it, and `packages`.
+local function hosts_of(given)
+  local list = {}
+  for i, pattern in ipairs(given.host and listed(given.host) or {}) do
+    list[i] = patterns.key("host", { host = pattern })
+  end
+  return list
+end
+
+local function packages_of(given)
+  local wanted = given.language and {}
+  for i, name in ipairs(given.language and listed(given.language) or {}) do
+    wanted[i] = patterns.key("language", { language = name })
+  end
+  local list = {}
+  for _, pattern in ipairs(given.package and listed(given.package) or {}) do
+    for _, entry in ipairs(package_names.entries(pattern, wanted)) do
+      list[#list + 1] = entry
+    end
+  end
+  return list
+end
+
 local function compile(index, given, level)
   local where = ("policy: rules[%d]"):format(index)
   options.argument("policy", ("rules[%d]"):format(index), given, "table", nil, level + 1)
@@ -74,7 +98,7 @@ local function compile(index, given, level)
   end
   options.check(where, named, RULE, level + 1)
   options.argument(where, "effect", given[1], "choice", { choices = EFFECTS }, level + 1)
-  local rule = { effect = given[1], because = given.because, tests = {}, plain = {},
+  local rule = { effect = given[1], because = given.because, tests = {},
     label = ("rule %d (%s)"):format(index, text_of(given[1], given)) }
   if given.verb then
     rule.verbs = {}
@@ -87,10 +111,9 @@ local function compile(index, given, level)
     for i, pattern in ipairs(given[field] and listed(given[field]) or {}) do
       rule.tests[field] = rule.tests[field] or {}
       rule.tests[field][i] = patterns.of(field, pattern)
-      rule.plain[field] = rule.plain[field] or {}
-      rule.plain[field][i] = patterns.plain(field, pattern)
     end
   end
+  rule.host, rule.package = hosts_of(given), packages_of(given)
   return rule
 end
 
@@ -109,24 +132,22 @@ function rules.compile(given, level)
   return list
 end
 
-local function matches_any(tests, value, is_deep)
+local function matches_any(tests, request, needs_all)
   for i = 1, #tests do
-    if tests[i](value, is_deep) then
+    if tests[i](request, needs_all) then
       return true
     end
   end
   return false
 end
 
--- A rule that would allow is not met by what may lie below: all of it would have to match.
+-- A rule that would allow is not met by a part of what a request may mean.
 local function matches(rule, request)
   if rule.verbs and not rule.verbs[request.verb] then
     return false
   end
-  for field, tests in pairs(rule.tests) do
-    local value = request[field]
-    local is_deep = request.is_deep and rule.effect ~= "allow"
-    if value == nil or not matches_any(tests, value, is_deep) then
+  for _, tests in pairs(rule.tests) do
+    if not matches_any(tests, request, rule.effect == "allow") then
       return false
     end
   end
@@ -155,11 +176,11 @@ function rules.decide(list, mode, request)
   return MODES[mode][request.verb] or "allow", ("mode %q"):format(mode)
 end
 
---- What is denied to somebody of one field, as patterns.
+--- What is denied to somebody of one field, as entries of `network` or `packages`.
 ---@param list table[] compiled
 ---@param subject {user: string?, agent: string?, tool: string?}
 ---@param verb string
----@param field string
+---@param field "host"|"package"
 ---@return {pattern: string, rule: string}[]
 function rules.denied(list, subject, verb, field)
   local denied = {}
@@ -168,7 +189,7 @@ function rules.denied(list, subject, verb, field)
     for name, value in pairs(subject) do
       request[name] = value
     end
-    for _, pattern in ipairs(rule.effect == "deny" and rule.plain[field] or {}) do
+    for _, pattern in ipairs(rule.effect == "deny" and rule[field] or {}) do
       request[field] = pattern
       if matches(rule, request) then
         denied[#denied + 1] = { pattern = pattern, rule = rule.label }

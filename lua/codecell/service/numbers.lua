@@ -1,5 +1,7 @@
 --- The counts of a service, as a table and as OpenMetrics.
+local json = require "codecell.json"
 local ledger = require "codecell.service.ledger"
+local merged = require "codecell.merged"
 local metrics = require "codecell.metrics"
 
 local numbers = {}
@@ -22,27 +24,34 @@ local function labelled(row)
     metrics.label("language", row.language) }, ",")
 end
 
---- The counts as a table.
----@param service codecell.Service
----@return table
-function numbers.table(service)
-  local runs = {}
-  for _, row in pairs(service.ledger.runs) do
+--- What a ledger alone can say, as a table.
+---@param one codecell.Ledger
+---@return {runs_total: table[], seconds: table, ended: table, cost: number}
+function numbers.counts(one)
+  local runs, seconds = json.list(), {}
+  for _, row in pairs(one.runs) do
     runs[#runs + 1] = { status = row.status, kind = row.kind, language = row.language,
       value = row.count }
   end
-  table.sort(runs, function(one, other) return labelled(one) < labelled(other) end)
-  local seconds = {}
-  for _, stage in ipairs(ledger.stages) do
-    local one = service.ledger.stages[stage]
-    seconds[stage] = { count = one.count, sum = one.sum,
-      mean = one.count > 0 and one.sum / one.count or 0 }
+  table.sort(runs, function(left, right) return labelled(left) < labelled(right) end)
+  for _, name in ipairs(ledger.stages) do
+    local stage = one.stages[name]
+    seconds[name] = { count = stage.count, sum = stage.sum,
+      mean = stage.count > 0 and stage.sum / stage.count or 0 }
   end
+  local _, cost = one:usage()
+  return { runs_total = runs, seconds = seconds, ended = merged(one.ended), cost = cost }
+end
+
+--- The counts of a service as a table.
+---@param service codecell.Service
+---@return table
+function numbers.table(service)
   local stats = service:stats()
-  return { runs_total = runs, seconds = seconds, utilization = stats.utilization,
+  return merged(numbers.counts(service.ledger), { utilization = stats.utilization,
     sandboxes = stats.active, created = stats.created,
     failures_last_minute = (service.ledger:recent(60)),
-    failures_last_hour = (service.ledger:recent(3600)) }
+    failures_last_hour = (service.ledger:recent(3600)) })
 end
 
 local function values_of(one)

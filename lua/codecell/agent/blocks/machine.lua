@@ -4,6 +4,7 @@
 --- later fence leaves the program complete, or until the bounds are reached and they are read
 --- again as text. Stretches that were looked at in vain are never looked at twice, so that the
 --- time is linear.
+local aside = require "codecell.agent.blocks.aside"
 local container = require "codecell.agent.blocks.container"
 local fence = require "codecell.agent.blocks.fence"
 local info = require "codecell.agent.blocks.info"
@@ -100,6 +101,25 @@ end
 
 -- Blocks --------------------------------------------------------------------------------------
 
+-- Whether what stands here is only shown: true or nil.
+function Machine:is_quoted()
+  for _, one in ipairs(self.stack) do
+    if one.quote then
+      return true
+    end
+  end
+  return self.aside ~= nil or nil
+end
+
+-- The tag before thoughts is often in the prompt: what came before their end was not said.
+function Machine:end_thoughts()
+  for _, block in ipairs(self.blocks) do
+    if block.runnable then
+      block.quoted, block.runnable, block.why = true, false, "in thoughts"
+    end
+  end
+end
+
 -- Open a block. `start` is its first byte, `last` that of the line it begins on.
 function Machine:open_block(form, word, text, attrs, start, number)
   local name, is_session = language.resolve(word, self.opts.aliases)
@@ -111,8 +131,11 @@ function Machine:open_block(form, word, text, attrs, start, number)
     block = block, word = word, language = name, is_session = is_session,
     pieces = {}, newline = false, scanner = literal.scanner(name),
   }
+  block.quoted = self:is_quoted()
   if self.depth > 0 and self.opts.nested ~= "run" then
-    self.work.depth_reason = "inside another block"
+    self.work.place_reason = "inside another block"
+  elseif block.quoted then
+    self.work.place_reason = "in a quotation, an example or thoughts"
   end
   local holds_blocks = name == "markdown" or name == nil and form == "fence"
   self.work.holds_blocks = holds_blocks and self.depth < DEPTH_MAX
@@ -291,6 +314,8 @@ function Machine:fence_line(line, eol, start, number, released)
     end
   elseif self:opens_another(line, at, column, spare) then
     why = "not closed: another block begins"
+  elseif self.aside and not self.ahead and aside.is_end(self.aside, line) then
+    why = "not closed: what is around it ended first"
   end
   if why then
     local last_eol = work.eol
@@ -331,6 +356,11 @@ end
 function Machine:text_line(line, eol, start, number, released)
   local byte = line:byte(1)
   local opts = self.opts
+  if self.aside and aside.closes(self.aside, line) then
+    self.aside = nil
+  elseif not self.aside and aside.ends_thoughts(line) then
+    self:end_thoughts()
+  end
   if #self.stack == 0 and not (opts.tags or opts.calls)
     and (not byte or byte >= 65 and byte ~= 96 and byte ~= 126) then
     self.paragraph = byte ~= nil -- by far the most lines
@@ -354,6 +384,7 @@ function Machine:text_line(line, eol, start, number, released)
   if found then
     return self:open_fence(found, line, eol, start, number)
   end
+  self.aside = self.aside or aside.opens(line)
   self.paragraph = true
   if opts.calls and inline.open_call(self, line, eol, start, number) then
     return

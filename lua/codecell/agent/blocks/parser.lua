@@ -68,8 +68,8 @@ function Parser:decide(head)
     return
   end
   local byte = head:byte(head:match("^[%s>]*()"))
-  if byte == 96 or byte == 126 then
-    return
+  if byte == 96 or byte == 126 or byte == 60 and machine.aside then
+    return -- which may end the block
   end
   local matched, at, column, spare = container.continue(machine.stack, head, "loose")
   if matched == #machine.stack then

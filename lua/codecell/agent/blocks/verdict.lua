@@ -117,9 +117,21 @@ local function language_reason(block, work, opts)
   return nil
 end
 
+-- Words of an info string that say that the block is not to run: `python example`, `{.py .output}`.
+local OFF = { "example", "expected", "ignore", "no-run", "no_run", "noexec", "norun", "output",
+  "sample" }
+
 local function is_switched_off(attrs)
-  local eval = type(attrs.eval) == "string" and attrs.eval:lower()
-  return eval == "false" or attrs.norun == true or attrs.no_run == true or attrs.noexec == true
+  local classes = {}
+  for _, name in ipairs(attrs.classes or {}) do
+    classes[name] = true
+  end
+  for _, name in ipairs(OFF) do
+    if classes[name] or attrs[name] == true or attrs[name] == "true" then
+      return true
+    end
+  end
+  return type(attrs.eval) == "string" and attrs.eval:lower() == "false"
 end
 
 --- Complete a block whose code is known.
@@ -136,7 +148,7 @@ function verdict.reach(block, work, opts, stop_reason)
   end
   inspect(block)
   block.why = ROLES[opts.role]
-    or work.depth_reason
+    or work.place_reason
     or open_reason(block, opts, stop_reason)
     or language_reason(block, work, opts)
     or is_switched_off(block.attrs) and "switched off in its info string"

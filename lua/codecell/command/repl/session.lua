@@ -100,6 +100,16 @@ local function remember_names(self, code)
   end
 end
 
+-- Once: the end of an interpreter says it itself, and the first code in the next one knows it too.
+local function tell_loss(self, execution)
+  local problem = execution.error
+  local says_so = show.has_failed(execution) and problem.name == "KernelDiedError"
+  if execution.state_lost and not says_so and not self.is_loss_told then
+    self:note("the interpreter was started again: its variables are lost")
+  end
+  self.is_loss_told = execution.state_lost and problem ~= nil
+end
+
 --- Run a piece of code, and show what it does as it does it.
 ---@param code string
 ---@param editor codecell.Editor? hears Ctrl-C meanwhile
@@ -123,10 +133,7 @@ function Session:execute(code, editor)
     self:note("the rest of the output is left out")
   end
   show.finish(view, execution)
-  run.tell_refused(execution)
-  if execution.state_lost then
-    self:note("the interpreter was started again: its variables are lost")
-  end
+  tell_loss(self, execution)
   remember_names(self, code)
   self.status = run.status(execution)
   return true
@@ -178,7 +185,7 @@ variables, Ctrl-D ends the session, Tab completes names, Ctrl-R looks for what w
   %reset           forget the variables of this language; files stay
   %save FILE       write what was run to a file of this machine: .ipynb, .md, .py or .lua
   %help            this
-  %quit            end the session
+  %quit            end the session; exit and quit do it too
 
 ]]
 
@@ -241,11 +248,18 @@ function words.save(self, path)
   end
 end
 
+-- What people type to get out of other programs of this sort, where nothing else is meant.
+local FAREWELLS = { [".exit"] = true, exit = true, quit = true, ["exit()"] = true,
+  ["quit()"] = true, ["os.exit()"] = true, ["process.exit()"] = true, ["sys.exit()"] = true }
+
 --- Do what a word of the session's own asks for.
 ---@param text string what was typed
 ---@return boolean is_word it was one
 ---@return "quit"|nil outcome
 function Session:word(text)
+  if FAREWELLS[text:match("^%s*(.-)[%s;]*$")] then
+    return true, words.quit()
+  end
   local name, rest = text:match("^%%(%a+)%s*([^\n]-)%s*$")
   if not name or not words[name] then
     return false

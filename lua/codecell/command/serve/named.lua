@@ -122,7 +122,8 @@ local function run(request, order)
   if execution then
     return tell(request, { execution = show.as_table(execution) })
   end
-  tell(request, { problem = { kind = err.kind, message = err.message, hint = err.hint } })
+  tell(request, { problem = { kind = err.kind, message = err.message, hint = err.hint,
+    log = err.log } })
 end
 
 local answers = {}

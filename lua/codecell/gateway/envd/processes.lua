@@ -1,4 +1,5 @@
 --- The calls of process.Process: programs, their input, and their terminals.
+local answer = require "codecell.gateway.answer"
 local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
 local paths = require "codecell.gateway.envd.paths"
@@ -70,11 +71,17 @@ local function check_folder(one, given)
     return one.sandbox._cwd
   end
   local path, err = paths.resolve(given)
-  local entry = path and one.sandbox._backend.ask(one.sandbox, "start", "stat", path, true)
-  if path and (not entry or entry.type ~= "dir") then
+  if not path then
+    return nil, err
+  end
+  local entry
+  entry, err = one.sandbox._backend.ask(one.sandbox, "start", "stat", path, true)
+  if not entry and answer.is_gone(err) then
+    return nil, err
+  elseif not entry or entry.type ~= "dir" then
     return wrong(("cwd '%s' does not exist"):format(path))
   end
-  return path, err
+  return path
 end
 
 -- What is wanted, checked: `args envs cwd tag`, and `rows cols` of a terminal.
