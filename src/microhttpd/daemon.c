@@ -4,6 +4,8 @@
 #include "../descriptor.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -172,6 +174,20 @@ static int adopt(void *data, int *fd, uint32_t about, struct cell_error *error)
   forget(server, guest); /* and the socket was closed */
   return cell_fail(error, CELL_LIMIT_EXCEEDED, 0,
                    "adopt a connection: the server has too many");
+}
+
+void cell_mhd_cork(struct call *call, int is_corked)
+{
+#ifdef TCP_CORK
+  if (call->fd < 0 || call->is_corked == is_corked)
+    return;
+  call->is_corked = is_corked;
+  (void)setsockopt(call->fd, IPPROTO_TCP, TCP_CORK, &is_corked,
+                   sizeof is_corked);
+#else
+  (void)call;
+  (void)is_corked;
+#endif
 }
 
 /* ---- turning ---- */
