@@ -1,6 +1,8 @@
 -- quickstart.lua [FOLDER] -- three answers of a language model become text, a
 -- table and a chart. Their code runs in one sandbox on this machine; the chart
--- is saved in FOLDER (default: here) and drawn where the terminal can.
+-- is saved in FOLDER (default: here) and drawn where the terminal can. With
+-- E2B_MODE, or a key in E2B_API_KEY, it runs where that says: E2B_MODE=mock
+-- executes nothing, and says so.
 local codecell = require "codecell"
 
 local HERE = arg[0]:match "^(.*)/[^/]*$" or "."
@@ -89,9 +91,13 @@ local function interpret(sandbox, name)
   return assert(execution, "no code in " .. name), now() - started
 end
 
-must(codecell.languages.program "python") -- which the answers are written in
+local settings = must(codecell.config())
+local backend = (settings.is_chosen or settings.api_key) and settings.backend or "local"
+if backend == "local" then
+  must(codecell.languages.program "python") -- which the answers are written in
+end
 local started = now()
-local sandbox = must(codecell.create())
+local sandbox = must(codecell.create({ backend = backend }))
 local created = now() - started
 must(sandbox.files:write("sales.csv", read "sales.csv"))
 

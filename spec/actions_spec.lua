@@ -236,7 +236,7 @@ describe("codecell.actions #user", function()
         local status = response.status
         response:close()
         return status
-      end):wait(10)
+      end):wait(60)
       assert.equal(200, page)
       s({ action = "kill_command", commandId = reply.commandId })
     end)

@@ -151,7 +151,7 @@ describe("an audit of a sandbox #user", function()
   end)
 
   it("has the end of a sandbox whose time was up #K11", function()
-    local sandbox = codecell.assert(codecell.create({ audit = open(), timeout = 0.3 }))
+    local sandbox = codecell.assert(codecell.create({ audit = open(), timeout = 2 }))
     wait_until(function() return sandbox:_state() == "gone" end)
     codecell.step(0)
     sandbox:close()

@@ -2,9 +2,10 @@ local shell = require "spec.support.shell"
 local codecell = require "codecell"
 local core = require "codecell.core"
 
--- Asks until it is so, for at most `seconds`.
-local function eventually(seconds, condition)
-  local deadline = codecell.reactor():now() + seconds
+local LONG = 60 -- seconds that nothing here takes
+
+local function eventually(condition)
+  local deadline = codecell.reactor():now() + LONG
   while not condition() do
     if codecell.reactor():now() > deadline then
       return false
@@ -23,17 +24,18 @@ local function listed(id, whose)
 end
 
 -- Another process with a sandbox, which never steps again: it waits for its input.
-local function start_host(options)
+local function start_host(more)
   local script = ([[
     local codecell = require "codecell"
-    local sandbox = codecell.assert(codecell.create {%s})
+    local sandbox = codecell.assert(codecell.create())
     codecell.assert(sandbox:run_code "1")
+    %s
     print(require("codecell.core").getpid(), sandbox.id)
     io.stdout:flush()
-    io.read()]]):format(options or "")
+    io.read()]]):format(more or "")
   local folder = shell.folder()
   local input = shell.quote(folder .. "/input")
-  local pipe = io.popen(("mkfifo %s && exec timeout 60 %s -e %s <>%s 2>&1")
+  local pipe = io.popen(("mkfifo %s && exec timeout 300 %s -e %s <>%s 2>&1")
     :format(input, shell.lua, shell.quote(script), input), "r")
   local line = pipe:read "*l"
   local pid, id = tostring(line):match "^(%d+)%s+(%w+)$"
@@ -56,7 +58,7 @@ describe("the census of sandboxes", function()
     assert.truthy(found.pid > 1)
     assert.truthy(math.abs(os.time() - found.started) < 60)
     sandbox:close()
-    assert.truthy(eventually(5, function() return not listed(sandbox.id) end))
+    assert.truthy(eventually(function() return not listed(sandbox.id) end))
   end)
 
   it("shows as many as there are", function()
@@ -79,7 +81,7 @@ describe("the census of sandboxes", function()
     local pipe = io.popen("exec bash -c \"exec -a 'codecell-sandbox " .. id
       .. "' sleep 30\" & echo $!")
     local pid = pipe:read "*l"
-    assert.truthy(eventually(5, function()
+    assert.truthy(eventually(function()
       return (shell.read("/proc/" .. pid .. "/cmdline") or ""):find("codecell-sandbox", 1, true)
     end))
     assert.is_nil(listed(id, "all"))
@@ -125,11 +127,11 @@ describe("codecell ls", function()
     local is_busy
     local run = codecell.assert(busy:start_code("print(1, flush=True)\nwhile True: pass",
       { on_stdout = function() is_busy = true end }))
-    assert.truthy(eventually(20, function() return is_busy end))
+    assert.truthy(eventually(function() return is_busy end))
     local function shown(id)
       return shell.run(shell.codecell .. " ls --idle").stdout:find(id, 1, true)
     end
-    assert.truthy(eventually(20, function() return shown(host.id) end))
+    assert.truthy(eventually(function() return shown(host.id) end))
     assert.falsy(shown(busy.id))
     run:kill()
     busy:close()
@@ -140,14 +142,14 @@ describe("codecell ls", function()
     local host = start_host()
     assert.truthy(listed(host.id))
     kill_host(host)
-    assert.truthy(eventually(5, function()
+    assert.truthy(eventually(function()
       return not shell.run(shell.codecell .. " ls --all").stdout:find(host.id, 1, true)
     end))
   end)
 
   it("no longer shows a sandbox whose time is up #D19", function()
-    local host = start_host "timeout = 1"
-    assert.truthy(eventually(10, function()
+    local host = start_host "codecell.assert(sandbox:set_timeout(0.5))"
+    assert.truthy(eventually(function()
       return not shell.run(shell.codecell .. " ls").stdout:find(host.id, 1, true)
     end))
     kill_host(host)

@@ -2,6 +2,7 @@
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
+local out_of_time = require "spec.support.out_of_time"
 
 local LOOKS = 2000 -- of 10 ms, for what comes at once or never
 
@@ -102,9 +103,14 @@ open("project/main.py", "w").close()]]))
   end)
 
   it("is told of cells that run out of time, and of kernels that die", function()
-    local late = cell("open('late', 'w').close()\nwhile True: pass", { timeout = 0.5 })
+    local name
+    local late = out_of_time(0.5, function(timeout)
+      name = "late" .. timeout
+      return cell(("open('%s', 'w').close()\nprint('on', flush=True)\nwhile True: pass")
+        :format(name), { timeout = timeout })
+    end)
     assert.is_true(late.timed_out)
-    assert.equal("create late 0", told(late))
+    assert.equal("create " .. name .. " 0", told(late))
     local dead = cell("import os\nopen('dead', 'w').close()\nos._exit(3)")
     assert.equal("KernelDiedError", dead.error.name)
     assert.equal("create dead 0", told(dead))

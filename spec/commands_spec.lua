@@ -1,5 +1,6 @@
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
+local out_of_time = require "spec.support.out_of_time"
 
 describe("commands:run #user", function()
   local sandbox = one_sandbox(teardown)
@@ -63,14 +64,16 @@ describe("commands:run #user", function()
   end)
 
   it("kills what runs too long, with all that it started, and keeps the output", function()
-    local result = run("echo begun; sleep 60 & sleep 60", { timeout = 0.3 })
+    local result = out_of_time(0.3, function(timeout)
+      return run("echo begun; sleep 60 & sleep 60", { timeout = timeout })
+    end)
     assert.is_true(result.timed_out)
     assert.equal("begun\n", result.stdout)
     assert.equal("SIGKILL", result.signal)
     assert.equal(-1, result.exit_code)
     -- They were killed at once; the last may take a moment to be gone.
     assert.equal("none\n",
-      run("while pgrep -x sleep > /dev/null; do :; done; echo none", { timeout = 10 }).stdout)
+      run("while pgrep -x sleep > /dev/null; do :; done; echo none").stdout)
   end)
 
   it("ends 100 ms after the command, for what it left behind to be read", function()
@@ -159,7 +162,7 @@ describe("background commands #user", function()
       on_stdout = function(chunk)
         active, bytes = active + 1, bytes + #chunk
         most = math.max(most, active)
-        gate:wait(10)
+        gate:wait(60)
         active = active - 1
       end,
     }))
@@ -211,7 +214,7 @@ describe("background commands #user", function()
     assert.same({ A = "1" }, list[1].envs)
     assert.same({ "-c", "sleep 60" }, list[1].args)
     assert.is_true(codecell.assert(commands:kill(process.pid)))
-    assert.equal("SIGKILL", codecell.assert(process:wait(10)).signal)
+    assert.equal("SIGKILL", codecell.assert(process:wait(60)).signal)
     assert.is_false(commands:kill(process.pid))
     assert.same({}, commands:list())
     process:close()
@@ -232,7 +235,7 @@ describe("background commands #user", function()
     assert.is_true(codecell.assert(commands:send_stdin(process.pid, "hello\n")))
     assert.equal("hello\n", (process:read(10)))
     assert.is_true(codecell.assert(commands:close_stdin(process.pid)))
-    assert.equal("hello\n", codecell.assert(process:wait(10)).stdout)
+    assert.equal("hello\n", codecell.assert(process:wait(60)).stdout)
     process:close()
     local ok, err = commands:send_stdin(99999, "x")
     assert.is_nil(ok)
@@ -261,7 +264,7 @@ describe("background commands #user", function()
         codecell.assert(sandbox().commands:run("true")) -- may wait
       end,
     }))
-    codecell.assert(process:wait(10))
+    codecell.assert(process:wait(60))
     for _ = 1, 20 do
       codecell.step(0.01)
     end
@@ -272,7 +275,7 @@ describe("background commands #user", function()
   it("end at a timeout of their own", function()
     local process = codecell.assert(sandbox().commands:run("sleep 60",
       { background = true, timeout = 0.2 }))
-    local result = codecell.assert(process:wait(10))
+    local result = codecell.assert(process:wait(60))
     assert.equal("SIGKILL", result.signal)
     process:close()
   end)

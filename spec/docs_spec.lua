@@ -226,3 +226,19 @@ describe("the documents", function()
     assert.truthy(count > 200)
   end)
 end)
+
+describe("the design", function()
+  it("draws every folder of the sources in its layout", function()
+    local layout = shell.read("docs/design.md"):match "\n## 10%. Layout\n(.*)"
+    local folders = shell.run("find src lua/codecell -mindepth 1 -type d", { folder = "." }).stdout
+    local drawn = {}
+    for name in layout:gmatch "[%w_]+/" do
+      drawn[name] = true
+    end
+    for folder in folders:gmatch "[^\n]+" do
+      local inside = folder:match "^lua/codecell/[^/]+/" or folder:match "^src/lua/"
+      assert.truthy(inside or drawn[folder:match "[^/]+$" .. "/"], folder)
+    end
+    assert.truthy(drawn["service/"])
+  end)
+end)

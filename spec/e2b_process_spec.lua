@@ -2,6 +2,7 @@ local base64 = require "codecell.base64"
 local codecell = require "codecell"
 local e2b = require "spec.support.e2b"
 local json = require "codecell.json"
+local out_of_time = require "spec.support.out_of_time"
 
 local out, envelope = e2b.out, e2b.envelope
 local START = "/process.Process/Start$"
@@ -26,7 +27,7 @@ describe("commands in a sandbox of E2B", function()
 
   -- Let what nobody waits for be sent.
   local function wait_for(method, count)
-    local patience = os.time() + 5
+    local patience = os.time() + 60
     while #server:asked("POST", method) < (count or 1) and os.time() < patience do
       codecell.step(0.02)
     end
@@ -194,7 +195,9 @@ describe("commands in a sandbox of E2B", function()
     table.insert(rules, { method = "POST", path = START, hang = true,
       body = envelope { event = { start = { pid = 9 } } } .. envelope { event = out "so far" } })
     server:script(rules)
-    local result = codecell.assert(sandbox.commands:run("x", { timeout = 0.2 }))
+    local result = out_of_time(0.2, function(timeout)
+      return codecell.assert(sandbox.commands:run("x", { timeout = timeout }))
+    end)
     assert.is_true(result.timed_out)
     assert.equal("so far", result.stdout)
     assert.same({ process = { pid = 9 }, signal = "SIGNAL_SIGKILL" },
@@ -237,7 +240,7 @@ describe("commands in a sandbox of E2B", function()
     assert.equal(5, list[1].pid)
     assert.equal("t", list[1].tag)
     local process = codecell.assert(sandbox.commands:connect(5))
-    assert.equal("later", codecell.assert(process:wait(5)).stdout)
+    assert.equal("later", codecell.assert(process:wait(60)).stdout)
     process:close()
     assert.is_true(sandbox.commands:send_stdin(5, "x"))
     assert.is_true(sandbox.commands:kill(5, "SIGTERM"))
@@ -307,7 +310,7 @@ describe("commands in a sandbox of E2B", function()
     local task = codecell.async(function()
       return sandbox.commands:run("sleep 100", { timeout = 0.1 })
     end)
-    assert.is_true(codecell.assert(task:wait(10)).timed_out)
+    assert.is_true(codecell.assert(task:wait(60)).timed_out)
     wait_for("SendSignal")
     assert.same({ process = { pid = 11 }, signal = "SIGNAL_SIGKILL" },
       json.decode(server:asked("POST", "SendSignal")[1].body))
@@ -323,7 +326,7 @@ describe("commands in a sandbox of E2B", function()
     process = nil -- luacheck: ignore
     collectgarbage()
     collectgarbage()
-    local patience = os.time() + 5
+    local patience = os.time() + 60
     while not run.stream.is_over and os.time() < patience do
       codecell.step(0.02)
     end

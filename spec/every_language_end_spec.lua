@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local in_language = require "spec.support.in_language"
 local one_sandbox = require "spec.support.one_sandbox"
+local out_of_time = require "spec.support.out_of_time"
 local snippets = require "spec.support.snippets"
 
 local MIB = 1024 * 1024
@@ -43,8 +44,10 @@ for _, name in ipairs(snippets.names) do
       run(of.set)
       local heard = {}
       for i = 1, 3 do
-        local execution = run(lines(of.print("so far"), of.forever), { timeout = 0.1,
-          on_error = function(failure) heard[i] = failure end })
+        local execution = out_of_time(0.1, function(timeout)
+          return run(lines(of.print("so far"), of.forever), { timeout = timeout,
+            on_error = function(failure) heard[i] = failure end })
+        end)
         assert.equal("TimeoutError", execution.error.name)
         assert.equal(heard[i], execution.error)
         assert.is_true(execution.timed_out)

@@ -2,6 +2,7 @@
 local codecell = require "codecell"
 local in_language = require "spec.support.in_language"
 local one_sandbox = require "spec.support.one_sandbox"
+local out_of_time = require "spec.support.out_of_time"
 local programs = require "spec.support.programs"
 
 local function describe_program(name, tag)
@@ -69,9 +70,10 @@ local function describe_program(name, tag)
 
     it("that runs too long is ended, and what it printed is kept #J08", function()
       local heard
-      local execution = run(of.whole(of.print("so far"), of.forever), {
-        timeout = programs.patience(name),
-        on_error = function(failure) heard = failure end })
+      local execution = out_of_time(1, function(timeout)
+        return run(of.whole(of.print("so far"), of.forever), { timeout = timeout,
+          on_error = function(failure) heard = failure end })
+      end)
       assert.equal("TimeoutError", execution.error.name)
       assert.equal(heard, execution.error)
       assert.is_true(execution.timed_out)

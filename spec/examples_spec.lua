@@ -52,6 +52,18 @@ describe("the examples #user", function()
     assert.falsy(result.stdout:find("\27", 1, true))
   end)
 
+  it("execute nothing where E2B_MODE is mock, and say so #A05 #C11", function()
+    local result = example("quickstart.lua", { folder = folder,
+      before = "env -u E2B_API_KEY E2B_MODE=mock " })
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find("mock: nothing was run", 1, true), result.stdout)
+    assert.is_nil(shell.read(folder .. "/chart.png"))
+    result = example("quickstart.lua", { folder = folder,
+      before = "env -u E2B_API_KEY E2B_MODE=production " })
+    assert.equal(1, result.status)
+    assert.truthy(result.stdout:find("No E2B_API_KEY provided", 1, true), result.stdout)
+  end)
+
   it("let code work on a project, show what it did and do what is approved", function()
     shell.write(folder .. "/greet.py", "print('Hello')\n")
     shell.write(folder .. "/notes.txt", "Greet by name.\n")

@@ -23,7 +23,7 @@ end
 -- What a program of Python prints, given a text as its input.
 local function in_python(program, text, python)
   local result = shell.run((python or "/usr/bin/python3") .. " -c " .. shell.quote(program),
-    { stdin = text, time = 120 })
+    { stdin = text, time = 300 })
   assert.equal("", result.stderr)
   assert.equal(0, result.status)
   return result.stdout

@@ -437,7 +437,7 @@ local RAW = [[
 import os, socket
 def connect():
     place = os.environ['CODECELL_HOST_URL'][7:].split(':')
-    return socket.create_connection((place[0], int(place[1])), 20)
+    return socket.create_connection((place[0], int(place[1])), 100)
 def send(data):
     peer = connect()
     try:
@@ -571,7 +571,7 @@ describe("what is exposed", function()
     for _, ends in ipairs { "close", "kill", "close" } do
       once(ends)
     end
-    assert.equal(before, attack.descriptors())
+    assert.is_true(attack.descriptors_fall_to(before))
     assert.equal(4, #kinds)
   end)
 

@@ -186,7 +186,7 @@ describe("files #user", function()
       codecell.assert(files():write("leak", all_bytes(1000)))
       codecell.assert(files():read("leak"))
     end
-    assert.equal(before, attack.descriptors())
+    assert.is_true(attack.descriptors_fall_to(before))
   end)
 end)
 
@@ -370,7 +370,7 @@ os.remove("old")]]))
       archive:close()
       assert.equal("cancelled", select(2, reader:wait(20)).kind)
     end
-    assert.equal(before, attack.descriptors())
+    assert.is_true(attack.descriptors_fall_to(before))
   end)
 
   it("does no harm to whoever unpacks it #S066 #S060", function()

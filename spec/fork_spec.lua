@@ -3,6 +3,7 @@
 local codecell = require "codecell"
 local attack = require "spec.support.attack"
 local one_sandbox = require "spec.support.one_sandbox"
+local out_of_time = require "spec.support.out_of_time"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
@@ -135,7 +136,9 @@ describe("context:fork #user", function()
   it("is interrupted like any other, and keeps its variables then", function()
     run(origin, "x = 1")
     local copy = codecell.assert(origin:fork())
-    local late = run(copy, "x = 2\nwhile True: pass", { timeout = 0.3 })
+    local late = out_of_time(0.3, function(timeout)
+      return run(copy, "x = 2\nprint('on', flush=True)\nwhile True: pass", { timeout = timeout })
+    end)
     assert.equal("TimeoutError", late.error.name)
     assert.is_false(late.state_lost)
     assert.equal("2", run(copy, "x").text)

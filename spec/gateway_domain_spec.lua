@@ -60,7 +60,7 @@ describe("codecell serve --domain --tls-cert --tls-key #C09 #M10 #user", functio
   it("says what is wrong with its options, and does not start", function()
     local files = ("--tls-cert %s/server.pem --tls-key "):format(server.trust)
     local function serve(words)
-      local result = shell.run(shell.codecell .. " serve --port 0 " .. words, { time = 10 })
+      local result = shell.run(shell.codecell .. " serve --port 0 " .. words)
       assert.equal("", result.stdout)
       return result.stderr, result.status
     end

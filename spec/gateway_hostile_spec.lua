@@ -234,7 +234,7 @@ print(ask(post("/process.Process/SendInput", large, ENVD)),
     ask(post("/process.Process/Start", frame(large), ENVD, STREAM)),
     ask(post("/files?path=large", large, ENVD, "application/octet-stream"))) # is held by nobody
 first.close()
-for _ in range(200):
+for _ in range(1000):
     if ask(post("/process.Process/List", large, ENVD)) == 200:
         break
     time.sleep(0.05)

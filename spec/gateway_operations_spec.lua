@@ -336,7 +336,7 @@ describe("the operator of codecell serve #M10 #user", function()
       ["--rate 0"] = "above 0", ["--grace never"] = "needs seconds",
       ["--api-key e2b_00000000 --api-key e2b_00000000"] = "given twice",
     }) do
-      local result = shell.run(shell.codecell .. " serve --port 0 " .. words, { time = 20 })
+      local result = shell.run(shell.codecell .. " serve --port 0 " .. words)
       assert.equal(2, result.status, words)
       assert.matches(wanted, result.stderr, 1, true)
     end
@@ -345,7 +345,7 @@ describe("the operator of codecell serve #M10 #user", function()
   it("is told which port is taken, and what names another", function()
     local taken = codecell.assert(http_server.new(function() end))
     local port = codecell.assert(taken:listen()).port
-    local result = shell.run(("%s serve --port %d"):format(shell.codecell, port), { time = 20 })
+    local result = shell.run(("%s serve --port %d"):format(shell.codecell, port))
     taken:close()
     assert.equal(125, result.status)
     assert.matches(("127.0.0.1:%d: listen: Address already in use; --port"):format(port),

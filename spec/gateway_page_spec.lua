@@ -144,6 +144,7 @@ describe("the page of codecell serve, in a browser #M10 #slow #registry #once", 
   local CASES = {
     { "key", "asks for the key, keeps it in its tab alone, and takes it out of the address" },
     { "streams", "makes a sandbox, and shows what code prints while it runs" },
+    { "follows", "shows the end of what is printed, until whoever looks has gone up" },
     { "chart", "draws charts from what they were made of" },
     { "table", "shows tables, sorts them and saves them, and HTML in a locked frame" },
     { "forms", "shows Markdown, formulas and JSON" },

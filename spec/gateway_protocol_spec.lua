@@ -188,7 +188,7 @@ assert last["event"]["end"]["exitCode"] == -1, last
 ]==]
     local other = server:create()
     local result = shell.run(("/usr/bin/python3 - %s %s %s"):format(server.port, other.sandboxID,
-      other.envdAccessToken), { stdin = script, time = 30 })
+      other.envdAccessToken), { stdin = script })
     assert.equal(0, result.status, result.stderr)
     server:ask("/sandboxes/" .. other.sandboxID, { method = "DELETE" })
   end)

@@ -1,7 +1,9 @@
 -- `codecell serve`, asked by the library's own client of E2B.
 local codecell = require "codecell"
 local gateway = require "spec.support.gateway"
+local out_of_time = require "spec.support.out_of_time"
 local shell = require "spec.support.shell"
+local wait_until = require "spec.support.wait_until"
 
 describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
   local server, sandbox
@@ -24,6 +26,14 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
       { envs = { B = "2" } }))
     assert.equal("(20, '1', '2')", done.text)
     assert.equal("ZeroDivisionError", sandbox:run_code("1 / 0").error.name)
+  end)
+
+  it("tells that it is isolated as a sandbox of this machine, and not by a machine of its own",
+  function()
+    local info = codecell.assert(sandbox:get_info())
+    assert.equal("kernel", info.isolation)
+    assert.equal("kernel", info.limits.memory.by)
+    assert.equal("kernel", codecell.assert(codecell.list(server:options()))[1].isolation)
   end)
 
   it("streams what code prints and shows, in its order", function()
@@ -56,11 +66,11 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
   end)
 
   it("interrupts code whose client has gone, and keeps its variables", function()
-    local task = codecell.async(function()
-      return sandbox:run_code("y = 7\nprint('on', flush=True)\nwhile True: pass",
-        { on_stdout = function() codecell.reactor() end, timeout = 1 })
+    local late = out_of_time(1, function(timeout)
+      return codecell.assert(sandbox:run_code("y = 7\nprint('on', flush=True)\nwhile True: pass",
+        { on_stdout = function() codecell.reactor() end, timeout = timeout }))
     end)
-    assert.is_true(task:wait(20).timed_out)
+    assert.is_true(late.timed_out)
     assert.equal("7", codecell.assert(sandbox:run_code("y", { timeout = 20 })).text)
   end)
 
@@ -72,10 +82,10 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
     assert.equal(cat.pid, sandbox.commands:list()[1].pid)
     codecell.assert(cat:write("text"))
     cat:close_input()
-    assert.equal("text", codecell.assert(cat:wait(10)).stdout)
+    assert.equal("text", codecell.assert(cat:wait(60)).stdout)
     local sleep = codecell.assert(sandbox.commands:run("exec sleep 60", { background = true }))
     assert.is_true(sleep:kill("SIGTERM"))
-    assert.equal(-1, codecell.assert(sleep:wait(10)).exit_code)
+    assert.equal(-1, codecell.assert(sleep:wait(60)).exit_code)
     assert.is_false(sandbox.commands:kill(99999))
     result = codecell.assert(sandbox.commands:run("sleep 60", { timeout = 0.3 }))
     assert.is_true(result.timed_out)
@@ -85,7 +95,7 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
     local terminal = codecell.assert(sandbox.pty:create({ rows = 20, cols = 70 }))
     codecell.assert(terminal:resize(30, 100))
     codecell.assert(terminal:write("stty size; exit\n"))
-    assert.matches("30 100", codecell.assert(terminal:wait(10)).stdout)
+    assert.matches("30 100", codecell.assert(terminal:wait(60)).stdout)
   end)
 
   it("has files, whatever is in them", function()
@@ -187,9 +197,31 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
     local path = "/sandboxes/" .. one.id
     assert.equal(204, (server:ask(path, { method = "DELETE" }))) -- by somebody else
     assert.equal(404, (server:ask(path, { method = "DELETE" })))
-    assert.equal("sandbox_gone", select(2, waiting:wait(20)).kind)
+    assert.equal("sandbox_gone", select(2, waiting:wait(60)).kind)
     assert.equal("sandbox_gone", select(2, one.commands:run("true")).kind)
     one:close()
+  end)
+
+  it("is gone for calls that it had not answered when it was killed", function()
+    for _, call in ipairs({
+      function(one) return one.commands:run("true") end,
+      function(one) return one.commands:run("true", { cwd = "/tmp" }) end,
+      function(one) return one.files:list("/") end,
+      function(one) return one.files:write("file", "text") end,
+      function(one) return one.files:read("/etc/passwd") end,
+      function(one) return one:run_code("1") end,
+    }) do
+      local one = codecell.assert(codecell.create(server:options({ network = "none" })))
+      shell.run("kill -STOP $(grep -lsa '^codecell-sandbox " .. one.id
+        .. "' /proc/[0-9]*/cmdline | cut -d/ -f3)") -- so that it answers nothing
+      local open = server:metric("codecell_requests_open")
+      local waiting = codecell.async(function() return call(one) end)
+      wait_until(function() return server:metric("codecell_requests_open") > open end)
+      server:ask("/sandboxes/" .. one.id, { method = "DELETE" })
+      local _, err = waiting:wait(60)
+      assert.equal("sandbox_gone", err.kind, err)
+      one:close()
+    end
     assert.equal("", server:problems())
   end)
 end)

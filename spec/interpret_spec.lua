@@ -35,6 +35,14 @@ describe("codecell.interpret", function()
     sandbox:close()
   end)
 
+  it("ends its sandbox when a callback raises, which is raised here", function()
+    local before = #codecell.list()
+    assert.has_error(function()
+      codecell.interpret(ANSWER, { on_stdout = function() error("enough", 0) end })
+    end, "enough")
+    assert.equal(before, #codecell.list())
+  end)
+
   it("runs nothing where there is nothing, and says why where it cannot", function()
     assert.is_true(codecell.assert(codecell.interpret("No code.",
       { create = { backend = "mock" } })).ok)

@@ -42,6 +42,17 @@ describe("codecell.log", function()
         { "debug", "little", "c", "e2b:service" } }, heard)
     end)
 
+  it("shows nothing that a terminal obeys, or that turns the reading direction", function()
+    local program = [[require("codecell").log.write("error", "e2b:service",
+      "a\27]2;title\7 \194\155" .. "2J \226\128\174 back\nnext", {})]]
+    local told = shell.run("CODECELL_LOG=text " .. shell.lua .. " -e " .. shell.quote(program))
+    assert.falsy(told.stderr:find("[%z\1-\9\11-\31]"))
+    assert.falsy(told.stderr:find("\194[\128-\159]"))
+    assert.falsy(told.stderr:find("\226\128\174", 1, true))
+    assert.equal(1, #lines_of(told.stderr))
+    assert.truthy(told.stderr:find("ERROR e2b:service a", 1, true))
+  end)
+
   it("adds lines of JSON to a file, and says how many it could not #K09", function()
     local path = folder .. "/log.jsonl"
     log.sink = codecell.assert(log.file(path))

@@ -3,6 +3,7 @@ local codecell = require "codecell"
 local interpreters = require "codecell.languages.interpreters"
 local languages = require "codecell.languages"
 local one_sandbox = require "spec.support.one_sandbox"
+local out_of_time = require "spec.support.out_of_time"
 
 local PROGRAMS = { "lua5.4", "lua5.3", "lua5.2", "lua5.1", "luajit" }
 
@@ -245,9 +246,11 @@ describe("cells in Lua #user", function()
   end)
 
   it("that cannot be interrupted lose their variables, and say so", function()
-    run("kept = 1")
-    local execution = run("print('up') coroutine.wrap(function() while true do end end)()",
-      { timeout = 0.1 })
+    local execution = out_of_time(0.1, function(timeout)
+      run("kept = 1")
+      return run("print('up') coroutine.wrap(function() while true do end end)()",
+        { timeout = timeout })
+    end)
     assert.is_true(execution.timed_out)
     assert.is_true(execution.state_lost)
     assert.same({ "up\n" }, execution.logs.stdout)

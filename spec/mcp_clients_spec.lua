@@ -65,8 +65,7 @@ describe("the official clients of MCP, against codecell mcp #slow #registry #onc
     end
     local function inspect(place, words)
       return shell.run(("cd %s/inspector && PATH=$PWD/node_modules/.bin:$PATH node "
-        .. "node_modules/.bin/mcp-inspector --cli %s %s"):format(folder, place, words),
-        { time = 60 }).stdout
+        .. "node_modules/.bin/mcp-inspector --cli %s %s"):format(folder, place, words)).stdout
     end
     assert.matches('"name": "run_code"', inspect(stdio, "--method tools/list"))
     assert.matches("42", inspect(stdio, "--method tools/call --tool-name run_code "

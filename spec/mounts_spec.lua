@@ -2,7 +2,6 @@
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
 local shell = require "spec.support.shell"
-local wait_until = require "spec.support.wait_until"
 
 -- Of the machine, not of a user namespace.
 local function is_root()
@@ -362,23 +361,17 @@ report("fill", attempt(lambda: open("/home/user/project/big", "wb").write(bytes(
   end)
 
   it("leaves nothing of itself behind: no mount, no descriptor, no process", function()
-    local function descriptors()
-      collectgarbage()
-      collectgarbage()
-      local pipe, count = io.popen("ls /proc/$PPID/fd"), 0
-      for _ in pipe:lines() do
-        count = count + 1
-      end
-      pipe:close()
-      return count
-    end
     with({ { host = folder, mode = "overlay" } }, function() end)
-    local before = descriptors()
+    collectgarbage()
+    collectgarbage()
+    local before = attack.descriptors()
     for _ = 1, 3 do
       with({ { host = folder, mode = "overlay" }, { host = folder, path = "/work" } },
         function() end)
     end
-    wait_until(function() return descriptors() <= before end) -- the end is heard a moment later
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(attack.descriptors_fall_to(before)) -- the end is heard a moment later
     assert.equal("", shell.run("grep " .. top .. " /proc/self/mountinfo").stdout)
     assert.equal(0, shell.run("rm -r " .. folder).status)
   end)

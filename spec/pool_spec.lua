@@ -170,7 +170,7 @@ describe("a pool #user", function()
 
   it("ends a sandbox at the time that create has given it", function()
     full()
-    take({ timeout = 0.2 }, function(sandbox)
+    take({ timeout = 2 }, function(sandbox)
       wait_until(function()
         return not sandbox:is_running()
       end)

@@ -290,10 +290,6 @@ describe("a network policy", function()
         sandbox:run_code("import urllib.request; urllib.request.urlopen('http://x.example')")
       end, { network = { allow = { "good.example:8443" } } })
     end
-    local patience = os.time() + 10
-    while attack.descriptors() > before and os.time() < patience do
-      codecell.step(0.02) -- the last sandbox is still ending
-    end
-    assert.is_true(attack.descriptors() <= before)
+    assert.is_true(attack.descriptors_fall_to(before))
   end)
 end)

@@ -1,5 +1,6 @@
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
+local out_of_time = require "spec.support.out_of_time"
 
 local function names(result)
   return table.concat(result:formats(), " ")
@@ -87,7 +88,9 @@ describe("run_code #user", function()
 
   it("stops code that runs too long, and keeps its output and its variables #J08", function()
     run("precious = 42")
-    local execution = run("print('partial', flush=True)\nwhile True: pass", { timeout = 0.5 })
+    local execution = out_of_time(0.5, function(timeout)
+      return run("print('partial', flush=True)\nwhile True: pass", { timeout = timeout })
+    end)
     assert.equal("TimeoutError", execution.error.name)
     assert.is_true(execution.timed_out)
     assert.is_false(execution.state_lost)
@@ -96,12 +99,14 @@ describe("run_code #user", function()
   end)
 
   it("replaces an interpreter that does not stop, and says that its state is lost", function()
-    run("precious = 42")
-    local execution = run([[
+    local execution = out_of_time(0.3, function(timeout)
+      run("precious = 42")
+      return run([[
 import signal, time
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 print("deaf", flush=True)
-while True: pass]], { timeout = 0.3 })
+while True: pass]], { timeout = timeout })
+    end)
     assert.is_true(execution.timed_out)
     assert.is_true(execution.state_lost)
     assert.same({ "deaf\n" }, execution.logs.stdout)

@@ -185,10 +185,10 @@ for letter in key + "-" + key[:7]:
       read[#read + 1] = chunk
     until not chunk
     assert.equal("***hunt", table.concat(read))
-    assert.equal("***hunt", process:wait(10).stdout)
+    assert.equal("***hunt", process:wait(60).stdout)
     process:close()
     local terminal = codecell.assert(sandbox.pty:create({ cmd = "echo $KEY" }))
-    assert.matches("%*%*%*", terminal:wait(10).stdout)
+    assert.matches("%*%*%*", terminal:wait(60).stdout)
     terminal:close()
   end)
 

@@ -3,8 +3,12 @@
 
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
+local out_of_time = require "spec.support.out_of_time"
+local wait_until = require "spec.support.wait_until"
 
 local within = attack.within
+
+local LONG = 60 -- seconds that no end takes
 
 local function now()
   return codecell.reactor():now()
@@ -24,8 +28,8 @@ def send(kind, payload, number=None):
 describe("a host that is flooded", function()
   it("does not linger over a connection that a cell passed to it #S055 #S081", function()
     within(function(sandbox)
-      local start = now()
-      local execution = assert(sandbox:run_code([==[
+      local execution = out_of_time(1, function(timeout)
+        return assert(sandbox:run_code([==[
 import array, os, socket, struct, time
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
@@ -37,22 +41,24 @@ try:
     while True: full.send(bytes(65536))
 except BlockingIOError:
     pass
+refused = []
 try:
     full.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 1000000))
 except OSError:
-    print("refused", flush=True)
+    refused.append("linger")
 try:
     socket.socket(fileno=os.dup(3)).sendmsg([bytes(16)],
         [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [full.fileno()]).tobytes())])
 except OSError:
-    print("refused", flush=True)
+    refused.append("pass on")
+print(*refused, flush=True)
 full.close()
 time.sleep(100)
-]==], { timeout = 1 }))
+]==], { timeout = timeout }))
+      end)
       assert.is_true(execution.timed_out)
-      assert.equal("refused\nrefused\n", table.concat(execution.logs.stdout))
-      assert.is_true(now() - start < 5)
-    end, { timeout = 30 })
+      assert.equal("linger pass on\n", table.concat(execution.logs.stdout))
+    end, { timeout = 300 })
   end)
 
   -- A callback that is slower than the flood, and a child that goes on when the cell has ended.
@@ -70,8 +76,8 @@ for _ in range(3): os.fork()
 while True: os.write(1, b"x" * 65536)
 ]==], { timeout = 1, on_stdout = slowly }))
       assert.is_true(execution.timed_out)
-      assert.is_true(now() - start < 10)
-    end, { timeout = 60, limits = { output = 2 ^ 20 } })
+      assert.is_true(now() - start < LONG)
+    end, { timeout = 300, limits = { output = 2 ^ 20 } })
   end)
 
   it("ends a command in time whose output never does #S080 #S081", function()
@@ -80,22 +86,21 @@ while True: os.write(1, b"x" * 65536)
         local start = now()
         local result = assert(sandbox.commands:run(command, { timeout = 1, on_stdout = slowly }))
         assert.is_true(result.timed_out)
-        assert.is_true(now() - start < 10)
+        assert.is_true(now() - start < LONG)
       end
-    end, { timeout = 60, limits = { output = 2 ^ 20 } })
+    end, { timeout = 300, limits = { output = 2 ^ 20 } })
   end)
 
   it("ends a cell in time that floods its kernel's socket with tiny frames #S052 #S081", function()
     within(function(sandbox)
-      local other = assert(codecell.create({ timeout = 60 }))
+      local other = assert(codecell.create({ timeout = 300 }))
       local answers, over = 0, false
       codecell.async(function()
         while not over and other:run_code("1 + 1") do
           answers = answers + 1
         end
       end)
-      local start = now()
-      local execution = assert(sandbox:run_code([==[
+      local run = assert(sandbox:start_code([==[
 import os, threading
 os.set_blocking(4, False)
 flood = bytes(16) * 4096
@@ -105,13 +110,13 @@ def pour():
         except OSError: pass
 for _ in range(3): threading.Thread(target=pour).start()
 pour()
-]==], { timeout = 1 }))
-      assert.is_true(execution.timed_out)
+]==]))
+      wait_until(function() return answers > 3 end)
+      assert(run:set_timeout(0.5))
+      assert.is_true(assert(run:wait(LONG)).timed_out)
       over = true
       other:close()
-      assert.is_true(now() - start < 10)
-      assert.is_true(answers > 3, tostring(answers))
-    end, { timeout = 60 })
+    end, { timeout = 300 })
   end)
 
   it("keeps a bounded number and size of results, and says so #S063", function()
@@ -242,7 +247,7 @@ end)
 describe("descriptors on their way", function()
   it("of one sandbox keep no other from starting, reading or opening a terminal #S055 #S079",
     function()
-      local hoard = assert(codecell.create({ timeout = 60 }))
+      local hoard = assert(codecell.create({ timeout = 300 }))
       local process = assert(hoard.commands:run({ "python3", "-c", [==[
 import array, os, socket, time
 descriptors = array.array("i", [os.open("/dev/null", 0)] * 253).tobytes()
@@ -255,11 +260,11 @@ except OSError as error:
     print(error.errno, flush=True)
 time.sleep(60)
 ]==] }, { background = true }))
-      assert.equal("109\n", assert(process:read(10))) -- ETOOMANYREFS
+      assert.equal("109\n", assert(process:read(LONG))) -- ETOOMANYREFS
       local start = os.clock()
-      local sandbox, err = codecell.create({ timeout = 10 })
+      local sandbox, err = codecell.create({ timeout = 300 })
       if sandbox then
-        assert(sandbox.pty:create({ cmd = { "true" } })):wait(5)
+        assert(sandbox.pty:create({ cmd = { "true" } })):wait(60)
         assert(sandbox.commands:run("head -c 100000 /dev/zero > file"))
         assert.equal(100000, #assert(sandbox.files:read("file")))
         sandbox:close()

@@ -280,7 +280,7 @@ report("huge:segment", "EPERM" if libc.shmget(0, 2 << 20, 0o4000 | 0o1600) < 0 e
       assert.equal(none .. "\n", attack.python(sandbox, code).stdout)
       assert.equal(none .. "\n", table.concat(assert(sandbox:run_code(code)).logs.stdout))
       local terminal = assert(sandbox.pty:create({ cmd = { "grep", "Cap", "/proc/self/status" } }))
-      local result = assert(terminal:wait(10))
+      local result = assert(terminal:wait(60))
       assert.equal(none, (result.stdout:gsub("\r\n", "\n")))
     end)
   end)

@@ -68,7 +68,7 @@ start = time.time()
 try:
     socket.getaddrinfo("example.com", 80)
 except socket.gaierror as error:
-    print("gaierror", time.time() - start < 2)
+    print("gaierror", time.time() - start < 20)
 ]])
       assert.equal("gaierror True\n", result.stdout)
     end)

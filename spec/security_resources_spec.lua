@@ -2,6 +2,7 @@
 
 local attack = require "spec.support.attack"
 local codecell = require "codecell"
+local out_of_time = require "spec.support.out_of_time"
 
 local within = attack.within
 
@@ -53,7 +54,7 @@ os._exit(0)
         { "python3", "-c", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass" },
         { timeout = 1 }))
       assert.is_true(result.timed_out)
-    end, { limits = { processes = 64 }, timeout = 30 })
+    end, { limits = { processes = 64 } })
   end)
 
   it("loses only itself to the memory limit, and that is said #S075 #I12", function()
@@ -80,12 +81,12 @@ for _ in range(8):
         time.sleep(60)
         os._exit(0)
     children.append(pid)
-until = time.time() + 20 # a hog fills its memory as fast as the machine can
+until = time.time() + 50 # a hog fills its memory as fast as the machine can
 while len(children) > 2 and time.time() < until:
     children = [pid for pid in children if os.waitpid(pid, os.WNOHANG)[0] == 0]
     time.sleep(0.05)
 print(len(children), flush=True)
-]], { timeout = 30 })
+]], { timeout = 100 })
       local left = tonumber(result.stdout)
       assert.is_true(left == nil or left <= 2, result.stdout)
       if by ~= "watchdog" then -- which acts a tenth of a second late
@@ -186,12 +187,13 @@ report("count", terminals)
 
   it("floods standard output and is cut, counted and survived #S080 #I10", function()
     within(function(sandbox)
-      local result = codecell.assert(sandbox.commands:run("yes | head -c 50000000; yes x >&2",
-        { timeout = 2 }))
-      assert.is_true(result.timed_out)
+      local result = codecell.assert(sandbox.commands:run(
+        "yes | head -c 50000000; yes x | head -c 50000000 >&2"))
       assert.is_true(#result.stdout <= 2 ^ 20)
       assert.equal(50000000, result.truncated.stdout.total)
       assert.is_true(#result.stderr <= 2 ^ 20)
+      assert.equal(50000000, result.truncated.stderr.total)
+      assert.is_true(assert(sandbox.commands:run("yes", { timeout = 0.5 })).timed_out)
       local execution = assert(sandbox:run_code("for i in range(300000): print('line', i)"))
       assert.is_true(#table.concat(execution.logs.stdout) <= 2 ^ 20)
       assert.is_true(execution.truncated.stdout.total > 3000000)
@@ -217,12 +219,13 @@ report("count", terminals)
   }) do
     it("ends " .. name .. " at the deadline of its cell #S081 #S082 #S083 #S087 #I09", function()
       within(function(sandbox)
-        local execution = assert(sandbox:run_code("print('begun', flush=True)\n" .. code,
-          { timeout = 1 }))
+        local execution = out_of_time(1, function(timeout)
+          return assert(sandbox:run_code("print('begun', flush=True)\n" .. code,
+            { timeout = timeout }))
+        end)
         assert.is_true(execution.timed_out)
         assert.equal("begun\n", table.concat(execution.logs.stdout))
         assert.truthy(execution.error)
-        assert.is_true(execution.seconds < 10)
         works(sandbox)
       end)
     end)
@@ -252,10 +255,9 @@ report("count", terminals)
 
   it("lets a command return although a child holds its output #S085", function()
     within(function(sandbox)
-      local start = codecell.reactor():now()
-      local result = codecell.assert(sandbox.commands:run("sleep 100 & echo done"))
+      local result = codecell.assert(sandbox.commands:run("sleep 1000 & echo done"))
       assert.equal("done\n", result.stdout)
-      assert.is_true(codecell.reactor():now() - start < 5)
+      assert.equal(0, sandbox.commands:run("pgrep -fx 'sleep 1000'").exit_code)
     end)
   end)
 
@@ -268,13 +270,13 @@ for _ in range(2000):
         if os.fork() == 0: os._exit(0)
         os._exit(0)
     os.waitpid(pid, 0)
-deadline = time.time() + 5
+deadline = time.time() + 60
 while time.time() < deadline:
     count = len([p for p in os.listdir("/proc") if p.isdigit()])
     if count <= 3: break
     time.sleep(0.05)
 print(count)
-]], { timeout = 60 })
+]], { timeout = 300 })
       assert.is_true(tonumber(result.stdout) <= 3, result.stdout)
     end)
   end)

@@ -218,6 +218,6 @@ del never, endless]])
     while sandbox:get_metrics().network.open > 20 and os.time() < patience do
       codecell.step(0.02)
     end
-    assert.is_true(attack.descriptors() <= before + 2 * 20)
+    assert.is_true(attack.descriptors_fall_to(before + 2 * 20))
   end)
 end)

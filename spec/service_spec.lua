@@ -434,6 +434,36 @@ while time.process_time() < end: pass]], { key = "k" }).usage
       assert.is_true(has_line("error", "Code execution error: ZeroDivisionError: division by zero"))
     end)
 
+    it("has no keys and secrets, wherever they are cut #K16 #K18 #I22", function()
+      local service = new({})
+      local key = "sk-proj-" .. ("Ab1"):rep(20)
+      for place = 60, 110, 10 do
+        service:execute(("#"):rep(place) .. key)
+        service:execute(("#"):rep(place) .. "hunter2hunter2",
+          { create = { secrets = { TOKEN = "hunter2hunter2" } } })
+      end
+      service:execute("raise ValueError('" .. key .. " and so on')")
+      local all = {}
+      for i, line in ipairs(logged()) do
+        all[i] = line.message
+      end
+      all = table.concat(all, "\n")
+      assert.is_nil(all:find("sk-p", 1, true), all)
+      assert.is_nil(all:find("hunt", 1, true), all)
+      assert.is_true(has_line("error", "Code execution error: ValueError: *** and so on"))
+    end)
+
+    it("is written by the command too, an event a line #K09", function()
+      local told = shell.run("CODECELL_LOG=json " .. shell.codecell .. " run --mode mock -c 1")
+      local events = {}
+      for line in told.stderr:gmatch("{[^\n]+") do
+        events[#events + 1] = require("cjson").decode(line).event
+      end
+      assert.same({ "run.start", "run.end" }, events)
+      local quiet = shell.run(shell.codecell .. " run --mode mock -c 1").stderr
+      assert.is_nil(quiet:find("INFO", 1, true))
+    end)
+
     it("is written as JSON or by pattern where that is asked for #B15 #B16 #K09 #K13", function()
       local program = shell.lua .. " -e " .. shell.quote(
         'local c = require "codecell"; c.service():execute("1")')

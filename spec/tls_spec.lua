@@ -131,7 +131,7 @@ assert all_of(answered).endswith("/meanwhile 0")
 began = time.time()
 peers[3].sendall(b"\x16\x03\x01\x02\x00")
 try:
-    while time.time() - began < 15:
+    while time.time() - began < 100:
         peers[3].sendall(b"\x01")
         time.sleep(0.1)
     print("held")

@@ -260,7 +260,7 @@ describe("the schemas of tools, by those who read them #once #registry #slow", f
     shell.write(folder .. "/given.json", assert(json.encode(given)))
     assert(shell.run("cp spec/support/tool_schemas.py " .. folder, { folder = "." }).status == 0)
     local result = shell.run(("%s %s/tool_schemas.py %s < %s/given.json"):format(python, folder,
-      kind, folder), { time = 120 })
+      kind, folder), { time = 300 })
     assert.equal(0, result.status, result.stderr)
     assert.truthy(result.stdout:find("^ok"), result.stdout)
   end

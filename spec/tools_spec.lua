@@ -27,6 +27,16 @@ describe("a kit of tools #A03", function()
     idle:close()
   end)
 
+  it("leaves no sandbox behind that was being made when it was closed", function()
+    local before, own = #codecell.list(), codecell.tools.kit {}
+    local call = codecell.async(own.call, own, "run_code", { code = "1" })
+    own:close()
+    assert.equal("cancelled", call:wait(20).err.kind)
+    assert.equal(before, #codecell.list())
+    assert.equal("2", own:call("run_code", { code = "1 + 1" }).execution.text) -- made anew
+    own:close()
+  end)
+
   it("is not made for a backend that there is none of", function()
     local ok, message = pcall(codecell.tools.kit, { create = { backend = "nowhere" } })
     assert.is_false(ok)

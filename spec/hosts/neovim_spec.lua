@@ -33,7 +33,7 @@ describe("the Neovim adapter #hosts #slow", function()
     local path = os.tmpname()
     shell.write(path, script)
     local result = shell.run(environment .. "nvim --headless -u NONE -i NONE -n -c 'luafile "
-      .. path .. "'", { time = 40 })
+      .. path .. "'")
     os.remove(path)
     assert.equal(0, result.status, result.stderr)
     return result
@@ -184,7 +184,7 @@ describe("the Neovim adapter #hosts #slow", function()
     end
     local result = shell.run(environment .. "nvim --headless -u NONE -i NONE -n +"
       .. shell.quote("lua sandbox = require('codecell').create(); "
-        .. "io.stdout:write('id ' .. sandbox.id .. '\\n')") .. " +qa", { time = 40 })
+        .. "io.stdout:write('id ' .. sandbox.id .. '\\n')") .. " +qa")
     assert.equal(0, result.status, result.stderr)
     assert.is_true(host.leaves_nothing(result.stdout))
   end)

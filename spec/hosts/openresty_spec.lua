@@ -85,7 +85,7 @@ server {
         sandbox:close()
         semaphore:post(1)
       end)
-      semaphore:wait(10)
+      semaphore:wait(60)
       ngx.say(text)
     }
   }

@@ -1,8 +1,11 @@
 -- attack.lua -- runs attacking programs inside a sandbox and watches the host meanwhile.
 
 local codecell = require "codecell"
+local own = require "spec.support.own"
 
 local attack = {}
+
+local LONG = 60 -- seconds that no end of a sandbox takes
 
 -- What every attacking Python program begins with: raw system calls by number.
 attack.prelude = require("codecell.command.prove.program").prelude
@@ -56,19 +59,16 @@ function attack.left_of(id)
     .. "[c]odecell-sandbox " .. id .. "'"))
 end
 
---- Shell command that counts the open descriptors of the process that runs it by popen, which
---- closes its end of the pipe a moment after the shell has begun: the least of three counts.
-attack.count_descriptors = "for i in 1 2 3; do ls /proc/$PPID/fd | wc -l; sleep 0.01; done"
-  .. " | sort -n | head -n 1"
+--- Open descriptors of this process.
+attack.descriptors = own.descriptors
 
---- Open descriptors of this process (one end of the pipe of the count included, always).
-function attack.descriptors()
-  return tonumber(attack.host(attack.count_descriptors))
-end
-
---- Children of this process.
-function attack.children()
-  return attack.host("cat /proc/$PPID/task/*/children | tr ' ' '\\n' | grep -vx $$ | sort")
+--- Whether it has no more of them than `before`, after a while for what is still ending.
+function attack.descriptors_fall_to(before)
+  local deadline = os.time() + LONG
+  while own.descriptors() > before and os.time() < deadline do
+    codecell.step(0.02)
+  end
+  return own.descriptors() <= before
 end
 
 --- Is this test run by real root?
@@ -100,7 +100,7 @@ function attack.within(body, options)
     body(sandbox)
   end, debug.traceback)
   sandbox:close()
-  local deadline = os.time() + 5
+  local deadline = os.time() + LONG
   while attack.left_of(id) > 0 and os.time() < deadline do
     codecell.step(0.05)
   end

@@ -20,7 +20,7 @@ function e2b.start()
   self:script({})
   os.execute(("/usr/bin/python3 spec/support/e2b_server.py %s %d > /dev/null 2>&1 < /dev/null &")
     :format(shell.quote(self.folder), core.getpid()))
-  local patience = os.time() + 20
+  local patience = os.time() + 60
   local text
   repeat
     text = shell.read(self.folder .. "/port")
@@ -86,7 +86,7 @@ end
 --- Options that lead to it, and others.
 function Server:options(more)
   local options = { backend = "e2b", api_key = e2b.key, api_url = self.url,
-    sandbox_url = self.url, request_timeout = 10, max_retries = 3 }
+    sandbox_url = self.url, request_timeout = 60, max_retries = 3 }
   for name, value in pairs(more or {}) do
     options[name] = value
   end

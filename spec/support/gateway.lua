@@ -17,7 +17,7 @@ function gateway.start(options, port, before)
   os.execute(("%s CODECELL_HOME=%s %s serve --port %d %s > %s/out 2> %s/err < /dev/null & "
     .. "echo $! > %s/pid"):format(before or "", folder, shell.codecell, port or 0, options, folder,
       folder, folder))
-  local patience = os.time() + 20
+  local patience = os.time() + 60
   local url
   repeat
     url = (shell.read(folder .. "/out") or ""):match("listening on (http%S+)\n")
@@ -70,7 +70,7 @@ end
 --- Options for our own client.
 function Gateway:options(more)
   local options = { backend = "e2b", api_key = gateway.key, api_url = self.url,
-    sandbox_url = self.url, request_timeout = 20 }
+    sandbox_url = self.url, request_timeout = 60 }
   for name, value in pairs(more or {}) do
     options[name] = value
   end
@@ -132,7 +132,7 @@ end
 
 --- A new sandbox, as the control plane tells it.
 function Gateway:create(more)
-  local body = { templateID = "base", timeout = 60, secure = true, allow_internet_access = false }
+  local body = { templateID = "base", timeout = 900, secure = true, allow_internet_access = false }
   for name, value in pairs(more or {}) do
     body[name] = value
   end

@@ -6,6 +6,8 @@ local shell = require "spec.support.shell"
 
 local host = {}
 
+local LONG = 60 -- seconds that no end of a sandbox takes
+
 local root = attack.host("pwd"):gsub("%s+$", "")
 
 --- Variables before a command line, so that it finds this tree and the module built for that Lua.
@@ -40,7 +42,7 @@ end
 --- for those that the host left open.
 function host.leaves_nothing(text)
   local codecell = require "codecell"
-  local deadline = codecell.reactor():now() + 10
+  local deadline = codecell.reactor():now() + LONG
   for id in text:gmatch "id (%w+)" do
     while true do
       local found = false

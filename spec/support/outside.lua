@@ -4,6 +4,8 @@ local shell = require "spec.support.shell"
 
 local outside = {}
 
+local LONG = 300 -- seconds that no program here takes, nor the tests that one serves
+
 local function exists(path)
   local file = io.open(path, "r")
   if file then
@@ -17,10 +19,10 @@ end
 function outside.start(program)
   local folder = shell.folder()
   shell.write(folder .. "/program.py", program)
-  os.execute(("(timeout 60 /usr/bin/python3 %s/program.py > %s/out 2>&1 < /dev/null; "
-    .. ": > %s/ended) > /dev/null 2>&1 &"):format(folder, folder, folder))
+  os.execute(("(timeout %d /usr/bin/python3 %s/program.py > %s/out 2>&1 < /dev/null; "
+    .. ": > %s/ended) > /dev/null 2>&1 &"):format(LONG, folder, folder, folder))
   local function wait()
-    local patience = os.time() + 60
+    local patience = os.time() + LONG
     while not exists(folder .. "/ended") and os.time() < patience do
       codecell.step(0.02)
     end
@@ -41,7 +43,7 @@ end
 --- Start one that serves, and wait for the first line that it prints: a port.
 function outside.server(program)
   local wait, printed = outside.start(program)
-  local patience = os.time() + 20
+  local patience = os.time() + LONG
   while not printed():find("\n", 1, true) and os.time() < patience do
     codecell.step(0.02)
   end

@@ -7,9 +7,9 @@ local package_index = {}
 
 local function start_program(folder)
   shell.write(folder .. "/alive", "")
-  os.execute(("(timeout 600 /usr/bin/python3 -B spec/support/package_index.py %s > %s/out 2>&1 "
+  os.execute(("(timeout 900 /usr/bin/python3 -B spec/support/package_index.py %s > %s/out 2>&1 "
     .. "< /dev/null) > /dev/null 2>&1 &"):format(folder, folder))
-  local patience = os.time() + 20
+  local patience = os.time() + 60
   while not shell.read(folder .. "/port") and os.time() < patience do
     codecell.step(0.02)
   end

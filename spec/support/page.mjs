@@ -103,6 +103,24 @@ const cases = {
     assert.match(await output(cell), /first\s+last[^]*42/)
   },
 
+  async follows() { // what was printed last is seen, until whoever looks has gone up
+    const cell = await start(page, 'import os, time\nfor i in range(200): print("early", i)\n'
+      + 'while not os.path.exists("up"): time.sleep(0.02)\nfor i in range(200): print("late", i)')
+    const printed = cell.locator('.printed', { hasText: 'early 199' })
+    await printed.waitFor()
+    const below = () => printed.evaluate((one) => one.scrollHeight - one.scrollTop
+      - one.clientHeight)
+    assert(await below() < 2, `${await below()} below`)
+    await printed.evaluate((one) => new Promise((done) => {
+      one.addEventListener('scroll', done, { once: true })
+      one.scrollTop = 50
+    }))
+    await run(page, 'touch up', 'bash')
+    await cell.locator('header .state.good').waitFor()
+    await cell.locator('.printed', { hasText: 'late 199' }).waitFor()
+    assert.equal(await printed.evaluate((one) => one.scrollTop), 50)
+  },
+
   async chart() {
     const cell = await run(page, 'import matplotlib.pyplot as plt\nplt.plot([1, 2, 3], [4, 6, 5], '
       + 'label="units")\nplt.title("Work done")\nplt.legend()\nplt.show()')

@@ -157,9 +157,4 @@ programs.java = {
 programs.names = { "perl", "c" }
 programs.slow = { "ruby", "php", "cpp", "go", "java" }
 
---- Seconds in which code of that language has begun to run.
-function programs.patience(name)
-  return (name == "perl" or name == "php") and 0.3 or (name == "ruby" or name == "c") and 1 or 6
-end
-
 return programs

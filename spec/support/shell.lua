@@ -2,7 +2,7 @@
 
 local shell = {}
 
-local TIME_MAX = 60
+local TIME_MAX = 200 -- seconds that nothing here takes
 
 --- A word for the shell.
 function shell.quote(word)

@@ -184,11 +184,11 @@ function web.start()
   authority.make(folder, { "DNS:good.example", "DNS:other.example", "IP:127.0.0.1" })
   shell.write(folder .. "/web.py", PROGRAM)
   os.execute(("mkfifo %s/life"):format(folder))
-  os.execute(("timeout 280 /usr/bin/python3 %s/web.py %s < %s/life > %s/ports 2> %s/errors &")
+  os.execute(("timeout 900 /usr/bin/python3 %s/web.py %s < %s/life > %s/ports 2> %s/errors &")
     :format(folder, folder, folder, folder, folder))
   local self = { folder = folder, ca = folder .. "/ca.pem" }
   self.life = assert(io.open(folder .. "/life", "w"))
-  local patience = os.time() + 20
+  local patience = os.time() + 60
   repeat
     codecell.step(0.02)
     local http, https = (shell.read(folder .. "/ports") or ""):match("^(%d+) (%d+)\n")

@@ -115,10 +115,10 @@ function world.new(setup, teardown)
     shell.write(folder .. "/world.py", PROGRAM)
     self.folder = folder
     os.execute(("mkfifo %s/life"):format(folder))
-    os.execute(("timeout 280 /usr/bin/python3 %s/world.py < %s/life > %s/ports 2> %s/errors &")
+    os.execute(("timeout 900 /usr/bin/python3 %s/world.py < %s/life > %s/ports 2> %s/errors &")
       :format(folder, folder, folder, folder))
     self.life = assert(io.open(folder .. "/life", "w"))
-    local patience = os.time() + 20
+    local patience = os.time() + 60
     local ports
     repeat
       codecell.step(0.02)

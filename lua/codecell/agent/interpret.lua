@@ -3,6 +3,7 @@ local blocks = require "codecell.agent.blocks"
 local create = require "codecell.create"
 local languages = require "codecell.languages"
 local options = require "codecell.options"
+local wait = require "codecell.wait"
 
 local interpret = {}
 
@@ -110,10 +111,13 @@ function interpret.interpret(text, given)
   if not sandbox then
     return nil, err
   end
-  local report
-  report, err = run(sandbox, given, found)
+  local ok, report
+  ok, report, err = wait.call(run, sandbox, given, found)
   if not given.sandbox then
     sandbox:close()
+  end
+  if not ok then
+    error(report, 0) -- of a callback
   end
   return report, err
 end

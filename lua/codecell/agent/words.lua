@@ -111,6 +111,11 @@ local OF_KIND = {
   unavailable = "resources", unsupported = "unsupported",
 }
 
+-- An id is random, and may hold the word.
+local function speaks_of_time(message)
+  return message:find("%f[%w]time%f[%W]") ~= nil or message:find("%f[%w]timeout%f[%W]") ~= nil
+end
+
 --- The word of an error object.
 ---@param err codecell.Error
 ---@return codecell.Word
@@ -118,7 +123,7 @@ function words.of_error(err)
   local word = err.word or err.packages and "install" or OF_KIND[err.kind] or "internal"
   if err.kind == "unavailable" and not err.word and (err.stage == "connect" or err.status) then
     word = "network"
-  elseif err.kind == "sandbox_gone" and err.message:find("time", 1, true) then
+  elseif err.kind == "sandbox_gone" and not err.word and speaks_of_time(err.message) then
     word = "expired"
   end
   return words.by_word[word]

@@ -4,6 +4,7 @@ local export = require "codecell.export"
 local folders = require "codecell.command.folders"
 local languages = require "codecell.languages"
 local launch = require "codecell.command.launch"
+local runs = require "codecell.log.runs"
 local show = require "codecell.command.show"
 
 local run = {
@@ -162,10 +163,12 @@ function run.run(options, arguments)
   local how = options.json and {} or show.stream(view)
   how.language = language
   how.timeout, how.stdin, how.packages = options.timeout, given.input, options.install
+  runs.start(sandbox, language, given.code)
   local execution, err = sandbox:run_code(given.code, how)
   if not execution then
     return launch.fail("run", err)
   end
+  runs.finish(sandbox, execution)
   if not options.json then
     show.finish(view, execution)
   end

@@ -23,10 +23,10 @@ local PREFLIGHT = {
 }
 
 local STATUS = {
-  already_exists = 409, denied_by_policy = 403, invalid_argument = 400, limit_exceeded = 429,
-  no_space = 507, not_found = 404, out_of_memory = 507, permission_denied = 403,
-  rate_limited = 429, sandbox_gone = 502, timeout = 504, unauthenticated = 401,
-  unavailable = 503, unsupported = 400,
+  already_exists = 409, cancelled = 502, denied_by_policy = 403, invalid_argument = 400,
+  limit_exceeded = 429, no_space = 507, not_found = 404, out_of_memory = 507,
+  permission_denied = 403, rate_limited = 429, sandbox_gone = 502, timeout = 504,
+  unauthenticated = 401, unavailable = 503, unsupported = 400,
 }
 
 --- The status that an error of ours is answered with.
@@ -86,6 +86,21 @@ function answer.failure(request, status, message, more, fields)
     list[i + 1] = pair
   end
   answer.json(request, status, body, list)
+end
+
+--- There is no such sandbox, or no more: it may also have ended under a call.
+---@param request codecell.IncomingRequest
+---@param id string
+function answer.gone(request, id)
+  answer.failure(request, 502, "The sandbox was not found", { sandboxId = id })
+end
+
+--- Whether an error says so. What was cancelled here had its sandbox closed under it: a client
+--- that has left is told nothing.
+---@param err codecell.Error
+---@return boolean
+function answer.is_gone(err)
+  return err.kind == "sandbox_gone" or err.kind == "cancelled"
 end
 
 --- Refuse for a reason of the library's.

@@ -189,6 +189,7 @@ function Gateway:living()
     if not one:lives() then
       gone[#gone + 1] = id
     end
+    one:forget_ended()
   end
   for _, id in ipairs(gone) do
     self:drop(self.records[id], reason(self.records[id]))
@@ -267,10 +268,6 @@ end
 
 -- ---- requests ----
 
-local function not_found(request, id)
-  answer.failure(request, 502, "The sandbox was not found", { sandboxId = id })
-end
-
 local function answer_port(found, request, place)
   if place.port == plane.ENVD then
     return envd.answer(found, request)
@@ -291,7 +288,7 @@ local function answer_sandbox(self, request, place)
     found:resume(RESUMED)
   end
   if not found or found:is_paused() then
-    return not_found(request, place.id)
+    return answer.gone(request, place.id)
   elseif self.quota:enter(request, found) then
     request.visited = found
     return answer_port(found, request, place)
@@ -402,7 +399,7 @@ end
 -- The verbs of a sandbox that somebody has ended meanwhile raise.
 local function went_meanwhile(self, request, one)
   if request.place then
-    return not_found(request, one.id)
+    return answer.gone(request, one.id)
   end
   answer.failure(request, 404, ended.message(self.ended, one.id, request.owner))
 end

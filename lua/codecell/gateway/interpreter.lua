@@ -222,7 +222,7 @@ local function answer_code(one, request)
     return
   elseif listener.problem then
     error(listener.problem, 0)
-  elseif not request.has_started and listener.err and listener.err.kind ~= "sandbox_gone" then
+  elseif not request.has_started and listener.err and not answer.is_gone(listener.err) then
     return answer.text(request, 500, listener.err.message)
   end
   request:abort()

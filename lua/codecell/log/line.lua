@@ -1,6 +1,7 @@
 --- One event of the log as a line: for people, for programs, and for the system's log.
 local core = require "codecell.core"
 local json = require "codecell.json"
+local terminal = require "codecell.agent.terminal"
 
 local line = {}
 
@@ -17,13 +18,14 @@ local function timestamp()
   return os.date("!%Y-%m-%dT%H:%M:%SZ")
 end
 
---- For people.
+--- For people, at a terminal that is to obey nothing of what models and their code say.
 ---@param level string
 ---@param part string
 ---@param message string
 ---@return string
 function line.text(level, part, message)
-  return ("%s %s %s %s"):format(timestamp(), level:upper(), part, one_line(message))
+  return ("%s %s %s %s"):format(timestamp(), level:upper(), part,
+    terminal.visible(one_line(message)))
 end
 
 --- For programs: an object of JSON.

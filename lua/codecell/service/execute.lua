@@ -5,7 +5,7 @@ local languages = require "codecell.languages"
 local log = require "codecell.log"
 local reactor = require "codecell.reactor"
 local reply = require "codecell.service.reply"
-local unicode = require "codecell.agent.unicode"
+local runs = require "codecell.log.runs"
 local wait = require "codecell.wait"
 local watching = require "codecell.service.watching"
 local words = require "codecell.agent.words"
@@ -13,9 +13,6 @@ local words = require "codecell.agent.words"
 local execute = {}
 
 local PART = "e2b:service"
-local SHOWN, VALUE_SHOWN = 100, 1000 -- characters of code, and of an error, in the log
-local NAMES = { python = "Python", javascript = "JavaScript", typescript = "TypeScript",
-  bash = "shell", lua = "Lua" }
 
 local function refuse(kind, word, message, hint)
   local err = errors.new(kind, message, hint)
@@ -68,24 +65,6 @@ local function timeout_of(service, given, warnings)
     warnings[#warnings + 1] = ("timeout is in seconds: %g of them"):format(given.timeout)
   end
   return timeout
-end
-
-local function say_start(language, code)
-  log.write("info", PART, ("Executing %s code in E2B sandbox: %s..."):format(
-    NAMES[language] or language, unicode.head(unicode.repair(code), SHOWN)), { event = "run.start",
-    language = language, bytes = #code })
-end
-
-local function say_end(entry, execution)
-  local failed = execution.error
-  if failed then
-    log.write("error", PART, ("Code execution error: %s: %s"):format(failed.name,
-      unicode.head(failed.value or "", VALUE_SHOWN)),
-      { event = "run.end", sandbox = entry.id, success = false })
-  else
-    log.write("info", PART, ("Code execution completed successfully. Sandbox ID: %s"):format(
-      entry.id), { event = "run.end", sandbox = entry.id, success = true })
-  end
 end
 
 -- What the sandbox has used until now; in the cloud that would be a request.
@@ -157,14 +136,14 @@ local RUNS_LEAST = 10 -- in a minute; fewer say little
 
 -- Once when it is passed, and again after it was below.
 local function watch_error_rate(service)
-  local failures, runs = service.ledger:recent(60)
+  local failures, total = service.ledger:recent(60)
   local failed = 0
   for _, count in pairs(failures) do
     failed = failed + count
   end
-  local is_high = runs >= RUNS_LEAST and failed / runs >= service.config.error_rate
+  local is_high = total >= RUNS_LEAST and failed / total >= service.config.error_rate
   if is_high and not service.is_alarmed then
-    service:_emit("error_rate", { rate = failed / runs, runs = runs, failures = failures })
+    service:_emit("error_rate", { rate = failed / total, runs = total, failures = failures })
   end
   service.is_alarmed = is_high
 end
@@ -214,13 +193,13 @@ local function take_turn(service, turn, job)
   end
   service.roster:hold(entry)
   turn.entry = entry
-  say_start(job.language, job.code)
+  runs.start(entry.sandbox, job.language, job.code)
   return run_in(service, entry, job.code, job.language, job.given, turn.warnings)
 end
 
 local function told(service, turn, code, execution)
   local sandbox = turn.entry.sandbox
-  say_end(turn.entry, execution)
+  runs.finish(sandbox, execution)
   if sandbox.degraded_from then
     turn.warnings[#turn.warnings + 1] = ("%s could not be reached; backend %s stands in for it, "
       .. "as fallback allows"):format(sandbox.degraded_from, sandbox.backend)

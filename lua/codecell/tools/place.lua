@@ -32,7 +32,7 @@ function place.new(given)
   end
   serial = serial + 1
   return setmetatable({ given = given, backend = backend,
-    key = given.session or "kit-" .. serial }, Place)
+    key = given.session or "kit-" .. serial, closings = 0 }, Place)
 end
 
 -- One that is made here is made once, by whoever comes first.
@@ -47,13 +47,16 @@ local function own(self)
   elseif self.made then
     self.made:close()
   end
-  local ticket = {}
+  local ticket, closings = {}, self.closings
   self.is_making = ticket
   local ok, made, err = wait.call(require("codecell.create").create, self.given.create)
   self.is_making = nil
   require("codecell.reactor").wake(ticket)
   if not ok then
     error(made, 0)
+  elseif made and self.closings > closings then -- nobody would end it
+    made:close()
+    return nil, errors.new("cancelled", "create: the kit was closed meanwhile")
   end
   self.made = made
   return made, err
@@ -256,6 +259,7 @@ end
 
 --- End what was made here.
 function Place:close()
+  self.closings = self.closings + 1
   local service = self.given.service
   if service and not service.is_closed and not self.given.session then
     local entry = service.roster:under(self.given.user, self.key)

@@ -179,8 +179,11 @@ function content.read(one, request, query)
     return answer.error(request, err)
   end
   local sandbox = one.sandbox
-  local entry = sandbox._backend.ask(sandbox, "read", "stat", path, true)
-  if not entry then
+  local entry
+  entry, err = sandbox._backend.ask(sandbox, "read", "stat", path, true)
+  if not entry and answer.is_gone(err) then
+    return answer.gone(request, one.id)
+  elseif not entry then
     return answer.failure(request, 404, ("path '%s' does not exist"):format(path))
   elseif entry.type ~= "file" then
     return answer.failure(request, 400, ("path '%s' is %s"):format(path,

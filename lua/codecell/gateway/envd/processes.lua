@@ -1,4 +1,5 @@
 --- The calls of process.Process: programs, their input, and their terminals.
+local answer = require "codecell.gateway.answer"
 local base64 = require "codecell.base64"
 local errors = require "codecell.errors"
 local paths = require "codecell.gateway.envd.paths"
@@ -26,6 +27,7 @@ end
 -- ---- find one ----
 
 local function find(one, body)
+  one:forget_ended()
   local selector = shape.table(body.process) or {}
   local pid, tag = shape.number(selector.pid), shape.text(selector.tag)
   if pid and one.runs[pid] then
@@ -70,11 +72,17 @@ local function check_folder(one, given)
     return one.sandbox._cwd
   end
   local path, err = paths.resolve(given)
-  local entry = path and one.sandbox._backend.ask(one.sandbox, "start", "stat", path, true)
-  if path and (not entry or entry.type ~= "dir") then
+  if not path then
+    return nil, err
+  end
+  local entry
+  entry, err = one.sandbox._backend.ask(one.sandbox, "start", "stat", path, true)
+  if not entry and answer.is_gone(err) then
+    return nil, err
+  elseif not entry or entry.type ~= "dir" then
     return wrong(("cwd '%s' does not exist"):format(path))
   end
-  return path, err
+  return path
 end
 
 -- What is wanted, checked: `args envs cwd tag`, and `rows cols` of a terminal.
@@ -105,15 +113,8 @@ end
 
 -- Those that have ended are known for a while, unless there is no room for another.
 local function has_room(one)
-  if one:count("runs") < RUNS_MOST then
-    return true
-  end
-  for pid, found in pairs(one.runs) do
-    if found.over then
-      one.runs[pid] = nil
-    end
-  end
-  return one:count("runs") < RUNS_MOST
+  one:forget_ended(one.runs_count >= RUNS_MOST)
+  return one.runs_count < RUNS_MOST
 end
 
 local methods = {}

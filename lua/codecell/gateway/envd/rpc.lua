@@ -19,16 +19,16 @@ local PING = 90 -- seconds
 local STREAM = "application/connect+json"
 
 local CODES = {
-  already_exists = "already_exists", cancelled = "canceled",
+  already_exists = "already_exists",
   denied_by_policy = "permission_denied", invalid_argument = "invalid_argument",
   limit_exceeded = "resource_exhausted", no_space = "resource_exhausted", not_found = "not_found",
   permission_denied = "permission_denied", rate_limited = "resource_exhausted",
-  sandbox_gone = "unavailable", timeout = "deadline_exceeded", unauthenticated = "unauthenticated",
+  timeout = "deadline_exceeded", unauthenticated = "unauthenticated",
   unavailable = "unavailable", unsupported = "unimplemented",
 }
 
 local STATUS = {
-  already_exists = 409, canceled = 499, deadline_exceeded = 504, failed_precondition = 400,
+  already_exists = 409, deadline_exceeded = 504, failed_precondition = 400,
   invalid_argument = 400,
   not_found = 404, permission_denied = 403, resource_exhausted = 429, unauthenticated = 401,
   unavailable = 503, unimplemented = 501,
@@ -57,7 +57,10 @@ local function code_of(err)
   return CODES[err.kind] or "internal"
 end
 
-local function refuse(request, err, is_stream)
+local function refuse(one, request, err, is_stream)
+  if answer.is_gone(err) then
+    return answer.gone(request, one.id)
+  end
   local told = { code = code_of(err), message = err.message }
   if is_stream then
     request:reply(200, answer.headers(STREAM),
@@ -164,7 +167,7 @@ local function answer_stream(one, request, method)
     stream, err = method.stream(one, body)
   end
   if not stream then
-    return refuse(request, err, true)
+    return refuse(one, request, err, true)
   end
   return follow(request, stream, { began = began, one = one, milliseconds = milliseconds })
 end
@@ -178,7 +181,7 @@ local function answer_taken(one, request, method)
   if request:is_left() then
     return
   elseif not value then
-    return refuse(request, err, true)
+    return refuse(one, request, err, true)
   end
   request:reply(200, answer.headers(STREAM), rpc.message(value) .. rpc.last)
 end
@@ -194,7 +197,7 @@ local function answer_once(one, request, method)
     value, err = method.call(one, body)
   end
   if not value then
-    return refuse(request, err)
+    return refuse(one, request, err)
   elseif method.encode then
     return request:reply(200, answer.headers("application/json"), method.encode(value))
   end

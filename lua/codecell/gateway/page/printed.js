@@ -22,8 +22,10 @@ class Printed {
     this.body = element("span");
     this.line = element("span");
     this.node = element("pre", { class: `printed ${kind}`, tabindex: "0",
-      "aria-label": kind === "stderr" ? "standard error" : "output" },
+      "aria-label": kind === "stderr" ? "standard error" : "output", scroll: () => this.moved() },
     this.left, this.body, this.line);
+    this.isAtEnd = true;
+    this.at = 0;
     this.look = PLAIN;
     this.waiting = "";
     this.rest = "";
@@ -53,6 +55,20 @@ class Printed {
     this.rest = whole.slice(end);
     this.line.replaceChildren(...coloured(overwritten(this.rest), this.look)[0]);
     this.bound();
+    if (this.isAtEnd) this.toEnd();
+  }
+
+  // Its end is what is new, until whoever looks has gone up.
+  toEnd() {
+    this.node.scrollTop = this.node.scrollHeight;
+    this.at = this.node.scrollTop;
+  }
+
+  moved() {
+    const { scrollHeight, scrollTop, clientHeight } = this.node;
+    if (scrollTop < this.at) this.isAtEnd = false;
+    else if (scrollHeight - scrollTop - clientHeight < 40) this.isAtEnd = true;
+    this.at = scrollTop;
   }
 
   keep(text) {
