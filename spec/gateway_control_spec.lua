@@ -66,9 +66,11 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
       metadata = { metadata = { a = 1 } }, envVars = { envVars = "x" },
       autoPause = { autoPause = "true" }, secure = { secure = 1 }, network = { network = true },
       autoResume = { autoPause = true, autoPauseMemory = false, autoResume = { enabled = true } },
+      mcp = { templateID = "mcp-gateway", mcp = { time = {} } },
+      iam = { iam = { tokens = { aws = { audience = "sts", tokenType = "JWT-SVID" } } } },
     }
     for name, more in pairs(cases) do
-      more.templateID = "base"
+      more.templateID = more.templateID or "base"
       local status, body = server:ask("/sandboxes", { method = "POST", body = more })
       assert.same({ 400, 400 }, { status, body.code }, name)
       assert.truthy(body.message:find(name, 1, true), body.message)
