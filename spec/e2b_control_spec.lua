@@ -361,6 +361,7 @@ describe("the control plane of E2B", function()
     assert.equal(1, #server:asked("DELETE", e2b.id))
     result = shell.run(environment .. shell.codecell .. " doctor --backend e2b")
     assert.truthy(result.stdout:find("the key is taken", 1, true), result.stdout)
+    assert.falsy(result.stdout:find("microvm", 1, true), result.stdout) -- it is not E2B's cloud
     assert.equal(0, result.status)
     result = shell.run("env -u E2B_API_KEY " .. shell.codecell .. " run --backend e2b -c 1")
     assert.truthy(result.stderr:find("No E2B_API_KEY provided", 1, true))

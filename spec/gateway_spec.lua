@@ -28,6 +28,14 @@ describe("codecell serve, for the backend e2b #C09 #M10 #user", function()
     assert.equal("ZeroDivisionError", sandbox:run_code("1 / 0").error.name)
   end)
 
+  it("tells that it is isolated as a sandbox of this machine, and not by a machine of its own",
+  function()
+    local info = codecell.assert(sandbox:get_info())
+    assert.equal("kernel", info.isolation)
+    assert.equal("kernel", info.limits.memory.by)
+    assert.equal("kernel", codecell.assert(codecell.list(server:options()))[1].isolation)
+  end)
+
   it("streams what code prints and shows, in its order", function()
     local told = {}
     local function tell(value)

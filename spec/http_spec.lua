@@ -1,6 +1,7 @@
 -- Requests by HTTP, to servers that do what they should and to others.
 local codecell = require "codecell"
 local core = require "codecell.core"
+local fields = require "codecell.http.fields"
 local http = require "codecell.http"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
@@ -78,6 +79,13 @@ describe("http.request", function()
     assert.equal("a=1, b=2", response.headers["set-cookie"])
     assert.equal("", response.headers["x-empty"])
     assert.is_nil(response.headers["bad name"])
+  end)
+
+  it("takes a line for a field from its beginning to its end, or not at all", function()
+    local list = fields.parse("A:1\r\n\r\nB : 2\nno field\r\n: 3\rc: x: y\0\r\nD: \t4  5 \t\r\n"
+      .. "e f: 6\r\nG:\r\nh:  \nI: i\0j\r\nA:7")
+    assert.same({ { "A", "1" }, { "D", "4  5" }, { "G", "" }, { "h", "" }, { "A", "7" },
+      a = "1, 7", d = "4  5", g = "", h = "" }, list)
   end)
 
   it("sends a string, nothing, or what a function gives, of a known length or not", function()

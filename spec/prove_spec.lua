@@ -6,6 +6,7 @@ local judge = require "codecell.command.prove.judge"
 local program = require "codecell.command.prove.program"
 local prove = require "codecell.command.prove"
 local shell = require "spec.support.shell"
+local processes = require "codecell.command.processes"
 local victim = require "codecell.command.prove.victim"
 
 local function doctor(variables, words)
@@ -94,7 +95,7 @@ describe("an attack of codecell doctor --prove #once", function()
   end
 
   -- Outcomes that a filter on this machine itself would hide.
-  local is_filtered = (victim.read "/proc/self/status"):match "\nSeccomp:%s+(%d)" ~= "0"
+  local is_filtered = (processes.read "/proc/self/status"):match "\nSeccomp:%s+(%d)" ~= "0"
 
   for name, why in pairs {
     ["read the host's files"] = "only the host knows",

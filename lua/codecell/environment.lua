@@ -2,11 +2,11 @@
 local environment = {}
 
 local BASE = {
-  "HOME=/home/user", "USER=user", "LOGNAME=user",
+  HOME = "/home/user", USER = "user", LOGNAME = "user",
   -- /run/bin: names that the machine's programs have elsewhere (src/warden/root/skeleton.c)
-  "PATH=/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin:/run/bin", "LANG=C.UTF-8",
-  "TMPDIR=/tmp", "TZ=UTC", "CODECELL=1",
-  "PIP_BREAK_SYSTEM_PACKAGES=1", -- there is no system to break: it is read-only
+  PATH = "/home/user/.local/bin:/usr/local/bin:/usr/bin:/bin:/run/bin", LANG = "C.UTF-8",
+  TMPDIR = "/tmp", TZ = "UTC", CODECELL = "1",
+  PIP_BREAK_SYSTEM_PACKAGES = "1", -- there is no system to break: it is read-only
 }
 
 -- The proxy of a sandbox with a network; programs that know none need none.
@@ -61,35 +61,27 @@ end
 ---@param name string
 ---@return string? value
 function Environment:get(name)
-  if self.added[name] then
-    return self.added[name]
-  end
-  for _, pair in ipairs(BASE) do
-    local known, value = pair:match("^([^=]+)=(.*)$")
-    if known == name then
-      return value
-    end
-  end
+  return self.added[name] or BASE[name]
 end
 
 --- All of it as "NAME=value".
 ---@param more table<string, string>? for one program alone
 ---@return string[]
 function Environment:list(more)
-  local values = {}
-  for _, pair in ipairs(BASE) do
-    local name, value = pair:match("^([^=]+)=(.*)$")
-    values[name] = value
-  end
-  for name, value in pairs(self.added) do
-    values[name] = value
-  end
-  for name, value in pairs(more or {}) do
-    values[name] = value
-  end
-  local list = {}
-  for name, value in pairs(values) do
+  more = more or {}
+  local list, added = {}, self.added
+  for name, value in pairs(more) do
     list[#list + 1] = name .. "=" .. value
+  end
+  for name, value in pairs(added) do
+    if not more[name] then
+      list[#list + 1] = name .. "=" .. value
+    end
+  end
+  for name, value in pairs(BASE) do
+    if not more[name] and not added[name] then
+      list[#list + 1] = name .. "=" .. value
+    end
   end
   return list
 end

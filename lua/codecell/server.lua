@@ -327,6 +327,9 @@ local function look(self)
   local call = made:_next()
   while call do
     task.background(serve, self.handler, new_request(self, call))
+    if not call:_closed() then -- it is not answered yet
+      call:_watch()
+    end
     if made:_closed() then -- by a handler
       return false
     end

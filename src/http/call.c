@@ -19,7 +19,7 @@ int cell_call_is_upgraded(const struct cell_call *call)
 
 /* Whoever ends its side waits for no answer any more, unless it is on its way.
  */
-void cell_call_left(struct cell_source *source, uint32_t events)
+static void left(struct cell_source *source, uint32_t events)
 {
   struct cell_call *call = CELL_CONTAINER(source, struct cell_call, source);
 
@@ -35,6 +35,20 @@ void cell_call_left(struct cell_source *source, uint32_t events)
 static int is_there(const struct cell_call *call)
 {
   return cell_reactor_owned(call->server->reactor);
+}
+
+void cell_call_watch(struct cell_call *call)
+{
+  enum cell_server_state state = cell_call_state(call);
+  struct cell_server_head head;
+
+  if (call->source.ready != NULL || cell_call_is_upgraded(call) ||
+      state == CELL_CALL_BROKEN || state == CELL_CALL_ANSWERED)
+    return;
+  cell_call_head(call, &head);
+  call->source = (struct cell_source){head.fd, EPOLLRDHUP, left, 0};
+  if (cell_source_add(call->server->reactor, &call->source, NULL) < 0)
+    call->source.ready = NULL;
 }
 
 static void parted(struct cell_duplex *duplex)

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM_LEAST 4096u
+/* What is most often enough, and what allocators keep at hand. */
+#define ROOM_LEAST 512u
 
 static size_t left(const struct cell_queue *queue)
 {

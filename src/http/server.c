@@ -212,7 +212,6 @@ static int arrived(struct cell_server_owner *owner, void *made)
 {
   struct cell_server *server = CELL_CONTAINER(owner, struct cell_server, owner);
   struct cell_call *call = calloc(1, sizeof *call);
-  struct cell_server_head head;
 
   if (call != NULL)
     call->token = cell_token_new(server->reactor);
@@ -223,10 +222,6 @@ static int arrived(struct cell_server_owner *owner, void *made)
   call->server = server;
   call->made = made;
   server->library->name(made, call);
-  server->library->head(made, &head);
-  call->source = (struct cell_source){head.fd, EPOLLRDHUP, cell_call_left, 0};
-  if (cell_source_add(server->reactor, &call->source, NULL) < 0)
-    call->source.ready = NULL;
   if (server->last != NULL)
     server->last->next = call;
   else

@@ -55,6 +55,8 @@ uint32_t cell_server_left(struct cell_server *server);
 
 /* ---- a call ---- */
 
+/* Hear of a client that goes away: for who does not answer at once. */
+void cell_call_watch(struct cell_call *call);
 uint32_t cell_call_token(const struct cell_call *call);
 void cell_call_head(struct cell_call *call, struct cell_server_head *head);
 size_t cell_call_readable(struct cell_call *call);

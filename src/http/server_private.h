@@ -39,14 +39,12 @@ struct cell_call {
   struct cell_server *server; /* kept once it was taken */
   void *made;
   uint32_t token;
-  struct cell_source source; /* tells that the client goes away */
+  struct cell_source source; /* once watched: that the client goes away */
   struct cell_duplex duplex; /* once it is of another protocol */
 };
 
 /* ---- call.c ---- */
 
-/* The client has ended its side. */
-void cell_call_left(struct cell_source *source, uint32_t events);
 void cell_call_unwatch(struct cell_call *call);
 /* Its connection goes on in another protocol. 0: it does not. */
 int cell_call_upgraded(struct cell_call *call, int fd, const void *early,

@@ -286,6 +286,12 @@ static int call_try_read(lua_State *L)
   return 1;
 }
 
+static int call_watch(lua_State *L)
+{
+  cell_call_watch(check_call(L));
+  return 0;
+}
+
 static int call_has_all(lua_State *L)
 {
   lua_pushboolean(L, cell_call_has_all(check_call(L)));
@@ -399,6 +405,7 @@ static const luaL_Reg call_methods[] = {
   {"_state", call_state},
   {"_token", call_token},
   {"_upgrade", call_upgrade},
+  {"_watch", call_watch},
   {"abort", call_abort},
   {"close", call_release},
   {"finish", call_finish},

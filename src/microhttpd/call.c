@@ -71,6 +71,7 @@ void cell_mhd_ended(void *data, struct MHD_Connection *connection,
     server->calls = call->next;
   if (call->guest != NULL && call->guest->is_asking)
     cell_mhd_rests(server, call->guest);
+  cell_mhd_cork(call, 0);
   call->guest = NULL;
   call->connection = NULL;
   call->upgraded = NULL;
@@ -302,6 +303,7 @@ static ssize_t give(void *data, uint64_t position, char *bytes, size_t size)
   if (call->is_finished)
     return call->left > 0 ? MHD_CONTENT_READER_END_WITH_ERROR
                           : MHD_CONTENT_READER_END_OF_STREAM;
+  cell_mhd_cork(call, 0);
   suspend(call);
   return 0;
 }
@@ -389,6 +391,7 @@ int cell_mhd_answer(void *data, const struct cell_server_answer *answer,
   call->response = new_response(call, answer);
   if (call->response == NULL)
     return cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "answer");
+  cell_mhd_cork(call, answer->body == NULL);
   return cell_mhd_begin_answer(call, answer, error);
 }
 
@@ -417,6 +420,8 @@ void cell_mhd_finish(void *data)
   struct call *call = data;
 
   call->is_finished = 1;
+  if (call->out.size > 0)
+    cell_mhd_cork(call, 1);
   cell_mhd_part(call);
   go_on(call);
 }

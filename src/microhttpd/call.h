@@ -65,6 +65,7 @@ struct call {
   int is_answered;  /* and sent */
   int is_cut;       /* nothing more will be */
   int is_parting;
+  int is_corked; /* what is sent waits for more */
   int is_broken;
 };
 
@@ -75,6 +76,13 @@ extern const struct cell_server_library cell_microhttpd_library;
 /* The head of a request has come; and its end. */
 void cell_mhd_asks(struct server *server, struct guest *guest);
 void cell_mhd_rests(struct server *server, struct guest *guest);
+
+/* Have what is sent wait for more, or go. libmicrohttpd sends the head of an
+** answer whose body is written, each piece and the end by themselves: each
+** would wake the client. An economy alone: what is no TCP refuses it, and
+** nothing is lost.
+*/
+void cell_mhd_cork(struct call *call, int is_corked);
 
 /* ---- identity.c ---- */
 

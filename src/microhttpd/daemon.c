@@ -1,7 +1,11 @@
 /* daemon.c -- a server: its sockets, and turning it (see server_library.h). */
 #include "call.h"
 
+#include "../descriptor.h"
+
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -172,6 +176,20 @@ static int adopt(void *data, int *fd, uint32_t about, struct cell_error *error)
                    "adopt a connection: the server has too many");
 }
 
+void cell_mhd_cork(struct call *call, int is_corked)
+{
+#ifdef TCP_CORK
+  if (call->fd < 0 || call->is_corked == is_corked)
+    return;
+  call->is_corked = is_corked;
+  (void)setsockopt(call->fd, IPPROTO_TCP, TCP_CORK, &is_corked,
+                   sizeof is_corked);
+#else
+  (void)call;
+  (void)is_corked;
+#endif
+}
+
 /* ---- turning ---- */
 
 static int pollfd_of(void *data)
@@ -262,6 +280,7 @@ static void *open_server(struct cell_server_owner *owner,
                          struct cell_error *error)
 {
   struct server *server;
+  int held[3];
 
   if (identity != NULL && cell_mhd_check_identity(identity, error) < 0)
     return NULL;
@@ -270,7 +289,9 @@ static void *open_server(struct cell_server_owner *owner,
     server->owner = owner;
     server->idle_s = limits->idle_s;
     server->first_s = limits->first_s;
+    cell_fd_hold_stdio(held);
     server->daemon = start_daemon(server, limits, identity);
+    cell_fd_let_go(held);
   }
   if (server == NULL || server->daemon == NULL) {
     free(server);

@@ -276,7 +276,9 @@ end
 function checks.e2b()
   local ok, err = require("codecell").e2b.account():check()
   if ok then
-    return { name = "E2B account", status = "ok", detail = "the key is taken" }
+    local is_cloud = require("codecell.e2b.settings").resolve("check").is_cloud
+    return { name = "E2B account", status = "ok", detail = "the key is taken" },
+      is_cloud and "microvm" or nil
   end
   return { name = "E2B account", status = err.kind == "unauthenticated" and "missing" or "failed",
     detail = tostring(err) }

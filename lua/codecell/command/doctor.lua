@@ -43,7 +43,8 @@ end
 
 -- What runs elsewhere stands on nothing here.
 local function examine_cloud()
-  local report = { isolation = "microvm", checks = { checks.e2b() }, limits = {} }
+  local account, isolation = checks.e2b()
+  local report = { isolation = isolation, checks = { account }, limits = {} }
   report.ok = is_well(report.checks)
   return report
 end
@@ -130,7 +131,9 @@ local function print_report(report, out)
       out:write(("%-8s %-16s %.1f ms\n"):format("time", step, report.probe[step] * 1000))
     end
   end
-  local verdict = report.ok and "Code can run here, isolated by the " .. report.isolation .. "."
+  local verdict = report.ok and report.isolation
+    and "Code can run here, isolated by the " .. report.isolation .. "."
+    or report.ok and "Code can run there; each sandbox tells how it is isolated."
     or report.isolation == "none" and "Code cannot run here until what is named above is mended."
     or "Mend what is missing or failed above."
   out:write("\n", out:style("bold", verdict), "\n")

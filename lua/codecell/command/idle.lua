@@ -3,29 +3,24 @@
 --- What is in a sandbox descends from the process that names it, so that any program of the user
 --- can tell, without the one that made it.
 local codecell = require "codecell"
-local core = require "codecell.core"
+local processes = require "codecell.command.processes"
 
 local idle = {}
 
 local LOOK = 1 -- seconds between two looks
 
 -- Of each process: its parent, and the ticks that it and its ended children have had; proc(5).
-local function processes()
+local function ticks()
   local list = {}
-  for _, entry in ipairs(core.host_list("/proc") or {}) do
-    local file = entry.name:find "^%d+$" and io.open("/proc/" .. entry.name .. "/stat")
-    if file then
-      -- The name in parentheses may hold anything.
-      local fields = (file:read("*a") or ""):match "^.*%) %a (.*)$"
-      file:close()
-      local numbers = {}
-      for number in (fields or ""):gmatch "%-?%d+" do
-        numbers[#numbers + 1] = tonumber(number)
-      end
-      if numbers[14] then
-        list[tonumber(entry.name)] = { parent = numbers[1],
-          ticks = numbers[11] + numbers[12] + numbers[13] + numbers[14] }
-      end
+  for pid, text in pairs(processes.each "stat") do
+    -- The name in parentheses may hold anything.
+    local numbers = {}
+    for number in (text:match "^.*%) %a (.*)$" or ""):gmatch "%-?%d+" do
+      numbers[#numbers + 1] = tonumber(number)
+    end
+    if numbers[14] then
+      list[pid] = { parent = numbers[1],
+        ticks = numbers[11] + numbers[12] + numbers[13] + numbers[14] }
     end
   end
   return list
@@ -33,7 +28,7 @@ end
 
 -- The ticks of all processes below each of these.
 local function spent(found)
-  local all, sums = processes(), {}
+  local all, sums = ticks(), {}
   for _, sandbox in ipairs(found) do
     sums[sandbox.pid] = 0
   end

@@ -1,14 +1,7 @@
 --- What processes of this machine weigh, as /proc tells it.
-local weight = {}
+local processes = require "codecell.command.processes"
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a") -- nil where the kernel does not let this user look
-  if file then
-    file:close()
-  end
-  return text
-end
+local weight = {}
 
 local function sum(text, pattern)
   local total
@@ -21,7 +14,8 @@ end
 -- All that a process has started, itself first.
 local function tree(pid, list)
   list[#list + 1] = pid
-  for child in (read(("/proc/%d/task/%d/children"):format(pid, pid)) or ""):gmatch("%d+") do
+  local children = processes.read(("/proc/%d/task/%d/children"):format(pid, pid)) or ""
+  for child in children:gmatch("%d+") do
     tree(tonumber(child), list)
   end
   return list
@@ -34,8 +28,8 @@ end
 function weight.of(pid)
   local memory = { private = 0, pss = 0, processes = 0 }
   for _, one in ipairs(tree(pid, {})) do
-    local rollup = read(("/proc/%d/smaps_rollup"):format(one)) or ""
-    local status = read(("/proc/%d/status"):format(one)) or ""
+    local rollup = processes.read(("/proc/%d/smaps_rollup"):format(one)) or ""
+    local status = processes.read(("/proc/%d/status"):format(one)) or ""
     local private = sum(rollup, "\nPrivate_%a+:%s+(%d+)")
       or sum(status, "\nRss[AS][nh][om][ne]%a*:%s+(%d+)")
     local pss = sum(rollup, "\nPss:%s+(%d+)")
@@ -51,7 +45,7 @@ end
 --- The memory of the kernel itself that it cannot give back: of the whole machine.
 ---@return number? bytes
 function weight.kernel()
-  local text = "\n" .. (read("/proc/meminfo") or "")
+  local text = "\n" .. (processes.read("/proc/meminfo") or "")
   local total = 0
   for _, name in ipairs({ "SUnreclaim", "KernelStack", "PageTables", "Percpu" }) do
     local bytes = sum(text, "\n" .. name .. ":%s+(%d+)")

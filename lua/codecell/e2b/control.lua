@@ -97,9 +97,15 @@ function control.record(what, answer)
   }
 end
 
-local function limit(value, unit)
+local function limit(by, value, unit)
   local number = shape.number(value)
-  return number and { value = number * (unit or 1), by = "microvm" } or nil
+  return number and { value = number * (unit or 1), by = by } or nil
+end
+
+-- E2B says nothing of it; a server of local sandboxes does.
+local function isolation_of(found)
+  local told = shape.text(found.isolation)
+  return (told == "kernel" or told == "container") and told or "microvm"
 end
 
 local function network_of(found)
@@ -131,13 +137,15 @@ end
 function control.info(found)
   local started, ends = shape.time(found.startedAt) or 0, shape.time(found.endAt) or 0
   local id = shape.text(found.sandboxID) or ""
+  local isolation = isolation_of(found)
   return {
     id = id:match("^[^-]+") or id, backend = "e2b", template = shape.text(found.templateID),
     alias = shape.text(found.alias), state = shape.text(found.state) or "running",
     started_at = started, end_at = ends, timeout = lifetime(started, ends),
-    metadata = shape.texts(found.metadata), isolation = "microvm", network = network_of(found),
-    limits = { cpu = limit(found.cpuCount), memory = limit(found.memoryMB, MIB),
-      disk = limit(found.diskSizeMB, MIB) },
+    metadata = shape.texts(found.metadata), isolation = isolation, network = network_of(found),
+    limits = { cpu = limit(isolation, found.cpuCount),
+      memory = limit(isolation, found.memoryMB, MIB),
+      disk = limit(isolation, found.diskSizeMB, MIB) },
     languages = control.languages(),
     envd_version = shape.text(found.envdVersion),
   }

@@ -41,6 +41,7 @@ settings.create_options = {
 
 ---@class codecell.E2bSettings
 ---@field api_url string
+---@field is_cloud boolean E2B's own; else it is somebody's who speaks as E2B does
 ---@field debug boolean
 ---@field domain string
 ---@field max_retries integer
@@ -133,6 +134,7 @@ function settings.resolve(verb, given)
   return {
     api_url = api_url, debug = debug, domain = domain, sandbox_url = sandbox_url,
     volume_url = volume_url,
+    is_cloud = SHARED[domain] == true and api_url == "https://api." .. domain,
     request_timeout = given.request_timeout or TIMEOUT,
     max_retries = whole(given.max_retries, "E2B_MAX_RETRIES", RETRIES, 10),
     key = function() return key end, on_request = given.on_request,

@@ -189,6 +189,7 @@ function Gateway:living()
     if not one:lives() then
       gone[#gone + 1] = id
     end
+    one:forget_ended()
   end
   for _, id in ipairs(gone) do
     self:drop(self.records[id], reason(self.records[id]))

@@ -14,14 +14,17 @@ local CLIENT = "local"
 local DAY = 86400
 local AT_ONCE = 0.001 -- seconds
 local MIB = 1048576
-local LOGS_MOST = 1000
+local LOGS_MOST, LOGS_OLD = 1000, 100 -- lines that are kept, and that go at once
+local KEPT = 30 -- seconds that the end of a process can still be heard of
 
 ---@class codecell.GatewayRecord
 ---@field id string
 ---@field sandbox codecell.Sandbox
 ---@field token string? of envd
 ---@field traffic string? of its ports, where they are not public
----@field runs table<integer, table> its processes, by number
+---@field runs table<integer, codecell.GatewayRun> its processes, by number
+---@field runs_count integer
+---@field package ended_runs table those that have ended, the oldest first: a queue
 ---@field watchers table<string, table>
 ---@field owner string? the name of the key that has made it
 ---@field gateway codecell.Gateway that it is of
@@ -45,8 +48,8 @@ record.news = { count = 0 }
 ---@return codecell.GatewayRecord
 function record.new(sandbox, given)
   local self = setmetatable({ id = sandbox.id, sandbox = sandbox, given = given, runs = {},
-    watchers = {}, logs = {}, told = 0, measured = {},
-    tried = { count = 0 }, owner = given.owner,
+    runs_count = 0, ended_runs = { first = 1, last = 0 }, watchers = {},
+    logs = {}, told = 0, measured = {}, tried = { count = 0 }, owner = given.owner,
     token = given.secure and answer.secret() or nil,
     traffic = not given.is_public and answer.secret() or nil, started_at = core.time(),
     envs = { E2B_SANDBOX = "true", E2B_SANDBOX_ID = sandbox.id,
@@ -71,15 +74,58 @@ function Record:is_paused()
   return self:lives() and not self.sandbox:is_running()
 end
 
---- How many it has.
----@param what "runs"|"watchers"
 ---@return integer
-function Record:count(what)
+function Record:count_watchers()
   local count = 0
-  for _ in pairs(self[what]) do
+  for _ in pairs(self.watchers) do
     count = count + 1
   end
   return count
+end
+
+--- Know of a process that was started. Its number may be that of one that has ended.
+---@param run codecell.GatewayRun
+function Record:add_run(run)
+  self.runs_count = self.runs_count + (self.runs[run.pid] and 0 or 1)
+  self.runs[run.pid] = run
+end
+
+--- Know of it no more.
+---@param run codecell.GatewayRun
+function Record:forget_run(run)
+  if self.runs[run.pid] == run then
+    self.runs[run.pid] = nil
+    self.runs_count = self.runs_count - 1
+  end
+end
+
+--- Know of one that has ended for a while.
+---@param run codecell.GatewayRun
+function Record:keep_ended(run)
+  local queue = self.ended_runs
+  queue.last = queue.last + 1
+  queue[queue.last] = { run = run, until_time = reactor.now() + KEPT }
+end
+
+--- Forget those that have ended, and were known of for long enough.
+---@param is_full boolean? all that have ended
+function Record:forget_ended(is_full)
+  local queue = self.ended_runs
+  local oldest = queue[queue.first]
+  while oldest and (is_full or oldest.until_time <= reactor.now()) do
+    self:forget_run(oldest.run)
+    queue[queue.first], queue.first = nil, queue.first + 1
+    oldest = queue[queue.first]
+  end
+end
+
+-- To take away the first of many costs as much as all that follow it.
+local function newest(logs)
+  local kept = {}
+  for i = 1, LOGS_MOST do
+    kept[i] = logs[#logs - LOGS_MOST + i]
+  end
+  return kept
 end
 
 --- Add a line to its log.
@@ -87,8 +133,8 @@ end
 ---@param message string
 ---@param about table<string, string>?
 function Record:log(level, message, about)
-  if #self.logs >= LOGS_MOST then
-    table.remove(self.logs, 1)
+  if #self.logs >= LOGS_MOST + LOGS_OLD then
+    self.logs = newest(self.logs)
   end
   self.told = self.told + 1
   self.logs[#self.logs + 1] = { number = self.told, at = core.time(), level = level,
@@ -221,7 +267,8 @@ end
 --- What a list tells of it.
 ---@return table
 function Record:listed()
-  local limits = self.sandbox:get_info().limits
+  local info = self.sandbox:get_info()
+  local limits = info.limits
   local cpu = limits.cpu.value > 0 and math.ceil(limits.cpu.value) or self.given.cpus
   return {
     templateID = self.given.template, alias = self.given.alias, sandboxID = self.id,
@@ -231,6 +278,7 @@ function Record:listed()
     diskSizeMB = math.floor(limits.disk.value / MIB), metadata = self.given.metadata,
     state = self:is_paused() and "paused" or "running",
     volumeMounts = codecell.json.list(self.given.volumes or {}),
+    isolation = info.isolation, -- no field of E2B's: what runs here is in no machine of its own
   }
 end
 

@@ -31,18 +31,28 @@ function fields.add(list, name, value)
   list[lower] = list[lower] and list[lower] .. ", " .. value or value
 end
 
+-- A whole line from its beginning, up to its end; blanks after the value are still in it.
+local LINE = "^([%w!#%$%%&'%*%+%-%.%^_`|~]+):[ \t]*([^%z\r\n]*)()"
+
 --- What "Name: value" lines say; what is no such line is left out.
 ---@param text string
 ---@return codecell.Fields
 function fields.parse(text)
-  local list = {}
-  for line in text:gmatch("[^\r\n]+") do
-    -- Greedy: blanks within a value are looked at once, however many they are.
-    local name, rest = line:match("^([^:%s]+):[ \t]*(.*)$")
-    local value = rest and (rest:match("^.*[^ \t]") or "")
-    if fields.is_token(name) and fields.is_value(value) then
+  local list, at = {}, text:find("[^\r\n]")
+  while at do
+    local name, value, stop = text:match(LINE, at)
+    local after = name and text:byte(stop)
+    if name and (not after or after == 13 or after == 10) then
+      local last = value:byte(-1)
+      if last == 32 or last == 9 then
+        -- Greedy: blanks within a value are looked at once, however many they are.
+        value = value:match("^.*[^ \t]")
+      end
       fields.add(list, name, value)
+    else
+      stop = text:find("[\r\n]", at)
     end
+    at = stop and text:find("[^\r\n]", stop)
   end
   return list
 end

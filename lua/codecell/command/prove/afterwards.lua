@@ -2,7 +2,7 @@
 local codecell = require "codecell"
 local core = require "codecell.core"
 local judge = require "codecell.command.prove.judge"
-local victim = require "codecell.command.prove.victim"
+local processes = require "codecell.command.processes"
 
 local afterwards = {}
 
@@ -11,11 +11,8 @@ local PATIENCE = 10 -- seconds that an end may take
 -- Numbers of the processes of this machine whose command line has the text.
 local function processes_with(text)
   local list = {}
-  for _, entry in ipairs(core.host_list("/proc") or {}) do
-    local line = entry.name:find "^%d+$" and victim.read("/proc/" .. entry.name .. "/cmdline")
-    if line and line:find(text, 1, true) then
-      list[#list + 1] = tonumber(entry.name)
-    end
+  for pid, line in pairs(processes.each "cmdline") do
+    list[#list + 1] = line:find(text, 1, true) and pid or nil
   end
   return list
 end
@@ -97,7 +94,7 @@ local LEFTOVERS = {
 
 local function lines(path)
   local set = {}
-  for line in (victim.read(path) or ""):gmatch "[^\n]+" do
+  for line in (processes.read(path) or ""):gmatch "[^\n]+" do
     set[line] = true
   end
   return set
@@ -107,7 +104,7 @@ end
 local function groups_of(id)
   local folders = {}
   for _, entry in ipairs(core.sandboxes("mine") or {}) do
-    local text = entry.id == id and victim.read(("/proc/%d/cgroup"):format(entry.pid)) or ""
+    local text = entry.id == id and processes.read(("/proc/%d/cgroup"):format(entry.pid)) or ""
     for controllers, path in text:gmatch "%d+:([^:\n]*):([^\n]*codecell[^\n]*)" do
       folders[#folders + 1] = "/sys/fs/cgroup/" .. controllers:gsub("^name=", "") .. path
     end
@@ -156,7 +153,7 @@ function afterwards.leftovers(watch)
       counts.processes = counts.processes + #processes_with("codecell-sandbox " .. id)
     end
     for _, folder in ipairs(watch.groups) do
-      counts.groups = counts.groups + (victim.read(folder .. "/cgroup.procs") and 1 or 0)
+      counts.groups = counts.groups + (processes.read(folder .. "/cgroup.procs") and 1 or 0)
     end
     return counts.processes + counts.mounts + counts.groups + counts.descriptors == 0
   end)

@@ -5,7 +5,7 @@
 --- the victim anywhere in what the program prints, means that it got through. So does silence.
 --- `is_harmless`: it may be tried outside of a sandbox too, to see that it can succeed.
 --- `is_visit`: it needs the listener.
-local victim = require "codecell.command.prove.victim"
+local processes = require "codecell.command.processes"
 
 local ROOT = "a root of its own (mount namespace)"
 local NAMESPACE = "its own processes (PID namespace)"
@@ -38,7 +38,7 @@ def visit(name, family, address):
 
 -- Whether the command line of this program came out.
 local function look_at_processes(result)
-  local own = victim.read("/proc/self/cmdline"):gsub("[%z\n]", " ")
+  local own = processes.read("/proc/self/cmdline"):gsub("[%z\n]", " ")
   return { { name = "host", outcome = result.stdout:find(own, 1, true) and "seen" or "hidden" } }
 end
 

@@ -2,26 +2,15 @@
 --- the home, and a server on the loopback and at an abstract socket that tells a word.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local processes = require "codecell.command.processes"
 local write = require "codecell.write"
 
 local victim = {}
 
---- All of a file.
----@param path string
----@return string?
-function victim.read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a"
-  if file then
-    file:close()
-  end
-  return text
-end
-
 -- Addresses of this machine but those of its loopback.
 local function addresses()
   local list, last, seen = {}, "", {}
-  for line in (victim.read "/proc/net/fib_trie" or ""):gmatch "[^\n]+" do
+  for line in (processes.read "/proc/net/fib_trie" or ""):gmatch "[^\n]+" do
     last = line:match "%-%- (%d+%.%d+%.%d+%.%d+)" or last
     if line:find("/32 host LOCAL", 1, true) and not last:find "^127%." and not seen[last] then
       seen[last] = true
@@ -36,7 +25,7 @@ local ABSTRACT_MOST = 20
 -- Abstract sockets that other programs of this machine listen at.
 local function abstract_names()
   local list = {}
-  for name in (victim.read "/proc/net/unix" or "")
+  for name in (processes.read "/proc/net/unix" or "")
     :gmatch " 00010000 %x+ %d+ +%d+ @([%w/_.:,-]+)\n" do
     list[#list + 1] = #list < ABSTRACT_MOST and name or nil
   end
@@ -101,10 +90,10 @@ function victim.finish(self)
   local function judge(is_well, line)
     harm[#harm + 1] = not is_well and line or nil
   end
-  judge(victim.read(given.file) == self.token, given.file .. " was changed")
-  judge(not self.has_home or victim.read(given.home) == self.token, given.home .. " was changed")
+  judge(processes.read(given.file) == self.token, given.file .. " was changed")
+  judge(not self.has_home or processes.read(given.home) == self.token, given.home .. " was changed")
   for _, path in ipairs { given.outside, given.home .. ".written" } do
-    judge(not victim.read(path), path .. " was made outside")
+    judge(not processes.read(path), path .. " was made outside")
     os.remove(path)
   end
   os.remove(given.file)

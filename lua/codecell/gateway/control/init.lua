@@ -189,7 +189,7 @@ end
 
 -- One that has ended while it was asked for is answered as one that has ended before.
 local function refuse(gateway, request, err)
-  if err.kind ~= "sandbox_gone" then
+  if not answer.is_gone(err) then
     return answer.error(request, err)
   end
   gateway:living() -- notes how it has ended

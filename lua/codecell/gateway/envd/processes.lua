@@ -27,6 +27,7 @@ end
 -- ---- find one ----
 
 local function find(one, body)
+  one:forget_ended()
   local selector = shape.table(body.process) or {}
   local pid, tag = shape.number(selector.pid), shape.text(selector.tag)
   if pid and one.runs[pid] then
@@ -112,15 +113,8 @@ end
 
 -- Those that have ended are known for a while, unless there is no room for another.
 local function has_room(one)
-  if one:count("runs") < RUNS_MOST then
-    return true
-  end
-  for pid, found in pairs(one.runs) do
-    if found.over then
-      one.runs[pid] = nil
-    end
-  end
-  return one:count("runs") < RUNS_MOST
+  one:forget_ended(one.runs_count >= RUNS_MOST)
+  return one.runs_count < RUNS_MOST
 end
 
 local methods = {}

@@ -9,7 +9,6 @@ local wait = require "codecell.wait"
 
 local run = {}
 
-local KEPT = 30 -- seconds that an end can still be heard of
 local IN_A_ROW = 8 -- pieces of output
 local GONE = 1 -- seconds that the end of one that was killed is waited for
 local LEFT_MOST = 64 -- pieces that are still read once it was killed
@@ -100,16 +99,6 @@ local function read_all(self)
   end
 end
 
-local function forget_later(self, one)
-  local deadline = reactor.now() + KEPT
-  repeat
-    wait.key(nil, deadline)
-  until reactor.now() >= deadline
-  if one.runs[self.pid] == self then
-    one.runs[self.pid] = nil
-  end
-end
-
 -- What its sandbox came to is no end of its own: who listens is to see a connection break off.
 local function went_with_sandbox(self, one, told)
   return told.exitCode == -1 and not self.is_killed and (one.is_over
@@ -141,9 +130,9 @@ local function attend(self, one)
   reactor.wake(self)
   one:log("info", "Process ended", { pid = tostring(self.pid) })
   if how == "done" then
-    forget_later(self, one)
+    one:keep_ended(self)
   else
-    one.runs[self.pid] = nil
+    one:forget_run(self)
   end
 end
 
@@ -155,7 +144,7 @@ end
 function run.new(one, process, given)
   local self = setmetatable({ process = process, pid = process.pid, about = given.about,
     has_input = given.has_input, is_terminal = given.is_terminal, feeds = {} }, Run)
-  one.runs[self.pid] = self
+  one:add_run(self)
   one:log("info", "Process started", { pid = tostring(self.pid), cmd = given.about.cmd })
   return self
 end

@@ -85,7 +85,7 @@ methods.WatchDir = { stream = function(one, body)
 end }
 
 methods.CreateWatcher = { call = function(one, body)
-  if one:count("watchers") >= WATCHERS_MOST then
+  if one:count_watchers() >= WATCHERS_MOST then
     return nil, errors.new("limit_exceeded",
       ("there are %d watchers already: remove one"):format(WATCHERS_MOST))
   end
