@@ -157,7 +157,7 @@ CURL_LIBS ?= -L$(CURL_LIBDIR) -lcurl
 endif
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
-CURL_SOURCES := $(wildcard src/curl/*.c) src/http/queue.c src/egress/address.c src/error.c
+CURL_SOURCES := $(wildcard src/curl/*.c) src/http/queue.c src/egress/address.c src/descriptor.c src/error.c
 CURL_OBJECTS := $(CURL_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/curl/%.o)
 
 $(BUILD)/$(LUA_ABI)/curl/%.o: src/%.c | tools
@@ -175,7 +175,7 @@ endif
 MICROHTTPD_CFLAGS ?= $(shell pkg-config --cflags libmicrohttpd gnutls 2>/dev/null)
 MICROHTTPD_LIBS ?= $(shell pkg-config --libs libmicrohttpd gnutls 2>/dev/null || \
 	echo -lmicrohttpd -lgnutls)
-MICROHTTPD_SOURCES := $(wildcard src/microhttpd/*.c) src/http/queue.c src/error.c
+MICROHTTPD_SOURCES := $(wildcard src/microhttpd/*.c) src/http/queue.c src/descriptor.c src/error.c
 MICROHTTPD_OBJECTS := $(MICROHTTPD_SOURCES:src/%.c=$(BUILD)/$(LUA_ABI)/microhttpd/%.o)
 
 $(BUILD)/$(LUA_ABI)/microhttpd/%.o: src/%.c | tools

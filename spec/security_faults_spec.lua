@@ -137,6 +137,26 @@ describe("a host that stays", function()
     assert.matches("^true\tsystem\t24\t[^\n]*descriptor[^\n]*\ntrue\n$", text)
   end)
 
+  it("gives what it starts none of our descriptors, its libraries' included #S133 #I16", function()
+    local text = run([[
+      local codecell = require "codecell"
+      local function inherited()
+        local pipe = io.popen("echo /proc/self/fd/*")
+        local text = pipe:read("*a")
+        pipe:close()
+        return text
+      end
+      local before = inherited()
+      local server = codecell.assert(require("codecell.server").new(function() end))
+      local _, err = codecell.connect("none", {
+        backend = "e2b", api_key = "e2b_0000", api_url = "http://127.0.0.1:9" })
+      local sandbox = codecell.assert(codecell.create({ network = { allow = { "a.test" } } }))
+      sandbox:run_code("1")
+      print(err.kind, inherited() == before, server ~= nil)
+    ]])
+    assert.equal("unavailable\ttrue\ttrue\n", text)
+  end)
+
   it("that may write no files is told so by an error, and not by a signal #S128 #S133", function()
     local text = run([[
       local codecell = require "codecell"
@@ -157,15 +177,19 @@ describe("a host that stays", function()
     local result = os.tmpname()
     local program = ([[
       local codecell = require "codecell"
+      local server = require("codecell.server").new(function() end)
+      codecell.connect("none", {
+        backend = "e2b", api_key = "e2b_0000", api_url = "http://127.0.0.1:9" })
       local sandbox = codecell.create()
       local execution = sandbox and sandbox:run_code("6 * 7")
-      local file = io.open(%q, "w")
-      file:write(execution and execution.text or "failed")
+      local file = io.open(%q, "w") -- the first number that is free
+      file:write(execution and execution.text or "failed", server and " served at " or "")
+      file:write(io.popen("readlink /proc/$PPID/fd/0"):read("*a"))
       file:close()
     ]]):format(result)
     os.execute(attack.interpreter() .. " -e " .. quoted(program) .. " 0<&- 1>&- 2>&-")
     local file = assert(io.open(result))
-    assert.equal("42", file:read("*a"))
+    assert.equal("42 served at " .. result .. "\n", file:read("*a"))
     file:close()
     os.remove(result)
   end)

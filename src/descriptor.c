@@ -44,6 +44,25 @@ int cell_fd_above_stdio(int fd)
   return copy;
 }
 
+void cell_fd_hold_stdio(int held[3])
+{
+  int i;
+
+  for (i = 0; i < 3; i++) {
+    held[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (held[i] > 2)
+      cell_fd_close(&held[i]);
+  }
+}
+
+void cell_fd_let_go(int held[3])
+{
+  int i;
+
+  for (i = 0; i < 3; i++)
+    cell_fd_close(&held[i]);
+}
+
 int cell_fd_nonblocking(int fd)
 {
   int flags = fcntl(fd, F_GETFL);

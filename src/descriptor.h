@@ -17,6 +17,11 @@ void cell_fd_close(int *fd);
 int cell_fd_take(int *fd);
 /* Returns fd, or a copy of it above 2 with fd closed, or -1 (fd closed too). */
 int cell_fd_above_stdio(int fd);
+/* While a library opens descriptors of its own it gets none of the numbers of
+** standard streams that the host has closed: they are held, then let go.
+*/
+void cell_fd_hold_stdio(int held[3]);
+void cell_fd_let_go(int held[3]);
 int cell_fd_nonblocking(int fd);
 int cell_fd_pipe(int ends[2]); /* [0] to read, [1] to write; blocking */
 int cell_fd_pair(int type, int ends[2]); /* AF_UNIX, CLOEXEC, blocking */
@@ -24,7 +29,8 @@ int cell_fd_pair(int type, int ends[2]); /* AF_UNIX, CLOEXEC, blocking */
 /* A file in memory that holds these bytes, to be read from its start; or -1. */
 int cell_fd_memory(const char *name, const void *bytes, size_t size);
 
-/* write(2) that raises no SIGPIPE and no SIGXFSZ in the host, whatever fd is. */
+/* write(2) that raises no SIGPIPE and no SIGXFSZ in the host, whatever fd is.
+ */
 long cell_fd_write(int fd, const void *bytes, size_t size);
 
 /* One message with up to CELL_FDS_MAX descriptors, without blocking and

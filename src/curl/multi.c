@@ -3,6 +3,7 @@
 */
 #include "exchange.h"
 
+#include "../descriptor.h"
 #include "../egress/address.h"
 #include "quiet.h"
 
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define KEPT_MOST 32L /* connections that nobody uses now */
@@ -23,17 +25,6 @@ struct socket_entry {
 };
 
 /* ---- sockets ---- */
-
-static int above_stdio(int fd)
-{
-  int copy;
-
-  if (fd < 0 || fd > 2)
-    return fd;
-  copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-  close(fd);
-  return copy;
-}
 
 curl_socket_t cell_curl_open_socket(void *data, curlsocktype purpose,
                                     struct curl_sockaddr *address)
@@ -54,7 +45,7 @@ curl_socket_t cell_curl_open_socket(void *data, curlsocktype purpose,
   entry = malloc(sizeof *entry);
   if (entry == NULL)
     return CURL_SOCKET_BAD;
-  entry->fd = above_stdio(
+  entry->fd = cell_fd_above_stdio(
     socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
            address->protocol));
   if (entry->fd < 0) {
@@ -188,6 +179,44 @@ static void initialize(void)
   initialized = curl_global_init(CURL_GLOBAL_ALL);
 }
 
+/* One end of a pair that whoever is executed by the host would inherit. */
+static int is_inherited(int fd, struct stat *status)
+{
+  struct sockaddr_storage name;
+  socklen_t size = sizeof name;
+
+  return fcntl(fd, F_GETFD) == 0 && fstat(fd, status) == 0 &&
+         S_ISSOCK(status->st_mode) &&
+         getsockname(fd, (struct sockaddr *)&name, &size) == 0 &&
+         name.ss_family == AF_UNIX;
+}
+
+/* Older libcurl does not mark the pair of sockets by which it can be woken, and
+** names it nowhere: it gets the next two numbers, which shall not be those of
+** standard streams that the host has closed. The inodes tell whether it is that
+** pair, should another thread have been faster.
+*/
+static CURLM *open_multi(void)
+{
+  int held[3], next[2], i;
+  struct stat one, other;
+  CURLM *multi;
+
+  cell_fd_hold_stdio(held);
+  for (i = 0; i < 2; i++)
+    next[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  for (i = 0; i < 2; i++)
+    if (next[i] >= 0)
+      close(next[i]);
+  multi = curl_multi_init();
+  cell_fd_let_go(held);
+  if (multi != NULL && is_inherited(next[0], &one) &&
+      is_inherited(next[1], &other) && one.st_ino + 1 == other.st_ino)
+    for (i = 0; i < 2; i++)
+      fcntl(next[i], F_SETFD, FD_CLOEXEC);
+  return multi;
+}
+
 static void *open_client(struct cell_client_owner *owner,
                          struct cell_error *error)
 {
@@ -196,7 +225,7 @@ static void *open_client(struct cell_client_owner *owner,
 
   pthread_once(&once, initialize);
   if (client != NULL && initialized == CURLE_OK)
-    client->multi = curl_multi_init();
+    client->multi = open_multi();
   if (client == NULL || client->multi == NULL) {
     free(client);
     cell_fail(error, CELL_OUT_OF_MEMORY, ENOMEM, "make a client of HTTP");

@@ -1,6 +1,8 @@
 /* daemon.c -- a server: its sockets, and turning it (see server_library.h). */
 #include "call.h"
 
+#include "../descriptor.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -278,6 +280,7 @@ static void *open_server(struct cell_server_owner *owner,
                          struct cell_error *error)
 {
   struct server *server;
+  int held[3];
 
   if (identity != NULL && cell_mhd_check_identity(identity, error) < 0)
     return NULL;
@@ -286,7 +289,9 @@ static void *open_server(struct cell_server_owner *owner,
     server->owner = owner;
     server->idle_s = limits->idle_s;
     server->first_s = limits->first_s;
+    cell_fd_hold_stdio(held);
     server->daemon = start_daemon(server, limits, identity);
+    cell_fd_let_go(held);
   }
   if (server == NULL || server->daemon == NULL) {
     free(server);

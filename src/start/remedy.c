@@ -28,6 +28,8 @@ static const struct remedy remedies[] = {
   {"namespaces", EUSERS, CELL_UNSUPPORTED, "run less deeply nested"},
   {"namespaces", EAGAIN, CELL_SYSTEM,
    "the user's limit of processes is reached: raise ulimit -u"},
+  {"reaper", EAGAIN, CELL_SYSTEM,
+   "the user's limit of processes is reached: raise ulimit -u"},
   {"namespaces", ENOSYS, CELL_UNSUPPORTED,
    "a system call filter forbids it: run the container with --security-opt "
    "seccomp=unconfined, or a profile that allows clone, unshare and mount"},
