@@ -107,7 +107,7 @@ describe("codecell.actions #user", function()
       call({ action = "set_timeout", sessionId = "t2" }).error)
     assert.truthy(call({ action = "set_timeout", sessionId = "t2", timeout = 3600 }).error
       :find("minutes", 1, true))
-    good({ action = "set_timeout", sessionId = "t2", timeout = 0.5 })
+    good({ action = "set_timeout", sessionId = "t2", timeout = 0.123 })
     local late = good({ action = "execute", sessionId = "t2", code = "1" })
     assert.truthy(late.warnings[1]:find("set_timeout", 1, true))
     good({ action = "kill", sessionId = "t1" })
@@ -445,15 +445,19 @@ describe("codecell.actions #user", function()
   it("is a command that reads a request a line #F01", function()
     local told = shell.run("E2B_MODE=kernel CODECELL_LOG=none " .. shell.codecell .. " actions",
       { stdin = '{"action":"create","sessionId":"a"}\nnot json\n'
-        .. '{"action":"execute","sessionId":"a","code":"6*7"}\n' })
+        .. '{"action":"execute","sessionId":"a","code":"6*7"}\n'
+        .. '{"action":"' .. ("x"):rep(17 * 2 ^ 20) .. '"}\n{"action":"kill","sessionId":"a"}' })
     local replies = {}
     for line in told.stdout:gmatch("[^\n]+") do
       replies[#replies + 1] = cjson.decode(line)
     end
     assert.equal(0, told.status)
-    assert.equal(3, #replies)
+    assert.equal(5, #replies)
     assert.is_true(replies[1].success)
     assert.is_false(replies[2].success)
     assert.equal("42", replies[3].results[1].text)
+    assert.same({ false, "The request is longer than 16 MiB; send less at once." },
+      { replies[4].success, replies[4].error })
+    assert.is_true(replies[5].success)
   end)
 end)

@@ -139,6 +139,15 @@ describe("codecell run #user", function()
     assert.equal("1\n", run("run -", { stdin = "print(1)\n" }).stdout)
   end)
 
+  it("says that standard input cannot be read", function()
+    for _, words in ipairs { "run", "run -", "interpret -", "repl", "usage .", "metrics /dev" } do
+      local result = shell.run(codecell .. " " .. words .. " <" .. folder)
+      assert.truthy(result.status == 2 or result.status == 125, words)
+      assert.truthy(result.stderr:find "^codecell[^\n]+\n$", words .. ": " .. result.stderr)
+      assert.falsy(result.stderr:find("traceback", 1, true), result.stderr)
+    end
+  end)
+
   it("lets the code read a file, or standard input, with --stdin", function()
     local reading = "import sys\nprint(sys.stdin.read().upper())"
     assert.equal("DATA\n", run("run --stdin - -c " .. shell.quote(reading),

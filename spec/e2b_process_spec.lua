@@ -134,11 +134,18 @@ describe("commands in a sandbox of E2B", function()
     assert.truthy(err.log:find("No matching", 1, true))
     assert.same({ { name = "nothing-there", status = "not_found" },
       { name = "six", status = "not_installed" } }, err.packages)
-    answer(e2b.process(out("npm error 404  '@a/b@*' is not in this registry.\n", "stderr"),
+    answer(e2b.process(out("after connection broken by 'NewConnectionError'\nERROR: No matching "
+      .. "distribution found for six\n", "stderr"), { ["end"] = { exitCode = 1, exited = true } }))
+    none, err = sandbox:install("six")
+    assert.is_nil(none)
+    assert.equal("not_installed", err.packages[1].status)
+    answer(e2b.process(out("npm error code E404\nnpm error 404  '@a/b@*' is not in this registry.\n"
+      .. "npm error A complete log of this run is elsewhere\n", "stderr"),
       { ["end"] = { exitCode = 1, exited = true } }))
     none, err = sandbox:install("@a/b", { language = "js" })
     assert.is_nil(none)
     assert.same({ { name = "@a/b", status = "not_found" } }, err.packages)
+    assert.truthy(err.message:find("npm error code E404", 1, true), err.message)
     none, err = sandbox:install("--index-url=http://x")
     assert.is_nil(none)
     assert.equal("invalid_argument", err.kind)

@@ -1,6 +1,7 @@
 -- The control plane of `codecell serve`, asked by curl: each verb on a sandbox, and its refusals.
 local gateway = require "spec.support.gateway"
 local json = require "codecell.json"
+local shell = require "spec.support.shell"
 local until_true = require "spec.support.wait_until"
 
 describe("the control plane of codecell serve #C09 #M10 #user", function()
@@ -66,13 +67,29 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
       metadata = { metadata = { a = 1 } }, envVars = { envVars = "x" },
       autoPause = { autoPause = "true" }, secure = { secure = 1 }, network = { network = true },
       autoResume = { autoPause = true, autoPauseMemory = false, autoResume = { enabled = true } },
+      mcp = { templateID = "mcp-gateway", mcp = { time = {} } },
+      iam = { iam = { tokens = { aws = { audience = "sts", tokenType = "JWT-SVID" } } } },
     }
     for name, more in pairs(cases) do
-      more.templateID = "base"
+      more.templateID = more.templateID or "base"
       local status, body = server:ask("/sandboxes", { method = "POST", body = more })
       assert.same({ 400, 400 }, { status, body.code }, name)
       assert.truthy(body.message:find(name, 1, true), body.message)
     end
+  end)
+
+  it("says 503 where the machine lets nobody make a sandbox: no request is to blame #J22", function()
+    local forbid = "unshare -Ur sh -c"
+      .. " 'echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"' - env"
+    if shell.run(forbid .. " true").status ~= 0 then
+      return pending("this machine forbids unshare")
+    end
+    local other = gateway.start(nil, nil, forbid)
+    local status, body = other:ask("/sandboxes", { method = "POST",
+      body = { templateID = "base" } })
+    other:stop()
+    assert.same({ 503, 503 }, { status, body.code })
+    assert.matches("create: start a sandbox", body.message)
   end)
 
   it("lets a sandbox live for 15 s unless it is told how long, and for a day at most", function()

@@ -186,6 +186,22 @@ describe("codecell.agent.loop", function()
     end
   end)
 
+  it("raises nothing that an endpoint can cause, whatever its answer is made of", function()
+    local odd = { true, 7, "text", { true }, { { text = 1 } }, codecell.json.null }
+    for _, dialect in ipairs({ "openai", "openai_responses", "anthropic", "gemini" }) do
+      for _, value in ipairs(odd) do
+        for _, reply in ipairs({ { output = value }, { content = value, stop_reason = "a\nb" },
+          { choices = { { message = value, finish_reason = ("x"):rep(5000) } } },
+          { candidates = { { content = value } }, finish_reason = "\0" },
+          { choices = value }, { message = value, usage = value },
+          { content = python "1", stop_reason = python "1" } }) do
+          local outcome = run({ reply }, { dialect = dialect, max_steps = 1 })
+          assert.truthy(outcome.stopped)
+        end
+      end
+    end
+  end)
+
   it("shows pictures of code blocks to models that see", function()
     local picture = "display({'image/png': 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR"
       .. "42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='}, raw=True)"

@@ -3,17 +3,20 @@ local mcp = require "spec.support.mcp"
 local shell = require "spec.support.shell"
 
 local KEY = "key-of-the-clients"
-local INSPECTOR = "0.15.0" -- the last that runs with the Node.js that Debian 12 has around
+-- The inspector wants a Node.js that is newer than those that are around: it comes with one.
+local INSPECTOR = "node@22 @modelcontextprotocol/inspector@latest"
 
 describe("the official clients of MCP, against codecell mcp #slow #registry #once", function()
-  local folder, server, has_python, has_javascript
+  local folder, server, has_python, has_javascript, has_inspector
   setup(function()
     folder = shell.folder()
     has_python = shell.run(("/usr/bin/python3 -m venv %s/python && %s/python/bin/pip install -q "
       .. "mcp"):format(folder, folder), { time = 300 }).status == 0
     has_javascript = shell.run("npm install --silent @modelcontextprotocol/sdk "
-      .. "@modelcontextprotocol/client @modelcontextprotocol/inspector@" .. INSPECTOR,
-      { folder = folder, time = 400 }).status == 0
+      .. "@modelcontextprotocol/client", { folder = folder, time = 400 }).status == 0
+    assert(shell.run("mkdir inspector", { folder = folder }).status == 0)
+    has_inspector = shell.run("npm install --silent --prefix . " .. INSPECTOR,
+      { folder = folder .. "/inspector", time = 400 }).status == 0
     assert(shell.run("cp spec/support/mcp_sdk.* " .. folder, { folder = "." }).status == 0)
     server = mcp.listen("--api-key " .. KEY)
   end)
@@ -56,18 +59,20 @@ describe("the official clients of MCP, against codecell mcp #slow #registry #onc
     check(program .. "legacy 2025-11-25 " .. http(), 9, has_python)
   end)
 
-  it("the inspector, on the command line", function()
-    if not has_javascript then
+  it("the inspector, on the command line, by both transports", function()
+    if not has_inspector then
       return pending("the registry does not answer")
     end
-    local function inspect(words)
-      return shell.run(("cd %s && node_modules/.bin/mcp-inspector --cli %s %s"):format(folder,
-        stdio, words)).stdout
+    local function inspect(place, words)
+      return shell.run(("cd %s/inspector && PATH=$PWD/node_modules/.bin:$PATH node "
+        .. "node_modules/.bin/mcp-inspector --cli %s %s"):format(folder, place, words)).stdout
     end
-    assert.matches('"name": "run_code"', inspect("--method tools/list"))
-    assert.matches("42", inspect("--method tools/call --tool-name run_code "
+    assert.matches('"name": "run_code"', inspect(stdio, "--method tools/list"))
+    assert.matches("42", inspect(stdio, "--method tools/call --tool-name run_code "
       .. "--tool-arg 'code=print(6*7)'"))
-    assert.matches("analyze_file", inspect("--method prompts/list"))
-    assert.matches("sandbox://", inspect("--method resources/templates/list"))
+    assert.matches("analyze_file", inspect(stdio, "--method prompts/list"))
+    assert.matches("sandbox://", inspect(stdio, "--method resources/templates/list"))
+    assert.matches("/home/user", inspect(server.url .. " --transport http --header 'X-API-Key: "
+      .. KEY .. "'", "--method tools/call --tool-name run_shell --tool-arg command=pwd"))
   end)
 end)

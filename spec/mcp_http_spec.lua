@@ -279,6 +279,76 @@ describe("the memory of codecell mcp --http #once", function()
   end)
 end)
 
+describe("what one key has of codecell mcp --http", function()
+  local function asked(body, session)
+    local request = { method = "POST", path = "/mcp", received = #body, headers = {
+      host = "localhost", ["content-type"] = "application/json", accept = "application/json",
+      ["mcp-session-id"] = session } }
+    function request.read()
+      local text = body
+      body = nil
+      return text
+    end
+    function request.is_left() return false end
+    function request:reply(status, fields, text)
+      self.status, self.body = status, text and json.decode(text)
+      for _, pair in ipairs(fields) do
+        self.session = pair[1] == "Mcp-Session-Id" and pair[2] or self.session
+      end
+    end
+    return request
+  end
+  local INITIALIZE = json.encode({ jsonrpc = "2.0", id = 1, method = "initialize",
+    params = { protocolVersion = "2025-06-18" } })
+  local server, session
+
+  before_each(function()
+    server = require("codecell.mcp.http").new({ session = { create = { backend = "mock" } },
+      sessions = 1 })
+    local first = asked(INITIALIZE)
+    server:answer(first)
+    session = first.session
+  end)
+  after_each(function()
+    server:close()
+  end)
+
+  it("is not taken up by a session that nobody uses, and that has nothing", function()
+    local second = asked(INITIALIZE)
+    server:answer(second)
+    assert.equal(429, second.status)
+    server.sessions[session].seen = server.sessions[session].seen - 61
+    second = asked(INITIALIZE)
+    server:answer(second)
+    assert.same({ 200, 1 }, { second.status, server.count })
+    assert.is_nil(server.sessions[session])
+    local late = asked(json.encode(ping()), session)
+    server:answer(late)
+    assert.equal(404, late.status)
+  end)
+
+  it("is taken up by one that has a sandbox", function()
+    local used = asked(json.encode(call("1")), session)
+    server:answer(used)
+    assert.equal(200, used.status)
+    server.sessions[session].seen = server.sessions[session].seen - 61
+    local second = asked(INITIALIZE)
+    server:answer(second)
+    assert.equal(429, second.status)
+  end)
+
+  it("is so many requests at a time", function()
+    server.owners["1"].requests = 512
+    local one = asked(json.encode(ping()), session)
+    server:answer(one)
+    assert.equal(429, one.status)
+    assert.matches("512 requests of your key are open", one.body.error.message)
+    server.owners["1"].requests = 0
+    server:answer(one)
+    assert.same({ 200, 0 }, { one.status, server.owners["1"].requests })
+  end)
+end)
+
 describe("events that can be had again", function()
   local stream = require "codecell.mcp.stream"
   local streams = require "codecell.mcp.streams"

@@ -1,6 +1,7 @@
 -- codecell.mcp and `codecell mcp`: the protocol, spoken by hand.
 local codecell = require "codecell"
 local json = require "codecell.json"
+local markdown = require "spec.support.markdown"
 local mcp = require "spec.support.mcp"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
@@ -700,8 +701,47 @@ describe("codecell mcp on standard input and output", function()
     end
   end)
 
+  it("is started, and reached, by the settings that the manual has to paste", function()
+    local page = assert(shell.read("docs/mcp.md"))
+    local function look(value, found)
+      if type(value) ~= "table" or value == json.null then
+        return
+      end
+      local words = type(value.command) == "table" and value.command
+        or value.command and value.args and { value.command, value.args[1], value.args[2],
+          value.args[3] }
+      if words then
+        found.commands[#found.commands + 1] = words[1] .. " " .. words[2]
+        assert.equal(0, shell.run(("%s %s --help"):format(shell.codecell,
+          table.concat(words, " ", 2))).status)
+      end
+      local address = value.url or value.serverUrl or value.httpUrl
+      if address then
+        found.addresses[#found.addresses + 1] = address .. " " .. value.headers.Authorization
+      end
+      for _, inner in pairs(value) do
+        look(inner, found)
+      end
+    end
+    local found = { commands = {}, addresses = {} }
+    for _, block in ipairs(markdown.fenced(page, "json")) do
+      look(codecell.assert(json.decode(block.code)), found)
+    end
+    for row in page:gmatch('| `("[^`\n]+}})` |\n') do
+      look(codecell.assert(json.decode("{" .. row .. "}")), found)
+    end
+    assert.is_true(#found.commands >= 5 and #found.addresses >= 4)
+    for _, command in ipairs(found.commands) do
+      assert.equal("codecell mcp", command)
+    end
+    for _, address in ipairs(found.addresses) do
+      assert.equal("http://127.0.0.1:8931/mcp Bearer KEY", address)
+    end
+  end)
+
   it("refuses options that are none, or not of each other", function()
     for _, words in ipairs({ "--nope", "x", "--host 127.0.0.1", "--no-auth", "--http x",
+      "--sessions-per-key 3", "--max-upload 1M",
       "--http 0 --no-auth --api-key 12345678", "--http 0 --no-auth --host 0.0.0.0",
       "--http 0 --api-key short", "--set none", "--timeout 0", "--mode nowhere" }) do
       local result = shell.run(shell.codecell .. " mcp " .. words)

@@ -26,7 +26,7 @@ describe("codecell template", function()
     local result = run("template build demo --run 'echo 1 > n' --run 'echo 2 >> n' --env K=V=W "
       .. "--description 'a demonstration'")
     assert.equal(0, result.status, result.stderr)
-    assert.equal("demo: 1 files, 4 B\n", result.stdout)
+    assert.equal("demo: 1 file, 4 B\n", result.stdout)
     assert.equal("[1/3] ENV K\n[2/3] RUN echo 1 > n\n[3/3] RUN echo 2 >> n\n", result.stderr)
     result = run "template ls"
     assert.matches("^demo +%d%d%d%d%-%d%d%-%d%d %d%d:%d%d +4 B +a demonstration\n", result.stdout)

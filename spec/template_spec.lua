@@ -214,7 +214,7 @@ describe("the folder of templates #user", function()
       export CODECELL_HOME=%s
       for i in 1 2 3; do %s template build same --run "echo $i > n" & done
       wait]]):format(shell.quote(home.path), shell.codecell))
-    assert.equal(3, select(2, result.stdout:gsub("same: 1 files", "")), result.stderr)
+    assert.equal(3, select(2, result.stdout:gsub("same: 1 file,", "")), result.stderr)
     in_sandbox({ template = "same" }, function(sandbox)
       assert.matches("^[123]\n$", printed(sandbox, "cat n"))
     end)

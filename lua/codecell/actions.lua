@@ -105,7 +105,7 @@ local function warn_of_end(call, warnings)
   local left = about and about.started_at + about.timeout - os.time()
   if left and left < SOON then
     warnings[#warnings + 1] = ("The sandbox ends in %d s; set_timeout keeps it longer."):format(
-      math.max(left, 0))
+      math.max(math.ceil(left), 0))
   end
 end
 

@@ -70,11 +70,12 @@ function history.read(name, arguments)
     if not found then
       return nil, tostring(err)
     end
-    path = found.usage_file or found.audit and require("codecell.audit").place(found.audit)
+    path = found.usage_file or found.audit
   end
   if not path then
     return nil, "give the file of a service, or set CODECELL_USAGE_FILE or CODECELL_AUDIT"
   end
+  path = require("codecell.audit").place(path) -- a folder is that of an audit
   local counts = ledger.new(os.time, cost.prices())
   local ok, problem = read_file(name, path, counts)
   return ok and counts, problem

@@ -123,7 +123,8 @@ local function from_pipe(current)
     end
     return current:execute(whole)
   end
-  for line in io.stdin:lines() do
+  local line, problem = io.stdin:read "*l"
+  while line do
     if text and begins(text, line, current.language) and not flush() then
       return current.status
     end
@@ -131,8 +132,12 @@ local function from_pipe(current)
     if not pieces.is_open(text, current.language) and not flush() then
       return current.status
     end
+    line, problem = io.stdin:read "*l"
   end
   flush()
+  if problem then
+    command.abort("cannot read standard input: " .. problem)
+  end
   return current.status
 end
 

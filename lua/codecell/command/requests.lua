@@ -3,6 +3,7 @@
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
+local json = require "codecell.json"
 local launch = require "codecell.command.launch"
 local lines = require "codecell.mcp.lines"
 local settings = require "codecell.config.settings"
@@ -12,7 +13,7 @@ local requests = {}
 
 local STANDARD_INPUT = 0
 local LINE_MOST = 16 * 1024 * 1024
-local TOO_LONG = "longer than 16 MiB" -- which is no JSON
+local TOO_LONG = "The request is longer than 16 MiB; send less at once."
 
 --- Where the service of such a command runs code.
 requests.option = { name = "mode", value = "MODE", choices = settings.by_name.mode.choices,
@@ -59,7 +60,8 @@ function requests.serve(what, answer)
   local ok
   ok, err = hear(reader, function(line)
     if not line or line:find("%S") then
-      command.write(answer(line or TOO_LONG), "\n")
+      command.write(line and answer(line) or json.encode({ success = false, error = TOO_LONG,
+        kind = "invalid", text = TOO_LONG }), "\n")
       io.stdout:flush()
     end
   end)

@@ -42,7 +42,8 @@ end
 ---@return string? message
 function run.read_all(path)
   if path == "-" then
-    return io.stdin:read "*a"
+    local text, why = io.stdin:read "*a"
+    return text, why and "cannot read standard input: " .. why
   end
   local handle, message = io.open(path, "rb")
   if not handle then

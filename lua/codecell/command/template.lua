@@ -114,6 +114,7 @@ end
 
 local function show_failure(err, out)
   out:settle()
+  err.log = nil -- it is part of the output
   local status = launch.fail("template", err)
   for line in (not out.is_terminal and err.output or ""):gmatch "[^\r\n]+" do
     io.stderr:write("  ", (line:gsub("%c", "?")), "\n")
@@ -160,7 +161,8 @@ local function build(options, words)
   if options.json then
     command.print_json(as_json(built))
   else
-    command.write(("%s: %d files, %s\n"):format(name, built.files, size.text(built.size)))
+    command.write(("%s: %s, %s\n"):format(name, size.count(built.files, "file"),
+      size.text(built.size)))
   end
   return command.status.success
 end
@@ -220,7 +222,8 @@ local function show(options, words)
   line("description", one.description)
   line("built", one.built and size.date(one.created_at) or "not yet: codecell template build "
     .. one.name)
-  line("size", one.built and ("%s in %d files"):format(size.text(one.size), one.files))
+  line("size", one.built and ("%s in %s"):format(size.text(one.size),
+    size.count(one.files, "file")))
   line("from", one.from)
   line("programs", one.root)
   line("cwd", one.cwd)

@@ -45,7 +45,8 @@ local MISSING = { "No matching distribution found for (%w[%w._-]*)",
 -- What became of each when the installer has failed: it installs all of them, or none.
 local function left_out(list, log)
   local missing, packages = {}, {}
-  for _, pattern in ipairs(MISSING) do
+  local is_cut_off = log:find("after connection broken by", 1, true) -- pip then misses everything
+  for _, pattern in ipairs(is_cut_off and {} or MISSING) do
     for name in log:gmatch(pattern) do
       missing[plain(name)] = true
     end
@@ -70,6 +71,11 @@ local function result_of(list, result)
   end
   return { success = true, packages = packages, log = log, seconds = result.seconds,
     cached = false }
+end
+
+-- The line that says most: npm ends with where its own log is.
+local function line_of(log)
+  return log:match("npm error code [^\n]+") or log:match("([^\n]+)\n*$") or "it said nothing"
 end
 
 --- See `Sandbox:install`.
@@ -113,7 +119,7 @@ function install.install(sandbox, list, given)
   local log = (result.stdout .. result.stderr):sub(-LOG_MOST)
   err = result.timed_out and errors.timeout("install", given.timeout or TIMEOUT)
     or errors.new("not_found", ("install: %s ended with status %d: %s"):format(
-      installer[1], result.exit_code, log:match("([^\n]+)\n*$") or "it said nothing"))
+      installer[1], result.exit_code, line_of(log)))
   err.log = log
   err.packages = not result.timed_out and left_out(list, log) or nil
   return nil, err

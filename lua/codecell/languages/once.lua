@@ -165,8 +165,8 @@ return {
     extensions = { "r" },
     jupyter = "ir",
     programs = { "Rscript" },
-    hint = "install R (apt-get install r-base-core), and its Jupyter kernel IRkernel to keep "
-      .. "variables from cell to cell",
+    hint = "install R: apt-get install r-base-core; with its Jupyter kernel, variables stay from "
+      .. "cell to cell: apt-get install r-cran-irkernel python3-jupyter-client",
     run = { "{program}", "{source}" },
   },
   {

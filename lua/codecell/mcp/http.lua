@@ -96,15 +96,13 @@ local function admit(self, request)
     return refuse(request, 403, "request", "Origin: pages of other places are not answered")
   elseif request.path ~= "/mcp" then
     return refuse(request, 404, "request", "what is here is at /mcp")
-  elseif not self.given.keys then
-    return owner_of(self, "1")
   end
-  local name = self.given.keys:owner(key_of(request.headers))
-  if not name then
+  local name = self.given.keys and self.given.keys:owner(key_of(request.headers))
+  if self.given.keys and not name then
     return refuse(request, 401, "request", "a key is needed: Authorization: Bearer KEY",
       { { "WWW-Authenticate", "Bearer" }, { "Connection", "close" } })
   end
-  local owner = owner_of(self, name)
+  local owner = owner_of(self, name or "1")
   if owner.requests >= self.requests_of_one then
     return refuse(request, 429, "busy", ("%d requests of your key are open: wait for one of them")
       :format(owner.requests))

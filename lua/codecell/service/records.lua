@@ -116,15 +116,21 @@ function records.read(path, each)
     return cannot("usage", path, problem)
   end
   local odd = 0
-  for line in file:lines() do
+  local line
+  line, problem = file:read "*l"
+  while line do
     local one = parse(line)
     if one then
       each(one)
     elseif line:find("%S") then
       odd = odd + 1
     end
+    line, problem = file:read "*l"
   end
   file:close()
+  if problem then
+    return cannot("usage", path, problem)
+  end
   return odd
 end
 

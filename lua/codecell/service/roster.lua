@@ -195,7 +195,8 @@ local function has_ended(entry)
   if state ~= "running" and state ~= "paused" then
     return true
   end
-  return one.backend ~= "local" and entry.on_timeout ~= "pause" and is_late(entry, GRACE)
+  return one.backend ~= "local" and entry.on_timeout ~= "pause"
+    and is_late(entry, one.backend == "mock" and 0 or GRACE)
 end
 
 --- Whether it lives; one that has ended by itself is taken out.

@@ -52,8 +52,11 @@ local COPIED = { "content", "parts", "role", "tool_calls", "refusal", "name", "a
 -- What was added for the loop is nothing for the provider.
 local function plain(message, role)
   local kept = {}
-  for _, name in ipairs(COPIED) do
+  for _, name in ipairs(type(message) == "table" and COPIED or {}) do
     kept[name] = message[name]
+  end
+  if type(message) == "string" then
+    kept.content = message
   end
   kept.role = kept.role or role
   return kept
@@ -61,7 +64,9 @@ end
 
 local function entries_of(dialect, reply, message)
   if dialect == "openai_responses" then
-    return at(reply, "output") or { { role = "assistant", content = text_of(reply) } }
+    local output = at(reply, "output")
+    return type(output) == "table" and output
+      or { { role = "assistant", content = text_of(reply) } }
   end
   return { plain(message, dialect == "gemini" and "model" or "assistant") }
 end
@@ -84,6 +89,15 @@ local function count_of(usage, names)
   end
 end
 
+-- Words, as providers have them; whatever else an endpoint says is no reason.
+local function reason_in(reply)
+  local reason = at(reply, "choices", 1, "finish_reason") or at(reply, "stop_reason")
+    or at(reply, "candidates", 1, "finishReason") or at(reply, "finish_reason")
+  if type(reason) == "string" and #reason <= 64 and not reason:find("[%c\127-\255]") then
+    return reason ~= "" and reason:lower() or nil
+  end
+end
+
 ---@class codecell.LoopAnswer
 ---@field text string
 ---@field entries table[] what is put into the conversation
@@ -103,10 +117,8 @@ function answers.read(dialect, reply)
   local message = INSIDE[dialect](reply) or reply
   local usage = at(reply, "usage") or at(reply, "usageMetadata")
   local input, output = count_of(usage, USAGE[1]), count_of(usage, USAGE[2])
-  local reason = at(reply, "choices", 1, "finish_reason") or at(reply, "stop_reason")
-    or at(reply, "candidates", 1, "finishReason") or at(reply, "finish_reason")
   return { text = text_of(message), entries = entries_of(dialect, reply, message),
-    message = reply, stop_reason = type(reason) == "string" and reason:lower() or nil,
+    message = reply, stop_reason = reason_in(reply),
     tokens = (input or output) and (input or 0) + (output or 0) or number(at(usage,
       "total_tokens")), cost = number(at(usage, "cost")) }
 end

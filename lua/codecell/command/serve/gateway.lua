@@ -94,13 +94,14 @@ local function count_connections(self)
   return count
 end
 
-local function new(options, keys, limits, images, audit)
+local function new(options, keys, made_with)
   local files = core.program_raise_files()
   local self = { options = options, servers = {}, tidied = 0,
     connections = math.max(math.min(CONNECTIONS, math.floor(files / SHARE)), 16) }
-  self.gateway = gateway.new({ keys = keys, network = options.network, limits = limits,
+  self.gateway = gateway.new({ keys = keys, network = options.network,
+    limits = made_with.limits, images = made_with.images, audit = made_with.audit,
     lifetime = options["max-timeout"], quota = settings.quota(options),
-    names = { options.domain }, problem = complain, images = images, audit = audit,
+    names = { options.domain }, problem = complain,
     volumes = options.volumes, is_secure = options["tls-cert"] ~= nil,
     log = options.log and function(line) io.stderr:write(line) end or nil })
   self.gateway.connections = function() return count_connections(self) end
@@ -159,24 +160,30 @@ local function drain(self, signal)
   end
 end
 
---- The same for whoever may use a socket of the file system: that is this user alone, who needs
---- no key.
----@param options table of the command
----@return codecell.Gateway? gateway
----@return string? problem with the options
-function serve.without_port(options)
-  local images, audit
-  local limits, problem = settings.limits(options)
+-- What all its sandboxes are made with; or nil and what is wrong with the options.
+local function read_common(options)
+  local limits, images, audit, problem
+  limits, problem = settings.limits(options)
   if not problem then
     images, problem = settings.images(options)
   end
   if not problem then
     audit, problem = settings.audit(options)
   end
-  if problem then
+  return not problem and { limits = limits, images = images, audit = audit } or nil, problem
+end
+
+--- A gateway for whoever may use a socket of the file system: that is this user alone, who needs
+--- no key.
+---@param options table of the command
+---@return codecell.Gateway? gateway
+---@return string? problem with the options
+function serve.without_port(options)
+  local made_with, problem = read_common(options)
+  if not made_with then
     return nil, problem
   end
-  local self = new(options, nil, limits, images, audit)
+  local self = new(options, nil, made_with)
   self.gateway.domain = address.domain(options, { port = PORT })
   return self.gateway
 end
@@ -187,20 +194,14 @@ end
 ---@return integer? status
 ---@return string? problem with the options
 function serve.run(options, fail)
-  local keys, new_key, limits, images, audit, place, stop, err
+  local keys, new_key, made_with, place, stop, err
   local problem = settings.problem(options)
   if not problem then
     keys, new_key = settings.keys(options)
     problem = not keys and new_key or nil
   end
   if not problem then
-    limits, problem = settings.limits(options)
-  end
-  if not problem then
-    images, problem = settings.images(options)
-  end
-  if not problem then
-    audit, problem = settings.audit(options)
+    made_with, problem = read_common(options)
   end
   if problem then
     return nil, problem
@@ -213,7 +214,7 @@ function serve.run(options, fail)
     end
   end
   stop, err = core.program_stop(codecell.reactor())
-  local self = stop and new(options, keys, limits, images, audit)
+  local self = stop and new(options, keys, made_with)
   if self then
     place, err = open(self)
   end

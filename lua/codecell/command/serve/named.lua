@@ -40,7 +40,8 @@ end
 
 local function living(name)
   local one = kept[name]
-  if one and not one.sandbox:is_running() and not one.sandbox:is_frozen() then
+  -- One that is frozen does not run, and is there all the same.
+  if one and one.sandbox._backend.state(one.sandbox) ~= "running" then
     one.sandbox:close()
     kept[name] = nil
     one = nil

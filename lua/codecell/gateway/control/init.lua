@@ -120,7 +120,7 @@ local function create_of(gateway, request, body, lifetime)
     error(made, 0)
   elseif err then
     return answer.failure(request, err.kind == "limit_exceeded" and 429
-      or err.kind == "system" and 503 or answer.status(err), err.message)
+      or (err.stage or err.kind == "system") and 503 or answer.status(err), err.message)
   elseif made then
     answer.json(request, 201, made:access())
   end

@@ -66,7 +66,7 @@ local function check_combination(body, network)
     return wrong("network.allowPublicTraffic: false needs secure")
   elseif next(shape.table((shape.table(body.iam) or {}).tokens) or {}) ~= nil then
     return wrong("iam: nobody signs tokens of an identity here; leave it out")
-  end -- `mcp` is nothing for us to do: its client runs the program by itself
+  end
   return true
 end
 
@@ -106,6 +106,9 @@ end
 ---@return table? given for the record
 ---@return table|codecell.Error options of create; or err
 function wishes.read(body, lifetime, most)
+  if shape.table(body.mcp) then -- before its template is missed, and before clients try it
+    return wrong("mcp: clients start its program as root, and there is no root here; leave it out")
+  end
   local template, err = naming.find(body.templateID)
   local timeout, network, ok
   local lists = shape.table(body.network) or {}
