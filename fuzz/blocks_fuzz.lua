@@ -98,8 +98,8 @@ local function examine_time(text)
 end
 
 local texts = read_corpus()
-local stop, count = os.clock() + seconds, 0
-while os.clock() < stop do
+local stop, count = os.time() + seconds, 0
+while os.time() < stop do
   local text = mutate(texts[random(#texts)], texts)
   local ok, message = pcall(examine, text)
   if ok and count % 200 == 0 then
