@@ -176,7 +176,11 @@ static int add_refused_arguments(scmp_filter_ctx filter)
   failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
                              SCMP_SYS(ioprio_set), 1, LOW(1, 1));
   failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(ioprio_set), 1, LOW(0, 3));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
                              SCMP_SYS(setpriority), 1, LOW(1, 1));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(setpriority), 1, LOW(0, 2));
   failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
                              SCMP_SYS(sched_setaffinity), 1, LOW(0, 1));
   failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
