@@ -164,6 +164,7 @@ describe("a service in mode #user", function()
         if given then
           given = call({ action = "get_file_downloadurl", filePath = "/home/user/none" })
           assert.same({ false, "not_found" }, { given.success, given.kind })
+          assert.matches("^get_info /home/user/none: No such file or directory", given.error)
         end
       end)
     end)
