@@ -237,6 +237,25 @@ describe("codecell doctest", function()
     local reports = codecell.json.decode(result.stdout)
     assert.same({ page, true, 1, "skipped" }, { reports[1].file, reports[1].ok,
       reports[1].passed, reports[1].checks[2].status })
+    assert.equal("page.md\n", shell.run("ls", { folder = folder }).stdout)
+    shell.remove(folder)
+  end)
+
+  it("leaves a document as it was where the disk is full #once", function()
+    if lacks "python" then
+      return pending(lacks "python")
+    elseif shell.run("unshare -rm mount -t tmpfs none /mnt").status ~= 0 then
+      return pending "this machine forbids to mount a file system"
+    end
+    local folder = shell.folder()
+    shell.write(folder .. "/page.md", document(block("python", "print('y' * 20000)"),
+      block("output", "x")))
+    local result = shell.run(("unshare -rm sh -c %s"):format(shell.quote(("mount -t tmpfs -o "
+      .. "size=16k none /mnt && cp page.md /mnt && cd /mnt && %s doctest --update page.md; "
+      .. "echo $?; ls /mnt; cat /mnt/page.md"):format(shell.codecell))), { folder = folder })
+    assert.equal("125\npage.md\n" .. shell.read(folder .. "/page.md"), result.stdout)
+    assert.truthy(result.stderr:find("No space left on device; the document is as it was", 1, true),
+      result.stderr)
     shell.remove(folder)
   end)
 

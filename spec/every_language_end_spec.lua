@@ -15,7 +15,7 @@ for _, name in ipairs(snippets.names) do
   local of = snippets.sessions[name]
 
   describe("a cell in " .. name, function()
-    local sandbox = one_sandbox(teardown, { limits = { output = 65536,
+    local sandbox = one_sandbox(teardown, { timeout = 3600, limits = { output = 65536,
       memory = 160 * MIB, disk = 10 * MIB } })
 
     before_each(function()

@@ -12,7 +12,7 @@ for _, name in ipairs(snippets.names) do
   local of = snippets.sessions[name]
 
   describe("a cell in " .. name .. " #user", function()
-    local sandbox = one_sandbox(teardown, { limits = { output = 65536 } })
+    local sandbox = one_sandbox(teardown, { timeout = 3600, limits = { output = 65536 } })
 
     before_each(function()
       local program, err = codecell.languages.program(name)

@@ -9,7 +9,7 @@ local function describe_program(name, tag)
   local of = programs[name]
 
   describe("a program in " .. name .. " #E04" .. tag, function()
-    local sandbox = one_sandbox(teardown, { limits = { output = 65536 } })
+    local sandbox = one_sandbox(teardown, { timeout = 3600, limits = { output = 65536 } })
 
     before_each(function()
       local program, err = codecell.languages.program(name)

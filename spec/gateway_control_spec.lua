@@ -78,7 +78,7 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
     end
   end)
 
-  it("says 503 where the machine lets nobody make a sandbox: no request is to blame #J22", function()
+  it("says 503 where the machine lets nobody make one: no request is to blame #J22", function()
     local forbid = "unshare -Ur sh -c"
       .. " 'echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"' - env"
     if shell.run(forbid .. " true").status ~= 0 then

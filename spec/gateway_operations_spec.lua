@@ -41,8 +41,8 @@ print(program.wait(30))]])
     assert.equal("503 draining close\n503\n0\n", (hostile.service(gateway.key, [[
 program = serve("--grace", "30")
 create()
-stream = connect(start("exec sleep 98761"))
-until(lambda: sleepers(98761))
+stream = connect(start("exec " + SLEEP))
+until(lambda: sleepers())
 some = [connect("GET /health HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(2)]
 for one in some:
     one.recv(1000)
@@ -67,51 +67,51 @@ print(program.wait(30))]])))
     assert.equal("unavailable\nTrue\n0 []\n", (hostile.service(gateway.key, [[
 program = serve("--grace", "0.2")
 create()
-stream = connect(start("exec sleep 98762"))
+stream = connect(start("exec " + SLEEP))
 code = connect(post("/execute", '{"code": "import time\\nprint(1, flush=True)\\ntime.sleep(99)"}',
     CODE))
 while b'"stdout"' not in code.recv(1000):
     pass
-until(lambda: sleepers(98762))
+until(lambda: sleepers())
 program.send_signal(signal.SIGTERM)
 data = all_of(stream)
 print(json.loads(data[data.rindex(b'{"error"'):].split(b"\r")[0])["error"]["code"])
 print(b"end_of_execution" not in all_of(code))
-print(program.wait(30), sleepers(98762))]])))
+print(program.wait(30), sleepers())]])))
   end)
 
   it("is at once with a second signal, whatever goes on", function()
     assert.equal("-15 True\n", (hostile.service(gateway.key, [[
 program = serve("--grace", "600", "--log")
 create()
-stream = connect(start("exec sleep 98763"))
-until(lambda: sleepers(98763))
+stream = connect(start("exec " + SLEEP))
+until(lambda: sleepers())
 program.send_signal(signal.SIGTERM)
 until(lambda: b"draining" in open(FOLDER + "/log", "rb").read())
 program.send_signal(signal.SIGTERM)
-print(program.wait(30), until(lambda: not sleepers(98763)))]])))
+print(program.wait(30), until(lambda: not sleepers()))]])))
   end)
 
   it("leaves nothing behind when it is killed, and starts again at the same port #I16", function()
     assert.equal("-9 True\n201\n-9 True\n", (hostile.service(gateway.key, [[
 program = serve()
 create()
-some = [connect(start("sleep 98764 & exec sleep 98764")) for _ in range(2)]
-code = connect(post("/execute", json.dumps({"code": "import os; os.system('sleep 98764')"}), CODE))
-until(lambda: len(sleepers(98764)) == 5)
+some = [connect(start("%s & exec %s" % (SLEEP, SLEEP))) for _ in range(2)]
+code = connect(post("/execute", json.dumps({"code": "import os; os.system('%s')" % SLEEP}), CODE))
+until(lambda: len(sleepers()) == 5)
 paused = ID
 assert ask(post("/sandboxes/%s/pause" % paused, "", API)) == 204
 program.kill()
-print(program.wait(30), until(lambda: not sleepers(98764)))
+print(program.wait(30), until(lambda: not sleepers()))
 port = PORT
 program = serve(port=port)
 assert PORT == port
 create()
 print(201)
-stream = connect(start("exec sleep 98764"))
-until(lambda: len(sleepers(98764)) == 1)
+stream = connect(start("exec " + SLEEP))
+until(lambda: len(sleepers()) == 1)
 program.kill()
-print(program.wait(30), until(lambda: not sleepers(98764)))]])))
+print(program.wait(30), until(lambda: not sleepers()))]])))
   end)
 end)
 

@@ -88,7 +88,7 @@ openssl rand -hex 4 | grep -q . && echo x | openssl dgst -sha256 | grep -q . && 
 python3 -m venv --without-pip v && v/bin/python -c 'print("works")']] },
   { "an HTTP server and curl", "curl", [[
 python3 -m http.server 8182 --bind 127.0.0.1 >/dev/null 2>&1 & server=$!
-for _ in $(seq 100); do curl -s -o /dev/null http://127.0.0.1:8182/ && break; sleep 0.05; done
+for _ in $(seq 1200); do curl -s -o /dev/null http://127.0.0.1:8182/ && break; sleep 0.05; done
 curl -s http://127.0.0.1:8182/ | grep -q Directory && echo works; kill $server]] },
   { "go", "go", [[cat > a.go <<'END'
 package main

@@ -167,7 +167,8 @@ for top, folders, files in os.walk("/proc/sys"):
             report(os.path.join(top, name), outcome)
 for path in ("/proc/sysrq-trigger", "/proc/irq/0/smp_affinity", "/proc/acpi/wakeup",
              "/proc/sys/kernel/core_pattern", "/proc/sys/fs/binfmt_misc/register",
-             "/proc/sys/kernel/ns_last_pid", "/proc/sys/user/max_user_namespaces"):
+             "/proc/sys/kernel/ns_last_pid", "/proc/sys/user/max_user_namespaces",
+             "/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory"):
     outcome = attempt(lambda: os.write(os.open(path, os.O_WRONLY), b"1"))
     if path == "/proc/sysrq-trigger" and outcome == "ok" and stat.S_ISCHR(os.stat(path).st_mode):
         outcome = "masked"

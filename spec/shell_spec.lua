@@ -37,6 +37,17 @@ describe("codecell shell #user #once", function()
     assert.equal(4, answer.status)
   end)
 
+  it("leaves no mode of the code's, and nothing that it had the terminal say #S061", function()
+    local hostile = "'printf \"\\033[?1049h\\033[?1003h\\033[6n\\033]0;mine\"; "
+      .. "echo ready; read -r _'"
+    local answer = on_terminal({ { "expect", "ready" }, { "send", "\27[1;1R\r" }, { "end" } },
+      { words = hostile })
+    for _, off in ipairs { "\27\\", "\27[!p", "\27[?1003l", "\27[?1004l", "\27[?1047l" } do
+      assert.truthy(answer.rest:find(off, 1, true), off)
+    end
+    assert.is_true(answer.is_restored)
+  end)
+
   it("leaves the terminal as it was, whatever ends it", function()
     for _, number in ipairs { HANGUP, TERMINATE, KILL } do
       local answer = on_terminal { { "expect", PROMPT }, { "signal", number }, { "end" } }

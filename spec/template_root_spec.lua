@@ -1,10 +1,12 @@
 -- A folder with programs in the place of this machine's: an unpacked image as a template.
 local codecell = require "codecell"
+local core = require "codecell.core"
 local in_sandbox = require "spec.support.in_sandbox"
 local printed = require "spec.support.printed"
 local root_folder = require "spec.support.root_folder"
 local shell = require "spec.support.shell"
 local template_home = require "spec.support.template_home"
+local wait_until = require "spec.support.wait_until"
 
 describe("a root folder as a template #user", function()
   local home = template_home(setup, teardown)
@@ -139,15 +141,25 @@ describe("a root folder as a template #user", function()
   end)
 
   it("has a stem of its own, which ends after its last sandbox", function()
-    local function stems()
-      return tonumber((shell.run("pgrep -c -P 1 codecell-stem").stdout:match("%d+"))) or 0
-    end
-    local before = stems()
+    local stems = {}
     for i = 1, 3 do
       in_sandbox({ template = root, metadata = { n = tostring(i) } }, function(sandbox)
         assert.is_true(sandbox:is_running())
+        for _, one in ipairs(core.sandboxes()) do
+          if one.id == sandbox.id then
+            stems[i] = shell.read(("/proc/%d/status"):format(one.pid)):match("PPid:%s*(%d+)")
+          end
+        end
+        assert.equal("codecell-stem\n", shell.read(("/proc/%s/comm"):format(stems[i])))
       end)
     end
-    require("spec.support.wait_until")(function() return stems() <= before end)
+    wait_until(function()
+      for _, stem in ipairs(stems) do
+        if shell.read(("/proc/%s/comm"):format(stem)) == "codecell-stem\n" then
+          return false
+        end
+      end
+      return true
+    end)
   end)
 end)

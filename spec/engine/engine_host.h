@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 20000 /* for anything to happen */
+#define PATIENCE_MS 60000 /* for anything to happen */
 #define UNUSED __attribute__((unused))
 
 struct host {

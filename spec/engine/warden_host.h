@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 #define TITLE_SIZE 64
 
 struct message {

@@ -103,9 +103,11 @@ def create():
     ENVD = "E2b-Sandbox-Id: %s\r\nE2b-Sandbox-Port: 49983\r\nX-Access-Token: %s\r\n" % (ID, TOKEN)
     CODE = "E2b-Sandbox-Id: %s\r\nE2b-Sandbox-Port: 49999\r\n" % ID
 
-def sleepers(seconds):
-    """Processes of sandboxes that sleep so long."""
-    return subprocess.run(["pgrep", "-fx", "sleep %s" % seconds], capture_output=True,
+SLEEP = "sleep 98765.%d" % os.getpid() # what no other test on this machine runs
+
+def sleepers():
+    """Processes of sandboxes that do so."""
+    return subprocess.run(["pgrep", "-fx", SLEEP], capture_output=True,
         env={"PATH": os.environ["PATH"]}).stdout.decode().split()
 
 def until(what):

@@ -182,7 +182,7 @@ static void initialize(void)
 /* One end of a pair that whoever is executed by the host would inherit. */
 static int is_inherited(int fd, struct stat *status)
 {
-  struct sockaddr_storage name;
+  struct sockaddr_storage name = {0};
   socklen_t size = sizeof name;
 
   return fcntl(fd, F_GETFD) == 0 && fstat(fd, status) == 0 &&

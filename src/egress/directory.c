@@ -9,7 +9,8 @@
 #include <sys/epoll.h>
 
 #define BUCKETS 256u
-#define FIRST 2u /* 198.18.0.1 is the sandbox's own */
+#define ROOM_LEAST 16u /* names: most sandboxes ask for few */
+#define FIRST 2u       /* 198.18.0.1 is the sandbox's own */
 #define SERVERS_SIZE 256
 #define HELD_LEAST_S 1
 #define HELD_MOST_S 60
@@ -39,8 +40,8 @@ struct cell_directory {
   int is_closing;
   struct watched *watched;
   struct cell_timer timer;
-  struct cell_resident *residents[CELL_DIRECTORY_MAX];
-  uint32_t count;
+  struct cell_resident **residents; /* owned */
+  uint32_t count, room;
   struct cell_resident *buckets[BUCKETS];
   char servers[SERVERS_SIZE];
 };
@@ -56,6 +57,23 @@ static uint32_t bucket_of(const char *name)
   return hash % BUCKETS;
 }
 
+static int make_room(struct cell_directory *directory)
+{
+  uint32_t room = directory->room > 0 ? 2 * directory->room : ROOM_LEAST;
+  struct cell_resident **grown;
+
+  if (directory->count < directory->room)
+    return 0;
+  if (directory->count >= CELL_DIRECTORY_MAX)
+    return -1;
+  grown = realloc(directory->residents, room * sizeof *grown);
+  if (grown == NULL)
+    return -1;
+  directory->residents = grown;
+  directory->room = room;
+  return 0;
+}
+
 struct cell_resident *cell_directory_enter(struct cell_directory *directory,
                                            const char *name)
 {
@@ -65,9 +83,7 @@ struct cell_resident *cell_directory_enter(struct cell_directory *directory,
   for (; resident != NULL; resident = resident->next)
     if (strcmp(resident->name, name) == 0)
       return resident;
-  if (directory->count == CELL_DIRECTORY_MAX)
-    return NULL;
-  resident = calloc(1, sizeof *resident);
+  resident = make_room(directory) == 0 ? calloc(1, sizeof *resident) : NULL;
   if (resident == NULL)
     return NULL;
   memcpy(resident->name, name, strlen(name) + 1);
@@ -299,5 +315,6 @@ void cell_directory_free(struct cell_directory *directory)
     unwatch(directory, &directory->watched);
   for (i = 0; i < directory->count; i++)
     free(directory->residents[i]);
+  free(directory->residents);
   free(directory);
 }

@@ -17,9 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Soft reset; no pasting in brackets, no mouse, cursor keys as usual. */
+/* What was begun is ended; then a soft reset: no pasting in brackets, no mouse,
+** no news of the focus, cursor keys as usual, and the screen that it had.
+*/
 #define RESET                                                                  \
-  "\033[!p\033[?2004l\033[?1l\033[?1000l\033[?1002l\033[?1003l\033[?1006l\r\n"
+  "\033\\\033[!p\033[?2004l\033[?1l\033[?1000l\033[?1002l\033[?1003l"          \
+  "\033[?1004l\033[?1006l\033[?1047l"
 #define DONE "d" /* the program has done it itself */
 
 /* ---- the guard ---- */
@@ -51,7 +54,7 @@ static void stand_guard(int end, int fd, const struct termios *before)
   if (got != 0)
     return;
   tcsetattr(1, TCSANOW, before); /* first: what is full cannot be written to */
-  got = write(1, RESET, sizeof RESET - 1);
+  got = write(1, RESET "\r\n", sizeof RESET + 1);
   (void)got;
 }
 
@@ -156,8 +159,10 @@ int cell_terminal_open(struct cell_terminal *terminal,
   terminal->token = cell_token_new(reactor);
   if (start_guard(terminal, error) == 0 &&
       hear_resizing(terminal, error) == 0 &&
-      make_raw(terminal, keeps_lines, error) == 0)
+      make_raw(terminal, keeps_lines, error) == 0) {
+    terminal->is_foreign = !keeps_lines;
     return 0;
+  }
   cell_terminal_close(terminal);
   return -1;
 }
@@ -167,7 +172,10 @@ void cell_terminal_close(struct cell_terminal *terminal)
   if (terminal->reactor == NULL)
     return;
   if (cell_reactor_owned(terminal->reactor)) {
-    tcsetattr(terminal->fd, TCSADRAIN, &terminal->before);
+    if (terminal->is_foreign)
+      (void)!write(terminal->fd, RESET, sizeof RESET - 1);
+    tcsetattr(terminal->fd, terminal->is_foreign ? TCSAFLUSH : TCSADRAIN,
+              &terminal->before);
     if (terminal->guard >= 0)
       cell_fd_write(terminal->guard, DONE, 1);
   }

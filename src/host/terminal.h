@@ -22,14 +22,19 @@ struct cell_terminal {
   int guard;      /* owned: its end is the end of this program */
   int resized;    /* owned: SIGWINCH comes here */
   uint32_t token; /* posted when the size has changed */
+  int is_foreign; /* what is written to it comes from code */
 };
 
 #define CELL_TERMINAL_CLOSED                                                   \
   {                                                                            \
-    NULL, {-1, 0, NULL, 0}, {0}, -1, -1, -1, 0                                 \
+    NULL, {-1, 0, NULL, 0}, {0}, -1, -1, -1, 0, 0                              \
   }
 
-/* keeps_lines: "\n" that is written still begins a line at its left. On failure
+/* keeps_lines: "\n" that is written still begins a line at its left; without,
+** what is written is taken for that of code, which may leave the terminal in
+*any
+** state, and have asked it what it would answer to whoever reads next. On
+*failure
 ** *terminal is closed, and the terminal as it was. It must stay where it is.
 */
 int cell_terminal_open(struct cell_terminal *terminal,

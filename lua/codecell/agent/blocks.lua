@@ -48,6 +48,8 @@ local options = require "codecell.options"
 ---@field unclosed? "run"|"refuse" a block that the text's end cut (by the stop reason)
 ---@field stop_reason? string why the model stopped: "stop_sequence", "length", ...
 ---@field nested? "run"|"list" blocks inside a block ("list": they do not run)
+---@field quoted? "run"|"list" blocks that are only shown ("list"); "run" is for documents, whose
+---  quotations and examples are text like any other
 ---@field tags? boolean|string find `<code>`; a string is the language of a tag that names none
 ---@field calls? boolean find JSON objects with a `language` and a `code`
 ---@field parses? fun(code: string, language: string): boolean? whether a program is complete;
@@ -62,6 +64,7 @@ local OPTIONS = {
     rules = { table = { type = "table" }, ["function"] = { type = "function" } } },
   nested = { type = "choice", choices = { "run", "list" } },
   parses = { type = "function" },
+  quoted = { type = "choice", choices = { "run", "list" } },
   role = { type = "choice", choices = { "assistant", "user", "tool" } },
   stop_reason = { type = "name" },
   tags = { type = "either", expected = "boolean or string",
@@ -75,7 +78,7 @@ local function check(verb, given)
   given = options.check(verb, given, OPTIONS, 4)
   local opts = {
     aliases = given.aliases, calls = given.calls, languages = given.languages,
-    nested = given.nested, parses = given.parses, role = given.role,
+    nested = given.nested, parses = given.parses, quoted = given.quoted, role = given.role,
     stop_reason = given.stop_reason, tags = given.tags, unclosed = given.unclosed,
     untagged = given.untagged,
   }

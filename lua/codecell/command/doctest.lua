@@ -1,6 +1,7 @@
 --- `codecell doctest`: the code of documents is run, and compared with what they say.
 local codecell = require "codecell"
 local command = require "codecell.command"
+local core = require "codecell.core"
 local json = require "codecell.json"
 local launch = require "codecell.command.launch"
 local run = require "codecell.command.run"
@@ -32,11 +33,20 @@ for _, option in ipairs(launch.options_without("changes", "apply")) do
   doctest.options[#doctest.options + 1] = option
 end
 
+-- First beside the document: where the disk is full, one of the two is whole. It stays the same
+-- file, with its mode, whatever leads to it.
 local function write_back(path, text)
-  local written, problem = write(path, text)
+  local copy = ("%s.%s"):format(path, core.random_id(8))
+  local written, problem = write(copy, text)
   if not written then
-    command.abort("cannot write " .. problem)
+    os.remove(copy)
+    command.abort(("cannot write %s; the document is as it was"):format(problem))
   end
+  written, problem = write(path, text)
+  if not written then
+    command.abort(("cannot write %s; its text is in %s"):format(problem, copy))
+  end
+  os.remove(copy)
 end
 
 local function tell(view, path, check)

@@ -64,7 +64,8 @@ local function find_code(options, arguments)
   elseif options.code then
     return options.code
   elseif #arguments > 1 then
-    return nil, "give one FILE, not " .. #arguments
+    return nil, ("give one FILE, not %d; what the code needs comes by --stdin, --env and --file")
+      :format(#arguments)
   elseif not arguments[1] and require("codecell.core").isatty(0) then
     return nil, "nothing to run: give a FILE, -c CODE, or - for standard input"
   end

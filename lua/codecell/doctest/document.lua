@@ -107,7 +107,8 @@ end
 ---@return codecell.doctest.Step[]
 function document.steps(text, can_run)
   local steps, at, is_open, last = {}, 1, false, nil
-  for _, block in ipairs(blocks.scan(text, { languages = can_run or interpret.can_run })) do
+  local how = { languages = can_run or interpret.can_run, quoted = "run" }
+  for _, block in ipairs(blocks.scan(text, how)) do
     local gap = text:sub(at, block.first - 1)
     is_open = in_comment(gap, is_open)
     if last and is_output(block) and not last.examples and follows(gap) then

@@ -85,7 +85,8 @@ local function said_by(body, hidden)
 end
 
 local function new(kind, what, detail, status, hint)
-  local text = ("%s: %s"):format(what, detail)
+  local begins = what .. ": "
+  local text = detail:sub(1, #begins) == begins and detail or begins .. detail -- not said twice
   local err = errors.new(kind, hint and text .. "; " .. hint or text, hint)
   err.status = status
   return err

@@ -197,8 +197,19 @@ local function open(self, job, deadline)
   })
 end
 
+-- The server says by its error alone that the interpreter was replaced, and of the run after it
+-- nothing. An error that code has raised has a traceback of more than its name.
+local function note_loss(self, done)
+  local problem = done.error
+  local has_died = problem ~= nil and problem.name == "KernelDiedError"
+    and problem.traceback == problem.name .. ": " .. problem.value
+  done.state_lost = has_died or self.is_lost == true
+  self.is_lost = has_died
+end
+
 local function conclude(self, run, outcome)
   take_output(run)
+  note_loss(self, run.execution)
   if outcome == "late" then
     run.execution.timed_out = true
     say_mishap(run, execution.late(run.job.timeout))

@@ -22,8 +22,9 @@ static const char *const hidden[] = {
   "/proc/sched_debug", "/proc/sysrq-trigger", NULL,
 };
 
+/* In /proc/pressure anybody may have the kernel keep watch of the machine. */
 static const char *const frozen[] = {"/proc/sys", "/proc/bus", "/proc/irq",
-                                     NULL};
+                                     "/proc/pressure", NULL};
 
 /* What is absent here hides nothing. */
 static int mask(const char *source, const char *path, unsigned attributes)

@@ -114,7 +114,7 @@ end
 -- The tag before thoughts is often in the prompt: what came before their end was not said.
 function Machine:end_thoughts()
   for _, block in ipairs(self.blocks) do
-    if block.runnable then
+    if block.runnable and self.opts.quoted ~= "run" then
       block.quoted, block.runnable, block.why = true, false, "in thoughts"
     end
   end
@@ -134,7 +134,7 @@ function Machine:open_block(form, word, text, attrs, start, number)
   block.quoted = self:is_quoted()
   if self.depth > 0 and self.opts.nested ~= "run" then
     self.work.place_reason = "inside another block"
-  elseif block.quoted then
+  elseif block.quoted and self.opts.quoted ~= "run" then
     self.work.place_reason = "in a quotation, an example or thoughts"
   end
   local holds_blocks = name == "markdown" or name == nil and form == "fence"
