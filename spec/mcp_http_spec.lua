@@ -37,6 +37,12 @@ local WAITS = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.02)
 local TOUCH = { jsonrpc = "2.0", id = 8, method = "tools/call",
   params = { name = "run_shell", arguments = { command = "touch go" } } }
 
+-- A command that goes on, and that is found by a mark.
+local function sleeps(mark)
+  return { jsonrpc = "2.0", id = 7, method = "tools/call", params = { name = "run_shell",
+    arguments = { command = "exec -a " .. mark .. " sleep 1000" } } }
+end
+
 describe("codecell mcp --http #once", function()
   local server
   setup(function()
@@ -136,10 +142,9 @@ describe("codecell mcp --http #once", function()
 
   it("keeps a call going whose connection breaks, and ends it with its session", function()
     local session, mark = server:begin_session(KEY), mcp.mark()
-    post({ session = session, time = 3, body = { jsonrpc = "2.0", id = 7, method = "tools/call",
-      params = { name = "run_shell", arguments = { command = "exec -a " .. mark
-        .. " sleep 1000" } } } })
+    local long = server:post_for_long({ key = KEY, session = session, body = sleeps(mark) })
     wait_until(function() return mcp.is_running(mark) end)
+    long.leave()
     local _, body = post({ session = session, body = { jsonrpc = "2.0", id = 8,
       method = "tools/call", params = { name = "job", arguments = { op = "list" } } } })
     assert.matches("run_shell, running", mcp.text(body.result))
@@ -426,10 +431,9 @@ describe("a session of codecell mcp --http #once", function()
     local server, mark = mcp.listen(), mcp.mark()
     assert.equal(401, (server:post({ body = ping() })))
     local session = server:begin_session(assert(server.key))
-    server:post({ key = server.key, session = session, time = 3, body = { jsonrpc = "2.0", id = 7,
-      method = "tools/call", params = { name = "run_shell", arguments = { command = "exec -a "
-        .. mark .. " sleep 1000" } } } })
+    local long = server:post_for_long({ key = server.key, session = session, body = sleeps(mark) })
     wait_until(function() return mcp.is_running(mark) end)
+    long.leave()
     server.close()
     wait_until(function() return not mcp.is_running(mark) end)
   end)

@@ -307,7 +307,7 @@ chmod 0555 shapes/fixed/sub; chmod 0500 shapes/fixed; chmod 0 shapes/shut/in/ner
       if state == "paused" and resumed == nil then
         resumed = sandbox():resume() -- it does, once nobody copies any more
       end
-    until making[1]:poll() and making[2]:poll() and making[3]:poll()
+    until making[1]:poll() ~= false and making[2]:poll() ~= false and making[3]:poll() ~= false
     for i = 1, 3 do
       local copy = codecell.assert(making[i]:wait())
       assert.equal("500\n", copy.commands:run("cat many/500; rm -r many").stdout)

@@ -1,4 +1,5 @@
 local codecell = require "codecell"
+local shell = require "spec.support.shell"
 
 local policy = codecell.policy
 
@@ -391,6 +392,27 @@ describe("a sandbox under a policy", function()
     end
     assert.same({ "hi\n" }, execution.logs.stdout)
     assert.equal(0, asked)
+  end)
+
+  it("is asked for what a file names, too", function()
+    codecell.assert(create({ mode = "auto", rules = { { "deny", package = "evil" } } }))
+    local folder = shell.folder()
+    shell.write(folder .. "/list", "six\nEvil[all]>=1 # so\n")
+    shell.write(folder .. "/evil-1.0-py3-none-any.whl", "none")
+    for _, result in ipairs({
+      { sandbox:install({}, { requirements = folder .. "/list" }) },
+      { sandbox:install(folder .. "/evil-1.0-py3-none-any.whl") },
+    }) do
+      assert.is_nil(result[1])
+      assert.equal("denied_by_policy", result[2].kind)
+      assert.matches("rule 1", result[2].rule)
+    end
+    local _, err = sandbox:install({}, { requirements = folder .. "/no" })
+    assert.equal("not_found", err.kind)
+    assert.has_error(function() sandbox:install({ 1 }) end)
+    assert.has_error(function() sandbox:install("six", { requirements = true }) end)
+    assert.has_error(function() sandbox:install({ {} }, { language = "python" }) end)
+    shell.remove(folder)
   end)
 
   it("has no wider network than the rules leave, nor packages", function()

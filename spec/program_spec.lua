@@ -150,7 +150,7 @@ describe("a program that is run once #E04 #user", function()
     local second = codecell.assert(sandbox():start_code("print 2", { language = "perl" }))
     assert.is_true(second:kill())
     assert.equal("cancelled", select(2, second:wait(20)).kind)
-    while not first:poll() and not first:kill("sigterm") do
+    while first:poll() == false and not first:kill("sigterm") do
       codecell.step(0.05)
     end
     local execution = codecell.assert(first:wait(20))

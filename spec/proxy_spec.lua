@@ -266,7 +266,7 @@ describe("a network policy", function()
     local task = codecell.async(function()
       return sandbox.commands:run("getent ahostsv4 x.example")
     end)
-    while not task:poll() do
+    while task:poll() == false do
       local ok, problem = pcall(codecell.step, 1)
       raised[#raised + 1] = not ok and problem or nil
     end

@@ -135,6 +135,30 @@ static int add_allowed_arguments(scmp_filter_ctx filter)
   return failed;
 }
 
+/* Those of the first process, and of all processes of a user. */
+static int add_refused_priorities(scmp_filter_ctx filter)
+{
+  int failed = 0;
+
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(ioprio_set), 1, LOW(1, 1));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(ioprio_set), 1, LOW(0, 3));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(setpriority), 1, LOW(1, 1));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(setpriority), 1, LOW(0, 2));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(sched_setaffinity), 1, LOW(0, 1));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(sched_setattr), 1, LOW(0, 1));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(sched_setparam), 1, LOW(0, 1));
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                             SCMP_SYS(sched_setscheduler), 1, LOW(0, 1));
+  return failed;
+}
+
 /* All but these are allowed. */
 static int add_refused_arguments(scmp_filter_ctx filter)
 {
@@ -173,22 +197,7 @@ static int add_refused_arguments(scmp_filter_ctx filter)
                              SCMP_A3(SCMP_CMP_MASKED_EQ, 0x40000, 0x40000));
   failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(shmget), 1,
                              SCMP_A2(SCMP_CMP_MASKED_EQ, 0x800, 0x800));
-  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-                             SCMP_SYS(ioprio_set), 1, LOW(1, 1));
-  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-                             SCMP_SYS(ioprio_set), 1, LOW(0, 3));
-  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-                             SCMP_SYS(setpriority), 1, LOW(1, 1));
-  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-                             SCMP_SYS(setpriority), 1, LOW(0, 2));
-  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-                             SCMP_SYS(sched_setaffinity), 1, LOW(0, 1));
-  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-                             SCMP_SYS(sched_setattr), 1, LOW(0, 1));
-  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-                             SCMP_SYS(sched_setparam), 1, LOW(0, 1));
-  failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-                             SCMP_SYS(sched_setscheduler), 1, LOW(0, 1));
+  failed |= add_refused_priorities(filter);
   failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setrlimit),
                              1, LOW(0, 4));
   /* A new core limit. With a comparison for a rule, a pointer is not null when

@@ -5,6 +5,8 @@
 local merged = require "codecell.merged"
 local mounts = require "codecell.project.mounts"
 local network = require "codecell.network"
+local package_names = require "codecell.policy.package_names"
+local package_request = require "codecell.packages.request"
 local sorted = require "codecell.sorted"
 
 local guard = {}
@@ -192,17 +194,34 @@ end
 verbs.sandbox.run_code = code_verb("run_code")
 verbs.sandbox.start_code = code_verb("start_code")
 
-function verbs.sandbox.install(policy, _, list, given)
-  local names = type(list) == "table" and list or { list }
-  if type(given) == "table" and given.requirements then
-    names = { unpack(names) }
-    names[#names + 1] = "-r " .. tostring(given.requirements)
+-- What is asked for by name, also by a file or by a list in a file; as it was said where that is
+-- none of it, and `install` refuses it.
+local function packages_of(list, given)
+  local named, requirements = type(list) == "table" and list or { list }, given.requirements
+  for _, name in ipairs(named) do
+    if type(name) ~= "string" then
+      return named -- which raises
+    end
   end
+  local manager = package_names.manager_of({ language = given.language or "python" })
+  local asked = manager and (requirements == nil or type(requirements) == "string")
+    and package_request.new(manager, named, requirements)
+  if not asked then
+    return named
+  end
+  local names = {}
+  for i, one in ipairs(asked:wanted()) do
+    names[i] = one.spec and one.spec.text or one.name
+  end
+  return names
+end
+
+function verbs.sandbox.install(policy, _, list, given)
   local how = type(given) == "table" and given or {}
   local ok, err = permit_envs(policy, "install", how.envs)
   if ok then
-    ok, err = policy:permit({ verb = "install", what = "install", package = names,
-      language = how.language or "python" })
+    ok, err = policy:permit({ verb = "install", what = "install",
+      package = packages_of(list, how), language = how.language or "python" })
   end
   if not ok then
     return nil, err
