@@ -291,8 +291,22 @@ error("codecell.meta is for language servers; it is never required")
 ---true where nobody can tell, as with more than 65536 files or 8192 directories below /home/user
 ---@field refused codecell.Refusal[] what its sandbox was refused meanwhile
 ---@field mock boolean? it was made up, or recorded before: nothing was executed
+---@field usage codecell.Usage? on this machine: what was used meanwhile; nil where the sandbox has
+---ended with it
 ---@field files_changed codecell.FileChange[] below /home/user, by path; of cells of several
 ---contexts that run at the same time, the first one to end tells it
+
+--- What a sandbox has used while a piece of code ran, by the system's own count: its other
+--- processes among it.
+---@class codecell.Usage
+---@field cpu_seconds number of all processors; the first 20 ms are taken to be as the others
+---@field estimated boolean? a run shorter than 20 ms: `cpu_seconds` is how long it took, and there
+---are no peaks
+---@field memory_peak integer? bytes, since the sandbox began
+---@field processes_peak integer? likewise
+---@field disk_used integer? bytes, at the end of the run
+---@field network_in integer? bytes; nil: it has no network
+---@field network_out integer?
 
 --- A file or link that a cell has changed, or something that the cell has started. Directories are
 --- not told, only what is in them; nor is what programs keep for themselves (__pycache__, .cache,

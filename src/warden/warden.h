@@ -63,6 +63,7 @@ struct warden {
   uint64_t memory_peak;    /* seen by watchdog and metrics */
   uint32_t processes_peak;
   uint64_t cpu_reaped_us; /* of children that have ended */
+  uint64_t cpu_us;        /* the most that was told; it never falls */
   struct wire_message message;
 };
 

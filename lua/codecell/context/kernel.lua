@@ -231,6 +231,7 @@ local function follow(self, run, job)
     if self.process ~= process then
       return nil, replaced()
     end
+    job.measure:look()
     local deadline = clock()
     run.deadline = deadline
     local ended = run:receive(process)
@@ -263,7 +264,7 @@ local function follow(self, run, job)
     if more or busy > BUSY_MOST then
       wait.turn(deadline)
     end
-    if busy == 0 and not wait.wait(process, deadline)
+    if busy == 0 and not wait.wait(process, wait.earlier(deadline, job.measure.due))
       or busy > 0 and reactor.now() >= deadline then
       if not has_time() then
         local task = wait.task()

@@ -264,6 +264,7 @@ local function run_cell(self, job, began)
   end
   local run = plan(self, way, job)
   self.job, job.changes = job, changes.begin(self.sandbox)
+  job.measure:look(true)
   local ok
   ok, err = work(self, run)
   self.job = nil

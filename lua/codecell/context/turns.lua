@@ -4,6 +4,7 @@ local errors = require "codecell.errors"
 local execution = require "codecell.execution"
 local pause = require "codecell.sandbox.pause"
 local reactor = require "codecell.reactor"
+local usage = require "codecell.sandbox.usage"
 local wait = require "codecell.wait"
 
 local turns = {}
@@ -63,7 +64,7 @@ end
 ---the options of run_code
 ---@param body function of self, job, the time when the cell was asked for, its deadline: an
 ---execution or nil, err; besides an execution, a table that holds what a callback raised. It sets
----`job.changes` by `changes.begin` before the code runs
+---`job.changes` by `changes.begin` before the code runs, and lets `job.measure` look while it does
 ---@return codecell.Execution? execution
 ---@return codecell.Error? err
 function turns.execute(self, job, body)
@@ -87,8 +88,14 @@ function turns.execute(self, job, body)
     done = execution.new(self.context.language, self.context.id)
     done.execution_count = (self.count or 0) + 1
   else
+    job.measure = usage.begin(self.sandbox)
     done, err = body(self, job, began, job.clock())
     changes.finish(job.changes, done)
+    if done then
+      done.usage = job.measure:finish()
+    else
+      job.measure:forget()
+    end
   end
   give_back(self)
   if done and err then

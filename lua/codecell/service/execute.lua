@@ -67,24 +67,6 @@ local function timeout_of(service, given, warnings)
   return timeout
 end
 
--- What the sandbox has used until now; in the cloud that would be a request.
-local function used_by(entry)
-  local one = entry.sandbox
-  return one.backend == "local" and one._backend.ask(one, "execute", "metrics") or nil,
-    one.backend == "local" and one._backend.traffic(one) or nil
-end
-
-local function usage_between(entry, before, sent_before)
-  local after, sent = used_by(entry)
-  if not before or not after then
-    return nil
-  end
-  return { cpu_seconds = after.cpu_seconds - before.cpu_seconds, memory_peak = after.memory_peak,
-    processes_peak = after.processes_peak, disk_used = after.disk_used,
-    network_in = sent and sent.received - sent_before.received or nil,
-    network_out = sent and sent.sent - sent_before.sent or nil }
-end
-
 -- Somebody who wants to stop it, or to give it more time, is given the run.
 local function run_or_start(sandbox, code, about, on_start)
   if not on_start then
@@ -113,7 +95,6 @@ local function run_or_start(sandbox, code, about, on_start)
 end
 
 local function run_in(service, entry, code, language, given, warnings)
-  local used, sent = used_by(entry)
   local queued, began = given.queued or 0, reactor.now()
   local execution, err = run_or_start(entry.sandbox, code, {
     language = not given.context and language or nil, context = given.context,
@@ -128,7 +109,6 @@ local function run_in(service, entry, code, language, given, warnings)
   end
   execution.timings = execution.timings or { run = execution.seconds }
   execution.timings.queue = (execution.timings.queue or 0) + queued
-  execution.usage = usage_between(entry, used, sent)
   return execution
 end
 

@@ -27,9 +27,11 @@ void metrics_answer(struct warden *warden)
     warden->memory_peak = cgroup_peak(&warden->cgroup);
   warden->memory_peak = larger(warden->memory_peak, memory);
   warden->processes_peak = (uint32_t)larger(warden->processes_peak, processes);
+  /* That of orphans, and of children that nobody waited for, ends with them. */
+  warden->cpu_us = larger(warden->cpu_us, cpu);
   store_usage(&used, &total);
   cell_pack_start(&packer, bytes, sizeof bytes);
-  cell_pack_u64(&packer, cpu);
+  cell_pack_u64(&packer, warden->cpu_us);
   cell_pack_u32(&packer, processes);
   cell_pack_u32(&packer, warden->processes_peak);
   cell_pack_u64(&packer, memory);

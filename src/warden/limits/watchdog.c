@@ -61,22 +61,25 @@ static uint64_t proportional(const struct warden *warden, pid_t pid)
   return (uint64_t)kilobytes * 1024u;
 }
 
+/* With that of the children that it has waited for. */
 static uint64_t cpu_time(const struct warden *warden, pid_t pid)
 {
   char text[512];
   const char *fields;
-  unsigned long user, kernel;
+  unsigned long user, kernel, user_below, kernel_below;
   long ticks = sysconf(_SC_CLK_TCK);
 
   if (read_file(warden->proc, pid, "stat", text, sizeof text) == 0)
     return 0;
   fields = strrchr(text, ')'); /* the name before it is the code's */
   if (fields == NULL ||
-      sscanf(fields, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-             &user, &kernel) != 2 ||
+      sscanf(fields,
+             ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu",
+             &user, &kernel, &user_below, &kernel_below) != 4 ||
       ticks <= 0)
     return 0;
-  return ((uint64_t)user + kernel) * 1000000u / (uint64_t)ticks;
+  return ((uint64_t)user + kernel + user_below + kernel_below) * 1000000u /
+         (uint64_t)ticks;
 }
 
 /* Calls `measure` for every process of the code and sums what it returns. */
@@ -119,7 +122,7 @@ void watchdog_measure(struct warden *warden, uint64_t *bytes,
 
   *processes = 0;
   *bytes = sum(warden, resident, &largest, processes);
-  *cpu_us = sum(warden, cpu_time, &largest, &ignored);
+  *cpu_us = sum(warden, cpu_time, &largest, &ignored); /* orphans */
 }
 
 void watchdog_look(struct warden *warden)
