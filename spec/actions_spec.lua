@@ -219,7 +219,8 @@ describe("codecell.actions #user", function()
       until logs ~= ""
       assert.equal("on\n", logs)
       assert.is_true(s({ action = "kill_command", commandId = started.commandId }).success)
-      local left = s({ action = "shell", command = "pgrep -x sleep || echo none" })
+      local left = s({ action = "shell", -- the last may take a moment to be gone
+        command = "while pgrep -x sleep > /dev/null; do sleep 0.01; done; echo none" })
       assert.equal("none\n", left.stdout)
       assert.is_true(s({ action = "kill_command", commandId = started.commandId }).success)
       local wrong = s({ action = "kill_command", commandId = "made up" })

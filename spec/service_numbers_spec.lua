@@ -323,7 +323,7 @@ describe("the numbers of a service #user", function()
 
   describe("a pool", function()
     it("grows to its most while many are asked for, and shrinks again #L05", function()
-      local pool = codecell.assert(codecell.pool({ size = 1, most = 3, idle = 1 }))
+      local pool = codecell.assert(codecell.pool({ size = 1, most = 3, idle = 3 }))
       codecell.assert(pool:wait(60))
       local taken = {}
       for i = 1, 10 do
