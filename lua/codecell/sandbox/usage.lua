@@ -19,9 +19,12 @@ local Measure = {}
 Measure.__index = Measure
 
 --- A run begins.
----@param sandbox codecell.Sandbox on this machine
+---@param sandbox codecell.Sandbox one that is not on this machine tells nothing
 ---@return codecell.RunMeasure
 function usage.begin(sandbox)
+  if sandbox.backend ~= "local" then
+    return setmetatable({}, Measure)
+  end
   local began = reactor.now()
   return setmetatable({ sandbox = sandbox, began = began, due = began + LATE, missed = 0,
     traffic = sandbox._backend.traffic(sandbox) }, Measure)
@@ -34,7 +37,7 @@ function Measure:look(at_once)
   if due and (at_once or reactor.now() >= due) then
     self.due = nil
     self.missed = at_once and 0 or reactor.now() - self.began
-    self.request = self.sandbox:_ask("metrics")
+    self.request = not self.sandbox:_closed() and self.sandbox:_ask("metrics") or nil
   end
 end
 
@@ -65,16 +68,16 @@ function Measure:whole(counted)
 end
 
 --- It has ended.
----@return codecell.Usage? usage nil: its sandbox has ended with it
+---@return codecell.Usage? usage nil: its sandbox has ended with it, or is not on this machine
 function Measure:finish()
   local used
-  if self.request then
+  if self.due and not self.sandbox:_closed() then
+    used = { cpu_seconds = reactor.now() - self.began, estimated = true }
+  elseif self.request then
     local before, after = counts(self)
     used = before and { cpu_seconds = self:whole(after.cpu_seconds - before.cpu_seconds),
       memory_peak = after.memory_peak, processes_peak = after.processes_peak,
       disk_used = after.disk_used }
-  else
-    used = { cpu_seconds = reactor.now() - self.began, estimated = true }
   end
   self:forget()
   local traffic = used and self.traffic and self.sandbox._backend.traffic(self.sandbox)
