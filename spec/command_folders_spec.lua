@@ -52,6 +52,12 @@ open("b\x1b[31m\n", "wb").write(bytes(3))
     assert.equal("one\n", shell.read(folder .. "/a.txt"))
   end)
 
+  it("says where the folder is when nothing in it has changed: code begins beside it", function()
+    local result = run(mount() .. "--changes -c \"open('a.txt', 'w').close()\"")
+    assert.same({ 0, "", "codecell: nothing has changed in the folder, which code finds at "
+      .. "/home/user/work:here\n" }, { result.status, result.stdout, result.stderr })
+  end)
+
   it("does it there with --apply, unless the code failed", function()
     local failed = run(mount() .. "--apply -c \"open('work:here/a.txt', 'w'); 1 / 0\"")
     assert.equal(1, failed.status)

@@ -3,6 +3,7 @@ local codecell = require "codecell"
 local json = require "codecell.json"
 local markdown = require "spec.support.markdown"
 local mcp = require "spec.support.mcp"
+local no_namespaces = require "spec.support.no_namespaces"
 local shell = require "spec.support.shell"
 local wait_until = require "spec.support.wait_until"
 
@@ -617,7 +618,20 @@ describe("codecell mcp on standard input and output", function()
   it("reads a file too", function()
     local result = shell.run(shell.codecell .. " mcp",
       { stdin = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n' })
+    assert.same({ '{"id":1,"jsonrpc":"2.0","result":{}}\n', "" }, { result.stdout, result.stderr })
+  end)
+
+  it("says at its start where the machine lets nobody make a sandbox, and answers", function()
+    local prefix = no_namespaces.prefix()
+    if not prefix then
+      return pending("this machine forbids unshare")
+    end
+    local ping = { stdin = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n' }
+    local result = shell.run(prefix .. shell.codecell .. " mcp", ping)
     assert.equal('{"id":1,"jsonrpc":"2.0","result":{}}\n', result.stdout)
+    assert.matches("^codecell mcp: code cannot run here until this is mended: create: start a "
+      .. "sandbox [^\n]+ user.max_user_namespaces [^\n]+; see 'codecell doctor'\n$", result.stderr)
+    assert.equal("", shell.run(prefix .. shell.codecell .. " mcp --mode mock", ping).stderr)
   end)
 
   it("refuses a line that is too long, keeps little of it, and goes on", function()

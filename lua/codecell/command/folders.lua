@@ -56,7 +56,17 @@ local function one_line(text)
   return (text:gsub("%c", function(byte) return ("\\%03o"):format(byte:byte()) end))
 end
 
-local function print_changes(view, changes)
+-- Code begins beside the folder: what it wrote there was perhaps meant for it.
+local function tell_unchanged(sandbox)
+  local places = {}
+  for _, mount in ipairs(sandbox:get_info().mounts) do
+    places[#places + 1] = mount.mode == "overlay" and mount.path or nil
+  end
+  io.stderr:write("codecell: nothing has changed in the folder, which code finds at ",
+    one_line(table.concat(places, ", ")), "\n")
+end
+
+local function print_changes(view, changes, sandbox)
   for _, change in ipairs(changes) do
     if change.diff and change.diff ~= "" then
       view.out:foreign(change.diff)
@@ -66,7 +76,7 @@ local function print_changes(view, changes)
   end
   view.out:settle()
   if #changes == 0 then
-    io.stderr:write("codecell: nothing has changed in the folder\n")
+    tell_unchanged(sandbox)
   elseif changes.truncated then
     io.stderr:write("codecell: there are more changes than these\n")
   end
@@ -104,7 +114,7 @@ function folders.finish(sandbox, options, status, view)
     end
     report.changes = changes
     if view then
-      print_changes(view, changes)
+      print_changes(view, changes, sandbox)
     end
   end
   if options.apply then

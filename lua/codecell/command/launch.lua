@@ -153,6 +153,20 @@ function launch.fail(what, err)
   return usage and command.status.usage or command.status.failed
 end
 
+--- Say on standard error that nothing can run here, before somebody asks for it: a server starts
+--- all the same, since the machine may be mended while it runs.
+---@param what string the command
+function launch.warn(what)
+  local made, err = codecell.create { backend = "local" }
+  if made then
+    made:close()
+    return
+  end
+  local hint = err.hint and not err.message:find(err.hint, 1, true) and "; " .. err.hint or ""
+  io.stderr:write("codecell ", what, ": code cannot run here until this is mended: ", err.message,
+    hint, "; see 'codecell doctor'\n")
+end
+
 -- Files and folders keep their names; "." and "/" have none.
 local function copy_in(sandbox, paths)
   for _, path in ipairs(paths or {}) do

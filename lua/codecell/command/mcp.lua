@@ -149,6 +149,12 @@ local function keys_of(options)
   return require("codecell.gateway.keys").new(list), new
 end
 
+local function warn(session)
+  if session.create.backend == "local" then
+    launch.warn("mcp")
+  end
+end
+
 -- ---- by standard input and output ----
 
 local function tell_people()
@@ -162,6 +168,7 @@ local function run_stdio(session)
   local stop, err = core.program_stop(codecell.reactor())
   local client
   if stop then
+    warn(session)
     tell_people()
     client, err = require("codecell.mcp.stdio").open(session)
   end
@@ -209,6 +216,7 @@ local function run_http(options, session)
   local made, place
   if stop then
     core.program_raise_files()
+    warn(session)
     made, place = listen(options, answering)
     err = place
   end

@@ -4,6 +4,7 @@ local command = require "codecell.command"
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local gateway = require "codecell.command.serve.gateway"
+local launch = require "codecell.command.launch"
 local named = require "codecell.command.serve.named"
 local reactor = require "codecell.reactor"
 local server = require "codecell.server"
@@ -159,6 +160,7 @@ function serve.run(options, arguments)
   if not made then
     return fail(err)
   end
+  launch.warn("serve")
   local lock
   lock, err = listen(made, options.unix)
   if not lock then

@@ -6,6 +6,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local gateway = require "codecell.gateway"
 local holding = require "codecell.gateway.holding"
+local launch = require "codecell.command.launch"
 local plane = require "codecell.e2b.plane"
 local reactor = require "codecell.reactor"
 local server = require "codecell.server"
@@ -216,6 +217,7 @@ function serve.run(options, fail)
   stop, err = core.program_stop(codecell.reactor())
   local self = stop and new(options, keys, made_with)
   if self then
+    launch.warn("serve")
     place, err = open(self)
   end
   if not place then
