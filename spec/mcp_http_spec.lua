@@ -307,6 +307,7 @@ describe("what one key has of codecell mcp --http", function()
     params = { protocolVersion = "2025-06-18" } })
   local server, session
 
+  setup(function() codecell.assert(codecell.reactor()) end) -- it waits nowhere else
   before_each(function()
     server = require("codecell.mcp.http").new({ session = { create = { backend = "mock" } },
       sessions = 1 })
@@ -368,6 +369,8 @@ describe("events that can be had again", function()
         return true
       end }
   end
+
+  setup(function() codecell.assert(codecell.reactor()) end)
 
   it("are bounded where nobody takes them, but for the last, which is the answer", function()
     local store, one = streams.new(), stream.new()
