@@ -681,11 +681,13 @@ describe("codecell mcp on standard input and output", function()
     end
     assert.same({}, (client:call("ping")))
     local before = peak()
-    for _ = 1, 2000 do
+    for i = 1, 2000 do
       client:send('{"jsonrpc":"2.0","method":"notifications/nope","params":{"a":"'
         .. ("y"):rep(50000) .. '"}}')
+      if i % 100 == 0 then -- a slow machine takes longer for all of it than anybody waits
+        assert.same({}, (client:call("ping")))
+      end
     end
-    assert.same({}, (client:call("ping")))
     assert.is_true(peak() - before < 60000, peak() .. " kB, before " .. before)
     client.close()
   end)

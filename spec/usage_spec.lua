@@ -1,10 +1,11 @@
 -- What an execution tells of the processors, memory and network that it has used.
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
+local wait_until = require "spec.support.wait_until"
 
 local BURN = [[
 import time
-end = time.process_time() + 0.4
+end = time.process_time() + 1
 while time.process_time() < end: pass
 ]]
 
@@ -17,35 +18,37 @@ describe("usage of an execution #user", function()
     return execution.usage
   end
 
-  -- The system counts in hundredths of a second.
-  local function about(expected, found)
-    assert.is_true(found > 0.6 * expected and found < 2 * expected + 0.3, found)
+  -- A second, as BURN takes. A busy machine may count late, and then for what it has not seen.
+  local function about_a_second(found)
+    assert.is_true(found > 0.4 and found < 4, found)
   end
 
   it("is the processor time of the code, however long it took #K06", function()
-    about(0.4, usage(BURN).cpu_seconds)
-    local slept = usage("time.sleep(0.8)")
+    about_a_second(usage(BURN).cpu_seconds)
+    local slept = usage("import time; time.sleep(0.8)")
     assert.is_true(slept.cpu_seconds >= 0 and slept.cpu_seconds < 0.4)
     assert.is_nil(slept.estimated)
   end)
 
   it("has that of the programs that the code has waited for #K06", function()
     codecell.assert(sandbox().files:write("burn.py", BURN))
-    about(0.4, usage("import subprocess, sys\n"
+    about_a_second(usage("import subprocess, sys\n"
       .. "subprocess.run([sys.executable, 'burn.py']).returncode").cpu_seconds)
-    assert.is_true(usage("time.sleep(0.1)").cpu_seconds >= 0) -- it has not ended with them
+    local slept = usage("import time; time.sleep(0.1)") -- what has ended is still counted
+    assert.is_true(slept.cpu_seconds >= 0)
   end)
 
   it("is that of each cell alone, and of a program too #K06", function()
     codecell.assert(sandbox().commands:run("python3 burn.py"))
-    assert.is_true(usage("time.sleep(0.8)").cpu_seconds < 0.4)
-    about(0.4, usage("python3 burn.py", { language = "bash" }).cpu_seconds)
-    about(0.4, usage("do { ($user, $system) = times } while $user + $system < 0.4",
+    assert.is_true(usage("import time; time.sleep(0.8)").cpu_seconds < 0.4)
+    about_a_second(usage("python3 burn.py", { language = "bash" }).cpu_seconds)
+    about_a_second(usage("do { ($user, $system) = times } while $user + $system < 1",
       { language = "perl" }).cpu_seconds)
   end)
 
   it("has the peaks of memory and processes, and the disk #K06", function()
-    local used = usage("text = 'x' * 50000000; time.sleep(0.1); del text")
+    codecell.assert(sandbox().files:write("kept", "x"))
+    local used = usage("import time; text = 'x' * 50000000; time.sleep(0.5); del text")
     assert.is_true(used.memory_peak > 50000000)
     assert.is_true(used.processes_peak >= 1)
     assert.is_true(used.disk_used > 0)
@@ -54,18 +57,19 @@ describe("usage of an execution #user", function()
 
   it("is how long it took, where that was short, and says so #K06", function()
     local execution
-    repeat -- a busy machine may make it long
+    wait_until(function() -- a busy machine may make it long
       execution = codecell.assert(sandbox():run_code("1"))
-    until execution.usage.estimated
+      return execution.usage.estimated
+    end)
     assert.is_true(execution.usage.cpu_seconds > 0 and execution.usage.cpu_seconds < 1)
   end)
 
   it("is there when the code fails, runs out of time or ends its interpreter #K06", function()
     local failed = codecell.assert(sandbox():run_code(BURN .. "1 / 0"))
-    about(0.4, failed.usage.cpu_seconds)
-    local late = codecell.assert(sandbox():run_code("while True: pass", { timeout = 0.5 }))
+    about_a_second(failed.usage.cpu_seconds)
+    local late = codecell.assert(sandbox():run_code("while True: pass", { timeout = 2 }))
     assert.is_true(late.timed_out and late.usage.cpu_seconds > 0)
     local died = codecell.assert(sandbox():run_code(BURN .. "import os; os._exit(3)"))
-    about(0.4, died.usage.cpu_seconds)
+    about_a_second(died.usage.cpu_seconds)
   end)
 end)

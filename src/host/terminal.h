@@ -32,10 +32,9 @@ struct cell_terminal {
 
 /* keeps_lines: "\n" that is written still begins a line at its left; without,
 ** what is written is taken for that of code, which may leave the terminal in
-*any
-** state, and have asked it what it would answer to whoever reads next. On
-*failure
-** *terminal is closed, and the terminal as it was. It must stay where it is.
+** any state, and have asked it what it would answer to whoever reads next.
+** On failure *terminal is closed, and the terminal as it was. It must stay
+** where it is.
 */
 int cell_terminal_open(struct cell_terminal *terminal,
                        struct cell_reactor *reactor, int fd, int keeps_lines,

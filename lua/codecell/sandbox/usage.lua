@@ -57,7 +57,9 @@ local function counts(self)
   end
   local after = sandbox._backend.ask(sandbox, "run_code", "metrics")
   local before = after and not sandbox:_closed() and sandbox:_answer(self.request, "run_code")
-  self.request = before and nil or self.request
+  if before then
+    self.request = nil
+  end
   return before or nil, after
 end
 

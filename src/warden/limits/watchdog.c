@@ -122,7 +122,7 @@ void watchdog_measure(struct warden *warden, uint64_t *bytes,
 
   *processes = 0;
   *bytes = sum(warden, resident, &largest, processes);
-  *cpu_us = sum(warden, cpu_time, &largest, &ignored); /* orphans */
+  *cpu_us = sum(warden, cpu_time, &largest, &ignored);
 }
 
 void watchdog_look(struct warden *warden)

@@ -196,8 +196,10 @@ end
 --- Wait until it has ended, if that does not take long: it was killed.
 function Run:await_end()
   local deadline = reactor.now() + GONE
-  while not self.over and not self.process:_closed() and reactor.now() < deadline do
-    wait.key(self, deadline)
+  while not self.over and not self.process:_closed() do
+    if not wait.key(self, deadline) then
+      return
+    end
   end
 end
 
