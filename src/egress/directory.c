@@ -32,6 +32,11 @@ struct watched {
   struct cell_source source;
 };
 
+/* One of a sandbox's addresses, in their order. */
+struct place {
+  struct cell_resident *resident; /* owned */
+};
+
 struct cell_directory {
   struct cell_reactor *reactor; /* borrowed */
   const struct cell_resolver_library *library;
@@ -40,7 +45,7 @@ struct cell_directory {
   int is_closing;
   struct watched *watched;
   struct cell_timer timer;
-  struct cell_resident **residents; /* owned */
+  struct place *places; /* owned */
   uint32_t count, room;
   struct cell_resident *buckets[BUCKETS];
   char servers[SERVERS_SIZE];
@@ -60,16 +65,16 @@ static uint32_t bucket_of(const char *name)
 static int make_room(struct cell_directory *directory)
 {
   uint32_t room = directory->room > 0 ? 2 * directory->room : ROOM_LEAST;
-  struct cell_resident **grown;
+  struct place *grown;
 
   if (directory->count < directory->room)
     return 0;
   if (directory->count >= CELL_DIRECTORY_MAX)
     return -1;
-  grown = realloc(directory->residents, room * sizeof *grown);
+  grown = realloc(directory->places, room * sizeof *grown);
   if (grown == NULL)
     return -1;
-  directory->residents = grown;
+  directory->places = grown;
   directory->room = room;
   return 0;
 }
@@ -90,7 +95,7 @@ struct cell_resident *cell_directory_enter(struct cell_directory *directory,
   resident->index = directory->count;
   resident->next = directory->buckets[bucket];
   directory->buckets[bucket] = resident;
-  directory->residents[directory->count++] = resident;
+  directory->places[directory->count++].resident = resident;
   return resident;
 }
 
@@ -108,7 +113,7 @@ struct cell_resident *cell_directory_at(const struct cell_directory *directory,
 
   return cell_directory_gives(address) && host >= FIRST &&
              host - FIRST < directory->count
-           ? directory->residents[host - FIRST]
+           ? directory->places[host - FIRST].resident
            : NULL;
 }
 
@@ -314,7 +319,7 @@ void cell_directory_free(struct cell_directory *directory)
   while (directory->watched != NULL)
     unwatch(directory, &directory->watched);
   for (i = 0; i < directory->count; i++)
-    free(directory->residents[i]);
-  free(directory->residents);
+    free(directory->places[i].resident);
+  free(directory->places);
   free(directory);
 }
