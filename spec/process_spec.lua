@@ -137,6 +137,24 @@ describe("Process #user", function()
     end
     assert.is_true(attack.descriptors_fall_to(before))
   end)
+
+  it("holds no descriptor once it has ended, though it is kept for its result", function()
+    start("true"):close()
+    codecell.step(0.1)
+    local before = attack.descriptors()
+    local program = start("read line", { stdin = true })
+    local terminal = codecell.assert(sandbox().pty:create({ cmd = "read line" }))
+    for _, process in ipairs({ program, terminal }) do
+      assert.is_true(process:write("x\n"))
+      assert.equal(0, codecell.assert(process:wait(60)).exit_code)
+    end
+    assert.is_true(attack.descriptors_fall_to(before))
+    local written, err = program:write("x\n")
+    assert.is_nil(written)
+    assert.matches("does not read any more", err.message)
+    assert.equal(0, program:wait(60).exit_code)
+    terminal:close()
+  end)
 end)
 
 describe("close while another coroutine waits #user", function()

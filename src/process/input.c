@@ -91,6 +91,14 @@ void cell_input_close(struct cell_input *input)
     stop(input);
 }
 
+void cell_input_end(struct cell_input *input)
+{
+  if (input->reactor == NULL || input->fd < 0)
+    return;
+  input->failed = EPIPE;
+  stop(input);
+}
+
 static size_t enqueue(struct cell_input *input, const unsigned char *bytes,
                       size_t length)
 {

@@ -29,6 +29,8 @@ int cell_input_open(struct cell_input *input, struct cell_reactor *reactor,
                     int fd, struct cell_error *error);
 /* At once, with what is queued lost. Idempotent. */
 void cell_input_close(struct cell_input *input);
+/* Nobody reads any more: close, and let writes say so. Idempotent. */
+void cell_input_end(struct cell_input *input);
 /* How many bytes were taken; 0: full. -1 and *error (EPIPE). */
 long cell_input_write(struct cell_input *input, const void *bytes,
                       size_t length, struct cell_error *error);

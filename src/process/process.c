@@ -22,8 +22,25 @@ static void post(struct cell_process *process)
   cell_token_post(process->reactor, process->token);
 }
 
+static int output_ended(const struct cell_process *process)
+{
+  return cell_stream_ended(&process->streams[0]) &&
+         cell_stream_ended(&process->streams[1]);
+}
+
+/* Whoever keeps what has ended, to ask it for its result, keeps no descriptor:
+** nobody reads what would be written.
+*/
+static void let_go(struct cell_process *process)
+{
+  if (process->state == CELL_PROCESS_FAILED ||
+      (process->state == CELL_PROCESS_EXITED && output_ended(process)))
+    cell_input_end(&process->input);
+}
+
 static void stream_news(struct cell_stream *stream)
 {
+  let_go(stream->owner);
   post(stream->owner);
 }
 
@@ -123,12 +140,6 @@ static void heard_spawned(struct cell_process *process,
     give_up(process);
 }
 
-static int output_ended(const struct cell_process *process)
-{
-  return cell_stream_ended(&process->streams[0]) &&
-         cell_stream_ended(&process->streams[1]);
-}
-
 static void end_with(struct cell_process *process, const struct cell_exit *how)
 {
   const struct cell_clock *clock = cell_reactor_clock(process->reactor);
@@ -169,6 +180,7 @@ static void heard(struct cell_listener *listener, uint32_t type,
     heard_spawned(process, payload, fd);
   else
     heard_exited(process, payload);
+  let_go(process);
   post(process);
 }
 
@@ -202,6 +214,7 @@ static void sandbox_ended(struct cell_listener *listener)
     process->request = 0;
     process->streams[0].awaited = 0;
   }
+  let_go(process);
   post(process);
 }
 
