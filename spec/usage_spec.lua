@@ -38,6 +38,22 @@ describe("usage of an execution #user", function()
     assert.is_true(slept.cpu_seconds >= 0)
   end)
 
+  it("is not more than all that its sandbox has used, whatever a callback takes #K06", function()
+    local own = codecell.assert(codecell.create())
+    local execution = codecell.assert(own:run_code([[
+import os, time
+print("begun", flush=True)
+while not os.path.exists("go"): time.sleep(0.01)
+end = time.process_time() + 0.3
+while time.process_time() < end: pass]], { on_stdout = function()
+      codecell.assert(own.commands:run("sleep 2; touch go"))
+    end }))
+    assert.is_nil(execution.error)
+    local all = codecell.assert(own._backend.ask(own, "metrics", "metrics")).cpu_seconds
+    own:close()
+    assert.is_true(execution.usage.cpu_seconds <= all, execution.usage.cpu_seconds)
+  end)
+
   it("is that of each cell alone, and of a program too #K06", function()
     codecell.assert(sandbox().commands:run("python3 burn.py"))
     assert.is_true(usage("import time; time.sleep(0.8)").cpu_seconds < 0.4)

@@ -63,10 +63,14 @@ local function counts(self)
   return before or nil, after
 end
 
--- What of all of it, if it began as it went on.
-function Measure:whole(counted)
-  local looked = reactor.now() - self.began - self.missed
-  return looked > 0 and counted * (1 + self.missed / looked) or counted
+-- What of all of it, if it began as it went on. That of a callback which waits may be long: it is
+-- not more than all that the sandbox has had since a run was told of.
+function Measure:whole(before, after)
+  local counted, looked = after - before, reactor.now() - self.began - self.missed
+  local all = looked > 0 and counted * (1 + self.missed / looked) or counted
+  local most = after - (self.sandbox._cpu_told or 0)
+  self.sandbox._cpu_told = after
+  return math.max(counted, math.min(all, most))
 end
 
 --- It has ended.
@@ -77,7 +81,7 @@ function Measure:finish()
     used = { cpu_seconds = reactor.now() - self.began, estimated = true }
   elseif self.request then
     local before, after = counts(self)
-    used = before and { cpu_seconds = self:whole(after.cpu_seconds - before.cpu_seconds),
+    used = before and { cpu_seconds = self:whole(before.cpu_seconds, after.cpu_seconds),
       memory_peak = after.memory_peak, processes_peak = after.processes_peak,
       disk_used = after.disk_used }
   end
