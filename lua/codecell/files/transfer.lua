@@ -67,12 +67,10 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function transfer.upload(sandbox, from, to)
-  local directory, err = core.host_directory(from, false)
+  local directory = core.host_directory(from, false)
   if directory then
     directory:close()
     return upload_directory(sandbox, from, to, 493, 1)
-  elseif err.kind == "not_found" then
-    return nil, err
   end
   return upload_file(sandbox, from, to)
 end
