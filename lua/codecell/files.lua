@@ -5,6 +5,7 @@ local home = require "codecell.home"
 local listing = require "codecell.files.listing"
 local metadata = require "codecell.metadata"
 local options = require "codecell.options"
+local receiver = require "codecell.receiver"
 local wait = require "codecell.wait"
 
 local INLINE = 65536 -- bytes that go in the message itself
@@ -25,10 +26,8 @@ function files.new(sandbox)
 end
 
 local function usable(self, verb)
-  if self._sandbox:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
-  return self._sandbox
+  local sandbox = receiver.part(self, verb, "files", 4)
+  return sandbox -- not a tail call, which would be a level less in some Luas
 end
 
 local PATH_MOST = 4095
@@ -87,8 +86,8 @@ end
 
 local READ = {
   gzip = { type = "boolean" },
-  length = { type = "integer" },
-  offset = { type = "integer" },
+  length = { type = "integer", most = 2 ^ 53 },
+  offset = { type = "integer", most = 2 ^ 53 },
   user = { type = "name" },
 }
 
