@@ -10,7 +10,7 @@ local wait = require "codecell.wait"
 local run = {}
 
 local IN_A_ROW = 8 -- pieces of output
-local GONE = 1 -- seconds that the end of one that was killed is waited for
+local GONE = 10 -- seconds that the end of one that was killed is waited for
 local LEFT_MOST = 64 -- pieces that are still read once it was killed
 local TURN, UNHEARD = 0.0005, 0.01 -- seconds
 local ALIVE = rpc.message({ event = { keepalive = {} } })
