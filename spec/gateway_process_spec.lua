@@ -128,9 +128,9 @@ describe("the processes of codecell serve #M10 #user", function()
     local function nothing() end
     local one = { add_run = nothing, keep_ended = nothing, log = nothing }
     local started = run.new(one, process, { about = {} })
-    local stream = started:listen()
+    local heard = started:listen()
     started:begin(one)
-    wait_until(function() return stream.feed.size > 2 ^ 20 end) -- more is waited for
+    wait_until(function() return heard.feed.size > 2 ^ 20 end) -- more is waited for
     assert.is_true(started:kill(9))
     codecell.assert(codecell.async(function()
       started:await_end()
@@ -138,7 +138,7 @@ describe("the processes of codecell serve #M10 #user", function()
     end):wait(60))
     assert.is_true(started:has_ended())
     assert.is_nil(started.over)
-    stream.left()
+    heard.left()
     wait_until(function() return started.over ~= nil end)
     sandbox:close()
   end)
