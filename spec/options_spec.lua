@@ -1,5 +1,6 @@
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
+local unicode = require "codecell.agent.unicode"
 
 -- The message, which must name this file as the culprit.
 local function raised(called, ...)
@@ -148,6 +149,96 @@ describe("arguments of verbs", function()
       local x = sandbox().pty:create({ rows = 0 })
       return x
     end)
+  end)
+
+  it("that are no contexts raise, and are not looked for", function()
+    for _, wrong in ipairs({ 5, true, {}, { id = 5 }, "a\nb", print }) do
+      local messages = { raised(function()
+        local x = sandbox():restart_code_context(wrong)
+        return x
+      end), raised(function()
+        local x = sandbox():remove_code_context(wrong)
+        return x
+      end), raised(function()
+        local x = sandbox():run_code("1", { context = wrong })
+        return x
+      end) }
+      assert.equal(3, #messages)
+    end
+    assert.truthy(raised(function()
+      local x = sandbox():remove_code_context()
+      return x
+    end):find("context or its id expected, got nil", 1, true))
+  end)
+
+  it("that no number of bytes or of a process can be are answered like others", function()
+    assert.is_false(sandbox().commands:kill(1e300))
+    local _, err = sandbox().commands:connect(1e300)
+    assert.equal("not_found", err.kind)
+    raised(function()
+      local x = sandbox().files:read("a", { offset = 1e300 })
+      return x
+    end)
+  end)
+
+  it("stand in messages in one line, and not without end", function()
+    local long = ("ü"):rep(500000)
+    for _, message in ipairs({
+      raised(function()
+        local x = sandbox():run_code("1", { language = "a\r\nb" })
+        return x
+      end),
+      raised(function()
+        local x = codecell.create({ ["a\nb"] = 1 })
+        return x
+      end),
+      raised(function()
+        local x = sandbox().commands:kill(1, long)
+        return x
+      end),
+      tostring(select(2, codecell.connect(long))),
+      tostring(select(2, codecell.create({ template = long }))),
+      tostring(select(2, sandbox():restart_code_context(long))),
+    }) do
+      assert.is_nil(message:find("%c"), message)
+      assert.is_true(#message < 2500)
+      assert.is_nil(unicode.invalid(message))
+    end
+  end)
+
+  it("need a colon, and what was called on something else says so", function()
+    local one = sandbox()
+    local function colon(called, spelled)
+      local message = raised(function()
+        local x = called("1")
+        return x
+      end)
+      assert.truthy(message:find("call it with a colon, " .. spelled, 1, true), message)
+    end
+    for _, verb in ipairs({ "run_code", "start_code", "get_info", "get_host", "pause", "kill",
+      "is_running", "close", "install" }) do
+      colon(one[verb], "sandbox:" .. verb .. "(...)")
+    end
+    for part, verb in pairs({ files = "read", commands = "run", pty = "create", git = "init" }) do
+      colon(one[part][verb], ("sandbox.%s:%s(...)"):format(part, verb))
+    end
+    local process = codecell.assert(one.commands:run("true", { background = true }))
+    colon(process.wait, "process:wait(...)")
+    process:close()
+    local watcher = codecell.assert(one.files:watch_dir("."))
+    colon(watcher.read, "watcher:read(...)")
+    watcher:close()
+  end)
+
+  it("blame the caller of a part of a closed sandbox too", function()
+    local ended = codecell.assert(codecell.create())
+    ended:close()
+    for _, verb in ipairs({ "run", "kill", "connect", "close_stdin" }) do
+      assert.truthy(raised(function()
+        local x = ended.commands[verb](ended.commands, verb == "run" and "true" or 1)
+        return x
+      end):find(verb .. ": sandbox is closed", 1, true))
+    end
   end)
 
   it("nothing is lost by them", function()

@@ -86,4 +86,37 @@ describe("cells of python #user", function()
     assert.equal("# y", results[2].markdown)
     assert.is_true(results[2].is_main_result)
   end)
+
+  it("show what ast_node_interactivity says, by class, by object or by %config", function()
+    local function texts(code)
+      local shown = {}
+      for i, result in ipairs(run(code).results) do
+        shown[i] = result.text
+      end
+      return shown
+    end
+    run("from IPython.core.interactiveshell import InteractiveShell\n"
+      .. "InteractiveShell.ast_node_interactivity = 'all'")
+    assert.same({ "1", "0", "1", "2" }, texts("1\nfor i in range(2): i\nx = 5\n2"))
+    assert.same({}, texts("1\n2;"))
+    run("%config InteractiveShell.ast_node_interactivity = 'last_expr_or_assign'")
+    assert.same({ "7" }, texts("1\nx = 7"))
+    assert.same({ "9" }, texts("x += 2"))
+    assert.same({}, texts("a = b = 3"))
+    run("get_ipython().ast_node_interactivity = 'none'")
+    assert.same({}, texts("1\n2"))
+    assert.same({}, texts("1"))
+    run("get_ipython().ast_node_interactivity = 'last_expr'")
+    assert.same({ "2" }, texts("1\n2"))
+  end)
+
+  it("show JSON that is text, a film as what it is, and what has no formats of its own", function()
+    local json = run("from IPython.display import JSON, Video\nJSON('{\"x\": [1]}')")
+    assert.same({ 1 }, json.results[1].json.x)
+    local film = run("Video(data=b'xx', mimetype='video/webm', embed=True)")
+    assert.truthy(film.results[1].html:find('src="data:video/webm;base64,eHg="', 1, true))
+    assert.equal("plain", run("class Plain:\n"
+      .. "    def _repr_mimebundle_(self, **options): return None\n"
+      .. "    def __repr__(self): return 'plain'\nPlain()").text)
+  end)
 end)

@@ -4,6 +4,7 @@ local errors = require "codecell.errors"
 local interpreters = require "codecell.languages.interpreters"
 local options = require "codecell.options"
 local process = require "codecell.process"
+local receiver = require "codecell.receiver"
 local running = require "codecell.process.running"
 local signals = require "codecell.process.signals"
 local wait = require "codecell.wait"
@@ -39,11 +40,9 @@ local RULES = {
   user = { type = "name" },
 }
 
-local function usable(self, verb)
-  if self._sandbox:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
-  return self._sandbox
+local function usable(self, verb, level)
+  local sandbox = receiver.part(self, verb, "commands", (level or 3) + 1)
+  return sandbox -- not a tail call, which would be a level less in some Luas
 end
 
 --- The shell that runs a string.
@@ -162,11 +161,11 @@ end
 local PID = { type = "integer", least = 1 }
 
 local function find(self, verb, pid)
-  local sandbox = usable(self, verb)
+  local sandbox = usable(self, verb, 4)
   options.argument(verb, "pid", pid, "integer", PID, 4)
   local found = running.find(sandbox, pid)
   if not found then
-    return nil, errors.new("not_found", ("%s: no command with pid %d runs"):format(verb, pid))
+    return nil, errors.new("not_found", ("%s: no command with pid %.0f runs"):format(verb, pid))
   end
   return found
 end

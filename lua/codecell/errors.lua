@@ -1,6 +1,7 @@
 --- The one shape of a failure: nil and an error object, whose kind is from a
 --- closed set and whose text is one complete line.
 local core = require "codecell.core"
+local one_line = require "codecell.one_line"
 
 local errors = {}
 
@@ -14,11 +15,12 @@ errors.kinds = {
 
 --- An error object.
 ---@param kind codecell.ErrorKind
----@param message string one complete line
+---@param message string one complete line; what is not is made one
 ---@param hint string? what to change
 ---@return codecell.Error
 function errors.new(kind, message, hint)
-  return setmetatable({ kind = kind, message = message, hint = hint }, core.error_metatable)
+  return setmetatable({ kind = kind, message = one_line(message), hint = hint },
+    core.error_metatable)
 end
 
 --- Whether a value is an error object of codecell.

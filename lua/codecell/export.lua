@@ -36,8 +36,7 @@ local LANGUAGE_MOST = 64 -- bytes of a name
 local ALIASES = { markdown = "md", python = "py" }
 
 local OPTIONS = {
-  context = { type = "either", expected = "context or its id",
-    rules = { table = { type = "table" }, string = { type = "name" } } },
+  context = { type = "context" },
   outputs = { type = "boolean" },
   title = { type = "name" },
 }

@@ -9,6 +9,7 @@
 local answer = require "codecell.expose.answer"
 local errors = require "codecell.errors"
 local inside = require "codecell.expose.inside"
+local one_line = require "codecell.one_line"
 local options = require "codecell.options"
 local policy = require "codecell.policy"
 local reactor = require "codecell.reactor"
@@ -58,7 +59,7 @@ local function check_name(what, name, level, forbidden)
     .. "digits and _" or #name > NAME_MOST and ("has at most %d bytes"):format(NAME_MOST)
     or (WORDS[name] or forbidden and forbidden[name]) and "is no word of the languages"
   if why then
-    error(("expose: %s: a name %s, got %q"):format(what, why, name), level + 1)
+    error(one_line(("expose: %s: a name %s, got %q"):format(what, why, name)), level + 1)
   end
 end
 

@@ -2,12 +2,13 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local home = require "codecell.home"
+local listing = require "codecell.files.listing"
 local metadata = require "codecell.metadata"
 local options = require "codecell.options"
+local receiver = require "codecell.receiver"
 local wait = require "codecell.wait"
 
 local INLINE = 65536 -- bytes that go in the message itself
-local LIST_MOST = 100000
 local IN_A_ROW = 500 -- entries, until others have their turn
 
 ---@class codecell.Files
@@ -25,10 +26,8 @@ function files.new(sandbox)
 end
 
 local function usable(self, verb)
-  if self._sandbox:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
-  return self._sandbox
+  local sandbox = receiver.part(self, verb, "files", 4)
+  return sandbox -- not a tail call, which would be a level less in some Luas
 end
 
 local PATH_MOST = 4095
@@ -87,8 +86,8 @@ end
 
 local READ = {
   gzip = { type = "boolean" },
-  length = { type = "integer" },
-  offset = { type = "integer" },
+  length = { type = "integer", most = 2 ^ 53 },
+  offset = { type = "integer", most = 2 ^ 53 },
   user = { type = "name" },
 }
 
@@ -253,12 +252,9 @@ function Files:list(path, given)
     return nil, err
   end
   local entries
-  entries, err = ask(self, "list", path, "list", path, given.depth or 1, LIST_MOST)
+  entries, err = listing(self._sandbox, "list " .. path, path, given.depth or 1)
   if not entries then
     return nil, err
-  end
-  if entries == true then
-    return {}
   end
   for i, entry in ipairs(entries) do
     complete(entry, path)

@@ -1,6 +1,7 @@
 --- Checks of arguments. What is wrong with them is a bug of the caller: it raises, and blames the
 --- line that called the verb.
 local nearest = require "codecell.nearest"
+local one_line = require "codecell.one_line"
 local sorted = require "codecell.sorted"
 
 local options = {}
@@ -10,7 +11,7 @@ local HUGE = math.huge
 -- Level 1 is this function; the check that called it, and the verb that called that, come before
 -- the caller.
 local function fail(level, text, ...)
-  error(text:format(...), level + 1)
+  error(one_line(text:format(...)), level + 1)
 end
 
 local function named(value)
@@ -97,6 +98,16 @@ end
 -- A name that stands in one line.
 function checks.name(what, value, _, level)
   check_text(what, value, level + 1, "[%z\r\n]", "NUL, CR and LF are")
+end
+
+-- A context that code runs in, or its id.
+function checks.context(what, value, _, level)
+  local id = type(value) == "table" and value.id or value
+  if type(id) ~= "string" then
+    fail(level + 1, "%s: context or its id expected, got %s", what,
+      type(value) == "table" and "a table that is none" or type(value))
+  end
+  check_text(what, id, level + 1, "[%z\r\n]", "NUL, CR and LF are")
 end
 
 function checks.choice(what, value, rule, level)

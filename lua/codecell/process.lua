@@ -4,6 +4,7 @@ local errors = require "codecell.errors"
 local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local reactor = require "codecell.reactor"
+local receiver = require "codecell.receiver"
 local seen = require "codecell.sandbox.seen"
 local signals = require "codecell.process.signals"
 local wait = require "codecell.wait"
@@ -28,11 +29,7 @@ local function failure(self, verb, timeout)
   return pause.over(self._sandbox, verb) or wait.failure(verb, timeout)
 end
 
-local function check_open(self, verb)
-  if self:_closed() then
-    error(verb .. ": process is closed", 3)
-  end
-end
+local check_open = receiver.process
 
 -- By another coroutine or a callback, while a verb waited.
 local function was_closed(verb)

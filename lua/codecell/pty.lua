@@ -2,6 +2,7 @@
 local commands = require "codecell.commands"
 local options = require "codecell.options"
 local process = require "codecell.process"
+local receiver = require "codecell.receiver"
 local running = require "codecell.process.running"
 local task = require "codecell.task"
 
@@ -43,10 +44,7 @@ end
 ---@return codecell.Process? process
 ---@return codecell.Error? err
 function Pty:create(given)
-  local sandbox = self._sandbox
-  if sandbox:_closed() then
-    error("create: sandbox is closed", 2)
-  end
+  local sandbox = receiver.part(self, "create", "pty")
   given = options.check("create", given, RULES)
   local ok, err = commands.check_user(sandbox, given.user)
   if not ok then

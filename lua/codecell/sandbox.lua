@@ -13,6 +13,7 @@ local options = require "codecell.options"
 local pause = require "codecell.sandbox.pause"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
+local receiver = require "codecell.receiver"
 local seen = require "codecell.sandbox.seen"
 local wait = require "codecell.wait"
 
@@ -64,17 +65,12 @@ function sandbox.enlist(self, given)
   return sandbox.begin(self, given)
 end
 
-local function check_open(self, verb)
-  if self:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
-end
+local check_open = receiver.sandbox
 
 -- ---- code ----
 
 local CODE = {
-  context = { type = "either", expected = "context or its id",
-    rules = { table = { type = "table" }, string = { type = "name" } } },
+  context = { type = "context" },
   envs = { type = "envs" },
   final_answer = { type = "boolean" },
   language = { type = "name" },
@@ -251,6 +247,7 @@ end
 ---@return codecell.Error? err kind "not_found"
 function Sandbox:restart_code_context(wanted)
   check_open(self, "restart_code_context")
+  options.argument("restart_code_context", "context", wanted, "context")
   local kernel, err = self._backend.contexts.kernel(self, "restart_code_context", wanted)
   if not kernel then
     return nil, err
@@ -264,6 +261,7 @@ end
 ---@return codecell.Error? err kind "not_found"
 function Sandbox:remove_code_context(wanted)
   check_open(self, "remove_code_context")
+  options.argument("remove_code_context", "context", wanted, "context")
   local kernel, err = self._backend.contexts.kernel(self, "remove_code_context", wanted)
   if not kernel then
     return nil, err
@@ -354,6 +352,7 @@ end
 --- Whether it lives, and is not paused. A closed one does not.
 ---@return boolean
 function Sandbox:is_running()
+  receiver.check(self, "is_running", "sandbox", "_closed")
   return lives(self) and not pause.is_paused(self)
 end
 
@@ -391,6 +390,7 @@ end
 --- End it and all that runs in it, whoever owns it.
 ---@return boolean killed false if it was gone
 function Sandbox:kill()
+  receiver.check(self, "kill", "sandbox", "_closed")
   if not lives(self) then
     return false
   end
@@ -410,6 +410,7 @@ end
 --- End it if this object created it, else let go. Idempotent, never raises; verbs that wait on it
 --- return nil and an error of kind "cancelled".
 function Sandbox:close()
+  receiver.check(self, "close", "sandbox", "_closed")
   local token = self:_token()
   if token and self._witness and self._owner == self then
     self._witness.ends(self, "close")

@@ -137,6 +137,7 @@ class Kernel:
         # What a display method raised in this cell, and the line it was at.
         self.complaint, self.complaint_line, self.last_line = None, 0, 0
         self.loop = None  # of asyncio, once that is imported
+        self.shell = None  # of get_ipython(), once somebody has asked for it
         self.figures = None  # shows what is drawn, once pyplot is imported
         self.anchor = None  # of a copy: it ends when the other end is closed
 
@@ -217,7 +218,8 @@ class Kernel:
                 code.encode('utf-8', 'ignore').decode() != code):
             # Not UTF-8: this raises what the interpreter says of such a file.
             compile(code.encode('utf-8', 'surrogateescape'), name, 'exec')
-        if '\n' not in code:
+        if '\n' not in code and not (
+                self.shell and self.shell.ast_node_interactivity == 'none'):
             filters.insert(0, STRICT)
             try:
                 code_object = compile(code, name, 'eval',
@@ -249,6 +251,9 @@ class Kernel:
             tree = self.parse(code)
         self.reveal(code)
         self.translated = code
+        shown = self.shell and self.shell.ast_node_interactivity
+        if shown and shown != 'last_expr':
+            return part('python_magic')['run_shown'](tree, code, shown)
         return self.run_tree(tree, code)
 
     def run_tree(self, tree, code):

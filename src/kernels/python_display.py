@@ -98,7 +98,7 @@ def bundle(value, include=None, exclude=None):
             mixed = offered(include=include, exclude=exclude)
             if isinstance(mixed, tuple):
                 mixed = mixed[0]
-            formats.update(with_chart(short(mixed)))
+            formats.update(with_chart(short(mixed or {})))
         except Exception:
             complain()
     for name, key in FORMATS:

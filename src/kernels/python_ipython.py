@@ -25,6 +25,8 @@ def fill(module):
         import IPython.display
     if module.__name__ in OTHERS:
         vars(module).update(OTHERS[module.__name__])
+        if module.__name__ == 'IPython.core.interactiveshell':
+            module.InteractiveShell = part('python_shell')['InteractiveShell']
         return
     names = SHOWN if module.__name__ in MODULES else {}
     vars(module).update(names)
@@ -87,7 +89,11 @@ def as_math(data):
     return '$\\displaystyle %s$' % data.strip('$')
 
 
-def as_is(data):
+def as_json(data):
+    """Text is what is to be read as JSON."""
+    if isinstance(data, str):
+        import json
+        return json.loads(data)
     return data
 
 
@@ -102,7 +108,7 @@ Markdown = formatted('Markdown', '_repr_markdown_')
 Latex = formatted('Latex', '_repr_latex_')
 Math = formatted('Math', '_repr_latex_', as_math)
 Javascript = formatted('Javascript', '_repr_javascript_')
-JSON = formatted('JSON', '_repr_json_', as_is)
+JSON = formatted('JSON', '_repr_json_', as_json)
 SVG = formatted('SVG', '_repr_svg_', lambda data: data if isinstance(
     data, str) else bytes(data).decode('utf-8', 'replace'))
 
@@ -219,14 +225,15 @@ class FileLink:
         return os.path.abspath(self.path)
 
 
-def source_of(data, name):
-    """The address of a file, or its content as one; and its type."""
+def source_of(data, name, kind, otherwise):
+    """The address of a file, or its content as one; and its type: one that
+    was given, that of the name, or what it is otherwise."""
     import binascii
     import mimetypes
-    kind = mimetypes.guess_type(name)[0] if name else None
+    kind = kind or name and mimetypes.guess_type(name)[0] or otherwise
     if data is None:
         return name, kind
-    return 'data:%s;base64,%s' % (kind or 'audio/wav', binascii.b2a_base64(
+    return 'data:%s;base64,%s' % (kind, binascii.b2a_base64(
         data, newline=False).decode()), kind
 
 
@@ -263,11 +270,11 @@ class Audio(DisplayObject):
         return file.getvalue()
 
     def _repr_html_(self):
-        source, kind = source_of(self.data, self.filename or self.url)
+        source, kind = source_of(self.data, self.filename or self.url, None,
+                                 'audio/wav')
         return ('<audio controls="controls" %s><source src="%s" type="%s" />'
                 'Your browser does not support the audio element.</audio>' % (
-                    'autoplay="autoplay"' * self.autoplay, source,
-                    kind or 'audio/wav'))
+                    'autoplay="autoplay"' * self.autoplay, source, kind))
 
 
 class Video(DisplayObject):
@@ -295,15 +302,15 @@ class Video(DisplayObject):
             super().reload()
 
     def _repr_html_(self):
-        source, kind = source_of(self.data, self.filename or self.url)
+        source, kind = source_of(self.data, self.filename or self.url,
+                                 self.mimetype, 'video/mp4')
         if not self.embed:
             return ('<video src="%s" %s %s>Your browser does not support the '
                     '<code>video</code> element.</video>' % (
                         source, self.attributes, self.size))
         return ('<video %s %s><source src="%s" type="%s">Your browser does '
                 'not support the video tag.</video>' % (
-                    self.attributes, self.size, source,
-                    self.mimetype or kind))
+                    self.attributes, self.size, source, kind))
 
 
 class ProgressBar:
@@ -410,6 +417,7 @@ SHOWN.update(
     register_line_cell_magic=magic('line_cell'))
 # What libraries ask of a shell that they have found.
 OTHERS = {
+    'IPython.core.interactiveshell': {},
     'IPython.core.pylabtools': {'backend2gui': {}},
     'IPython.lib.latextools': {'latex_to_png': latex_to_png},
     'IPython.terminal.interactiveshell': {

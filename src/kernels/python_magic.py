@@ -26,6 +26,28 @@ def one_by_one(statements):
         kernel.step(code)
 
 
+def run_shown(tree, code, shown):
+    """Run a cell of which the user has chosen what is shown."""
+    from _ast import Expr, Interactive, Load, Name
+    body = tree.body
+    last = body[-1] if body else None
+    if shown == 'last_expr_or_assign':
+        targets = getattr(last, 'targets', [getattr(last, 'target', None)])
+        if len(targets) == 1 and isinstance(targets[0], Name):
+            import ast
+            body.append(ast.copy_location(Expr(ast.copy_location(
+                Name(targets[0].id, Load()), last)), last))
+        return kernel.run_tree(tree, code)
+    quiet = last is not None and ends_in_semicolon(code, last)
+    for node in body:
+        kernel.last_line = node.lineno
+        if not quiet and (shown == 'all' or shown == 'last' and node is last):
+            kernel.step(kernel.compile(Interactive([node]), 'single'))
+        else:
+            one_by_one([node])
+    return None
+
+
 def compile_warned(tree, mode):
     """Compile what is wrong, or worth a warning with the line of it. Clients
     know such a warning from two trials of the whole cell as well."""

@@ -267,8 +267,11 @@ def matplotlib_backend(shell, line):
 
 
 def configure(shell, line):
-    """%config InlineBackend.figure_formats; nothing else is configurable."""
+    """%config of the formats of figures, and of what a cell shows."""
     name, _, value = line.partition('=')
+    if name.strip() == 'InteractiveShell.ast_node_interactivity':
+        import ast
+        shell.ast_node_interactivity = ast.literal_eval(value.strip())
     if name.strip() in ('InlineBackend.figure_format',
                         'InlineBackend.figure_formats'):
         import ast

@@ -147,12 +147,26 @@ class IPythonKernel:
     __module__ = 'ipykernel.ipkernel'
 
 
-class ZMQInteractiveShell:
+class InteractiveShell:
+    """What every shell of IPython is; where cells say what is shown."""
+
+    __module__ = 'IPython.core.interactiveshell'
+    ast_node_interactivity = 'last_expr'
+
+    @staticmethod
+    def instance(*arguments, **options):
+        return kernel.shell
+
+    @staticmethod
+    def initialized():
+        return True
+
+
+class ZMQInteractiveShell(InteractiveShell):
     """What get_ipython() returns."""
 
     config = {}
     colors = 'NoColor'
-    ast_node_interactivity = 'last_expr'
     kernel = IPythonKernel()
     __module__ = 'ipykernel.zmqshell'
 
@@ -290,4 +304,4 @@ class ZMQInteractiveShell:
         pass
 
 
-shell = ZMQInteractiveShell()
+kernel.shell = shell = ZMQInteractiveShell()

@@ -13,6 +13,7 @@ local pause = require "codecell.sandbox.pause"
 local process = require "codecell.mock.process"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
+local receiver = require "codecell.receiver"
 local secrets = require "codecell.secrets"
 local turns = require "codecell.context.turns"
 local verbs = require "codecell.verbs"
@@ -65,11 +66,7 @@ Sandbox.__close = function(self)
   self:close()
 end
 
-local function check_open(self, verb)
-  if self:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
-end
+local check_open = receiver.sandbox
 
 --- What is known of it.
 ---@return codecell.SandboxInfo info with `mock`

@@ -2,6 +2,7 @@
 local commands = require "codecell.commands"
 local options = require "codecell.options"
 local process = require "codecell.process"
+local receiver = require "codecell.receiver"
 local remote = require "codecell.e2b.process"
 local signals = require "codecell.process.signals"
 
@@ -20,12 +21,11 @@ end
 local PID = { type = "integer", least = 1 }
 
 local function usable(self, verb, pid)
-  if self._sandbox:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  elseif pid ~= nil then
+  local sandbox = receiver.part(self, verb, "commands", 4)
+  if pid ~= nil then
     options.argument(verb, "pid", pid, "integer", PID, 4)
   end
-  return self._sandbox
+  return sandbox
 end
 
 --- All that envd has started and that runs, whoever started it.

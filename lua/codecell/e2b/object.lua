@@ -18,6 +18,7 @@ local plane = require "codecell.e2b.plane"
 local policy = require "codecell.e2b.network"
 local pty = require "codecell.pty"
 local reactor = require "codecell.reactor"
+local receiver = require "codecell.receiver"
 local shape = require "codecell.e2b.shape"
 local signature = require "codecell.e2b.signature"
 local transport = require "codecell.e2b.transport"
@@ -42,11 +43,7 @@ function Sandbox:_itself()
   return self
 end
 
-local function check_open(self, verb)
-  if self:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
-end
+local check_open = receiver.sandbox
 
 -- The request that ends it, for whoever cannot wait.
 local function end_of(there)

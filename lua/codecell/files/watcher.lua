@@ -3,6 +3,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
 local reactor = require "codecell.reactor"
+local receiver = require "codecell.receiver"
 local wait = require "codecell.wait"
 
 local START = 60 -- seconds that the sandbox may take to look at all directories
@@ -66,11 +67,7 @@ end
 
 -- ---- events ----
 
-local function check_open(self, verb)
-  if self:_closed() then
-    error(verb .. ": watcher is closed", 3)
-  end
-end
+local check_open = receiver.watcher
 
 -- Why nothing comes any more.
 local function gone(self, err)

@@ -1,6 +1,7 @@
 --- Running git in a sandbox, and what its failures mean.
 local errors = require "codecell.errors"
 local options = require "codecell.options"
+local receiver = require "codecell.receiver"
 
 local run = {}
 
@@ -34,13 +35,11 @@ function run.rules(...)
   return all
 end
 
---- Raise where the sandbox is closed.
+--- Raise unless it is called on `sandbox.git` of an open sandbox.
 ---@param self codecell.Git
 ---@param verb string
 function run.usable(self, verb)
-  if self._sandbox:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
+  receiver.part(self, verb, "git", 4)
 end
 
 -- A name that git would take for an option is none.

@@ -1,4 +1,6 @@
 --- Signals by name and by number, as Linux has them.
+local one_line = require "codecell.one_line"
+
 local signals = {}
 
 local numbers = {
@@ -36,8 +38,8 @@ function signals.number(verb, signal, level)
     number = whole and signal >= 1 and signal <= 64 and signal
   end
   if not number then
-    error(("%s: signal %s expected, got %s"):format(verb, '"SIGTERM" or 15',
-      type(signal) == "string" and ("%q"):format(signal) or tostring(signal)), (level or 2) + 1)
+    error(one_line(("%s: signal %s expected, got %s"):format(verb, '"SIGTERM" or 15',
+      type(signal) == "string" and ("%q"):format(signal) or tostring(signal))), (level or 2) + 1)
   end
   return number
 end

@@ -4,6 +4,7 @@ local errors = require "codecell.errors"
 local freezing = require "codecell.sandbox.freezing"
 local mounts = require "codecell.project.mounts"
 local pause = require "codecell.sandbox.pause"
+local receiver = require "codecell.receiver"
 local seen = require "codecell.sandbox.seen"
 
 local Sandbox = core.Sandbox
@@ -13,11 +14,7 @@ local function nothing()
   return {}
 end
 
-local function check_open(self, verb)
-  if self:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
-end
+local check_open = receiver.sandbox
 
 --- Let all its code stand still, where it is, until `resume`. What a cell or a command may take
 --- does not pass meanwhile; the sandbox itself ends at its time, which `set_timeout` puts off, or

@@ -2,14 +2,11 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local options = require "codecell.options"
+local receiver = require "codecell.receiver"
 
 local Sandbox = core.Sandbox
 
-local function check_open(self, verb)
-  if self:_closed() then
-    error(verb .. ": sandbox is closed", 3)
-  end
-end
+local check_open = receiver.sandbox
 
 local PORT = { type = "integer", least = 1, most = 65535 }
 

@@ -17,8 +17,7 @@ rules.create = {
 }
 
 rules.execute = {
-  context = { type = "either", expected = "string or table",
-    rules = { string = { type = "name" }, table = { type = "table" } } },
+  context = { type = "context" },
   create = { type = "table", fields = rules.create }, envs = { type = "envs" },
   final_answer = { type = "boolean" }, key = { type = "name" }, language = { type = "name" },
   on_error = { type = "function" }, on_result = { type = "function" },
