@@ -239,6 +239,11 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
       assert.equal(400, (server:ask(path, { method = "POST", body = { fromTemplate = "base",
         steps = steps } })))
     end
+    for _, name in ipairs({ "startCmd", "readyCmd" }) do
+      local status, told = server:ask(path, { method = "POST", body = { fromTemplate = "base",
+        [name] = "true\0" } })
+      assert.same({ 400, name .. ": a command without NUL was expected" }, { status, told.message })
+    end
     assert.equal(404, (server:ask(path:gsub("%x+$", "no"), { method = "POST", body = {} })))
     assert.equal(410, (server:ask("/templates", { method = "POST", body = {} })))
     assert.equal(400, (server:ask(("/templates/%s/files/short"):format(asked.templateID))))
