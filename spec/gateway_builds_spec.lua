@@ -139,6 +139,13 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
       body = { templateID = "bad", timeout = 20 } })))
   end)
 
+  it("reads what a step prints without holding others up #S080", function()
+    local told = build(request("loud"), { steps = { step("RUN", "python3 -c \"for i in range(20): "
+      .. "print('x' * 65000)\nprint('y' * 600000, end='')\nprint('z\\n' * 5000000)\"") } })
+    assert.equal("ready", told.status, told.reason and told.reason.message)
+    assert.equal(200, (server:ask("/health")))
+  end)
+
   it("says that what is to run as root runs as the user there is", function()
     local told = build(request("root"), { steps = { step("USER", "root"), step("RUN", "id -un") } })
     assert.equal("ready", told.status)
