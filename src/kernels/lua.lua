@@ -366,10 +366,13 @@ local function take_turns()
       if not cell.began then
         run(cell)
       end
+      is_doubtful = has_taken_long() or cell.caught or gethook()
+      if is_doubtful and not is_armed() then
+        kernel.interrupt_programs()
+      end
       if cell.caught and not cell.described then
         describe_caught(cell)
       end
-      is_doubtful = has_taken_long() or cell.caught or gethook()
       finish(cell)
     end
   until is_doubtful and not is_armed()
