@@ -375,6 +375,28 @@ describe("cells of JavaScript #user", function()
       codecell.assert(sandbox():run_code("typeof e9", { context = context })).text)
   end)
 
+  works("may end the interpreter when they have waited, or were interrupted: that is all to say",
+    function()
+      local context = codecell.assert(sandbox():create_code_context({ language = "javascript" }))
+      local function say(code, timeout)
+        return codecell.assert(sandbox():run_code(code, { context = context, timeout = timeout }))
+      end
+      for _, code in ipairs({
+        "await nap(10); process.exit(3)",
+        "setTimeout(() => process.exit(3), 10); await nap(60000)",
+        "await nap(1000); process.exit(3)",
+      }) do
+        say("const nap = (time) => new Promise((done) => setTimeout(done, time))")
+        if code:find("1000)", 1, true) then
+          assert.is_true(say("setTimeout(() => { for (;;); }, 1); await nap(60000)", 1).timed_out)
+        end
+        local ended = say(code)
+        assert.equal("KernelDiedError", ended.error.name, code)
+        assert.equal(3, ended.error.exit_code)
+        assert.same({}, ended.logs.stderr)
+      end
+    end)
+
   -- ---- interrupts ----
 
   works("can be interrupted, any number of times, and keep their state", function()
