@@ -242,6 +242,15 @@ describe("codecell.actions #user", function()
       s({ action = "kill_command", commandId = reply.commandId })
     end)
 
+    it("writes the log of a server where its policy was asked for it", function()
+      local reply = s({ action = "start_server", port = 8082, logFile = "server.log", cwd = "/tmp",
+        command = "echo begun; exec python3 -m http.server 8082" })
+      assert.is_true(reply.success)
+      local log = s({ action = "read_file", filePath = "/tmp/server.log" })
+      assert.truthy(log.content:find("begun", 1, true))
+      s({ action = "kill_command", commandId = reply.commandId })
+    end)
+
     it("says what a server printed that does not come up", function()
       local reply = s({ action = "start_server", port = 8081, command = "echo broken; exit 1" })
       assert.is_false(reply.success)

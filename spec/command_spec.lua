@@ -162,7 +162,10 @@ describe("codecell run #user", function()
     local result = run("run --file a.txt --file data/ -c "
       .. shell.quote "print(open('a.txt').read(), open('data/b.txt').read())", { folder = folder })
     assert.equal("one two\n", result.stdout, result.stderr)
-    assert.equal(2, run("run --file none.txt -c 1", { folder = folder }).status)
+    result = run("run --file none.txt -c 1", { folder = folder })
+    assert.equal(2, result.status)
+    assert.equal("codecell run: --file none.txt: open none.txt: No such file or directory\n",
+      result.stderr)
     assert.equal(2, run("run --file . -c 1", { folder = folder }).status)
   end)
 
@@ -267,6 +270,9 @@ except OSError as error:
     result = run "run --network '*' -c 1"
     assert.equal(2, result.status)
     assert.truthy(result.stderr:find("needs none, open, or names", 1, true), result.stderr)
+    result = run "run --network https://api.example.com/v1 -c 1"
+    assert.equal(2, result.status)
+    assert.truthy(result.stderr:find("a name is expected, not a URL", 1, true), result.stderr)
   end)
 
   it("prints the whole Execution with --json, pictures in base64", function()
@@ -318,6 +324,16 @@ Picture()]]
 
   it("ends with status 125 when its output cannot be written", function()
     assert.equal(125, shell.run(codecell .. " run -c 'print(1)' >/dev/full").status)
+  end)
+
+  it("serves nobody when it cannot say where", function()
+    local told = "codecell: cannot write the output: No space left on device\n"
+    for _, line in ipairs { "serve --port 0", "serve --unix " .. folder .. "/full/socket",
+      "mcp --http 0" } do
+      local result = shell.run("timeout 60 " .. codecell .. " " .. line .. " >/dev/full")
+      assert.equal(125, result.status, line)
+      assert.equal(told, result.stderr, line)
+    end
   end)
 
   it("shows the code no file of the host #A04", function()

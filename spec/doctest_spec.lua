@@ -259,6 +259,17 @@ describe("codecell doctest", function()
     shell.remove(folder)
   end)
 
+  it("tells a failure without a traceback once", function()
+    local folder = shell.folder()
+    local page = folder .. "/page.md"
+    shell.write(page, block("bash", "sleep 60"))
+    local result = shell.run(shell.codecell .. " doctest --timeout 0.5 " .. page)
+    assert.equal(1, result.status)
+    assert.equal(page .. ":2: bash: it raised TimeoutError: the code ran longer than 0.5 s; "
+      .. "pass a longer timeout\n" .. page .. ": 0 passed, 1 failed, 0 skipped\n", result.stdout)
+    shell.remove(folder)
+  end)
+
   it("says what is wrong with its words", function()
     assert.equal(2, shell.run(shell.codecell .. " doctest").status)
     assert.equal(2, shell.run(shell.codecell .. " doctest /no/such/file.md").status)

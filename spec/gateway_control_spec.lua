@@ -126,6 +126,7 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
         assert.equal("", printed(one, "x=1"))
         ask("POST", "/timeout", { timeout = 0 }, id)
         until_true(function() return state(id) == "paused" end)
+        assert.equal(keeps and "full" or "filesystem", select(2, ask("GET", "", nil, id)).pauseMode)
         assert.equal(404, (ask("POST", "/timeout", { timeout = 9 }, id)))
         assert.equal(409, (ask("POST", "/fork", { timeout = 9 }, id)))
         assert.equal(409, (ask("PUT", "/network", {}, id)))
@@ -280,6 +281,8 @@ describe("the control plane of codecell serve #C09 #M10 #user", function()
       { denyOut = { "0.0.0.0/0" }, rules = { ["x.example"] = { {}, {} } } },
       { rules = { ["x.example"] = { { transform = { headers = { [("n"):rep(65)] = "v" } } } } } },
       { rules = { ["x.example"] = { { transform = { headers = { Host = "v" } } } } } },
+      { egressProxy = { address = "192.0.2.7:1080" } }, { httpsPorts = { 8443 } },
+      { denyOut = { "0.0.0.0/0" }, allowOut = { "example.com" }, dnsServers = { "192.0.2.7" } },
     }) do
       local status, body = ask("PUT", "/network", given)
       assert.same({ 400, 400 }, { status, body.code }, json.encode(given))

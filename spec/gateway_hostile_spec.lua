@@ -332,7 +332,7 @@ print(len(names), names == sorted(names))]])
 end)
 
 -- One of its own: a collector that has seen large bodies lets as much garbage gather again.
-describe("the memory of codecell serve, attacked #user", function()
+describe("codecell serve before hostile programs #user", function()
   local server, record
   setup(function() server, record = start("") end)
   teardown(function() server:stop() end)
@@ -374,6 +374,28 @@ print(status(8001)[0], status(8002)[0], others_are_served())]]))
     server:ask("/sandboxes/" .. own.sandboxID, { method = "DELETE" })
     local now = server:weight()
     assert.is_true(now < before + 32768, ("%d of %d kB"):format(now, before))
+  end)
+
+  it("passes on so many fields of a request and of an answer #S109", function()
+    assert.equal("200 431 502 True\n", attack [[
+program = """
+import socket
+made = socket.create_server(("127.0.0.1", 8003))
+while True:
+    one, _ = made.accept()
+    many = 300 if one.recv(65536).startswith(b"GET /many ") else 1
+    one.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n" + b"A: b\\r\\n" * many + b"\\r\\n")
+    one.close()
+"""
+assert ask(post("/files?path=fields.py", program, ENVD, "application/octet-stream")) == 200
+running = connect(start("exec python3 fields.py"))
+place = "E2b-Sandbox-Id: %s\r\nE2b-Sandbox-Port: 8003\r\n" % ID
+while b"is not open" in all_of(connect(get("/", place))):
+    time.sleep(0.05)
+print(ask(get("/", place)), ask(get("/", place + "A: b\r\n" * 300)), ask(get("/many", place)),
+    others_are_served())
+end_all()]])
+    assert.equal("", server:problems())
   end)
 
   it("keeps little of what a client does not read, and holds the program up", function()

@@ -351,4 +351,18 @@ describe("the operator of codecell serve #M10 #user", function()
     assert.matches(("127.0.0.1:%d: listen: Address already in use; --port"):format(port),
       result.stderr, 1, true)
   end)
+
+  it("is told which address is none of this machine's, and what takes one", function()
+    local wrong = { ["192.0.2.1"] = "listen: Cannot assign requested address",
+      localhost = "listen: localhost is not an address" }
+    for host, why in pairs(wrong) do
+      for _, words in ipairs { "serve --port", "mcp --http" } do
+        local result = shell.run(("timeout 60 %s %s 0 --host %s"):format(shell.codecell, words,
+          host))
+        assert.not_equal(0, result.status)
+        assert.matches(("%s:0: %s; --host takes an address"):format(host, why), result.stderr, 1,
+          true)
+      end
+    end
+  end)
 end)

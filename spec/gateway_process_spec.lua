@@ -1,8 +1,11 @@
 -- The processes of `codecell serve`, asked by curl while another client listens to them.
+local codecell = require "codecell"
 local envelope = require "codecell.e2b.envelope"
 local gateway = require "spec.support.gateway"
 local json = require "codecell.json"
+local run = require "codecell.gateway.envd.run"
 local shell = require "spec.support.shell"
+local wait_until = require "spec.support.wait_until"
 
 local STREAM = "application/connect+json"
 
@@ -117,6 +120,27 @@ describe("the processes of codecell serve #M10 #user", function()
     assert.is_false(is_there())
     assert.equal(404, (call("SendSignal", { process = { pid = process.pid },
       signal = "SIGNAL_SIGKILL" })))
+  end)
+
+  it("have ended for who asks, though nobody takes what they have said", function()
+    local sandbox = codecell.assert(codecell.create())
+    local process = codecell.assert(sandbox.commands:run({ "yes" }, { background = true }))
+    local function nothing() end
+    local one = { add_run = nothing, keep_ended = nothing, log = nothing }
+    local started = run.new(one, process, { about = {} })
+    local heard = started:listen()
+    started:begin(one)
+    wait_until(function() return heard.feed.size > 2 ^ 20 end) -- more is waited for
+    assert.is_true(started:kill(9))
+    codecell.assert(codecell.async(function()
+      started:await_end()
+      return true
+    end):wait(60))
+    assert.is_true(started:has_ended())
+    assert.is_nil(started.over)
+    heard.left()
+    wait_until(function() return started.over ~= nil end)
+    sandbox:close()
   end)
 
   it("are found by their tags, each by its own", function()

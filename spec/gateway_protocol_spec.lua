@@ -181,6 +181,7 @@ pid = message()["event"]["start"]["pid"]
 assert "data" in message()["event"]
 assert pid in [one["pid"] for one in call("List", {})["processes"]]
 call("SendSignal", {"process": {"pid": pid}, "signal": "SIGNAL_SIGKILL"})
+assert pid not in [one["pid"] for one in call("List", {}).get("processes", [])]
 last = message()
 while "end" not in last["event"]:
     last = message()

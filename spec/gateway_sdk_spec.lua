@@ -69,15 +69,15 @@ function()
     if not has_python then
       return pending("PyPI does not answer")
     end
-    check("python/bin/python", "spec/support/e2b_sdk.py", 18)
-    check("python/bin/python", "spec/support/e2b_sdk_async.py", 4)
+    check("python/bin/python", "spec/support/e2b_sdk.py", 20)
+    check("python/bin/python", "spec/support/e2b_sdk_async.py", 5)
   end)
 
   it("for JavaScript do every verb, and raise what they raise of the cloud", function()
     if not has_javascript then
       return pending("the registry of npm does not answer")
     end
-    check("node", "spec/support/e2b_sdk.mjs", 14)
+    check("node", "spec/support/e2b_sdk.mjs", 15)
   end)
 
   it("build templates, and use volumes and secrets", function()
@@ -92,9 +92,9 @@ function()
     if not has_python or not has_javascript then
       return pending("the registries do not answer")
     end
-    check("python/bin/python", "spec/support/e2b_sdk.py", 18, named)
-    check("python/bin/python", "spec/support/e2b_sdk_async.py", 4, named)
-    check("node", "spec/support/e2b_sdk.mjs", 14, named)
+    check("python/bin/python", "spec/support/e2b_sdk.py", 20, named)
+    check("python/bin/python", "spec/support/e2b_sdk_async.py", 5, named)
+    check("node", "spec/support/e2b_sdk.mjs", 15, named)
     check("node", "spec/support/e2b_account.mjs", 7, named)
     check("python/bin/python", "spec/support/e2b_account.py", 5, named)
   end)

@@ -155,6 +155,22 @@ describe("Process #user", function()
     assert.equal(0, program:wait(60).exit_code)
     terminal:close()
   end)
+
+  it("holds none either where the one who reads finds the end of its output", function()
+    start("true"):close()
+    codecell.step(0.1)
+    local before = attack.descriptors()
+    local program = start("head -c 100000 /dev/zero", { stdin = true })
+    program:_hold(0, true) -- as a callback does: nothing is read ahead
+    wait_until(function() return program:_state() == "exited" end)
+    local count = 0
+    for chunk in function() return (program:try_read()) end do
+      count = count + #chunk
+    end
+    assert.equal(100000, count)
+    assert.is_true(attack.descriptors() <= before)
+    program:close()
+  end)
 end)
 
 describe("close while another coroutine waits #user", function()

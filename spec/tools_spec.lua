@@ -404,9 +404,9 @@ describe("the policy of a kit", function()
       { action = "execute", Code = "1" },
       { action = "execute", code = "ls", Language = "sh" },
       { action = "execute", code = "ls", language = "lua", envs = { KEY = "1" } },
+      { action = "shell", command = "ls" },
       { action = "read_file", filePath = null, path = "/home/user/.ssh/id" },
       { action = "read_file", FilePath = "/home/user/.ssh/id", path = "/tmp" },
-      { action = "start_server", command = "ls", port = 1, logFile = "/home/user/.ssh/id" },
       { action = "install", packages = { "six" }, code = "evil" },
       { action = "install", code = "six evil" },
       { action = "create", envs = { KEY = "1" } },
@@ -416,6 +416,29 @@ describe("the policy of a kit", function()
     end
     kit:close()
     service:close()
+  end)
+
+  it("is told where the log of a server is written, whatever folder it runs in #S107", function()
+    local policy = codecell.policy.new({ mode = "auto", rules = { { "deny", path = "~/.ssh" } } })
+    local service = codecell.assert(codecell.service({ mode = "mock" }))
+    local kit = codecell.tools.kit({ set = "actions", policy = policy, service = service,
+      session = "a" })
+    codecell.assert(service:create({ key = "a" }))
+    for i, given in ipairs({ { logFile = "/home/user/.ssh/id" }, { logFile = "~/.ssh/id" },
+      { logFile = ".ssh/id" }, { cwd = "/home/user/.ssh", logFile = "id" },
+      { cwd = ".ssh", logFile = "./id" }, { cwd = "~/.ssh/x", logFile = "../id" } }) do
+      given.action, given.command, given.port = "start_server", "ls", 1
+      local told = kit:call("e2b_code", given)
+      assert.equal("denied", told.word, i .. ": " .. told.text)
+    end
+    kit:close()
+    service:close()
+  end)
+
+  it("judges a command as code of the shell #S107", function()
+    local told = kit_with({ mode = "auto", rules = { { "deny", language = "bash" } } })
+      :call("run_shell", { command = "ls" })
+    assert.equal("denied", told.word, told.text)
   end)
 
   it("is not passed by with a package that is null", function()

@@ -2,13 +2,13 @@
 local core = require "codecell.core"
 local errors = require "codecell.errors"
 local home = require "codecell.home"
+local listing = require "codecell.files.listing"
 local metadata = require "codecell.metadata"
 local options = require "codecell.options"
 local receiver = require "codecell.receiver"
 local wait = require "codecell.wait"
 
 local INLINE = 65536 -- bytes that go in the message itself
-local LIST_MOST = 100000
 local IN_A_ROW = 500 -- entries, until others have their turn
 
 ---@class codecell.Files
@@ -252,12 +252,9 @@ function Files:list(path, given)
     return nil, err
   end
   local entries
-  entries, err = ask(self, "list", path, "list", path, given.depth or 1, LIST_MOST)
+  entries, err = listing(self._sandbox, "list " .. path, path, given.depth or 1)
   if not entries then
     return nil, err
-  end
-  if entries == true then
-    return {}
   end
   for i, entry in ipairs(entries) do
     complete(entry, path)

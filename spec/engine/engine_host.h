@@ -72,7 +72,7 @@ UNUSED static struct cell_sandbox *create(struct host *host, int64_t timeout_ms)
 /* Created, and it runs; NULL and a line that says why not. */
 UNUSED static struct cell_sandbox *create_running(struct host *host)
 {
-  struct cell_sandbox *sandbox = create(host, 60000);
+  struct cell_sandbox *sandbox = create(host, 900000);
   int started = 0;
 
   if (sandbox != NULL)

@@ -281,7 +281,7 @@ static void test_stem_killed(void)
   cell_stem_start(host.stem, NULL);
   stem = find_stem();
   kill(stem, SIGSTOP);
-  first = create(&host, 60000);
+  first = create(&host, 900000);
   process = shell(first, CELL_COMMAND, "exit 7");
   kill(stem, SIGKILL);
   STEP_UNTIL(&host, running,
@@ -334,7 +334,7 @@ static void test_many(void)
 
   host_open(&host);
   for (i = 0; i < 40; i++)
-    sandboxes[i] = create(&host, 60000);
+    sandboxes[i] = create(&host, 900000);
   for (i = 0; i < 40; i++) {
     int started;
 

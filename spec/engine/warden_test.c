@@ -625,7 +625,7 @@ static void test_ends(int stem)
   release(&sandbox);
   options.uid = 0;
   create(stem, &sandbox, &options);
-  options.timeout_ms = 30000;
+  options.timeout_ms = usual.timeout_ms;
   release(&sandbox);
   hear(stem, PATIENCE_MS);
   create(stem, &sandbox, &options);

@@ -134,6 +134,16 @@ const cases = {
     assert.equal((await again.runCode('kept')).text, '5')
   },
 
+  async reboot() {
+    const one = await Sandbox.create()
+    await one.runCode('lost = 1')
+    await one.pause()
+    const again = await Sandbox.connect(one.sandboxId, { onResume: 'reboot' })
+    assert((await again.runCode('lost')).error)
+    await again.kill()
+    await raises('SandboxError', () => Sandbox.create({ network: { httpsPorts: [8443] } }))
+  },
+
   async lifetime() {
     const one = await Sandbox.create({ timeoutMs: 1000,
       lifecycle: { onTimeout: 'pause', autoResume: true } })

@@ -58,6 +58,20 @@ def command_input():
 
 
 @case
+def streamed_input():
+    handle = commands.run("cat", background=True, stdin=True)
+    commands.stream_input(handle.pid, iter(["one ", b"two"]))
+    commands.close_stdin(handle.pid)
+    assert handle.wait().stdout == "one two"
+    raises(e2b.NotFoundException, lambda: commands.stream_input(99999, iter(["x"])))
+    pieces = []
+    handle = sandbox.pty.create(e2b.PtySize(cols=80, rows=24))
+    sandbox.pty.stream_input(handle.pid, iter(["echo $((40 + ", "2)); exit\n"]))
+    handle.wait(on_pty=pieces.append)
+    assert b"42" in b"".join(pieces), pieces
+
+
+@case
 def command_timeout():
     raises(e2b.TimeoutException, lambda: commands.run("sleep 10", timeout=1))
     for _ in range(100):
@@ -155,6 +169,20 @@ def pause():
 
 
 @case
+def rebooted():
+    other = Sandbox.create(timeout=120, idempotency_key="once")
+    assert Sandbox.create(timeout=120, idempotency_key="once").sandbox_id == other.sandbox_id
+    other.files.write("kept", "1")
+    for pause, resume in (({"mode": "filesystem"}, "restore"), ({"strict": True}, "reboot")):
+        other.run_code("lost = 1")
+        assert other.pause(**pause) is True and other.pause() is False
+        other = Sandbox.connect(other.sandbox_id, on_resume=resume)
+        assert other.run_code("lost").error and other.files.read("kept") == "1"
+    other.kill()
+    raises(e2b.SandboxNotRunningException, lambda: other.commands.run("true"))
+
+
+@case
 def code():
     execution = sandbox.run_code("print('hi')\n1 / 0")
     assert execution.error.name == "ZeroDivisionError" and execution.logs.stdout == ["hi\n"]
@@ -207,6 +235,7 @@ def wrong_calls():
     raises(e2b.AuthenticationException, lambda: Sandbox.create(api_key="e2b_" + "1" * 40))
     raises(e2b.SandboxException, lambda: Sandbox.create(timeout=100000))
     raises(e2b.SandboxException, lambda: Sandbox.create("nope"))
+    raises(e2b.SandboxException, lambda: Sandbox.create(network={"https_ports": [8443]}))
 
 
 @case

@@ -28,9 +28,21 @@ async def watch(sandbox):
     await handle.stop()
 
 
+async def streamed_input(sandbox):
+    echoed = asyncio.Queue()
+    handle = await sandbox.commands.run("cat", background=True, stdin=True,
+                                        on_stdout=echoed.put_nowait)
+    async with sandbox.commands.stream_input(handle.pid) as input_handle:
+        for text in ("one\n", "two\n"):  # each comes while the stream is open
+            await input_handle.send(text)
+            assert await asyncio.wait_for(echoed.get(), 20) == text
+    await sandbox.commands.close_stdin(handle.pid)
+    assert (await handle.wait()).stdout == "one\ntwo\n"
+
+
 async def main():
     sandbox = await AsyncSandbox.create(timeout=120)
-    for called in (command, code, files, watch):
+    for called in (command, code, files, watch, streamed_input):
         try:
             await called(sandbox)
             print("ok", called.__name__)

@@ -66,6 +66,14 @@ static const char *find(const char *text, size_t length, char letter)
   return length > 0 ? memchr(text, letter, length) : NULL;
 }
 
+static int is_url(const char *text, size_t length)
+{
+  const char *colon = find(text, length, ':');
+
+  return colon != NULL && length - (size_t)(colon - text) > 2 &&
+         colon[1] == '/' && colon[2] == '/';
+}
+
 /* Split off a port: "[...]" and "[...]:1", or what has one colon at most. */
 static int split_port(const char **text, size_t *length, uint16_t *port)
 {
@@ -118,6 +126,8 @@ static int read_range(struct entry *entry, const char *text, size_t length)
 static const char *read_entry(struct entry *entry, const char *text,
                               size_t length)
 {
+  if (is_url(text, length))
+    return "a name is expected, not a URL: leave out the scheme and the path";
   if (split_port(&text, &length, &entry->port) < 0)
     return "a port is a number from 1 to 65535";
   if (read_range(entry, text, length) == 0) {

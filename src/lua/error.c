@@ -77,12 +77,19 @@ static const struct {
   const char *name;
   int number;
 } numbers[] = {
-  {"EBUSY", EBUSY},         {"ECONNREFUSED", ECONNREFUSED},
-  {"EEXIST", EEXIST},       {"EINTR", EINTR},
-  {"EISDIR", EISDIR},       {"ELOOP", ELOOP},
-  {"EMFILE", EMFILE},       {"ENOTDIR", ENOTDIR},
-  {"ENOTEMPTY", ENOTEMPTY}, {"ESRCH", ESRCH},
-  {"EPIPE", EPIPE},         {"EXDEV", EXDEV},
+  {"EADDRNOTAVAIL", EADDRNOTAVAIL},
+  {"EBUSY", EBUSY},
+  {"ECONNREFUSED", ECONNREFUSED},
+  {"EEXIST", EEXIST},
+  {"EINTR", EINTR},
+  {"EISDIR", EISDIR},
+  {"ELOOP", ELOOP},
+  {"EMFILE", EMFILE},
+  {"ENOTDIR", ENOTDIR},
+  {"ENOTEMPTY", ENOTEMPTY},
+  {"ESRCH", ESRCH},
+  {"EPIPE", EPIPE},
+  {"EXDEV", EXDEV},
 };
 
 void lcell_open_error(lua_State *L)

@@ -183,7 +183,8 @@ static int process_finished(lua_State *L)
 static int process_read(lua_State *L)
 {
   struct cell_process *process = lcell_check_process(L);
-  struct cell_stream *stream = cell_process_stream(process, check_which(L, 2));
+  int which = check_which(L, 2);
+  struct cell_stream *stream = cell_process_stream(process, which);
   uint64_t size = lcell_check_size(L, 3);
   uint64_t skipped;
   char small[SMALL];
@@ -205,8 +206,8 @@ static int process_read(lua_State *L)
     size = SMALL; /* most reads find little or nothing, and cost no garbage */
   else if (size > SMALL)
     buffer = lua_newuserdata(L, (size_t)size);
-  count = cell_stream_read(stream, buffer, (size_t)size, lua_toboolean(L, 4),
-                           &end, &skipped);
+  count = cell_process_read(process, which, buffer, (size_t)size,
+                            lua_toboolean(L, 4), &end, &skipped);
   if (count > 0)
     lua_pushlstring(L, buffer, count);
   else if (end)

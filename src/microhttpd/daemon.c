@@ -179,7 +179,8 @@ static int adopt(void *data, int *fd, uint32_t about, struct cell_error *error)
 void cell_mhd_cork(struct call *call, int is_corked)
 {
 #ifdef TCP_CORK
-  if (call->fd < 0 || call->is_corked == is_corked)
+  /* Once its connection has ended the number may be another one's. */
+  if (call->connection == NULL || call->fd < 0 || call->is_corked == is_corked)
     return;
   call->is_corked = is_corked;
   (void)setsockopt(call->fd, IPPROTO_TCP, TCP_CORK, &is_corked,

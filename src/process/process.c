@@ -351,6 +351,16 @@ struct cell_stream *cell_process_stream(struct cell_process *process, int which)
   return &process->streams[which];
 }
 
+size_t cell_process_read(struct cell_process *process, int which, void *buffer,
+                         size_t size, int text, int *end, uint64_t *skipped)
+{
+  size_t count = cell_stream_read(&process->streams[which], buffer, size, text,
+                                  end, skipped);
+
+  let_go(process);
+  return count;
+}
+
 int cell_process_mask(struct cell_process *process, struct cell_mask *mask,
                       struct cell_error *error)
 {

@@ -70,6 +70,9 @@ uint32_t cell_process_token(const struct cell_process *process);
 */
 struct cell_stream *cell_process_stream(struct cell_process *process,
                                         int which);
+/* cell_stream_read of one that there is: its end may be that of the process. */
+size_t cell_process_read(struct cell_process *process, int which, void *buffer,
+                         size_t size, int text, int *end, uint64_t *skipped);
 
 /* Mask what it prints from now on. Keeps the mask. */
 int cell_process_mask(struct cell_process *process, struct cell_mask *mask,

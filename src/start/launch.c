@@ -192,7 +192,7 @@ static int fail_stage(struct cell_error *error, const char *stage, int number)
   else if (number == EFBIG)
     snprintf(error->hint, sizeof error->hint,
              "raise the limit of the size of files (ulimit -f)");
-  else if (strcmp(stage, "/dev/null") == 0)
+  else if (strcmp(stage, "/dev/null") == 0 && (refused || number == ENOENT))
     snprintf(error->hint, sizeof error->hint, "/dev must be mounted");
   else if (refused)
     snprintf(error->hint, sizeof error->hint,

@@ -1,6 +1,7 @@
 --- The actions of the shell: in the foreground, in the background, and servers.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local fields = require "codecell.actions.fields"
 local quoted = require "codecell.process.quoted"
 local reactor = require "codecell.reactor"
 local shape = require "codecell.actions.shape"
@@ -223,9 +224,9 @@ function commands.start_server(call, given)
   local found, err = call:sandbox(given)
   local one
   if found then
-    local command = given.command
-    if given.logFile then
-      command = ("{ %s\n} >%s 2>&1"):format(command, quoted(given.logFile))
+    local command, file = given.command, fields.log_file(given)
+    if file then
+      command = ("{ %s\n} >%s 2>&1"):format(command, quoted(file))
     end
     one, err = background(call, found, { command = command, cwd = given.cwd, envs = given.envs })
   end

@@ -1,4 +1,5 @@
 --- The fields of each action, as the documents name them, and how a request is read by them.
+local home = require "codecell.home"
 local nearest = require "codecell.nearest"
 
 local fields = {}
@@ -301,6 +302,17 @@ function fields.packages(given)
     list[#list + 1] = name
   end
   return list
+end
+
+--- The file that the output of a `start_server` goes to: as a shell would find it in its folder.
+---@param given table as `fields.read` gives it
+---@return string? path from the root
+function fields.log_file(given)
+  local file = given.logFile
+  if not file or file:find("^[/~]") then
+    return file and home.absolute(file)
+  end
+  return home.absolute(given.cwd or "~") .. "/" .. file
 end
 
 return fields

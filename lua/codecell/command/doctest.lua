@@ -53,9 +53,10 @@ local function tell(view, path, check)
   if check.status == "failed" then
     view:foreign(("%s:%d: %s: %s%s\n"):format(path, check.line, check.language, check.why,
       check.is_updated and " (updated)" or ""))
-    local more = check.diff and check.diff:gsub("^[^\n]*\n[^\n]*\n", "") or check.got
-    if more and more ~= "" then
-      view:foreign(more:gsub("\n+$", "") .. "\n")
+    local more = check.diff and check.diff:gsub("^[^\n]*\n[^\n]*\n", "") or check.got or ""
+    more = more:gsub("\n+$", "")
+    if not check.why:find(more, 1, true) then -- a failure without a traceback is its own text
+      view:foreign(more .. "\n")
     end
   elseif check.status == "skipped" then
     view:foreign(("%s:%d: %s: skipped: %s\n"):format(path, check.line, check.language, check.why))

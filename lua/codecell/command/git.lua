@@ -1,4 +1,5 @@
 --- `codecell git`: git in a sandbox that stays, so that what is cloned is code like any other.
+local launch = require "codecell.command.launch"
 local named = require "codecell.command.named"
 local quoted = require "codecell.process.quoted"
 local run = require "codecell.command.run"
@@ -13,7 +14,13 @@ local git = {
     .. "reached, and nothing else. A token is given by the variable CODECELL_GIT_PASSWORD (and\n"
     .. "CODECELL_GIT_USERNAME), to this git alone; nothing keeps it.\n",
   stops_at_words = true,
-  statuses = { [1] = "git failed", [125] = "codecell itself failed: git was not run" },
+  statuses = {
+    [1] = "git failed",
+    [124] = launch.statuses[124],
+    [125] = "codecell itself failed: git was not run",
+    [130] = launch.statuses[130],
+    [137] = launch.statuses[137],
+  },
   example = "codecell git clone https://github.com/lua/lua && codecell git diff",
   options = {
     { name = "name", value = "NAME", kind = "name", help = "of the sandbox (default git)" },

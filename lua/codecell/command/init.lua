@@ -113,6 +113,11 @@ function command.write(...)
   command.check_written(io.stdout:write(...))
 end
 
+--- What was written so far leaves this program. Raises when nobody can take it.
+function command.flush()
+  command.check_written(io.stdout:flush())
+end
+
 --- The table of a command, as command/help.lua has it.
 ---@param name string
 ---@return table? found nil when there is none of that name
@@ -217,7 +222,7 @@ end
 function command.main(words)
   local function work()
     local status = dispatch(words)
-    command.check_written(io.stdout:flush())
+    command.flush()
     return status
   end
   local _, status = xpcall(work, function(problem)

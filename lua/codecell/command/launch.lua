@@ -19,7 +19,7 @@ local TIMEOUT_DEFAULT = 300
 --- The options that every command with a sandbox takes.
 launch.options = {
   { name = "timeout", value = "SECONDS", kind = "seconds",
-    help = "time for the code (default 300), then status 124" },
+    help = "time for the code (default 300)" },
   { name = "env", value = "NAME=VALUE", kind = "pair", repeated = true,
     help = "a variable for the code; may be repeated" },
   { name = "file", value = "PATH", kind = "name", repeated = true,
@@ -141,7 +141,11 @@ end
 ---@param err codecell.Error
 ---@return integer status 125, or 2 for what was asked wrongly
 function launch.fail(what, err)
-  io.stderr:write("codecell ", what, ": ", tostring(err), "\n")
+  local text = tostring(err)
+  if text:sub(1, #what + 2) == what .. ": " then -- "codecell audit: open ..." says it once
+    text = text:sub(#what + 3)
+  end
+  io.stderr:write("codecell ", what, ": ", text, "\n")
   if err.hint and err.hint ~= "" and not tostring(err):find(err.hint, 1, true) then
     io.stderr:write("  ", err.hint, "\n")
   end

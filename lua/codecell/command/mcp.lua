@@ -190,16 +190,19 @@ local function announce(place, new_key)
   if new_key then
     command.write("Authorization: Bearer ", new_key, "\n")
   end
-  io.stdout:flush()
+  command.flush()
 end
 
 local function listen(options, answering)
   local made, err = require("codecell.server").new(function(request)
     answering:answer(request)
   end, { idle = HTTP_IDLE })
+  local host = options.host or "127.0.0.1"
   local place
   if made then
-    place, err = made:listen({ host = options.host or "127.0.0.1", port = options.http })
+    place, err = made:listen({ host = host, port = options.http })
+    err = err and address.cannot_listen(err, host, options.http,
+      "--http names another (0: any that is free)")
   end
   return place and made, err or place
 end

@@ -62,7 +62,7 @@ function requests.serve(what, answer)
     if not line or line:find("%S") then
       command.write(line and answer(line) or json.encode({ success = false, error = TOO_LONG,
         kind = "invalid", text = TOO_LONG }), "\n")
-      io.stdout:flush()
+      command.flush()
     end
   end)
   reader:close()

@@ -167,7 +167,7 @@ function serve.run(options, arguments)
     return fail(err)
   end
   command.write("listening on unix:", options.unix, "\n")
-  io.stdout:flush()
+  command.flush()
   wait_for_end(options.idle or IDLE, beside)
   os.remove(options.unix)
   beside:close(FAREWELL)

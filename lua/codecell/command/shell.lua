@@ -58,7 +58,7 @@ local function show_output(process)
       return process:wait()
     end
     command.write(text)
-    io.stdout:flush()
+    command.flush()
   end
 end
 

@@ -5,11 +5,11 @@
 --- bounded by the largest directory. Whoever unpacks the stream must come to no harm by it: names
 --- only lead down, nobody owns the files, and no member lies behind a link of the stream.
 local errors = require "codecell.errors"
+local listing = require "codecell.files.listing"
 
 local BLOCK = 512
 local CHUNK = 65536
 local DEPTH_MOST = 1000
-local LIST_MOST = 100000
 local NUMBER_MOST = 8589934591 -- what eleven octal digits hold
 local KINDS = { file = "0", symlink = "2", dir = "5" }
 
@@ -131,11 +131,9 @@ local function descend(self, item)
     return nil, errors.new("limit_exceeded",
       ("archive %s: nested deeper than %d directories"):format(item.path, DEPTH_MOST))
   end
-  local entries, err = ask(self, item.path, "list", item.path, 1, LIST_MOST)
+  local entries, err = listing(self.sandbox, "archive " .. item.path, item.path, 1)
   if not entries then
     return nil, err
-  elseif entries == true then
-    return true
   end
   table.sort(entries, function(one, other) return one.path > other.path end)
   local folder = item.path == "/" and "" or item.path

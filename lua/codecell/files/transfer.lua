@@ -1,10 +1,10 @@
 --- Copies between this machine and a sandbox: files and whole directories, streamed.
 local core = require "codecell.core"
 local errors = require "codecell.errors"
+local listing = require "codecell.files.listing"
 local wait = require "codecell.wait"
 
 local DEPTH_MOST = 64
-local LIST_MOST = 100000
 local TURN = 0.0001 -- seconds, in which other work goes on between two blocks
 
 local transfer = {}
@@ -67,12 +67,10 @@ end
 ---@return true? done
 ---@return codecell.Error? err
 function transfer.upload(sandbox, from, to)
-  local directory, err = core.host_directory(from, false)
+  local directory = core.host_directory(from, false)
   if directory then
     directory:close()
     return upload_directory(sandbox, from, to, 493, 1)
-  elseif err.kind == "not_found" then
-    return nil, err
   end
   return upload_file(sandbox, from, to)
 end
@@ -143,7 +141,7 @@ local function budget_of(sandbox)
 end
 
 local function download_directory(sandbox, from, to, skip)
-  local entries, err = ask(sandbox, "download " .. from, "list", from, DEPTH_MOST, LIST_MOST)
+  local entries, err = listing(sandbox, "download " .. from, from, DEPTH_MOST)
   if not entries then
     return nil, err
   end
@@ -152,7 +150,6 @@ local function download_directory(sandbox, from, to, skip)
   if not root then
     return nil, err
   end
-  entries = entries == true and {} or entries
   local budget = budget_of(sandbox)
   table.sort(entries, function(one, other) return one.path < other.path end) -- parents first
   for _, entry in ipairs(entries) do

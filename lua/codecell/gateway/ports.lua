@@ -1,5 +1,6 @@
 --- The ports of a sandbox that its code listens at: requests go through, and their answers back.
 local answer = require "codecell.gateway.answer"
+local errors = require "codecell.errors"
 local fields = require "codecell.http.fields"
 local http = require "codecell.http"
 local reactor = require "codecell.reactor"
@@ -38,6 +39,11 @@ end
 local function not_open(one, request, port)
   answer.failure(request, 502, "The sandbox is running but port is not open",
     { sandboxId = one.id, port = port })
+end
+
+local function too_many(message)
+  return #message.headers > fields.passed_most and ("%d header fields are more than the %d that "
+    .. "are passed on"):format(#message.headers, fields.passed_most)
 end
 
 local function headers_of(request)
@@ -149,7 +155,10 @@ end
 ---@param request codecell.IncomingRequest
 ---@param port integer
 function ports.answer(one, request, port)
-  if not may_try(one, port) then
+  local problem = too_many(request)
+  if problem then
+    return answer.failure(request, 431, problem)
+  elseif not may_try(one, port) then
     return not_open(one, request, port)
   end
   local host, err = one.sandbox:get_host(port)
@@ -166,6 +175,11 @@ function ports.answer(one, request, port)
     response, err = http.request({ method = request.method, url = "http://" .. host
       .. target_of(request), headers = headers_of(request), host = host_of(one, request, port),
       body = body, length = length, upgrade = upgrade, timeout = SILENCE, idle = SILENCE })
+  end
+  problem = response and too_many(response)
+  if problem then
+    response:close()
+    response, err = nil, errors.new("protocol", "what listens answers with too much: " .. problem)
   end
   if not response then
     talk.is_open = false

@@ -32,7 +32,8 @@ local KEPT = 30 -- seconds that the end of a process can still be heard of
 ---@field is_over boolean? it was killed
 ---@field is_stopped boolean? because the gateway ends
 ---@field is_resuming boolean?
----@field was_told_to_pause boolean? it is paused, and not by its timeout
+---@field told_pause "full"|"filesystem"|nil what a client told it to keep when it paused it; nil:
+---its timeout did, or it runs
 ---@field tried table<integer, boolean> its ports that clients have asked for, and their `count`
 ---@field given table what it was asked for
 local Record = {}
@@ -187,7 +188,7 @@ function Record:pause(keeps_memory)
   local ok, err = self.sandbox:pause()
   if ok then
     ok, err = self.sandbox:set_timeout(DAY)
-    self.was_told_to_pause = true
+    self.told_pause = keeps_memory and "full" or "filesystem"
     self:log("info", "Sandbox paused")
     self.gateway:hear(self, "sandbox_paused")
   end
@@ -195,7 +196,7 @@ function Record:pause(keeps_memory)
 end
 
 local function go_on(self, seconds, keeps_memory)
-  if keeps_memory == false or not self.was_told_to_pause and not self.given.pauses_memory then
+  if keeps_memory == false or not self.told_pause and not self.given.pauses_memory then
     forget_processes(self)
   end
   local ok, err = self:extend(seconds) -- ahead: what resumes gets as much as it had last
@@ -203,7 +204,7 @@ local function go_on(self, seconds, keeps_memory)
     ok, err = self.sandbox:resume()
   end
   if ok then
-    self.was_told_to_pause = nil
+    self.told_pause = nil
     ok, err = self:extend(seconds)
     self:log("info", "Sandbox resumed")
     self.gateway:hear(self, "sandbox_resumed")
@@ -252,6 +253,11 @@ end
 
 -- ---- as the control plane tells it ----
 
+-- What is there again when it goes on.
+local function pause_mode(self)
+  return self.told_pause or (self.given.pauses_memory and "full" or "filesystem")
+end
+
 --- What whoever may speak to it is told.
 ---@return table
 function Record:access()
@@ -290,6 +296,7 @@ function Record:detail()
   detail.allowInternetAccess, detail.network = given.internet, given.network
   detail.lifecycle = { autoResume = given.auto_resume == true,
     onTimeout = given.auto_pause and "pause" or "kill" }
+  detail.pauseMode = detail.state == "paused" and pause_mode(self) or nil
   return detail
 end
 

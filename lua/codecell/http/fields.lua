@@ -1,6 +1,9 @@
 --- The fields of HTTP messages: their shape in Lua, and what one may be.
 local fields = {}
 
+--- Of a request and of an answer that are passed on; no side of the library takes many more.
+fields.passed_most = 200
+
 ---@class codecell.Fields: table<string, string>
 ---@field [integer] string[] {name, value}, in their order; besides, the value of each by its name
 ---in lower case (several of one name joined by ", ")

@@ -17,7 +17,6 @@ local RULE = {
 -- Whoever decides these could make one request two, or send it to another server.
 local FORBIDDEN = { host = true, ["content-length"] = true, expect = true }
 
-local HEADERS_MOST = 200 -- of a request and of an answer
 local TIMEOUT = 300 -- for the head of an answer: models think long
 local IDLE = 300
 
@@ -220,7 +219,8 @@ function rules.answer(request, sandbox, place)
     return fail(request, errors.new("denied_by_policy", place .. " refused: it has no rule now"))
   elseif REFUSED[request.method] or not fields.is_token(request.method) then
     return request:reply(405, TEXT, "This method is not passed on.\n")
-  elseif not request.target:find("^/[!\"$-~]*$") or #request.headers > HEADERS_MOST then
+  elseif not request.target:find("^/[!\"$-~]*$")
+    or #request.headers > fields.passed_most then
     return request:reply(400, TEXT, "This request is not passed on.\n")
   end
   local client, err = client_of(sandbox, rule)
@@ -236,7 +236,7 @@ function rules.answer(request, sandbox, place)
     method = request.method, headers = headers_of(request, rule), body = body, length = length,
     timeout = TIMEOUT, idle = IDLE,
   })
-  if response and #response.headers > HEADERS_MOST then
+  if response and #response.headers > fields.passed_most then
     response:close()
     response, err = nil, errors.new("protocol", "its answer has too many fields")
   end

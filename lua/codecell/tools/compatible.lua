@@ -31,12 +31,12 @@ function asks.execute(given)
 end
 
 function asks.shell(given)
-  return with_envs(given, { verb = "shell", code = given.command }), "command"
+  return with_envs(given, { verb = "shell", code = given.command, language = "bash" }), "command"
 end
 
 function asks.start_server(given)
-  local list = asks.shell(given)
-  list[#list + 1] = given.logFile and { verb = "write", path = given.logFile } or nil
+  local list, file = asks.shell(given), fields.log_file(given)
+  list[#list + 1] = file and { verb = "write", path = file } or nil
   return list, "command"
 end
 

@@ -125,7 +125,8 @@ end
 ---@param about table options of the call
 ---@return codecell.ToolResult
 function run_shell.call(kit, given, about)
-  local allowed, err = kit:_permit("run_shell", { verb = "shell", code = given.command })
+  local allowed, err = kit:_permit("run_shell", { verb = "shell", code = given.command,
+    language = "bash" })
   if not allowed then
     return result.of_error("run_shell", err)
   end

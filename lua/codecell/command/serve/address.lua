@@ -1,4 +1,5 @@
 --- Where `codecell serve` is found: its certificate, its names, and what programs are told of them.
+local core = require "codecell.core"
 local errors = require "codecell.errors"
 
 local address = {}
@@ -54,6 +55,19 @@ function address.identity(options)
     key, err = read("tls-key", options["tls-key"])
   end
   return key and { certificate = certificate, key = key } or nil, err
+end
+
+--- Why nobody can be answered there, and which option mends it.
+---@param err codecell.Error of the server
+---@param host string
+---@param port integer
+---@param hint string what names another port
+---@return codecell.Error
+function address.cannot_listen(err, host, port, hint)
+  if err.errno == core.errno.EADDRNOTAVAIL or err.kind == "invalid_argument" then
+    hint = "--host takes an address of this machine, such as 127.0.0.1"
+  end
+  return errors.new(err.kind, ("%s:%d: %s; %s"):format(host, port, err.message, hint))
 end
 
 --- The URL of a place.

@@ -3,7 +3,6 @@ local address = require "codecell.command.serve.address"
 local codecell = require "codecell"
 local command = require "codecell.command"
 local core = require "codecell.core"
-local errors = require "codecell.errors"
 local gateway = require "codecell.gateway"
 local holding = require "codecell.gateway.holding"
 local launch = require "codecell.command.launch"
@@ -32,11 +31,6 @@ local function complain(text)
   io.stderr:write("codecell serve: ", text, "\n")
 end
 
-local function cannot_listen(host, port, place, err)
-  return errors.new(err.kind, ("%s:%d: %s; %s"):format(host, port, err.message,
-    place and "--debug needs this port" or "--port names another (0: any that is free)"))
-end
-
 -- Answer at a port; what comes there may all be for one place of one sandbox.
 local function listen(self, port, place)
   local identity, err = address.identity(self.options)
@@ -53,7 +47,8 @@ local function listen(self, port, place)
   if made then
     local host = self.options.host or "127.0.0.1"
     found, err = made:listen({ host = host, port = port })
-    err = err and cannot_listen(host, port, place, err)
+    err = err and address.cannot_listen(err, host, port,
+      place and "--debug needs this port" or "--port names another (0: any that is free)")
   end
   self.servers[#self.servers + 1] = made
   return found, err
@@ -84,7 +79,7 @@ local function announce(options, place, new_key)
   else
     command.write(variables, "page at ", page, "\n")
   end
-  io.stdout:flush()
+  command.flush()
 end
 
 local function count_connections(self)
@@ -211,6 +206,7 @@ function serve.run(options, fail)
     local ok
     ok, err = volumes.check(options.volumes)
     if not ok then
+      err.message = "--volumes: " .. err.message
       return fail(err)
     end
   end

@@ -5,6 +5,7 @@ local core = require "codecell.core"
 local errors = require "codecell.errors"
 local lists = require "codecell.e2b.network"
 local shape = require "codecell.e2b.shape"
+local sorted = require "codecell.sorted"
 local wait = require "codecell.wait"
 
 local reach = {}
@@ -13,6 +14,12 @@ local EVERYTHING = { ["0.0.0.0/0"] = true, ["::/0"] = true }
 -- Of one sandbox, and of one of its rules.
 local HOSTS_MOST, HOST_MOST, HEADERS_MOST, NAME_MOST = 10, 128, 20, 64
 reach.VALUE_MOST = 2048 -- bytes of a header
+
+-- Lists that would do nothing here, and why.
+local MISSING = {
+  dnsServers = "names are resolved by this machine",
+  httpsPorts = "what listens in a sandbox is asked by plain HTTP",
+}
 
 local function wrong(message, ...)
   return nil, errors.new("invalid_argument", message:format(...))
@@ -104,6 +111,14 @@ local function list_of(allow, rules)
   return list
 end
 
+local function missing_of(given)
+  for _, name in ipairs(sorted(MISSING)) do
+    if next(shape.table(given[name]) or {}) ~= nil then
+      return name
+    end
+  end
+end
+
 --- What may be reached.
 ---@param internet any allow_internet_access
 ---@param given table with `allowOut`, `denyOut` and `rules`
@@ -118,6 +133,10 @@ function reach.read(internet, given)
     return nil, err
   elseif shape.table(given.egressProxy) then
     return wrong("network.egressProxy is not supported here")
+  end
+  local missing = missing_of(given)
+  if missing then
+    return wrong("network.%s is not supported here: %s; leave it out", missing, MISSING[missing])
   end
   local has_name = false
   for _, one in ipairs(deny) do

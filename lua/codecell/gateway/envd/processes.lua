@@ -44,7 +44,7 @@ end
 
 local function find_running(one, body)
   local found, err = find(one, body)
-  if found and found.over then
+  if found and found:has_ended() then
     return nil, errors.new("not_found", ("process with pid %d not found"):format(found.pid))
   end
   return found, err
@@ -158,7 +158,7 @@ methods.List = { call = function(one)
   local list = {}
   for pid, found in pairs(one.runs) do
     local about = found.about
-    if not found.over then
+    if not found:has_ended() then
       local arguments = {}
       for i = 2, #about.args do
         arguments[i - 1] = about.args[i]

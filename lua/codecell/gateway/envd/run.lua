@@ -10,7 +10,7 @@ local wait = require "codecell.wait"
 local run = {}
 
 local IN_A_ROW = 8 -- pieces of output
-local GONE = 1 -- seconds that the end of one that was killed is waited for
+local GONE = 10 -- seconds that the end of one that was killed is waited for
 local LEFT_MOST = 64 -- pieces that are still read once it was killed
 local TURN, UNHEARD = 0.0005, 0.01 -- seconds
 local ALIVE = rpc.message({ event = { keepalive = {} } })
@@ -193,11 +193,18 @@ function Run:kill(number, how)
   return sent, err
 end
 
+--- Whether it has ended, though those who listen may not have taken its last words yet.
+---@return boolean
+function Run:has_ended()
+  return self.over ~= nil or self.process:_closed()
+    or self.is_killed == true and self.process:_exit() ~= false
+end
+
 --- Wait until it has ended, if that does not take long: it was killed.
 function Run:await_end()
   local deadline = reactor.now() + GONE
-  while not self.over and not self.process:_closed() do
-    if not wait.key(self, deadline) then
+  while not self:has_ended() do
+    if not wait.wait(self.process, deadline) then
       return
     end
   end
