@@ -1,5 +1,5 @@
---- The last line of a text that has anything in it. Code decides what it prints: a pattern that looks
---- for the end from every place takes the square of a long line's length.
+--- The last line of a text that has anything in it. Code decides what it prints: a pattern that
+--- looks for the end from every place takes the square of a long line's length.
 ---@param text string
 ---@return string? line nil: there is none
 return function(text)
