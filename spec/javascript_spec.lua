@@ -375,6 +375,28 @@ describe("cells of JavaScript #user", function()
       codecell.assert(sandbox():run_code("typeof e9", { context = context })).text)
   end)
 
+  works("may end the interpreter when they have waited, or were interrupted: that is all to say",
+    function()
+      local context = codecell.assert(sandbox():create_code_context({ language = "javascript" }))
+      local function say(code, timeout)
+        return codecell.assert(sandbox():run_code(code, { context = context, timeout = timeout }))
+      end
+      -- Each has what it needs: an interrupt that comes late takes the variables with it.
+      local nap = "await new Promise((done) => setTimeout(done, %d)); "
+      for _, code in ipairs({
+        nap:format(10) .. "process.exit(3)",
+        "setTimeout(() => process.exit(3), 10); " .. nap:format(60000),
+        nap:format(1000) .. "process.exit(3)",
+      }) do
+        local stuck = say("setTimeout(() => { for (;;); }, 1); " .. nap:format(60000), 1)
+        assert.is_true(stuck.timed_out)
+        local ended = say(code)
+        assert.equal("KernelDiedError", ended.error.name, code)
+        assert.equal(3, ended.error.exit_code)
+        assert.same({}, ended.logs.stderr)
+      end
+    end)
+
   -- ---- interrupts ----
 
   works("can be interrupted, any number of times, and keep their state", function()

@@ -81,6 +81,23 @@ for _, program in ipairs(PROGRAMS) do
       assert.equal(failure.value, failure.traceback)
     end)
 
+    it("see themselves alone in debug.traceback", function()
+      local caught = output(
+        "print(select(2, xpcall(function() error('x', 0) end, debug.traceback)))")
+      assert.equal("x\nstack traceback:\n", caught:match("^[^\n]*\n[^\n]*\n"))
+      assert.truthy(caught:find("cell:1: in function <cell:1>", 1, true))
+      assert.truthy(caught:find("\n\tcell:1: in main chunk\n\t[C]: in ?\n", 1, true))
+      assert.is_nil(caught:find("command line", 1, true))
+      assert.equal("stack traceback:\n\t[C]: in function 'debug.traceback'\n"
+        .. "\tcell:2: in main chunk\n\t[C]: in ?\n", output("\nprint(debug.traceback(nil, 0))"))
+      assert.equal("5\n", run("return (debug.traceback(5, 1))").text:sub(1, 2))
+      assert.truthy(run("return (debug.traceback(io.stdout)) == io.stdout").text == "true")
+      assert.equal("co\nstack traceback:\n\tcell:1: in function <cell:1>\n", output(
+        "coroutine.wrap(function() print(debug.traceback('co')) end)()"))
+      assert.equal("cell:1: bad argument #2 to 'traceback' (number expected, got string)",
+        run("print(debug.traceback('x', 'y'))").error.value)
+    end)
+
     it("fail with any object", function()
       assert.equal("as text", run("error(setmetatable({}, {__tostring = function() "
         .. "return 'as text' end}))").error.value)

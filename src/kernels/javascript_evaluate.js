@@ -143,7 +143,6 @@ function letGo(cell) {
 exports.release = function (cell) {
   letGo(cell);
   if (evaluation !== 0) { // an answer that must not come any more
-    evaluation = 0;
     exports.disconnect();
     inspector = new Connection(hear);
   } else if (cell.holdsObjects) {
@@ -151,7 +150,12 @@ exports.release = function (cell) {
   }
 };
 
-exports.disconnect = () => apply(disconnect, inspector, []);
+// What it is still to answer it answers with an error, which nobody is to hear: the code, which ends
+// its process after it has waited, has come to no harm.
+exports.disconnect = function () {
+  evaluation = 0;
+  apply(disconnect, inspector, []);
+};
 
 // ---- the value ----
 

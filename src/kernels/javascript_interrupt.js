@@ -20,12 +20,17 @@ exports.watch = function () {
   worker = new Worker(`
     const { Session } = require('inspector');
     const { watchdogHasPendingSigint } = process.binding('contextify');
-    const session = new Session();
-    session.connectToMainThread();
     let looks = 0;
+    // A session that stays would have node wait for a debugger when the code ends its process.
+    function stop() {
+      const session = new Session();
+      session.connectToMainThread();
+      session.post('Runtime.terminateExecution');
+      session.disconnect();
+    }
     setInterval(() => {
       looks = watchdogHasPendingSigint() ? looks + 1 : 0;
-      if (looks === 3) session.post('Runtime.terminateExecution');
+      if (looks === 3) stop();
     }, 50);
   `, { eval: true, stdout: false, stderr: false, env: {}, execArgv: [], resourceLimits: LIMITS });
   worker.unref();

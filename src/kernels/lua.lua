@@ -21,8 +21,9 @@ local concat = table.concat
 local floor, max = math.floor, math.max
 local create, resume, status, yield = coroutine.create, coroutine.resume, coroutine.status,
   coroutine.yield
-local gethook, getmetatable, sethook, traceback = debug.gethook, debug.getmetatable,
-  debug.sethook, debug.traceback
+local gethook, getinfo, getmetatable, sethook = debug.gethook, debug.getinfo, debug.getmetatable,
+  debug.sethook
+local traceback = debug.traceback
 local clock, exit, time = os.clock, os.exit, os.time
 local open, stdout, stderr = io.open, io.stdout, io.stderr
 local close, flush, read, write = stdout.close, stdout.flush, stdout.read, stdout.write
@@ -189,6 +190,32 @@ local function users(trace)
     last = last - 1
   end
   return concat(lines, "\n", 1, last) .. "\n\t[C]: in ?"
+end
+
+local TELLS_TAIL_CALLS = _VERSION ~= "Lua 5.1" -- which counts them as levels instead
+
+-- The interpreter's own, but for who called the cell: they are in no coroutine.
+function debug.traceback(...)
+  local message, level = ...
+  local kind = type(message)
+  if kind == "thread" or kind ~= "nil" and kind ~= "string" and kind ~= "number" then
+    return traceback(...)
+  elseif level ~= nil and not tonumber(level) then
+    error(format("bad argument #2 to 'traceback' (number expected, got %s)", type(level)), 2)
+  end
+  level = tonumber(level) or 1
+  local own = level == 0 and "\n\t[C]: in function 'debug.traceback'" or ""
+  if level < 2 and TELLS_TAIL_CALLS and getinfo(1, "t").istailcall then
+    own = own .. "\n\t(...tail calls...)"
+  end
+  local trace = gsub(traceback("", level == 0 and 2 or level + 1), "^\n", "")
+  if find(trace, HERE, 1, true) then
+    trace = users(trace)
+  end
+  trace = gsub(trace, "^stack traceback:", function(head)
+    return head .. own
+  end)
+  return message and message .. "\n" .. trace or trace
 end
 
 local function text_of(problem)
@@ -366,10 +393,13 @@ local function take_turns()
       if not cell.began then
         run(cell)
       end
+      is_doubtful = has_taken_long() or cell.caught or gethook()
+      if is_doubtful and not is_armed() then
+        kernel.interrupt_programs()
+      end
       if cell.caught and not cell.described then
         describe_caught(cell)
       end
-      is_doubtful = has_taken_long() or cell.caught or gethook()
       finish(cell)
     end
   until is_doubtful and not is_armed()

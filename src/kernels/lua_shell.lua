@@ -69,7 +69,9 @@ local function dressed(command, is_fed)
       end
     end
   end
-  pieces[#pieces + 1] = command
+  -- dash drops an interrupt that comes as it starts a program, but not in a shell of its own.
+  -- A text in the command may end where the command does.
+  pieces[#pieces + 1] = find(command, "<<", 1, true) and command or "(" .. command .. "\n)"
   return concat(pieces, "; ")
 end
 
@@ -106,6 +108,13 @@ function io.popen(...)
   end
   flush(stdout)
   return popen(dressed(command, mode == "w"), mode)
+end
+
+--- Interrupt what the cell's programs are. An interrupt that comes as one starts ends the cell but
+--- not the program, which nobody waits for any more but the collector: for as long as it runs, and
+--- deaf. In here this interpreter and the shell are deaf too, and so nothing else ends.
+function kernel.interrupt_programs()
+  execute("trap '' INT; kill -INT 0")
 end
 
 -- The file stays as long as a program that the last cell has started may be about to open it.
