@@ -28,6 +28,9 @@ LUA_VERSION ?= $(shell $(LUA) -e 'print((_VERSION:match("%d.%d")))')
 endif
 LUA_VERSION ?= 5.4
 BUILD ?= build
+ifneq ($(words $(BUILD)),1)
+$(error BUILD is a path without blanks; "$(BUILD)" has some. Give one relative to this folder)
+endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 

@@ -1,6 +1,5 @@
 local shell = require "spec.support.shell"
 
-local build = os.getenv "CODECELL_BUILD" or "build"
 local interpreter = os.getenv "CODECELL_LUA" or "lua5.4"
 local version = interpreter:match "%d%.%d" or "luajit"
 local folder_version = version == "luajit" and "5.1" or version
@@ -15,6 +14,14 @@ local function here(line, options)
   options.folder = "."
   return shell.run(line, options)
 end
+
+-- Make takes no blank in a path, and whoever has the tree may have put it below one.
+local function relative(path)
+  local top = here("pwd").stdout:gsub("\n$", "/")
+  return path:sub(1, #top) == top and path:sub(#top + 1) or path
+end
+
+local build = relative(os.getenv "CODECELL_BUILD" or "build")
 
 local function with_folder(body)
   local folder = shell.folder()
@@ -160,6 +167,14 @@ describe("luarocks make", function()
       local loaded = shell.run(("eval \"$(%s)\"; %s -l codecell -e ''"):format(path, interpreter))
       assert.equal(0, loaded.status, loaded.stderr)
     end)
+  end)
+end)
+
+describe("make", function()
+  it("says that BUILD has a blank", function()
+    local result = here("make -s BUILD='a b' env")
+    assert.equal(2, result.status)
+    assert.matches('BUILD is a path without blanks; "a b" has some', result.stderr, 1, true)
   end)
 end)
 

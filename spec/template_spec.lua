@@ -313,4 +313,18 @@ describe("the folder of templates #user", function()
     assert.matches("No space left on device", result.stderr, 1, true)
     assert.equal("status 125\n", result.stdout)
   end)
+
+  it("says that its folder cannot be made, and which variable names another one", function()
+    local result = shell.run(([[
+      unshare -m sh -c 'mount -t tmpfs -o ro none %s || exit 77
+        CODECELL_HOME=%s/a/b %s template build none --run true; echo "status $?"'
+      ]]):format(home.path, home.path, shell.codecell))
+    if not result.stdout:find("status") then
+      pending("no file system can be mounted here")
+      return
+    end
+    assert.equal("status 125\n", result.stdout)
+    assert.matches("/a/b/templates: Read-only file system; set CODECELL_HOME", result.stderr, 1,
+      true)
+  end)
 end)

@@ -15,9 +15,10 @@ function screen.run(line, steps, options)
   for i, step in ipairs(steps) do
     lines[i] = json.encode(step)
   end
-  local result = shell.run(("TERM=xterm-256color %s python3 %s/spec/support/terminal.py %d %d "
-    .. "sh -c %s"):format(options.variables or "", os.getenv "PWD", options.rows or 24,
-    options.columns or 80, shell.quote("exec " .. line)),
+  local terminal = shell.quote(os.getenv "PWD" .. "/spec/support/terminal.py")
+  local result = shell.run(("TERM=xterm-256color %s python3 %s %d %d sh -c %s"):format(
+    options.variables or "", terminal, options.rows or 24, options.columns or 80,
+    shell.quote("exec " .. line)),
     { stdin = table.concat(lines, "\n"), time = 120 })
   assert(result.status == 0, result.stderr)
   local answer = json.decode(result.stdout)

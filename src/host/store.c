@@ -86,10 +86,14 @@ int cell_store_remove(const char *path, struct cell_error *error)
            : fail_path(error, "remove", path);
 }
 
+/* One above that may not be made may be there all the same; if it is not, that
+** is the reason to tell.
+*/
 static int make_folders(const char *path)
 {
   char part[PATH_MAX];
   size_t i, length = strlen(path);
+  int number = 0;
 
   if (length >= sizeof part) {
     errno = ENAMETOOLONG;
@@ -100,11 +104,19 @@ static int make_folders(const char *path)
       continue;
     memcpy(part, path, i);
     part[i] = '\0';
-    if (mkdir(part, 0700) < 0 && errno != EEXIST && errno != EROFS &&
-        errno != EACCES)
-      return -1;
+    if (mkdir(part, 0700) == 0 || errno == EEXIST) {
+      number = 0;
+      continue;
+    }
+    if (number == 0 || errno != ENOENT)
+      number = errno;
+    if (number != EROFS && number != EACCES)
+      break;
   }
-  return 0;
+  if (number == 0 || access(path, F_OK) == 0)
+    return 0;
+  errno = number;
+  return -1;
 }
 
 /* Root's files are those of whoever has /: in a user namespace by another

@@ -43,6 +43,7 @@ local function place(sort, make)
   ok, err = core.host_store(path, make)
   if not ok then
     err.message = "packages: " .. err.message
+      .. (err.kind == "permission_denied" and "; set XDG_CACHE_HOME to a folder of your own" or "")
     return nil, err
   end
   return path
