@@ -88,6 +88,17 @@ local function last_error(log)
   return found
 end
 
+-- What pip says of a package that cannot be built, in which all else is the package's to print: a
+-- pattern over many blank lines would take the square of their number.
+local function build_error(log)
+  for line in log:gmatch("[^\n]+") do
+    local reason = line:match("^%s*error:%s*(.+)$")
+    if reason then
+      return reason
+    end
+  end
+end
+
 -- Why the index did not give what was asked for, as far as the gateway knows.
 local function of_gateway(sandbox)
   local record = record_of(sandbox)
@@ -127,7 +138,7 @@ local function explain(sandbox, build, result, log, missing)
   elseif missing.text then
     return errors.new("not_found", missing.text)
   end
-  local reason = log:match("\n%s*error:%s*([^\n]+)") -- of pip, where a package cannot be built
+  local reason = build_error(log)
   return errors.new("system", "install: " .. (line
     or ("%s ended with status %s%s"):format(build.manager.name, tostring(result.exit_code),
       reason and ": " .. reason or "")))
