@@ -139,6 +139,13 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
       body = { templateID = "bad", timeout = 20 } })))
   end)
 
+  it("reads what a step prints without holding others up #S080", function()
+    local told = build(request("loud"), { steps = { step("RUN", "python3 -c \"for i in range(20): "
+      .. "print('x' * 65000)\nprint('y' * 600000, end='')\nprint('z\\n' * 5000000)\"") } })
+    assert.equal("ready", told.status, told.reason and told.reason.message)
+    assert.equal(200, (server:ask("/health")))
+  end)
+
   it("says that what is to run as root runs as the user there is", function()
     local told = build(request("root"), { steps = { step("USER", "root"), step("RUN", "id -un") } })
     assert.equal("ready", told.status)
@@ -238,6 +245,11 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
       { step("COPY", "/etc", "x") }, { step("COPY", "a/../../b", "x") }, { step("ENV", "A") } }) do
       assert.equal(400, (server:ask(path, { method = "POST", body = { fromTemplate = "base",
         steps = steps } })))
+    end
+    for _, name in ipairs({ "startCmd", "readyCmd" }) do
+      local status, told = server:ask(path, { method = "POST", body = { fromTemplate = "base",
+        [name] = "true\0" } })
+      assert.same({ 400, name .. ": a command without NUL was expected" }, { status, told.message })
     end
     assert.equal(404, (server:ask(path:gsub("%x+$", "no"), { method = "POST", body = {} })))
     assert.equal(410, (server:ask("/templates", { method = "POST", body = {} })))

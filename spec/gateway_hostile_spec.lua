@@ -155,6 +155,7 @@ print(ask(get(url)))]])
 tests = {
     "deep": (400, post("/sandboxes", "[" * 100000, API)),
     "wide": (400, post("/sandboxes", '{"a":[%s0]}' % ("0," * 400000), API)),
+    "blanks": (500, post("/contexts", json.dumps({"language": "a" + " " * 200000 + "b"}), CODE)),
     "keys": (400, post("/sandboxes", json.dumps({str(i): 1 for i in range(80000)}), API)),
     "long": (413, post("/sandboxes", '{"a":"%s"}' % ("x" * (1 << 21)), API)),
     "code": (422, post("/execute", '{"a":[%s0]}' % ("0," * 2000000), CODE)),

@@ -1,5 +1,6 @@
 --- Packages in a sandbox of E2B: its own pip or npm fetches them, from where its network reaches.
 local errors = require "codecell.errors"
+local last_line = require "codecell.last_line"
 local languages = require "codecell.languages"
 local options = require "codecell.options"
 
@@ -75,7 +76,7 @@ end
 
 -- The line that says most: npm ends with where its own log is.
 local function line_of(log)
-  return log:match("npm error code [^\n]+") or log:match("([^\n]+)\n*$") or "it said nothing"
+  return log:match("npm error code [^\n]+") or last_line(log) or "it said nothing"
 end
 
 --- See `Sandbox:install`.

@@ -20,6 +20,7 @@ local UNPROCESSABLE = 422 -- the status of what is no JSON object, or has no cod
 local ORDER = { values = 262144, wrong = UNPROCESSABLE } -- each line of code ends with an escape
 local TEXTS = { "code", "language", "cwd", "context_id" }
 local CONTEXTS_MOST = 256
+local LANGUAGE_MOST = 64 -- bytes of a name
 local LONGEST = 86400 -- seconds
 local ALIVE_EVERY = 5 -- seconds
 local SHORT = { [""] = "python", js = "javascript", ts = "typescript" }
@@ -31,8 +32,10 @@ end
 
 local ALIVE, LAST = line({ type = "keepalive" }), line({ type = "end_of_execution" })
 
+-- A client may send as many blanks as fit in a body: the pattern takes the square of their number.
 local function language_of(given)
-  local name = (type(given) == "string" and given or ""):lower():match("^%s*(.-)%s*$")
+  local name = (type(given) == "string" and given or ""):sub(1, LANGUAGE_MOST):lower()
+    :match("^%s*(.-)%s*$")
   return SHORT[name] or name
 end
 

@@ -1,5 +1,6 @@
 --- Running git in a sandbox, and what its failures mean.
 local errors = require "codecell.errors"
+local last_line = require "codecell.last_line"
 local options = require "codecell.options"
 local receiver = require "codecell.receiver"
 
@@ -86,9 +87,9 @@ local function says(text, list)
   return false
 end
 
-local function last_line(text)
+local function told_by(text)
   local line = text:match("fatal: ([^\n]*)") or text:match("error: ([^\n]*)")
-    or text:match("([^\n]+)\n*$") or "it said nothing"
+    or last_line(text) or "it said nothing"
   return line:sub(1, 300):gsub("%c", " ")
 end
 
@@ -107,7 +108,7 @@ local function explain(verb, result)
   elseif text:find("could not resolve host", 1, true) then
     kind, hint = "unavailable", "the network of the sandbox must reach it"
   end
-  local message = ("git %s: %s"):format(verb, last_line(result.stderr ~= "" and result.stderr
+  local message = ("git %s: %s"):format(verb, told_by(result.stderr ~= "" and result.stderr
     or result.stdout))
   local err = errors.new(kind, hint and message .. "; " .. hint or message, hint)
   err.result = result

@@ -1,5 +1,6 @@
 --- A request of a client that is being answered: what it is told meanwhile, and how it is given up.
 local json = require "codecell.json"
+local last_line = require "codecell.last_line"
 local reactor = require "codecell.reactor"
 local task = require "codecell.task"
 local wait = require "codecell.wait"
@@ -47,16 +48,11 @@ function Request:notify(method, params)
   end
 end
 
-local function last_line(text)
-  local line = text:match("([^\r\n]+)[\r\n]*$") or ""
-  return json.repair(line:sub(-LINE_MOST):gsub("%c", ""))
-end
-
 --- Something was printed: it is a part of the next message of progress.
 ---@param text string
 function Request:printed(text)
   if self.token and text:find("%S") then
-    self.line = last_line(text)
+    self.line = json.repair((last_line(text) or ""):sub(-LINE_MOST):gsub("%c", ""))
   end
 end
 

@@ -187,15 +187,19 @@ local function log(one, level, message, step)
     message = message, step = step }
 end
 
--- What a step prints, a line at a time.
+-- What a step prints, a line at a time. It may print without end, and lines of any length, while
+-- others wait: what is not kept is not looked at, and no pattern is tried from every place.
 local function printer(one, at)
   local open = ""
   return function(text)
-    open = open .. text
-    for line in open:gmatch("([^\n]*)\n") do
+    local whole, rest = (open .. text):match("^(.*\n)(.*)$")
+    open = (rest or open .. text):sub(-LINE_MOST)
+    for line in (whole or ""):gmatch("([^\n]*)\n") do
+      if one.is_cut then
+        return
+      end
       log(one, "info", (line:gsub("\r", "")), at.step)
     end
-    open = open:match("[^\n]*$"):sub(-LINE_MOST)
   end
 end
 

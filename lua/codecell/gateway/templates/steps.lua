@@ -132,8 +132,13 @@ function steps.read(body, owner)
       list[#list + 1] = one
     end
   end
-  local start, ready = shape.text(body.startCmd), shape.text(body.readyCmd)
-  list.start, list.ready = start ~= "" and start or nil, ready ~= "" and ready or nil
+  for field, name in pairs({ startCmd = "start", readyCmd = "ready" }) do
+    local command = shape.text(body[field])
+    if command and command:find("%z") then
+      return nil, errors.new("invalid_argument", field .. ": a command without NUL was expected")
+    end
+    list[name] = command ~= "" and command or nil
+  end
   if list.start or list.ready then
     list[#list + 1] = { kind = "start", command = list.start, ready = list.ready,
       number = "finalize" }
