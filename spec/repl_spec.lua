@@ -213,6 +213,16 @@ describe("codecell repl in a pipe #user", function()
     return shell.run(shell.codecell .. " repl " .. (words or ""), { stdin = text })
   end
 
+  it("is what a dumb terminal gets, which would show what it does not obey", function()
+    if shell.run("script -qec true /dev/null").status ~= 0 then
+      return pending "there is no script command"
+    end
+    local result = shell.run("TERM=dumb script -qec " .. shell.quote(shell.codecell .. " repl")
+      .. " /dev/null", { stdin = "6 * 7\n" })
+    assert.truthy(result.stdout:find("42\r\n", 1, true), result.stdout .. result.stderr)
+    assert.falsy(result.stdout:find("\27", 1, true))
+  end)
+
   it("runs piece after piece, without prompts", function()
     local result = run("x = 1\nfor i in range(2):\n    print(i)\nprint('then')\n\ndef f():\n"
       .. "    return 41\n\nx + f()\n%lang bash\necho $((6 * 7))\n")

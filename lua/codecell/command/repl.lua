@@ -160,7 +160,8 @@ function repl.run(options, arguments)
     return status, message
   end
   local current = session.new(sandbox, options)
-  if core.isatty(0) and core.isatty(1) then
+  -- A dumb terminal obeys nothing that an editor of lines would say to it.
+  if core.isatty(0) and core.isatty(1) and os.getenv "TERM" ~= "dumb" then
     status = on_terminal(current, options)
   else
     status = from_pipe(current)
