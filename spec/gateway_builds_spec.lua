@@ -247,9 +247,13 @@ describe("codecell serve, asked to build templates #C09 #M10", function()
         steps = steps } })))
     end
     for _, name in ipairs({ "startCmd", "readyCmd" }) do
-      local status, told = server:ask(path, { method = "POST", body = { fromTemplate = "base",
-        [name] = "true\0" } })
-      assert.same({ 400, name .. ": a command without NUL was expected" }, { status, told.message })
+      for _, command in ipairs({ "true\0", "true" .. (" "):rep(131068) }) do
+        local status, told = server:ask(path, { method = "POST", body = { fromTemplate = "base",
+          [name] = command } })
+        assert.equal(400, status)
+        assert.equal(name .. ": a command without NUL, of at most 131071 bytes, was expected",
+          told.message)
+      end
     end
     assert.equal(404, (server:ask(path:gsub("%x+$", "no"), { method = "POST", body = {} })))
     assert.equal(410, (server:ask("/templates", { method = "POST", body = {} })))

@@ -6,6 +6,7 @@ local uploads = require "codecell.gateway.templates.uploads"
 local steps = {}
 
 local MOST = 1000
+local LONGEST = 128 * 1024 - 1 -- bytes of a command: MAX_ARG_STRLEN of execve(2), without its NUL
 local USER = "user"
 local ROOT = "step %s is to run as root: there is no root here, everything runs as user"
 
@@ -133,11 +134,12 @@ function steps.read(body, owner)
     end
   end
   for field, name in pairs({ startCmd = "start", readyCmd = "ready" }) do
-    local command = shape.text(body[field])
-    if command and command:find("%z") then
-      return nil, errors.new("invalid_argument", field .. ": a command without NUL was expected")
+    local command = body[field]
+    if type(command) == "string" and (command:find("%z") or #command > LONGEST) then
+      return nil, errors.new("invalid_argument",
+        ("%s: a command without NUL, of at most %d bytes, was expected"):format(field, LONGEST))
     end
-    list[name] = command ~= "" and command or nil
+    list[name] = type(command) == "string" and command ~= "" and command or nil
   end
   if list.start or list.ready then
     list[#list + 1] = { kind = "start", command = list.start, ready = list.ready,
