@@ -381,25 +381,31 @@ local function has_taken_long()
   return has
 end
 
+local function may_be_deaf(cell)
+  return has_taken_long() or cell.caught or gethook()
+end
+
 -- One after the other, until the interpreter is deaf to interrupts. Where an interrupt of its own
--- ends this, the next turn goes on with the cell where it was.
+-- ends this, the next turn goes on with the cell where it was. So it does after a cell that was
+-- interrupted: the end is told when the next cell's interrupt would be heard.
 local function take_turns()
   repeat
     if not kernel.cell then
       go_on(listener)
     end
     local cell, is_doubtful = kernel.cell, false
-    if cell then
-      if not cell.began then
-        run(cell)
-      end
-      is_doubtful = has_taken_long() or cell.caught or gethook()
-      if is_doubtful and not is_armed() then
+    if cell and not cell.began then
+      run(cell)
+      if may_be_deaf(cell) and not is_armed() then
         kernel.interrupt_programs()
+        return
       end
+    end
+    if cell then
       if cell.caught and not cell.described then
         describe_caught(cell)
       end
+      is_doubtful = may_be_deaf(cell)
       finish(cell)
     end
   until is_doubtful and not is_armed()
