@@ -207,7 +207,7 @@ describe("a tar stream of anybody #user", function()
       "nested deeper than 200")
   end)
 
-  it("implies no more directories than are counted, nor more of their paths #S066", function()
+  it("implies no more directories than are counted, nor more of their paths #S066 #slow", function()
     local count, deep = 0, {}
     for i = 1, 190 do
       deep[i] = ("d"):rep(18)
