@@ -1,5 +1,6 @@
 local codecell = require "codecell"
 local one_sandbox = require "spec.support.one_sandbox"
+local wait_until = require "spec.support.wait_until"
 local out_of_time = require "spec.support.out_of_time"
 
 describe("commands:run #user", function()
@@ -227,6 +228,7 @@ describe("background commands #user", function()
     collectgarbage()
     assert.equal(1, #commands:list())
     assert.is_true(commands:kill(commands:list()[1].pid, "TERM"))
+    wait_until(function() return #commands:list() == 0 end) -- it takes its time to die
   end)
 
   it("take input by their number", function()

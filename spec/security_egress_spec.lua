@@ -38,12 +38,13 @@ def serve():
         peer, _ = relay.accept()
         far = socket.create_connection(("127.0.0.1", 1008))
         def copy(one, other):
-            while True:
-                data = one.recv(65536)
-                if not data:
-                    break
-                other.sendall(data)
-            other.close()
+            try:
+                while data := one.recv(65536):
+                    other.sendall(data)
+            except OSError:
+                pass # the other thread has closed it
+            finally:
+                other.close()
         threading.Thread(target=copy, args=(peer, far), daemon=True).start()
         threading.Thread(target=copy, args=(far, peer), daemon=True).start()
 threading.Thread(target=serve, daemon=True).start()
