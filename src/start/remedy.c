@@ -82,6 +82,8 @@ static const struct remedy remedies[] = {
    "something is mounted below it: name a folder without that"},
   {"mount", ESTALE, CELL_NOT_FOUND,
    "another folder has come to its path meanwhile: try again"},
+  {"mount", ENOTDIR, CELL_NOT_FOUND,
+   "something else has come to its path meanwhile: try again"},
   {"mount", ENOENT, CELL_NOT_FOUND, "the folder must exist"},
   {"mount", EACCES, CELL_PERMISSION_DENIED,
    "the folder must be one that its user may open"},
