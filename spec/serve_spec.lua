@@ -137,6 +137,12 @@ describe("codecell run --name #user #D26", function()
       sum = sum + digit
     end
     assert.equal(10, sum, result.stdout)
+    for _ = 1, 600 do -- who came too late ends, and takes its time
+      if #keepers() == 1 then
+        break
+      end
+      os.execute("sleep 0.1")
+    end
     assert.equal(1, #keepers())
   end)
 

@@ -273,18 +273,7 @@ local function resume_ready()
   return count
 end
 
---- Wait for the first event, handle a bounded batch, resume parked coroutines and run callbacks.
----@param timeout number? seconds; 0 only looks, nil waits for the first event however long it takes
----@return boolean? happened whether anything was done
----@return codecell.Error? err kind "system"
-function Reactor:step(timeout)
-  if ready_count > 0 then
-    timeout = 0
-  end
-  local count, err = self:try_step(timeout)
-  if not count then
-    return nil, err
-  end
+local function take_news(self)
   local token = self:take()
   while token do
     if parked[token] then
@@ -293,6 +282,22 @@ function Reactor:step(timeout)
     tell_listeners(token)
     token = self:take()
   end
+end
+
+--- Wait for the first event, handle a bounded batch, resume parked coroutines and run callbacks.
+---@param timeout number? seconds; 0 only looks, nil waits for the first event however long it takes
+---@return boolean? happened whether anything was done
+---@return codecell.Error? err kind "system"
+function Reactor:step(timeout)
+  take_news(self) -- of verbs that were called since: who is parked has not seen it
+  if ready_count > 0 then
+    timeout = 0
+  end
+  local count, err = self:try_step(timeout)
+  if not count then
+    return nil, err
+  end
+  take_news(self)
   if alarm_count > 0 then
     wake_due()
   end
